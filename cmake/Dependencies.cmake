@@ -1,0 +1,21 @@
+# Everything is a Debian package; nothing is downloaded while building.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(absl REQUIRED)
+pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
+pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)
+
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+add_library(minikv_asio INTERFACE)
+target_include_directories(minikv_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+target_compile_definitions(minikv_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+target_link_libraries(minikv_asio INTERFACE Threads::Threads)
+
+if(MINIKV_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()

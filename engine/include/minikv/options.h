@@ -1,0 +1,61 @@
+// How a store is opened. Every field has a default that is safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+namespace minikv {
+
+namespace engine {
+class FileSystem;
+class Clock;
+}  // namespace engine
+
+inline constexpr std::uint64_t kMiB = 1024 * 1024;
+inline constexpr std::uint32_t kMaxKeyBytes = 65'535;
+
+// When an acknowledged write is on disk. In every mode write() has returned before the answer, so that a killed
+// process loses nothing; the modes differ in what a power cut may take.
+enum class Fsync : std::uint8_t {
+  kAlways,    // nothing: synced before it is acknowledged
+  kInterval,  // at most the last `fsync_interval_ms` plus the duration of one sync
+  kNever,     // what the kernel had not written back by itself
+};
+
+enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
+
+struct Options {
+  bool create_if_missing = true;
+
+  std::uint64_t segment_size = 64 * kMiB;  // at least 1 MiB (the simulation goes lower, see `min_segment_size`)
+  Fsync fsync = Fsync::kAlways;
+  std::uint32_t fsync_interval_ms = 1000;  // at least 1; used by kInterval
+
+  std::uint32_t max_key_bytes = kMaxKeyBytes;
+  std::uint64_t max_value_bytes = 64 * kMiB;
+  std::uint64_t max_batch_bytes = 256 * kMiB;
+  std::uint64_t max_queue_bytes = 256 * kMiB;  // writes that wait for the writer thread; more must wait outside
+
+  // Compaction by itself starts only when at least this many sealed segments exist.
+  std::uint32_t compaction_threshold = 3;
+
+  // Open a store although records are damaged beyond a name: what can't be read is given up, and older values of
+  // the keys concerned may come back. Said in so many words, because nothing else in minikv loses data silently.
+  bool accept_data_loss = false;
+  // Open a store whose last recorded time is more than an hour ahead of this machine's clock.
+  bool accept_clock_jump = false;
+
+  // What the store has to say for the log. Called from any of the store's threads. Empty: nothing is logged.
+  std::function<void(LogLevel, std::string_view)> log;
+
+  // For tests: the simulated disk and clock. Null: the real ones. Not owned; must outlive the store.
+  engine::FileSystem* file_system = nullptr;
+  engine::Clock* clock = nullptr;
+  // For tests: no threads at all. Writes, seals, the spare and compaction run inside the call that causes them, so
+  // that a history is the same at every run.
+  bool single_threaded = false;
+  std::uint64_t min_segment_size = kMiB;
+};
+
+}  // namespace minikv

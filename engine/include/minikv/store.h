@@ -1,0 +1,159 @@
+// minikv's storage engine as a library: a durable map from byte strings to byte strings whose index is in memory and
+// whose values are on disk.
+//
+//   auto store = minikv::Store::open("data", {});
+//   if (!store) return fail(store.status().message());
+//   (*store)->set("name", "Alice");
+//   auto name = (*store)->get("name");      // name->data == "Alice"
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "minikv/options.h"
+#include "minikv/status.h"
+#include "minikv/transaction.h"
+
+namespace minikv {
+
+namespace engine {
+class Engine;
+}
+
+// Several changes that happen together or not at all.
+// Thread safety: distinct objects may be used by distinct threads at once.
+class WriteBatch {
+ public:
+  WriteBatch& set(std::string_view key, std::string_view value, std::int64_t expiry_ms = kNoExpiry);
+  WriteBatch& remove(std::string_view key);
+  std::size_t size() const { return changes_.size(); }
+  void clear() { changes_.clear(); }
+
+ private:
+  friend class Store;
+  struct Change {
+    std::string key;
+    std::optional<std::string> value;  // nothing: remove
+    std::int64_t expiry_ms = kNoExpiry;
+  };
+  std::vector<Change> changes_;
+};
+
+// Which keys to walk over, in byte order. Keys k with from <= k < to.
+struct ScanOptions {
+  std::string from;
+  std::optional<std::string> to;     // nothing: to the end
+  std::string prefix;                // and beginning with this
+  std::optional<std::string> after;  // and behind this one in the direction of the walk: where the last page ended
+  std::size_t limit = 1000;          // at most this many
+  std::uint64_t max_bytes = 16 * kMiB;  // stop when keys and values together pass this, though not before the first
+  bool reverse = false;              // from the last key to the first
+  bool with_values = true;
+};
+
+struct ScanItem {
+  std::string key;
+  Status status;  // why the value could not be read, if it could not: kCorruption or kIoError
+  Value value;    // empty without ScanOptions::with_values
+};
+
+// Not a snapshot: a key that is there throughout appears once, with a value that it had during the call.
+struct ScanPage {
+  std::vector<ScanItem> items;
+  bool more = false;  // there are more keys; go on with `after` = the last item's key
+};
+
+struct CompactionResult {
+  std::uint64_t reclaimed_bytes = 0;
+  std::uint64_t duration_ms = 0;
+};
+
+struct Stats {
+  std::uint64_t keys = 0;
+  std::uint64_t live_bytes = 0;      // records that the index points to
+  std::uint64_t dead_bytes = 0;      // what compaction could give back
+  std::uint64_t disk_bytes = 0;      // all segment files, the spare included
+  std::uint64_t segments = 0;        // sealed ones and the active one
+  std::uint64_t index_bytes = 0;     // about what the index takes in memory, keys included
+  std::uint64_t last_sequence = 0;   // of the newest write that readers see
+  std::uint64_t durable_sequence = 0;
+  std::uint64_t groups = 0;          // group commits since the store was opened
+  std::uint64_t writes = 0;          // records among them
+  std::uint64_t syncs = 0;
+  std::uint64_t compactions = 0;
+  std::uint64_t reclaimed_bytes = 0;
+  std::uint64_t lost_keys = 0;       // keys that answer kCorruption
+  std::uint64_t cut_bytes = 0;       // torn tails that recovery cut off and kept aside, since the store was opened
+  std::uint64_t recovery_ms = 0;
+  bool read_only = false;            // a sync has failed
+  std::string read_only_reason;
+};
+
+// A store, open for as long as the object lives.
+//
+// Durability: a change that was acknowledged is as durable as Options::fsync says. What survives a crash is a prefix
+// of the order of writes; a batch survives whole or not at all. Readers never see what is less durable than that.
+// Damage is named: a value that does not check out is kCorruption for its key, never an older value, never kNotFound.
+//
+// Thread safety: all members may be called from any thread, but close() only once and last.
+class Store {
+ public:
+  // Opens or creates the store in `directory`. Another process has it: kLocked. Not a store, a newer format, damage
+  // that can't be named, a file that does not belong there: kRefused, with nothing changed.
+  static Result<std::unique_ptr<Store>> open(const std::string& directory, const Options& options);
+  ~Store();  // close(), for those who do not care for its answer
+
+  // Finishes what was submitted, syncs, seals and lets go of the directory. Later calls answer kShutdown.
+  Status close();
+
+  // ---- reads: never wait for a sync ----
+  Result<Value> get(std::string_view key) const;
+  // All from one moment; in the order of `keys`.
+  std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
+  bool exists(std::string_view key) const;  // no disk I/O
+  std::size_t count_existing(std::span<const std::string_view> keys) const;  // from one moment; repeats count again
+  ScanPage scan(const ScanOptions& options) const;
+  Result<Value> read(std::string_view key, const ValueHandle& handle) const;
+  std::uint64_t size() const;  // keys, expired ones that have not been collected included
+
+  // ---- writes: return when acknowledged ----
+  // The new version.
+  Result<std::uint64_t> set(std::string_view key, std::string_view value, std::int64_t expiry_ms = kNoExpiry);
+  // Whether there was one.
+  Result<bool> remove(std::string_view key);
+  Status write(const WriteBatch& batch);
+  // Runs `body` on the writer thread: an atomic read-modify-write. Must not block; see Transaction for the memory it
+  // hands to put().
+  Status transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint = 256);
+
+  // ---- for servers: writes that do not wait ----
+  // Hands tasks to the writer, in order. After close() has begun they are answered with kShutdown.
+  void submit(std::span<WriteTask* const> tasks);
+  // Whether so much is queued that a well-behaved caller waits for some done() first. No upper bound is enforced here.
+  bool is_saturated() const;
+  // Called on the writer thread after the last done() of each group: the place to wake up event loops once a group.
+  // Set before the first submit().
+  void on_group_done(std::function<void()> callback);
+
+  // Rewrites the live records of all sealed segments and gives the rest back to the file system. Reads and writes go
+  // on meanwhile; a second call waits for the first and then runs its own. kDiskFull, kIoError: nothing was changed.
+  Result<CompactionResult> compact();
+
+  // Engine time, milliseconds since 1970, never stepping back: what expiry is measured by.
+  std::int64_t now_ms() const;
+  Stats stats() const;
+  const Options& options() const;
+
+ private:
+  explicit Store(std::unique_ptr<engine::Engine> engine);
+  std::unique_ptr<engine::Engine> engine_;
+};
+
+}  // namespace minikv

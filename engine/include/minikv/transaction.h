@@ -1,0 +1,118 @@
+// Reading and changing the store on the writer thread: what every write is made of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "minikv/status.h"
+
+namespace minikv {
+
+namespace engine {
+class Segment;
+}
+
+inline constexpr std::int64_t kNoExpiry = 0;
+
+// A value as the store gave it out.
+struct Value {
+  std::string data;
+  std::uint64_t version = 0;            // sequence number of the write that made the value; never given twice
+  std::int64_t expiry_ms = kNoExpiry;   // engine time, milliseconds since 1970
+};
+
+// Where a value is. Cheap to copy; keeps the segment open, so that it can be read long after the key was overwritten
+// and its segment compacted away. Read it with Store::read().
+class ValueHandle {
+ public:
+  ValueHandle() = default;
+  std::uint32_t value_bytes() const { return value_bytes_; }
+  std::int64_t expiry_ms() const { return expiry_ms_; }
+  // False where the value was lost to damage: read() then answers kCorruption.
+  bool is_readable() const { return !lost_; }
+
+ private:
+  friend class engine_access;
+  std::shared_ptr<const engine::Segment> segment_;
+  std::uint64_t offset_ = 0;
+  std::int64_t expiry_ms_ = kNoExpiry;
+  std::uint64_t sequence_ = 0;
+  std::uint32_t value_bytes_ = 0;
+  bool lost_ = false;
+};
+
+// The CRC-32C that a value carries from the thread that received it to the disk and back.
+std::uint32_t value_checksum(std::string_view value);
+
+// What one WriteTask sees and changes while the writer executes it. All changes of one task become durable and visible
+// together or not at all. The writer sees the store as of all earlier tasks, those of the same group included.
+//
+// Memory: keys and values handed to put() and remove() are not copied; they must stay as they are until the task's
+// done() is called. Sizes are the caller's business: keys up to Options::max_key_bytes, values up to max_value_bytes,
+// the sum up to max_batch_bytes; asserted here.
+//
+// Thread safety: used by the writer thread only, and only inside WriteTask::execute().
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  // Engine time of this group, in milliseconds since 1970. Never steps back.
+  virtual std::int64_t now_ms() const = 0;
+
+  // The key's present state, without its value; nothing if there is no such key, or it has expired. A key whose value
+  // was lost to damage is there (see Entry::lost).
+  struct Entry {
+    std::uint64_t version = 0;
+    std::int64_t expiry_ms = kNoExpiry;
+    std::uint32_t value_bytes = 0;
+    bool lost = false;
+  };
+  virtual std::optional<Entry> find(std::string_view key) = 0;
+  // The key's value. kNotFound, kCorruption or kIoError otherwise.
+  virtual Result<Value> get(std::string_view key) = 0;
+  // Where the key's value is, or nothing if there is no such key: for a read that has to follow the writes before it.
+  // To be read with Store::read() once the task's done() has been called.
+  virtual std::optional<ValueHandle> locate(std::string_view key) = 0;
+
+  // Sets the key; returns the new version. `checksum` is value_checksum(value).
+  virtual std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,
+                            std::int64_t expiry_ms = kNoExpiry) = 0;
+  std::uint64_t put(std::string_view key, std::string_view value, std::int64_t expiry_ms = kNoExpiry) {
+    return put(key, value, value_checksum(value), expiry_ms);
+  }
+  // Deletes the key; false if there was none.
+  virtual bool remove(std::string_view key) = 0;
+  // Gives the key another expiry (or none), keeping value and version; false if there is no such key.
+  virtual bool set_expiry(std::string_view key, std::int64_t expiry_ms) = 0;
+};
+
+// One request to the writer. The caller owns it and keeps it alive until done() has been called; done() may delete it.
+class WriteTask {
+ public:
+  WriteTask() = default;
+  WriteTask(const WriteTask&) = delete;
+  WriteTask& operator=(const WriteTask&) = delete;
+  virtual ~WriteTask() = default;
+
+  // Called once, on the writer thread, in the order of submission. A task that changes nothing is fine.
+  virtual void execute(Transaction& transaction) = 0;
+  // Called once, on the writer thread, in the order of submission, when the task's changes (and those of all tasks it
+  // may have seen) are as durable as the mode promises and visible to readers; or with the reason why nothing was
+  // changed. A task may be answered with an error without having been executed. Must not block.
+  virtual void done(const Status& status) = 0;
+
+  // About how many bytes the task adds to the log: decides on grouping, rotation and back-pressure.
+  std::size_t bytes() const { return bytes_; }
+
+ protected:
+  void set_bytes(std::size_t bytes) { bytes_ = bytes; }
+
+ private:
+  std::size_t bytes_ = 64;
+};
+
+}  // namespace minikv

@@ -1,0 +1,18 @@
+// Where the engine takes its time from.
+#pragma once
+
+#include <cstdint>
+
+namespace minikv::engine {
+
+// Thread safety: all members may be called from any thread.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual std::int64_t wall_ms() const = 0;    // since 1970, may jump either way
+  virtual std::int64_t steady_ms() const = 0;  // since some moment, never goes back
+
+  static Clock& system();
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,88 @@
+// The only door between the engine and a disk. Tests put a simulated disk behind it, which knows what was synced and
+// what was not, and can crash, tear, fail and fill up at any call.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "minikv/status.h"
+
+namespace minikv::engine {
+
+// A file seen through memory, read by copying out of it: no caller ever holds a pointer into it, and no system call is
+// ever handed one, so that a page that can't be read (SIGBUS) can be turned into a kIoError for that one copy.
+//
+// Thread safety: copy() may be called by any number of threads at once. Bytes that are being written at the same
+// time come out as either; the caller reads only what it knows to have been written.
+class Mapping {
+ public:
+  virtual ~Mapping() = default;
+  // Fills `out` from `offset`. Beyond the file's end or on a page that can't be read: kIoError.
+  virtual Status copy(std::uint64_t offset, std::span<char> out) const = 0;
+};
+
+// One open file.
+// Thread safety: distinct offsets may be read and written at once; truncate() and what overlaps it may not.
+class File {
+ public:
+  virtual ~File() = default;
+
+  virtual Result<std::uint64_t> size() const = 0;
+  // Reads exactly out.size() bytes; a file that ends before is a kIoError that says so.
+  virtual Status read(std::uint64_t offset, std::span<char> out) const = 0;
+  // Writes all pieces, one behind the other, beginning at `offset`. On an error any part of them may have been
+  // written.
+  virtual Status write(std::uint64_t offset, std::span<const std::string_view> pieces) = 0;
+  // fdatasync: when it returns ok, every write that had returned before the call survives a power cut, and so does
+  // the size. After an error nothing is known about them, and a later success does not change that.
+  virtual Status sync() = 0;
+  // Sets the size; not durable before the next sync().
+  virtual Status truncate(std::uint64_t size) = 0;
+  // Forgets cached pages, so that the next read shows what the disk holds. Advice; failures do not matter.
+  virtual void drop_cache() = 0;
+  // A view of the first `length` bytes, which may reach beyond the end of a file that is still growing.
+  virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t length) const = 0;
+};
+
+enum class OpenMode : std::uint8_t {
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreate,     // must not exist; read and write
+};
+
+// Held for as long as it lives.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+// Thread safety: all members may be called from any thread.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+  // Replaces `to` if it exists. Durable after sync_dir() of the directory.
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  // Durable after sync_dir() of the directory.
+  virtual Status remove(const std::string& path) = 0;
+  // Makes the directory and, if they are missing, those above it; fine if it exists. Durable when it returns.
+  virtual Status create_dir(const std::string& path) = 0;
+  // Directory entries created, renamed and removed before the call survive a power cut once it returned ok.
+  virtual Status sync_dir(const std::string& path) = 0;
+  // Names (without the path) of all entries but "." and "..". A directory that is not there: kNotFound.
+  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
+  // Creates the file if needed and locks it against every other process and every other FileLock. Taken: kLocked.
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+  // Bytes that this process may still write there.
+  virtual Result<std::uint64_t> free_space(const std::string& path) = 0;
+
+  // The operating system's.
+  static FileSystem& posix();
+};
+
+}  // namespace minikv::engine

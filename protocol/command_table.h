@@ -1,0 +1,55 @@
+// The one table of commands. Text parsing, RESP arity checks, HELP, COMMAND, the client's completion and the command
+// reference in docs/ all come from it; the dispatcher in server/ has one handler for each id.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace minikv::protocol {
+
+enum class CommandId : std::uint8_t {
+#define MINIKV_COMMAND(id, ...) id,
+#include "protocol/commands.def"
+#undef MINIKV_COMMAND
+};
+
+// Bits of CommandSpec::flags.
+enum CommandFlags : std::uint32_t {
+  kFlagWrite = 1u << 0,       // changes the store: goes through the writer
+  kFlagReadOnly = 1u << 1,    // looks at the store
+  kFlagFast = 1u << 2,        // O(1) or O(log n)
+  kFlagAdmin = 1u << 3,
+  kFlagNoAuth = 1u << 4,      // allowed before authentication
+  kFlagBlocking = 1u << 5,    // may take long; other connections go on
+  kFlagText = 1u << 6,        // has a text form
+  kFlagResp = 1u << 7,        // has a RESP form
+};
+
+// How the text dialect reads the arguments.
+enum class TextForm : std::uint8_t {
+  kTokens,      // tokens and quoted strings
+  kRestOfLine,  // `fixed_args` of them, then one space, then the rest of the line verbatim
+  kPut,         // key, length, options; then a body
+};
+
+struct CommandSpec {
+  CommandId id;
+  std::string_view name;                        // lower case
+  std::span<const std::string_view> aliases;    // text dialect only, unless Redis has them too
+  std::uint32_t flags;
+  TextForm text_form;
+  std::uint8_t fixed_args;                      // kRestOfLine: tokens before the rest
+  std::uint16_t text_args_min, text_args_max;   // without the verb; max 0xFFFF: any number
+  std::int16_t arity;                           // RESP, as Redis counts: with the verb; negative: at least
+  std::int8_t first_key, last_key, key_step;    // RESP, as Redis counts
+  std::string_view usage;                       // "set key value..."
+  std::string_view summary;                     // one line for people
+};
+
+std::span<const CommandSpec> all_commands();
+// Any case; aliases included; null if there is none in that dialect.
+const CommandSpec* find_text_command(std::string_view verb);
+const CommandSpec* find_resp_command(std::string_view verb);
+
+}  // namespace minikv::protocol
