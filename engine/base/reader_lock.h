@@ -1,0 +1,69 @@
+// One writer, many readers, and readers that do not touch each other's cache lines.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+
+#include "engine/base/thread_annotations.h"
+
+namespace minikv::engine {
+
+// Each reading thread has a slot with a mutex of its own, nearly always uncontended; the writer takes all of them, in
+// order. Readers hold theirs for the look-ups of one command and never across I/O, the writer for the publication of a
+// few hundred records.
+//
+// Thread safety: all members may be called from any thread. Not recursive.
+class CAPABILITY("reader lock") ReaderLock {
+ public:
+  void lock() ACQUIRE() NO_THREAD_SAFETY_ANALYSIS {
+    for (Slot& slot : slots_) slot.mutex.lock();
+  }
+  void unlock() RELEASE() NO_THREAD_SAFETY_ANALYSIS {
+    for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) slot->mutex.unlock();
+  }
+  void lock_shared() ACQUIRE_SHARED() NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.lock(); }
+  void unlock_shared() RELEASE_SHARED() NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.unlock(); }
+  // Tells the analysis what it can't see: this is the one thread that changes what is guarded, so it may look without
+  // the lock.
+  void assert_writer_thread() const ASSERT_SHARED_CAPABILITY(this) {}
+
+ private:
+  static constexpr std::size_t kSlots = 16;
+  struct alignas(64) Slot {
+    std::mutex mutex;
+  };
+
+  static std::size_t own_slot() {
+    static std::atomic<std::size_t> threads{0};
+    thread_local const std::size_t slot = threads.fetch_add(1, std::memory_order_relaxed) % kSlots;
+    return slot;
+  }
+
+  std::array<Slot, kSlots> slots_;
+};
+
+class SCOPED_CAPABILITY SharedGuard {
+ public:
+  explicit SharedGuard(ReaderLock& lock) ACQUIRE_SHARED(lock) : lock_(lock) { lock_.lock_shared(); }
+  ~SharedGuard() RELEASE_GENERIC() { lock_.unlock_shared(); }
+  SharedGuard(const SharedGuard&) = delete;
+  SharedGuard& operator=(const SharedGuard&) = delete;
+
+ private:
+  ReaderLock& lock_;
+};
+
+class SCOPED_CAPABILITY ExclusiveGuard {
+ public:
+  explicit ExclusiveGuard(ReaderLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+  ~ExclusiveGuard() RELEASE() { lock_.unlock(); }
+  ExclusiveGuard(const ExclusiveGuard&) = delete;
+  ExclusiveGuard& operator=(const ExclusiveGuard&) = delete;
+
+ private:
+  ReaderLock& lock_;
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,109 @@
+// Building and reading frames: the unit that a group commit appends.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/format/layout.h"
+
+namespace minikv::engine {
+
+// What header checksums are bound to, besides the offset.
+struct SegmentIdentity {
+  std::uint64_t id = 0;
+  std::uint64_t salt = 0;
+};
+
+SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind,
+                                  const std::uint8_t (&store_id)[16], std::int64_t created_ms);
+bool segment_header_checks_out(const SegmentHeader& header);
+
+// A record on its way to disk. Key and value are not owned.
+struct NewRecord {
+  RecordType type = RecordType::kPut;
+  std::string_view key;
+  std::string_view value;
+  std::uint32_t value_checksum = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t version = 0;
+  std::int64_t expiry_ms = 0;
+};
+
+// Collects the records of one frame. Small values are copied, large ones referred to.
+// Thread safety: not thread-safe.
+class FrameBuilder {
+ public:
+  // Where the frame will stand; forgets what was collected.
+  void begin(const SegmentIdentity& identity, std::uint64_t offset);
+  // Returns the offset in the segment at which the record will stand. `record.value` must stay as it is until the
+  // pieces were written.
+  std::uint64_t add(const NewRecord& record);
+  // All records from the `first`-th on form one batch.
+  void join_batch(std::size_t first);
+
+  std::size_t record_count() const { return records_.size(); }
+  std::uint64_t bytes() const { return bytes_; }  // of the whole frame, its header included
+
+  // Fills in the checksums. `header` gives sequences, time and watermark; the rest is set here. The pieces hold until
+  // the next call of a member.
+  const std::vector<std::string_view>& finish(FrameHeader header);
+
+ private:
+  struct Added {
+    std::size_t position;  // in buffer_
+    std::uint64_t offset;  // in the segment
+    std::uint16_t key_length;
+  };
+  struct External {
+    std::size_t position;  // in buffer_: the value stands before this byte
+    std::string_view value;
+  };
+
+  SegmentIdentity identity_;
+  std::uint64_t offset_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::string buffer_;
+  std::vector<Added> records_;
+  std::vector<External> externals_;
+  std::vector<std::string_view> pieces_;
+};
+
+// A record as it was read. The views point into the bytes that were parsed.
+struct RecordView {
+  RecordHeader header{};
+  std::uint64_t offset = 0;
+  std::string_view key;
+  std::string_view value;
+  bool value_intact = true;
+
+  std::uint64_t bytes() const { return record_bytes(key.size(), value.size()); }
+};
+
+// The frame header at the front of `bytes`, which stand at `offset`, if it checks out.
+std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const SegmentIdentity& identity,
+                                              std::uint64_t offset);
+
+// The record header at the front of `bytes`, its key included, if it checks out. The value may be missing from
+// `bytes`: then RecordView::value is empty and its checksum unchecked, which is what reading keys alone needs.
+std::optional<RecordView> parse_record_header(std::string_view bytes, const SegmentIdentity& identity,
+                                              std::uint64_t offset);
+
+// The whole record at the front of `bytes`; nothing if the header does not check out or bytes are missing. A damaged
+// value shows in `value_intact`.
+std::optional<RecordView> parse_record(std::string_view bytes, const SegmentIdentity& identity,
+                                       std::uint64_t offset);
+
+struct FrameBody {
+  std::vector<RecordView> records;  // those whose headers check out, in order
+  bool names_all = true;            // every byte of the body belongs to one of `records`
+  bool values_intact = true;
+  bool is_whole() const { return names_all && values_intact; }
+};
+FrameBody parse_frame_body(std::string_view body, const FrameHeader& header, const SegmentIdentity& identity,
+                           std::uint64_t body_offset);
+
+}  // namespace minikv::engine

@@ -1,0 +1,132 @@
+// What lies on disk, byte for byte. docs/FORMAT.md tells it in full, with an example in hex.
+//
+//   segment := SegmentHeader frame*           frames are 8-byte aligned; behind the last one: zeros, or the end
+//   frame   := FrameHeader record*            valid as a whole or not there
+//   record  := RecordHeader key value pad     padded with zeros to 8 bytes
+//
+// All numbers are little-endian, all checksums CRC-32C. The checksum of a frame header and of a record header is bound
+// to the segment (salt and id) and to the offset, so that bytes from elsewhere, or from another life of the file, never
+// pass for either. The checksum of a value covers the value alone and travels with it.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace minikv::engine {
+
+static_assert(std::endian::native == std::endian::little, "the format is little-endian and is read in place");
+
+inline constexpr std::uint16_t kFormatVersion = 1;
+// Feature bits that this version knows. An unknown incompatible bit: the store is refused.
+inline constexpr std::uint32_t kKnownIncompatFeatures = 0;
+inline constexpr std::uint64_t kAlignment = 8;
+
+enum class SegmentKind : std::uint8_t { kLog = 1, kCompacted = 2 };
+
+struct SegmentHeader {
+  char magic[8];
+  std::uint32_t checksum;  // of the bytes behind it
+  std::uint16_t format_version;
+  SegmentKind kind;
+  std::uint8_t reserved;
+  std::uint32_t compat_features;
+  std::uint32_t incompat_features;
+  std::uint64_t segment_id;
+  std::uint64_t salt;  // random, new for each segment
+  std::int64_t created_ms;
+  std::uint8_t store_id[16];
+};
+static_assert(sizeof(SegmentHeader) == 64 && std::is_trivially_copyable_v<SegmentHeader>);
+inline constexpr char kSegmentMagic[8] = {'M', 'I', 'N', 'I', 'K', 'V', 'S', 'G'};
+
+struct FrameHeader {
+  std::uint32_t magic;
+  std::uint32_t checksum;     // of the bytes behind it, bound to salt, id and offset
+  std::uint32_t body_length;  // bytes of records, a multiple of 8
+  std::uint32_t record_count;
+  std::uint64_t first_sequence;   // of its records; of an empty frame: the one that comes next
+  std::uint64_t term;             // zero until the log is replicated
+  std::uint64_t commit_sequence;  // zero until the log is replicated
+  std::int64_t engine_time_ms;
+  std::uint64_t watermark;  // the last sequence whose write had returned before the last successful sync was called
+};
+static_assert(sizeof(FrameHeader) == 56 && std::is_trivially_copyable_v<FrameHeader>);
+inline constexpr std::uint32_t kFrameMagic = 0x4D52464B;  // "KFRM"
+
+enum class RecordType : std::uint8_t {
+  kPut = 1,
+  kDelete = 2,
+  kExpire = 3,       // a key and its new expiry; the value stays where it is
+  kRangeDelete = 4,  // key: the first key; value: the first key behind the range
+  kLost = 5,         // the key's record at `sequence` was damaged; value: one byte, its type
+};
+
+// Bits of RecordHeader::flags. The upper four bits are the codec of the value (0: as it is).
+inline constexpr std::uint8_t kFlagBatchContinues = 0x01;  // the next record belongs to the same batch
+inline constexpr std::uint8_t kKnownRecordFlags = kFlagBatchContinues;
+
+struct RecordHeader {
+  std::uint32_t header_checksum;  // of the bytes behind it and the key, bound to salt, id and offset
+  std::uint32_t value_checksum;   // of the value alone
+  std::uint32_t value_length;
+  std::uint16_t key_length;
+  RecordType type;
+  std::uint8_t flags;
+  std::uint64_t sequence;  // orders everything
+  std::uint64_t version;   // names the value: the sequence of the write that made it
+  std::int64_t expiry_ms;  // or 0
+};
+static_assert(sizeof(RecordHeader) == 40 && std::is_trivially_copyable_v<RecordHeader>);
+
+constexpr std::uint64_t align_up(std::uint64_t n) { return (n + kAlignment - 1) & ~(kAlignment - 1); }
+constexpr std::uint64_t record_bytes(std::size_t key_length, std::uint64_t value_length) {
+  return align_up(sizeof(RecordHeader) + key_length + value_length);
+}
+
+// Offsets in the index count units of 8 bytes in 32 bits.
+inline constexpr std::uint64_t kMaxSegmentBytes = std::uint64_t{std::numeric_limits<std::uint32_t>::max()} * kAlignment;
+inline constexpr std::uint64_t kSequenceBlock = std::uint64_t{1} << 24;  // by which the manifest's seq_limit is raised
+
+enum class SegmentState : std::uint8_t {
+  kSealed = 1,
+  kActive = 2,
+  kSpare = 3,
+  kDropped = 4,  // compacted away; the file is being unlinked
+};
+
+struct ManifestHeader {
+  char magic[8];
+  std::uint32_t checksum;  // of the bytes behind it, to the end of the entries
+  std::uint16_t format_version;
+  std::uint16_t reserved;
+  std::uint32_t compat_features;
+  std::uint32_t incompat_features;
+  std::uint64_t generation;  // grows with every commit
+  std::uint8_t store_id[16];
+  std::uint64_t next_segment_id;
+  std::uint64_t seq_limit;       // no sequence at or above it has ever been issued
+  std::uint64_t clean_sequence;  // the next sequence, after a clean close; else 0
+  std::int64_t engine_time_ms;
+  std::uint32_t segment_count;
+  std::uint32_t reserved2;
+};
+static_assert(sizeof(ManifestHeader) == 88 && std::is_trivially_copyable_v<ManifestHeader>);
+inline constexpr char kManifestMagic[8] = {'M', 'I', 'N', 'I', 'K', 'V', 'M', 'F'};
+inline constexpr std::uint64_t kPageBytes = 4096;
+
+struct ManifestSegment {
+  std::uint64_t id;
+  std::uint64_t salt;
+  std::uint64_t size;     // sealed: of the file; active and spare: as prepared
+  std::uint64_t min_seq;  // of its records; sealed without any: 0 and 0
+  std::uint64_t max_seq;
+  SegmentKind kind;
+  SegmentState state;
+  std::uint8_t reserved[6];
+};
+static_assert(sizeof(ManifestSegment) == 48 && std::is_trivially_copyable_v<ManifestSegment>);
+
+}  // namespace minikv::engine

@@ -1,0 +1,153 @@
+#include "engine/format/manifest.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "engine/format/crc32c.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
+constexpr std::size_t kChecksummedFrom = offsetof(ManifestHeader, format_version);
+
+}  // namespace
+
+ManifestSegment* Manifest::find(std::uint64_t id) {
+  const auto found = std::find_if(segments.begin(), segments.end(),
+                                  [id](const ManifestSegment& segment) { return segment.id == id; });
+  return found == segments.end() ? nullptr : &*found;
+}
+
+std::string encode_manifest(const Manifest& manifest) {
+  ManifestHeader header{};
+  std::memcpy(header.magic, kManifestMagic, sizeof(header.magic));
+  header.format_version = kFormatVersion;
+  header.compat_features = manifest.compat_features;
+  header.incompat_features = manifest.incompat_features;
+  header.generation = manifest.generation;
+  std::memcpy(header.store_id, manifest.store_id, sizeof(header.store_id));
+  header.next_segment_id = manifest.next_segment_id;
+  header.seq_limit = manifest.seq_limit;
+  header.clean_sequence = manifest.clean_sequence;
+  header.engine_time_ms = manifest.engine_time_ms;
+  header.segment_count = static_cast<std::uint32_t>(manifest.segments.size());
+
+  std::string bytes(sizeof(header) + manifest.segments.size() * sizeof(ManifestSegment), '\0');
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  if (!manifest.segments.empty()) {
+    std::memcpy(bytes.data() + sizeof(header), manifest.segments.data(),
+                manifest.segments.size() * sizeof(ManifestSegment));
+  }
+  const std::uint32_t checksum = crc32c(std::string_view(bytes).substr(kChecksummedFrom));
+  std::memcpy(bytes.data() + offsetof(ManifestHeader, checksum), &checksum, sizeof(checksum));
+  return bytes;
+}
+
+Result<Manifest> decode_manifest(std::string_view bytes) {
+  ManifestHeader header;
+  if (bytes.size() < sizeof(header)) return {StatusCode::kCorruption, "the manifest is too short"};
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (std::memcmp(header.magic, kManifestMagic, sizeof(header.magic)) != 0) {
+    return {StatusCode::kCorruption, "the manifest's magic is wrong"};
+  }
+  const std::uint64_t length = sizeof(header) + std::uint64_t{header.segment_count} * sizeof(ManifestSegment);
+  if (length > bytes.size() || header.checksum != crc32c(bytes.substr(kChecksummedFrom, length - kChecksummedFrom))) {
+    return {StatusCode::kCorruption, "the manifest's checksum does not match"};
+  }
+  if (header.format_version > kFormatVersion || (header.incompat_features & ~kKnownIncompatFeatures) != 0) {
+    return {StatusCode::kRefused,
+            fmt::format("the store has format version {} with features {:#x}, and this minikv knows version {} with "
+                        "features {:#x}: use the version of minikv that wrote it, or a newer one",
+                        header.format_version, header.incompat_features, kFormatVersion, kKnownIncompatFeatures)};
+  }
+  Manifest manifest;
+  std::memcpy(manifest.store_id, header.store_id, sizeof(header.store_id));
+  manifest.compat_features = header.compat_features;
+  manifest.incompat_features = header.incompat_features;
+  manifest.generation = header.generation;
+  manifest.next_segment_id = header.next_segment_id;
+  manifest.seq_limit = header.seq_limit;
+  manifest.clean_sequence = header.clean_sequence;
+  manifest.engine_time_ms = header.engine_time_ms;
+  manifest.segments.resize(header.segment_count);
+  if (header.segment_count > 0) {
+    std::memcpy(manifest.segments.data(), bytes.data() + sizeof(header),
+                header.segment_count * sizeof(ManifestSegment));
+  }
+  return manifest;
+}
+
+ManifestFile::ManifestFile(FileSystem& file_system, std::string directory)
+    : file_system_(file_system), directory_(std::move(directory)) {}
+
+Result<Manifest> ManifestFile::load(std::string* note) {
+  const std::string path = directory_ + "/" + kName;
+  auto file = file_system_.open(path, OpenMode::kReadWrite);
+  if (!file) return file.status();
+  auto size = (*file)->size();
+  if (!size) return size.status();
+  file_ = std::move(*file);
+  copy_bytes_ = *size / 2;
+
+  std::optional<Manifest> newest;
+  Status problem(StatusCode::kCorruption, "the manifest is empty");
+  for (int copy = 0; copy < 2; ++copy) {
+    std::string bytes(copy_bytes_, '\0');
+    Status read = file_->read(static_cast<std::uint64_t>(copy) * copy_bytes_, bytes);
+    auto manifest = read.is_ok() ? decode_manifest(bytes) : Result<Manifest>(read);
+    if (manifest.code() == StatusCode::kRefused) return manifest.status().with_context(path);
+    if (!manifest) {
+      problem = manifest.status();
+      if (note) *note = fmt::format("copy {} of {} is damaged ({}); it is written anew", copy, path, problem.message());
+    } else if (!newest || manifest->generation > newest->generation) {
+      newest = std::move(*manifest);
+    }
+  }
+  if (!newest) {
+    return {StatusCode::kRefused,
+            fmt::format("{}: neither copy checks out ({}): restore the directory from a backup", path,
+                        problem.message())};
+  }
+  return std::move(*newest);
+}
+
+Status ManifestFile::commit(Manifest& manifest) {
+  ++manifest.generation;
+  const std::string encoded = encode_manifest(manifest);
+  if (!file_ || encoded.size() > copy_bytes_) return rewrite(encoded);
+  const std::array<std::string_view, 1> pieces{encoded};
+  for (std::uint64_t copy = 0; copy < 2; ++copy) {
+    MINIKV_TRY(file_->write(copy * copy_bytes_, pieces));
+    MINIKV_TRY(file_->sync());
+  }
+  return {};
+}
+
+Status ManifestFile::rewrite(std::string_view encoded) {
+  std::uint64_t copy_bytes = std::max(kFirstCopyBytes, copy_bytes_);
+  while (copy_bytes < encoded.size()) copy_bytes *= 2;
+  const std::string temporary = directory_ + "/" + kTemporaryName;
+  if (Status removed = file_system_.remove(temporary); !removed && removed.code() != StatusCode::kNotFound) {
+    return removed;
+  }
+  auto file = file_system_.open(temporary, OpenMode::kCreate);
+  if (!file) return file.status();
+  std::string both(copy_bytes * 2, '\0');
+  std::memcpy(both.data(), encoded.data(), encoded.size());
+  std::memcpy(both.data() + copy_bytes, encoded.data(), encoded.size());
+  const std::array<std::string_view, 1> pieces{both};
+  MINIKV_TRY((*file)->write(0, pieces));
+  MINIKV_TRY((*file)->sync());
+  MINIKV_TRY(file_system_.rename(temporary, directory_ + "/" + kName));
+  MINIKV_TRY(file_system_.sync_dir(directory_));
+  file_ = std::move(*file);
+  copy_bytes_ = copy_bytes;
+  return {};
+}
+
+}  // namespace minikv::engine

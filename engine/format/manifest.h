@@ -1,0 +1,57 @@
+// The manifest: which segments make up the store. Two copies of it lie in one file; a commit writes one after the
+// other, each synced, so that a torn write leaves the other, and so that a rotten copy never brings back an older state.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/format/layout.h"
+#include "engine/io/file_system.h"
+
+namespace minikv::engine {
+
+struct Manifest {
+  std::uint8_t store_id[16] = {};
+  std::uint32_t compat_features = 0;
+  std::uint32_t incompat_features = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t next_segment_id = 1;
+  std::uint64_t seq_limit = 1;
+  std::uint64_t clean_sequence = 0;
+  std::int64_t engine_time_ms = 0;
+  std::vector<ManifestSegment> segments;
+
+  ManifestSegment* find(std::uint64_t id);
+};
+
+std::string encode_manifest(const Manifest& manifest);
+// kCorruption: does not check out. kRefused: a newer format or unknown features.
+Result<Manifest> decode_manifest(std::string_view bytes);
+
+// Thread safety: not thread-safe; one thread commits.
+class ManifestFile {
+ public:
+  ManifestFile(FileSystem& file_system, std::string directory);
+
+  // Reads the newer of the copies that check out. kNotFound: there is no manifest. `note`, if not null, receives what
+  // should be logged about a damaged copy.
+  Result<Manifest> load(std::string* note);
+  // Durable when it returns ok. On an error the file may hold either state.
+  Status commit(Manifest& manifest);
+
+  static constexpr const char* kName = "MANIFEST";
+  static constexpr const char* kTemporaryName = "MANIFEST.tmp";
+
+ private:
+  Status rewrite(std::string_view encoded);
+
+  FileSystem& file_system_;
+  std::string directory_;
+  std::unique_ptr<File> file_;
+  std::uint64_t copy_bytes_ = 0;  // of one copy's room in the file
+};
+
+}  // namespace minikv::engine
