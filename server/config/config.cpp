@@ -1,0 +1,31 @@
+#include "server/config/config.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "server/config/size.h"
+
+namespace minikv::server {
+
+std::uint64_t default_io_threads() {
+  return std::clamp<std::uint64_t>(std::thread::hardware_concurrency() / 2, 1, 4);
+}
+
+Status check_together(const Config& config) {
+  // A batch holds keys and record headers beside the values.
+  const std::uint64_t largest_write = config.max_value_bytes + config.max_key_bytes;
+  if (largest_write > config.max_batch_bytes) {
+    return {
+        StatusCode::kInvalidArgument,
+        fmt::format(
+            "max_batch_bytes ({}) is too small for one write of max_value_bytes ({}) and max_key_bytes ({}); "
+            "raise it, or lower max_value_bytes",
+            format_size(config.max_batch_bytes), format_size(config.max_value_bytes),
+            format_size(config.max_key_bytes))};
+  }
+  return Status::ok();
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,50 @@
+// What an operator can choose about a server, as values. What each one is called, accepts and means:
+// settings.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "minikv/options.h"
+#include "minikv/status.h"
+
+namespace minikv::server {
+
+// Half of the machine's processors, at least 1 and at most 4: the writer, the sync helper and the kernel need
+// some too.
+std::uint64_t default_io_threads();
+
+// Every field has a default that is safe; these are the only place where defaults are written down.
+// Sizes are in bytes. Numbers are all 64 bits wide here; their ranges are narrower and enforced by the table.
+// Thread safety: as a std::string.
+struct Config {
+  std::vector<std::string> bind = {"127.0.0.1"};
+  std::uint64_t port = 7379;
+  std::uint64_t io_threads = default_io_threads();
+  std::uint64_t max_clients = 10'000;
+  std::string port_file;
+
+  std::string data_dir = "./data";
+  Fsync fsync = Fsync::kAlways;
+  std::uint64_t fsync_interval_ms = 1000;
+  std::uint64_t segment_size = 64 * kMiB;
+  std::uint64_t compaction_threshold = 3;
+
+  std::uint64_t max_key_bytes = kMaxKeyBytes;
+  std::uint64_t max_value_bytes = 64 * kMiB;
+  std::uint64_t max_batch_bytes = 256 * kMiB;
+  std::uint64_t max_line_bytes = 256 * 1024;
+  std::uint64_t max_reply_bytes = 16 * kMiB;
+
+  LogLevel log_level = LogLevel::kInfo;
+
+  bool accept_data_loss = false;
+  bool accept_clock_jump = false;
+};
+
+// What no single setting's range can say: whether the values fit each other. kInvalidArgument names both
+// settings.
+Status check_together(const Config& config);
+
+}  // namespace minikv::server

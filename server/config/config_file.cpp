@@ -1,0 +1,125 @@
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "server/config/load.h"
+#include "server/config/text.h"
+
+namespace minikv::server {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kLongestFile = 1024 * 1024;
+
+Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
+
+Result<std::string> read_file(const std::string& path) {
+  const auto failed = [&](int error) {
+    return Status(StatusCode::kIoError, fmt::format("can't read the configuration file {}: {}",
+                                                    printable(path), std::generic_category().message(error)));
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
+  if (!file) return failed(errno);
+  std::string text(kLongestFile + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return failed(errno);
+  if (text.size() > kLongestFile) {
+    return invalid(fmt::format("{} is longer than 1MiB, which no configuration file is", printable(path)));
+  }
+  return text;
+}
+
+// nlohmann::json keeps the last of two members with the same name. Somebody who wrote two will look at the
+// other one.
+class DuplicateFinder {
+ public:
+  bool operator()(int depth, json::parse_event_t event, const json& parsed) {
+    if (event == json::parse_event_t::key && depth == 1) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      if (!names_.insert(name).second) duplicate_ = name;
+    }
+    return true;
+  }
+  const std::string& duplicate() const { return duplicate_; }
+
+ private:
+  std::set<std::string> names_;
+  std::string duplicate_;
+};
+
+Result<json> parse(const std::string& text) {
+  DuplicateFinder finder;
+  try {
+    json document = json::parse(text, std::ref(finder), /*allow_exceptions=*/true, /*ignore_comments=*/true);
+    if (!document.is_object()) return invalid("is not a JSON object: write { \"port\": 7379 }");
+    if (!finder.duplicate().empty())
+      return invalid(fmt::format("sets \"{}\" twice", printable(finder.duplicate())));
+    return document;
+  } catch (const json::exception& error) {
+    // "[json.exception.parse_error.101] parse error at line 3, column 5: ..."
+    std::string_view message = error.what();
+    if (const auto bracket = message.find("] "); bracket != std::string_view::npos)
+      message.remove_prefix(bracket + 2);
+    return invalid(fmt::format("is not JSON: {}", printable(message)));
+  }
+}
+
+// The value as it would stand behind a flag.
+Result<std::string> as_text(const Setting& setting, const json& value) {
+  const bool wants_words = setting.type == SettingType::kText || setting.type == SettingType::kChoice ||
+                           setting.type == SettingType::kList;
+  if (value.is_string()) return value.get<std::string>();
+  if (wants_words && setting.type != SettingType::kList) return invalid("is not a string");
+  if (setting.type == SettingType::kList) {
+    std::vector<std::string> items;
+    for (const json& item : value) {
+      if (!value.is_array() || !item.is_string()) return invalid("is neither a string nor a list of strings");
+      items.push_back(item.get<std::string>());
+    }
+    return fmt::format("{}", fmt::join(items, ","));
+  }
+  if (value.is_number() || value.is_boolean()) return value.dump();
+  return invalid(setting.type == SettingType::kFlag ? "is neither true nor false" : "is not a number");
+}
+
+Status unknown_setting(std::string_view name) {
+  const auto keys = setting_keys();
+  const std::string_view meant = nearest_name(name, keys);
+  if (meant.empty())
+    return invalid(fmt::format("unknown setting \"{}\" (minikvd --help lists them)", printable(name)));
+  return invalid(fmt::format("unknown setting \"{}\"; did you mean \"{}\"?", printable(name), meant));
+}
+
+std::string show(const json& value) {
+  return printable(value.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+}  // namespace
+
+Status read_config_file(const std::string& path, Settled& settled) {
+  const Result<std::string> text = read_file(path);
+  if (!text) return text.status();
+  const std::string where = printable(path);
+  const Result<json> document = parse(*text);
+  if (!document) return invalid(fmt::format("{} {}", where, document.status().message()));
+
+  for (const auto& [name, value] : document->items()) {
+    const Setting* setting = find_setting(name);
+    if (setting == nullptr) return unknown_setting(name).with_context(where);
+    const std::string value_where = fmt::format("{}: \"{}\": {}", where, name, show(value));
+    const Result<std::string> as_flag = as_text(*setting, value);
+    if (!as_flag) return invalid(fmt::format("{} {}", value_where, as_flag.status().message()));
+    MINIKV_TRY(settled.apply(*setting, *as_flag, Origin::kFile, value_where));
+  }
+  settled.config_file = path;
+  return Status::ok();
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,316 @@
+#include "server/config/settings.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "server/config/size.h"
+#include "server/config/text.h"
+
+namespace minikv::server {
+namespace {
+
+constexpr std::string_view kWriteModes[] = {"always", "interval", "never"};
+constexpr std::string_view kLogLevels[] = {"debug", "info", "warn", "error"};
+
+constexpr std::string_view kNetwork = "Network";
+constexpr std::string_view kStorage = "Storage";
+constexpr std::string_view kLimits = "Limits";
+constexpr std::string_view kLogging = "Logging";
+constexpr std::string_view kConsent = "Consent, for one start";
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+constexpr std::array kSettings = {
+    Setting{.key = "bind",
+            .section = kNetwork,
+            .type = SettingType::kList,
+            .field = &Config::bind,
+            .operand = "ADDRESS[,ADDRESS]",
+            .help = "Addresses to listen on; 0.0.0.0 is every IPv4 address, :: every IPv6 one"},
+    Setting{.key = "port",
+            .section = kNetwork,
+            .type = SettingType::kInteger,
+            .field = &Config::port,
+            .min = 0,
+            .max = 65'535,
+            .operand = "N",
+            .help = "TCP port; 0 takes any that is free"},
+    Setting{.key = "port_file",
+            .section = kNetwork,
+            .type = SettingType::kText,
+            .field = &Config::port_file,
+            .operand = "FILE",
+            .help = "Write the port there once clients are served, and remove the file at the end"},
+    Setting{.key = "io_threads",
+            .section = kNetwork,
+            .type = SettingType::kInteger,
+            .field = &Config::io_threads,
+            .min = 1,
+            .max = 64,
+            .default_note = "half of the processors, 1 to 4",
+            .operand = "N",
+            .help = "Threads that serve connections"},
+    Setting{.key = "max_clients",
+            .section = kNetwork,
+            .type = SettingType::kInteger,
+            .field = &Config::max_clients,
+            .min = 1,
+            .max = 1'000'000,
+            .operand = "N",
+            .help = "Connections at the same time; further ones are told -MAXCLIENTS and closed"},
+
+    Setting{.key = "data_dir",
+            .section = kStorage,
+            .type = SettingType::kText,
+            .field = &Config::data_dir,
+            .operand = "DIR",
+            .help = "Where the data is; made if it is not there, and used by one server at a time"},
+    Setting{
+        .key = "fsync",
+        .section = kStorage,
+        .type = SettingType::kChoice,
+        .field = &Config::fsync,
+        .choices = kWriteModes,
+        .operand = "WHEN",
+        .help =
+            "When a write is on disk: before it is acknowledged, every fsync_interval_ms, or when the kernel "
+            "likes"},
+    Setting{.key = "fsync_interval_ms",
+            .section = kStorage,
+            .type = SettingType::kInteger,
+            .field = &Config::fsync_interval_ms,
+            .min = 1,
+            .max = 60'000,
+            .operand = "MS",
+            .help = "With fsync=interval: milliseconds between two syncs, and so what a power cut may take"},
+    Setting{.key = "segment_size",
+            .section = kStorage,
+            .type = SettingType::kSize,
+            .field = &Config::segment_size,
+            .min = kMiB,
+            .max = kGiB,
+            .operand = "SIZE",
+            .help = "Size of a data file; the next one is begun when it is full"},
+    Setting{.key = "compaction_threshold",
+            .section = kStorage,
+            .type = SettingType::kInteger,
+            .field = &Config::compaction_threshold,
+            .min = 1,
+            .max = 100'000,
+            .operand = "N",
+            .help = "Compaction starts by itself only when there are this many full data files"},
+
+    Setting{.key = "max_key_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_key_bytes,
+            .min = 1,
+            .max = kMaxKeyBytes,
+            .operand = "SIZE",
+            .help = "Longest key"},
+    Setting{.key = "max_value_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_value_bytes,
+            .min = 1,
+            .max = 512 * kMiB,
+            .operand = "SIZE",
+            .help = "Longest value"},
+    Setting{.key = "max_batch_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_batch_bytes,
+            .min = kMiB,
+            .max = kGiB,
+            .operand = "SIZE",
+            .help = "Most that one atomic write (MSET, for example) may bring"},
+    Setting{.key = "max_line_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_line_bytes,
+            .min = kKiB,
+            .max = 64 * kMiB,
+            .operand = "SIZE",
+            .help = "Longest line of the text protocol"},
+    Setting{.key = "max_reply_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_reply_bytes,
+            .min = 4 * kKiB,
+            .max = kGiB,
+            .operand = "SIZE",
+            .help = "list, scan and range end a page when their reply passes this"},
+
+    Setting{.key = "log_level",
+            .section = kLogging,
+            .type = SettingType::kChoice,
+            .field = &Config::log_level,
+            .choices = kLogLevels,
+            .operand = "LEVEL",
+            .help = "The least important lines that are logged, to stderr"},
+
+    Setting{
+        .key = "accept_data_loss",
+        .section = kConsent,
+        .type = SettingType::kFlag,
+        .field = &Config::accept_data_loss,
+        .help =
+            "Open a store although records are damaged beyond a name; older values of their keys may come "
+            "back"},
+    Setting{
+        .key = "accept_clock_jump",
+        .section = kConsent,
+        .type = SettingType::kFlag,
+        .field = &Config::accept_clock_jump,
+        .help = "Open a store whose last recorded time is more than an hour ahead of this machine's clock"},
+};
+
+Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
+
+// Numbers and sizes.
+Status store(const Setting& setting, std::uint64_t& field, std::string_view text) {
+  const Result<std::uint64_t> number =
+      setting.type == SettingType::kSize ? parse_size(text) : parse_integer(text);
+  if (!number) return number.status();
+  if (*number < setting.min || *number > setting.max)
+    return invalid(fmt::format("is out of range ({})", setting.accepts()));
+  field = *number;
+  return Status::ok();
+}
+
+Status store(const Setting&, bool& field, std::string_view text) {
+  const std::string word = to_lower(text);
+  if (word == "true" || word == "yes" || word == "1") {
+    field = true;
+  } else if (word == "false" || word == "no" || word == "0") {
+    field = false;
+  } else {
+    return invalid("is neither true nor false");
+  }
+  return Status::ok();
+}
+
+// The enums: the words stand in the order of their values.
+template <typename Enum>
+requires std::is_enum_v<Enum> Status store(const Setting& setting, Enum& field, std::string_view text) {
+  const auto found = std::find(setting.choices.begin(), setting.choices.end(), to_lower(text));
+  if (found == setting.choices.end()) return invalid(fmt::format("is not {}", setting.accepts()));
+  field = static_cast<Enum>(found - setting.choices.begin());
+  return Status::ok();
+}
+
+Status store(const Setting& setting, std::string& field, std::string_view text) {
+  // An empty port_file means none; anything else that is empty is a variable that somebody forgot to fill in.
+  if (text.empty() && !setting.default_text().empty()) return invalid("is empty");
+  if (text.find('\0') != std::string_view::npos) return invalid("has a zero byte in it");
+  field = text;
+  return Status::ok();
+}
+
+bool is_host_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view(".:-_%").find(c) != std::string_view::npos;
+}
+
+Status store(const Setting&, std::vector<std::string>& field, std::string_view text) {
+  std::vector<std::string> items;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::string_view item = text.substr(begin, end - begin);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (item.empty()) return invalid("has an empty address in it");
+    if (!std::all_of(item.begin(), item.end(), is_host_char)) {
+      return invalid("is not a list of addresses (write 127.0.0.1,::1)");
+    }
+    items.emplace_back(item);
+    begin = end + 1;
+  }
+  field = std::move(items);
+  return Status::ok();
+}
+
+std::string show(const Setting& setting, std::uint64_t value) {
+  return setting.type == SettingType::kSize ? format_size(value) : fmt::format("{}", value);
+}
+std::string show(const Setting&, bool value) { return value ? "true" : "false"; }
+std::string show(const Setting&, const std::string& value) { return value; }
+std::string show(const Setting&, const std::vector<std::string>& value) {
+  return fmt::format("{}", fmt::join(value, ","));
+}
+template <typename Enum>
+requires std::is_enum_v<Enum> std::string show(const Setting& setting, Enum value) {
+  return std::string(setting.choices[static_cast<std::size_t>(value)]);
+}
+
+}  // namespace
+
+std::string Setting::flag() const {
+  std::string flag = fmt::format("--{}", key);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+std::string Setting::environment() const {
+  std::string name = fmt::format("MINIKV_{}", key);
+  for (char& c : name) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return name;
+}
+
+std::string Setting::get(const Config& config) const {
+  return std::visit([&](auto member) { return show(*this, config.*member); }, field);
+}
+
+Status Setting::set(Config& config, std::string_view text) const {
+  return std::visit([&](auto member) { return store(*this, config.*member, text); }, field);
+}
+
+std::string Setting::accepts() const {
+  switch (type) {
+    case SettingType::kInteger:
+      return fmt::format("{} to {}", min, max);
+    case SettingType::kSize:
+      return fmt::format("{} to {}", format_size(min), format_size(max));
+    case SettingType::kChoice:
+      return fmt::format("{} or {}", fmt::join(choices.begin(), choices.end() - 1, ", "), choices.back());
+    case SettingType::kFlag:
+      return "true or false";
+    case SettingType::kText:
+    case SettingType::kList:
+      return {};
+  }
+  return {};
+}
+
+std::string Setting::default_text() const {
+  return default_note.empty() ? get(Config()) : std::string(default_note);
+}
+
+std::span<const Setting> settings() { return kSettings; }
+
+const Setting* find_setting(std::string_view key) {
+  const auto* found =
+      std::find_if(kSettings.begin(), kSettings.end(), [&](const Setting& s) { return s.key == key; });
+  return found == kSettings.end() ? nullptr : found;
+}
+
+std::vector<std::string_view> setting_keys() {
+  std::vector<std::string_view> keys;
+  for (const Setting& setting : kSettings) keys.push_back(setting.key);
+  return keys;
+}
+
+std::vector<std::pair<std::string, std::string>> setting_values(const Config& config) {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const Setting& setting : kSettings) values.emplace_back(setting.key, setting.get(config));
+  return values;
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,19 @@
+// Small helpers for names and messages.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace minikv::server {
+
+std::string to_lower(std::string_view text);
+
+// Makes what an operator wrote fit into a one-line message: control bytes as \xHH, and cut after 100 bytes.
+std::string printable(std::string_view text);
+
+// The name among `known` that somebody who wrote `name` most likely meant, or "" if none is near. Case,
+// dashes and underscores make no difference.
+std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known);
+
+}  // namespace minikv::server
