@@ -41,10 +41,10 @@ std::string to_lower(std::string_view text) {
   return lower;
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t kLongest = 100;
+std::string one_line(std::string_view text) {
   std::string line;
-  for (const char c : text.substr(0, kLongest)) {
+  line.reserve(text.size());
+  for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
       line += fmt::format("\\x{:02x}", byte);
@@ -52,8 +52,12 @@ std::string printable(std::string_view text) {
       line += c;
     }
   }
-  if (text.size() > kLongest) line += "...";
   return line;
+}
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kLongest = 100;
+  return text.size() > kLongest ? one_line(text.substr(0, kLongest)) + "..." : one_line(text);
 }
 
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known) {

@@ -9,7 +9,10 @@ namespace minikv::server {
 
 std::string to_lower(std::string_view text);
 
-// Makes what an operator wrote fit into a one-line message: control bytes as \xHH, and cut after 100 bytes.
+// The text on one line: control bytes as \xHH.
+std::string one_line(std::string_view text);
+
+// Makes what an operator wrote fit into a one-line message: one_line(), cut after 100 bytes.
 std::string printable(std::string_view text);
 
 // The name among `known` that somebody who wrote `name` most likely meant, or "" if none is near. Case,
