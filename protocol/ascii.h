@@ -8,6 +8,8 @@ namespace minikv::protocol {
 
 constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+constexpr char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // 0x20 to 0x7e.

@@ -1,26 +1,119 @@
 // Every error a client can be sent, in the words of both dialects.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "protocol/request.h"
 
 namespace minikv::protocol {
 
 enum class ErrorCode : std::uint8_t {
-  kNotFound, kExists, kVersion, kUsage, kUnknown, kTooLong, kNotInt, kNotFloat, kRange, kOverflow, kNoAuth,
-  kWrongPass, kDenied, kReadOnly, kDiskFull, kIoErr, kCorrupt, kLoading, kBusy, kMaxClients, kAborted, kShutdown,
+  kNotFound,
+  kExists,
+  kVersion,
+  kUsage,
+  kUnknown,
+  kTooLong,
+  kNotInt,
+  kNotFloat,
+  kRange,
+  kOverflow,
+  kNoAuth,
+  kWrongPass,
+  kDenied,
+  kReadOnly,
+  kDiskFull,
+  kIoErr,
+  kCorrupt,
+  kLoading,
+  kBusy,
+  kMaxClients,
+  kAborted,
+  kShutdown,
 };
 
 // "NOTFOUND", "EXISTS", ...
 std::string_view error_code_name(ErrorCode code);
 
 // `text` follows the code in the text dialect; `resp` is the whole RESP error line without the '-'
-// ("ERR value is not an integer or out of range").
+// ("ERR value is not an integer or out of range"). The encoder sees to it that neither breaks its line.
 struct ErrorReply {
   ErrorCode code = ErrorCode::kUsage;
   std::string text;
   std::string resp;
+
+  bool has_message() const { return !text.empty() || !resp.empty(); }
 };
 
+// One constructor for each error. The RESP words are those of Redis 7.0 where it has the error.
+namespace errors {
+
+// ---- what the store answers ----
+ErrorReply not_found();                       // -NOTFOUND no such key
+ErrorReply exists();                          // -EXISTS ...
+ErrorReply version_is(std::uint64_t now);     // -VERSION now <n>, in both dialects
+ErrorReply corrupt(std::string_view detail);  // -CORRUPT: the value is damaged on disk
+ErrorReply io_error(std::string_view detail);
+ErrorReply disk_full(std::string_view detail);  // RESP: MISCONF, as for every store that takes no writes
+ErrorReply read_only(std::string_view detail);  // RESP: MISCONF
+ErrorReply shutting_down();
+ErrorReply busy(std::string_view detail);
+ErrorReply loading();
+ErrorReply max_clients();
+ErrorReply internal(std::string_view detail);  // what should not happen: -IOERR, RESP "ERR ..."
+
+// ---- the request as a whole ----
+// Wrong arguments. Text: -USAGE, the usage line, and the detail in parentheses if there is one. RESP: "ERR
+// syntax error".
+ErrorReply usage(const CommandSpec& command, std::string_view detail = {});
+// Text: as usage(). RESP: "ERR wrong number of arguments for '...' command".
+ErrorReply wrong_arity(const CommandSpec& command);
+// RESP only: "ERR wrong number of arguments for 'client|setname' command"; any case of `subcommand`.
+ErrorReply wrong_arity(const CommandSpec& command, std::string_view subcommand);
+// `args` as they came, without the verb; only their beginnings are told.
+ErrorReply unknown_command(Dialect dialect, std::string_view verb, std::span<const Arg> args);
+ErrorReply unknown_subcommand(const CommandSpec& command, std::string_view subcommand);
+// A request that begins with a byte that neither dialect begins with.
+ErrorReply unknown_first_byte(char byte);
+// RESP: "ERR Protocol error: <detail>".
+ErrorReply protocol_error(std::string_view detail);
+
+// ---- lengths ----
+ErrorReply line_too_long(std::size_t limit_bytes);
+ErrorReply key_too_long(std::size_t limit_bytes);
+ErrorReply value_too_long(std::size_t limit_bytes);
+ErrorReply request_too_long(std::size_t limit_bytes);
+ErrorReply too_many_arguments(std::size_t limit);
+
+// ---- numbers ----
+// The value that a key holds, or what is to be added to it: -NOTINT.
+ErrorReply not_an_integer();
+ErrorReply not_a_float();
+// Any other argument that should be a number and is not, or does not fit. Text: -USAGE and the usage line;
+// RESP: as not_an_integer().
+ErrorReply bad_number(const CommandSpec& command, std::string_view detail = {});
+ErrorReply overflow();            // "ERR increment or decrement would overflow"
+ErrorReply decrement_overflow();  // DECRBY of the least number: "ERR decrement would overflow"
+ErrorReply out_of_range(std::string_view detail);  // -RANGE; RESP "ERR <detail>"
+ErrorReply invalid_expire_time(const CommandSpec& command);
+
+// ---- RESP only ----
+ErrorReply unsupported_option(std::string_view option);   // EXPIRE: "ERR Unsupported option ..."
+ErrorReply incompatible_expire_options(bool only_gt_lt);  // NX with XX, GT or LT; or GT with LT
+ErrorReply db_index_out_of_range();
+ErrorReply no_such_protocol();         // HELLO 4
+ErrorReply protocol_not_an_integer();  // HELLO x
+ErrorReply bad_hello_option(std::string_view option);
+ErrorReply bad_client_name();
+
+// ---- authentication ----
+ErrorReply no_auth();
+ErrorReply wrong_pass();
+ErrorReply denied(std::string_view detail);
+
+}  // namespace errors
 }  // namespace minikv::protocol

@@ -1,4 +1,5 @@
-// Bytes -> Request: both dialects, at any chunking of the input, with every length checked before memory is taken.
+// Bytes -> Request: both dialects, at any chunking of the input, with every length checked before memory is
+// taken.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +22,14 @@ struct ParserLimits {
 enum class ParseOutcome : std::uint8_t {
   kNeedMore,  // all of the input that can be used has been used; call again when there is more
   kRequest,   // request() is whole; call again for the next one
-  kError,     // `error` is to be sent; the stream is in step (or will be: the parser skips what belongs to it)
-  kClose,     // `error`, if it has a message, is to be sent, and then the connection closed
+  kError,  // `error` is to be sent; the stream is in step (or will be: the parser skips what belongs to it)
+  kClose,  // `error`, if it has a message, is to be sent, and then the connection closed
 };
 
 struct ParseResult {
   ParseOutcome outcome = ParseOutcome::kNeedMore;
-  std::size_t consumed = 0;            // bytes at the front of the input that are done with
-  Dialect dialect = Dialect::kText;    // of the request that the error answers
+  std::size_t consumed = 0;          // bytes at the front of the input that are done with
+  Dialect dialect = Dialect::kText;  // of the request that the error answers
   ErrorReply error;
 };
 
@@ -37,15 +38,16 @@ class RequestParser {
  public:
   explicit RequestParser(const ParserLimits& limits) : limits_(limits) {}
 
-  // Looks at the front of `input`, which begins where the last call's `consumed` ended. May be called with more of the
-  // same bytes as often as wanted: work done is remembered, so that a request which arrives byte by byte costs time
-  // linear in its length. After kClose it may not be called again.
+  // Looks at the front of `input`, which begins where the last call's `consumed` ended. May be called with
+  // more of the same bytes as often as wanted: work done is remembered, so that a request which arrives byte
+  // by byte costs time linear in its length. After kClose it may not be called again.
   ParseResult next(std::string_view input);
 
   // Valid after kRequest until the next call of next().
   const Request& request() const { return request_; }
 
-  // A hint for the size of the next read: how many bytes the request under way still needs at least (0: unknown).
+  // A hint for the size of the next read: how many bytes the request under way still needs at least (0:
+  // unknown).
   std::size_t bytes_wanted() const { return bytes_wanted_; }
 
   // Takes effect from the next request on (before authentication the limits are narrow).

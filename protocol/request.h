@@ -12,16 +12,18 @@ namespace minikv::protocol {
 
 enum class Dialect : std::uint8_t { kText, kResp };
 
-// One argument. `quoted`: written as a quoted string in the text dialect, so that it is never taken for an option word.
+// One argument. `quoted`: written as a quoted string in the text dialect, so that it is never taken for an
+// option word.
 struct Arg {
   std::string_view bytes;
   bool quoted = false;
 };
 
-// A request that is whole and whose verb and number of arguments are right. Options within the arguments are checked
-// by whoever carries the request out.
+// A request that is whole and whose verb and number of arguments are right. Options within the arguments are
+// checked by whoever carries the request out.
 //
-// Memory: the views point into the buffer handed to the parser, or into the parser; they hold until its next call.
+// Memory: the views point into the buffer handed to the parser, or into the parser; they hold until its next
+// call.
 struct Request {
   Dialect dialect = Dialect::kText;
   const CommandSpec* command = nullptr;

@@ -1,0 +1,243 @@
+#include "protocol/errors.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "protocol/ascii.h"
+#include "protocol/quoting.h"
+
+namespace minikv::protocol {
+namespace {
+
+constexpr std::array<std::string_view, 22> kCodeNames = {
+    "NOTFOUND", "EXISTS",   "VERSION", "USAGE",      "UNKNOWN", "TOOLONG",  "NOTINT",   "NOTFLOAT",
+    "RANGE",    "OVERFLOW", "NOAUTH",  "WRONGPASS",  "DENIED",  "READONLY", "DISKFULL", "IOERR",
+    "CORRUPT",  "LOADING",  "BUSY",    "MAXCLIENTS", "ABORTED", "SHUTDOWN"};
+static_assert(kCodeNames.size() == static_cast<std::size_t>(ErrorCode::kShutdown) + 1);
+
+// How much of what a client sent is sent back to it.
+constexpr std::size_t kMaxEchoedBytes = 128;
+
+// printf's %.128s, which is what Redis shows a name with: it also ends at a NUL.
+std::string_view as_redis_shows(std::string_view bytes, std::size_t at_most = kMaxEchoedBytes) {
+  bytes = bytes.substr(0, at_most);
+  return bytes.substr(0, bytes.find('\0'));
+}
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), to_lower);
+  return lower;
+}
+
+// The same sentence in both dialects.
+ErrorReply in_both(ErrorCode code, std::string_view resp_prefix, std::string sentence) {
+  std::string resp = fmt::format("{} {}", resp_prefix, sentence);
+  return {code, std::move(sentence), std::move(resp)};
+}
+
+std::string usage_line(const CommandSpec& command, std::string_view detail) {
+  const std::string_view usage = command.usage.empty() ? command.resp_usage : command.usage;
+  return detail.empty() ? std::string(usage) : fmt::format("{} ({})", usage, detail);
+}
+
+}  // namespace
+
+std::string_view error_code_name(ErrorCode code) { return kCodeNames[static_cast<std::size_t>(code)]; }
+
+namespace errors {
+
+ErrorReply not_found() { return in_both(ErrorCode::kNotFound, "NOTFOUND", "no such key"); }
+
+ErrorReply exists() { return in_both(ErrorCode::kExists, "EXISTS", "there is such a key"); }
+
+ErrorReply version_is(std::uint64_t now) {
+  return in_both(ErrorCode::kVersion, "VERSION", fmt::format("now {}", now));
+}
+
+ErrorReply corrupt(std::string_view detail) {
+  return in_both(ErrorCode::kCorrupt, "CORRUPT", std::string(detail));
+}
+
+ErrorReply io_error(std::string_view detail) {
+  return in_both(ErrorCode::kIoErr, "IOERR", std::string(detail));
+}
+
+ErrorReply disk_full(std::string_view detail) {
+  return in_both(ErrorCode::kDiskFull, "MISCONF", std::string(detail));
+}
+
+ErrorReply read_only(std::string_view detail) {
+  return in_both(ErrorCode::kReadOnly, "MISCONF", std::string(detail));
+}
+
+ErrorReply shutting_down() {
+  return in_both(ErrorCode::kShutdown, "ERR", "the server is shutting down; connect again later");
+}
+
+ErrorReply busy(std::string_view detail) { return in_both(ErrorCode::kBusy, "BUSY", std::string(detail)); }
+
+ErrorReply loading() {
+  return {ErrorCode::kLoading, "the store is being opened; try again later",
+          "LOADING Redis is loading the dataset in memory"};
+}
+
+ErrorReply max_clients() {
+  return {ErrorCode::kMaxClients, "too many connections; try again later",
+          "ERR max number of clients reached"};
+}
+
+ErrorReply internal(std::string_view detail) {
+  return in_both(ErrorCode::kIoErr, "ERR", std::string(detail));
+}
+
+ErrorReply usage(const CommandSpec& command, std::string_view detail) {
+  return {ErrorCode::kUsage, usage_line(command, detail), "ERR syntax error"};
+}
+
+ErrorReply wrong_arity(const CommandSpec& command) {
+  const std::string_view name = command.resp_name.empty() ? command.name : command.resp_name;
+  return {ErrorCode::kUsage, usage_line(command, {}),
+          fmt::format("ERR wrong number of arguments for '{}' command", name)};
+}
+
+ErrorReply wrong_arity(const CommandSpec& command, std::string_view subcommand) {
+  return {ErrorCode::kUsage, usage_line(command, {}),
+          fmt::format("ERR wrong number of arguments for '{}|{}' command", command.resp_name,
+                      lower_case(subcommand))};
+}
+
+ErrorReply unknown_command(Dialect dialect, std::string_view verb, std::span<const Arg> args) {
+  ErrorReply reply;
+  reply.code = ErrorCode::kUnknown;
+  if (dialect == Dialect::kText) {
+    reply.text = "unknown verb ";
+    append_quoted_if_needed(reply.text, verb.substr(0, kMaxEchoedBytes));
+    reply.text += "; help lists the verbs";
+    return reply;
+  }
+  std::string beginnings;
+  for (const Arg& arg : args) {
+    if (beginnings.size() >= kMaxEchoedBytes) break;
+    const std::size_t room = kMaxEchoedBytes - beginnings.size();
+    beginnings += fmt::format("'{}' ", as_redis_shows(arg.bytes, room));
+  }
+  reply.resp =
+      fmt::format("ERR unknown command '{}', with args beginning with: {}", as_redis_shows(verb), beginnings);
+  return reply;
+}
+
+ErrorReply unknown_subcommand(const CommandSpec& command, std::string_view subcommand) {
+  std::string upper(command.resp_name);
+  std::ranges::transform(upper, upper.begin(), to_upper);
+  return {ErrorCode::kUsage, usage_line(command, {}),
+          fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", as_redis_shows(subcommand), upper)};
+}
+
+ErrorReply unknown_first_byte(char byte) {
+  return in_both(ErrorCode::kUnknown, "ERR",
+                 fmt::format("a request can't begin with byte 0x{:02x}; speak text or RESP, without TLS",
+                             static_cast<unsigned char>(byte)));
+}
+
+ErrorReply protocol_error(std::string_view detail) {
+  return in_both(ErrorCode::kUsage, "ERR", fmt::format("Protocol error: {}", detail));
+}
+
+ErrorReply line_too_long(std::size_t limit_bytes) {
+  return in_both(ErrorCode::kTooLong, "ERR",
+                 fmt::format("a line holds at most {} bytes; put takes longer values", limit_bytes));
+}
+
+ErrorReply key_too_long(std::size_t limit_bytes) {
+  return in_both(ErrorCode::kTooLong, "ERR", fmt::format("a key holds at most {} bytes", limit_bytes));
+}
+
+ErrorReply value_too_long(std::size_t limit_bytes) {
+  return {ErrorCode::kTooLong, fmt::format("a value holds at most {} bytes", limit_bytes),
+          "ERR string exceeds maximum allowed size (proto-max-bulk-len)"};
+}
+
+ErrorReply request_too_long(std::size_t limit_bytes) {
+  return in_both(ErrorCode::kTooLong, "ERR", fmt::format("a request holds at most {} bytes", limit_bytes));
+}
+
+ErrorReply too_many_arguments(std::size_t limit) {
+  return in_both(ErrorCode::kTooLong, "ERR", fmt::format("a request holds at most {} arguments", limit));
+}
+
+ErrorReply not_an_integer() {
+  return {ErrorCode::kNotInt, "not an integer of 64 bits", "ERR value is not an integer or out of range"};
+}
+
+ErrorReply not_a_float() { return {ErrorCode::kNotFloat, "not a number", "ERR value is not a valid float"}; }
+
+ErrorReply bad_number(const CommandSpec& command, std::string_view detail) {
+  return {ErrorCode::kUsage, usage_line(command, detail), "ERR value is not an integer or out of range"};
+}
+
+ErrorReply overflow() {
+  return {ErrorCode::kOverflow, "the result does not fit an integer of 64 bits",
+          "ERR increment or decrement would overflow"};
+}
+
+ErrorReply decrement_overflow() {
+  return {ErrorCode::kOverflow, "the result does not fit an integer of 64 bits",
+          "ERR decrement would overflow"};
+}
+
+ErrorReply out_of_range(std::string_view detail) {
+  return in_both(ErrorCode::kRange, "ERR", std::string(detail));
+}
+
+ErrorReply invalid_expire_time(const CommandSpec& command) {
+  const std::string_view name = command.resp_name.empty() ? command.name : command.resp_name;
+  return {ErrorCode::kRange, "the expiry is out of range; it counts from now and is at least 1",
+          fmt::format("ERR invalid expire time in '{}' command", name)};
+}
+
+ErrorReply unsupported_option(std::string_view option) {
+  return in_both(ErrorCode::kUsage, "ERR", fmt::format("Unsupported option {}", as_redis_shows(option)));
+}
+
+ErrorReply incompatible_expire_options(bool only_gt_lt) {
+  return in_both(ErrorCode::kUsage, "ERR",
+                 only_gt_lt ? "GT and LT options at the same time are not compatible"
+                            : "NX and XX, GT or LT options at the same time are not compatible");
+}
+
+ErrorReply db_index_out_of_range() { return in_both(ErrorCode::kRange, "ERR", "DB index is out of range"); }
+
+ErrorReply no_such_protocol() {
+  return in_both(ErrorCode::kUsage, "NOPROTO", "unsupported protocol version");
+}
+
+ErrorReply protocol_not_an_integer() {
+  return in_both(ErrorCode::kUsage, "ERR", "Protocol version is not an integer or out of range");
+}
+
+ErrorReply bad_hello_option(std::string_view option) {
+  return in_both(ErrorCode::kUsage, "ERR",
+                 fmt::format("Syntax error in HELLO option '{}'", as_redis_shows(option)));
+}
+
+ErrorReply bad_client_name() {
+  return in_both(ErrorCode::kUsage, "ERR",
+                 "Client names cannot contain spaces, newlines or special characters.");
+}
+
+ErrorReply no_auth() { return in_both(ErrorCode::kNoAuth, "NOAUTH", "Authentication required."); }
+
+ErrorReply wrong_pass() {
+  return in_both(ErrorCode::kWrongPass, "WRONGPASS", "invalid username-password pair or user is disabled.");
+}
+
+ErrorReply denied(std::string_view detail) {
+  return in_both(ErrorCode::kDenied, "NOPERM", std::string(detail));
+}
+
+}  // namespace errors
+}  // namespace minikv::protocol
