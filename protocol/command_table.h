@@ -46,7 +46,7 @@ struct CommandSpec {
   std::uint16_t text_args_min, text_args_max;  // without the verb; max may be kAnyNumber
   std::string_view resp_name;                  // lower case, as Redis names it ("del"); empty: no RESP form
   std::int16_t arity;                          // RESP, as Redis counts: with the verb; negative: at least
-  std::int8_t first_key, last_key, key_step;   // RESP, as Redis counts
+  std::int8_t first_key, last_key, key_step;   // as Redis counts; 0: no keys
   std::string_view usage;                      // text: "set key value..."; empty: no text form
   std::string_view resp_usage;                 // "SETEX key seconds value"; empty: no RESP form
   std::string_view summary;                    // one line for people

@@ -17,24 +17,13 @@ constexpr bool needs_escape(char c) {
 void append_escape(std::string& out, char c) {
   out += '\\';
   switch (c) {
-    case '\n':
-      out += 'n';
-      return;
-    case '\r':
-      out += 'r';
-      return;
-    case '\t':
-      out += 't';
-      return;
-    case '\0':
-      out += '0';
-      return;
+    case '\n': out += 'n'; return;
+    case '\r': out += 'r'; return;
+    case '\t': out += 't'; return;
+    case '\0': out += '0'; return;
     case '"':
-    case '\\':
-      out += c;
-      return;
-    default:
-      break;
+    case '\\': out += c; return;
+    default: break;
   }
   const auto byte = static_cast<unsigned char>(c);
   out += 'x';
@@ -54,26 +43,14 @@ bool append_one_unescaped(std::string& out, std::string_view& rest) {
   const char kind = rest.front();
   rest.remove_prefix(1);
   switch (kind) {
-    case 'n':
-      out += '\n';
-      return true;
-    case 'r':
-      out += '\r';
-      return true;
-    case 't':
-      out += '\t';
-      return true;
-    case '0':
-      out += '\0';
-      return true;
+    case 'n': out += '\n'; return true;
+    case 'r': out += '\r'; return true;
+    case 't': out += '\t'; return true;
+    case '0': out += '\0'; return true;
     case '"':
-    case '\\':
-      out += kind;
-      return true;
-    case 'x':
-      break;
-    default:
-      return false;
+    case '\\': out += kind; return true;
+    case 'x': break;
+    default: return false;
   }
   if (rest.size() < 2) return false;
   const int high = hex_digit_value(rest[0]);

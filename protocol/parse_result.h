@@ -1,0 +1,50 @@
+// What the parsers are told, and what they answer.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "protocol/errors.h"
+#include "protocol/request.h"
+
+namespace minikv::protocol {
+
+struct ParserLimits {
+  std::size_t max_line_bytes = 256 * 1024;  // without its line end
+  std::size_t max_key_bytes = 65'535;       // what the store takes at most
+  std::size_t max_value_bytes = 64 * 1024 * 1024;
+  std::size_t max_arguments = 1024 * 1024;            // with the verb
+  std::size_t max_request_bytes = 256 * 1024 * 1024;  // the arguments of one request together
+  bool authenticated = true;                          // false: the two limits below apply as well
+
+  // Before authentication, as in Redis.
+  static constexpr std::size_t kUnauthenticatedArguments = 10;
+  static constexpr std::size_t kUnauthenticatedBytes = 16 * 1024;  // an argument
+
+  // Never less than what one value needs.
+  std::size_t request_bytes() const {
+    return std::max(max_request_bytes, max_value_bytes + max_key_bytes + 64 * 1024);
+  }
+  // How long a request can get before the parser hands it out or begins to throw it away; a RESP argument has up to 32
+  // bytes around it.
+  std::size_t max_buffered_bytes() const {
+    return request_bytes() + max_line_bytes + 32 * (max_arguments + 1);
+  }
+};
+
+enum class ParseOutcome : std::uint8_t {
+  kNeedMore,  // all of the input that can be used has been used; call again when there is more
+  kRequest,   // request() is whole; call again for the next one
+  kError,  // `error` is to be sent; the stream is in step (or will be: the parser skips what belongs to it)
+  kClose,  // `error`, if it has a message, is to be sent, and then the connection closed
+};
+
+struct ParseResult {
+  ParseOutcome outcome = ParseOutcome::kNeedMore;
+  std::size_t consumed = 0;          // bytes at the front of the input that are done with
+  Dialect dialect = Dialect::kText;  // of the request that the error answers
+  ErrorReply error = {};
+};
+
+}  // namespace minikv::protocol

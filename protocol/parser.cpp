@@ -1,0 +1,84 @@
+#include "protocol/parser.h"
+
+#include "protocol/ascii.h"
+
+namespace minikv::protocol {
+namespace {
+
+// Arguments kept allocated from one request to the next.
+constexpr std::size_t kKeptArgs = 1024;
+
+// CR LF and LF between requests.
+std::size_t leading_line_ends(std::string_view input) {
+  std::size_t at = 0;
+  while (at < input.size()) {
+    if (input[at] == '\n') {
+      at += 1;
+    } else if (input.substr(at, 2) == "\r\n") {
+      at += 2;
+    } else {
+      break;
+    }
+  }
+  return at;
+}
+
+}  // namespace
+
+ParseResult RequestParser::next(std::string_view input) {
+  forget_last_request();
+  std::size_t consumed = 0;
+  for (;;) {
+    ParseResult result = under_ == Under::kNothing ? begin(input) : go_on(input);
+    consumed += result.consumed;
+    input.remove_prefix(result.consumed);
+    // What was ignored or thrown away is no reason to stop.
+    const bool look_on = result.outcome == ParseOutcome::kNeedMore && result.consumed > 0 && !input.empty();
+    if (look_on) continue;
+    result.consumed = consumed;
+    return result;
+  }
+}
+
+void RequestParser::forget_last_request() {
+  request_.command = nullptr;
+  if (request_.args.capacity() > kKeptArgs) request_.args = {};
+  request_.args.clear();
+}
+
+ParseResult RequestParser::begin(std::string_view input) {
+  const std::size_t blank = leading_line_ends(input);
+  input.remove_prefix(blank);
+  if (input.empty() || input == "\r") return {.consumed = blank};
+  const char first = input.front();
+  if (!is_printable(first))
+    return {ParseOutcome::kClose, blank, Dialect::kText, errors::unknown_first_byte(first)};
+  if (first == '*') {
+    under_ = Under::kResp;
+    resp_.begin(limits_);
+  } else {
+    under_ = Under::kText;
+    text_.begin(limits_);
+  }
+  ParseResult result = go_on(input);
+  result.consumed += blank;
+  return result;
+}
+
+ParseResult RequestParser::go_on(std::string_view input) {
+  const bool is_text = under_ == Under::kText;
+  ParseResult result = is_text ? text_.next(input, request_) : resp_.next(input, request_);
+  if (!(is_text ? text_.busy() : resp_.busy())) under_ = Under::kNothing;
+  return result;
+}
+
+std::size_t RequestParser::bytes_wanted() const {
+  switch (under_) {
+    case Under::kNothing: return 0;
+    case Under::kText: return text_.bytes_wanted();
+    case Under::kResp: return resp_.bytes_wanted();
+  }
+  return 0;
+}
+
+}  // namespace minikv::protocol

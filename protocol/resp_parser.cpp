@@ -1,0 +1,196 @@
+#include "protocol/resp_parser.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "protocol/number.h"
+#include "protocol/size_limits.h"
+
+namespace minikv::protocol {
+namespace {
+
+// No number of a header is longer; a line that goes on is none.
+constexpr std::size_t kMaxHeaderBytes = 32;
+
+// Longer elements are a protocol error, as with Redis' default proto-max-bulk-len; those between max_value_bytes and
+// this are skipped.
+constexpr std::size_t kMaxBulkBytes = 512 * 1024 * 1024;
+
+// Arguments that are neither keys nor values (a message, a name) may be this long, however low those limits are.
+constexpr std::size_t kMinBulkLimit = 64 * 1024;
+
+constexpr std::size_t kKeptSpans = 1024;
+
+std::size_t longest_kept_bulk(const ParserLimits& limits) {
+  return std::max({limits.max_value_bytes, limits.max_key_bytes, kMinBulkLimit});
+}
+
+bool has_right_arity(const CommandSpec& command, std::size_t count) {
+  const int arity = command.arity;
+  return arity >= 0 ? count == static_cast<std::size_t>(arity) : count >= static_cast<std::size_t>(-arity);
+}
+
+}  // namespace
+
+void RespParser::begin(const ParserLimits& limits) {
+  limits_ = limits;
+  busy_ = true;
+  at_ = 0;
+  count_ = kNone;
+  read_ = 0;
+  length_ = kNone;
+  total_ = 0;
+  if (spans_.capacity() > kKeptSpans) spans_ = {};
+  spans_.clear();
+  refusal_.reset();
+  bytes_wanted_ = 0;
+}
+
+ParseResult RespParser::next(std::string_view input, Request& request) {
+  bytes_wanted_ = 0;
+  switch (parse(input)) {
+    case Step::kDone: return finish(input, request);
+    case Step::kProtocolError:
+      busy_ = false;
+      return {ParseOutcome::kClose, at_, Dialect::kResp, std::move(failure_)};
+    case Step::kNeedMore: break;
+  }
+  if (!refusal_) return {.dialect = Dialect::kResp};
+  return {.consumed = std::exchange(at_, 0), .dialect = Dialect::kResp};
+}
+
+RespParser::Step RespParser::parse(std::string_view input) {
+  if (count_ == kNone) {
+    if (const Step step = read_count(input); step != Step::kDone) return step;
+  }
+  while (read_ < count_) {
+    if (length_ == kNone) {
+      if (const Step step = read_length(input); step != Step::kDone) return step;
+    }
+    const Step step = refusal_ ? skip_bulk(input) : read_bulk(input);
+    if (step != Step::kDone) return step;
+    length_ = kNone;
+    ++read_;
+  }
+  return Step::kDone;
+}
+
+RespParser::Step RespParser::read_count(std::string_view input) {
+  std::int64_t count = 0;
+  if (const Step step = read_header(input, "invalid multibulk length", count); step != Step::kDone)
+    return step;
+  if (count > static_cast<std::int64_t>(ParserLimits::kUnauthenticatedArguments) && !limits_.authenticated) {
+    return fail("unauthenticated multibulk length");
+  }
+  if (count > 0 && static_cast<std::uint64_t>(count) > limits_.max_arguments)
+    return fail("invalid multibulk length");
+  count_ = static_cast<std::size_t>(std::max<std::int64_t>(count, 0));
+  return Step::kDone;
+}
+
+RespParser::Step RespParser::read_length(std::string_view input) {
+  if (at_ >= input.size()) return Step::kNeedMore;
+  if (input[at_] != '$') return fail(std::string("expected '$', got '") + input[at_] + "'");
+  std::int64_t length = 0;
+  if (const Step step = read_header(input, "invalid bulk length", length); step != Step::kDone) return step;
+  const auto bytes = static_cast<std::uint64_t>(length);
+  if (length < 0 || bytes > std::max(kMaxBulkBytes, limits_.max_value_bytes))
+    return fail("invalid bulk length");
+  if (bytes > ParserLimits::kUnauthenticatedBytes && !limits_.authenticated) {
+    return fail("unauthenticated bulk length");
+  }
+  length_ = static_cast<std::size_t>(bytes);
+  if (!refusal_) admit(length_);
+  return Step::kDone;
+}
+
+void RespParser::admit(std::size_t length) {
+  total_ += length;
+  if (length > longest_kept_bulk(limits_)) return discard(errors::value_too_long(limits_.max_value_bytes));
+  if (total_ > limits_.request_bytes()) return discard(errors::request_too_long(limits_.request_bytes()));
+}
+
+void RespParser::discard(ErrorReply error) {
+  refusal_ = std::move(error);
+  spans_.clear();
+}
+
+RespParser::Step RespParser::read_bulk(std::string_view input) {
+  const std::size_t end = at_ + length_;
+  if (end + 2 > input.size()) {
+    bytes_wanted_ = end + 2 - input.size();
+    return Step::kNeedMore;
+  }
+  if (const Step step = read_line_end(input, end); step != Step::kDone) return step;
+  spans_.push_back({at_, length_});
+  at_ = end + 2;
+  return Step::kDone;
+}
+
+RespParser::Step RespParser::skip_bulk(std::string_view input) {
+  const std::size_t skipped = std::min(length_, input.size() - at_);
+  at_ += skipped;
+  length_ -= skipped;
+  if (length_ > 0 || at_ + 2 > input.size()) {
+    bytes_wanted_ = length_ + 2;
+    return Step::kNeedMore;
+  }
+  if (const Step step = read_line_end(input, at_); step != Step::kDone) return step;
+  at_ += 2;
+  return Step::kDone;
+}
+
+RespParser::Step RespParser::read_line_end(std::string_view input, std::size_t at) {
+  return input.substr(at, 2) == "\r\n" ? Step::kDone : fail("expected CRLF behind a bulk string");
+}
+
+// A type byte, a number, CR LF.
+RespParser::Step RespParser::read_header(std::string_view input, std::string_view what,
+                                         std::int64_t& number) {
+  const std::string_view window = input.substr(at_, kMaxHeaderBytes);
+  const std::size_t end = window.find_first_of("\r\n");
+  if (end == std::string_view::npos) return window.size() < kMaxHeaderBytes ? Step::kNeedMore : fail(what);
+  const std::optional<std::int64_t> parsed = parse_redis_integer(window.substr(1, end - 1));
+  if (!parsed || window[end] == '\n') return fail(what);
+  if (at_ + end + 1 >= input.size()) return Step::kNeedMore;
+  if (input[at_ + end + 1] != '\n') return fail(what);
+  number = *parsed;
+  at_ += end + 2;
+  return Step::kDone;
+}
+
+RespParser::Step RespParser::fail(std::string_view detail) {
+  failure_ = errors::protocol_error(detail);
+  return Step::kProtocolError;
+}
+
+ParseResult RespParser::finish(std::string_view input, Request& request) {
+  busy_ = false;
+  ParseResult result{ParseOutcome::kError, at_, Dialect::kResp, {}};
+  if (refusal_) {
+    result.error = std::move(*refusal_);
+    return result;
+  }
+  if (count_ == 0) {
+    result.outcome = ParseOutcome::kNeedMore;
+    return result;
+  }
+  for (const Span& span : std::span(spans_).subspan(1))
+    request.args.push_back({input.substr(span.begin, span.size)});
+  const std::string_view verb = input.substr(spans_.front().begin, spans_.front().size);
+  request.dialect = Dialect::kResp;
+  request.command = find_resp_command(verb);
+  if (request.command == nullptr) {
+    result.error = errors::unknown_command(Dialect::kResp, verb, request.args);
+  } else if (!has_right_arity(*request.command, count_)) {
+    result.error = errors::wrong_arity(*request.command);
+  } else if (auto error = check_sizes(*request.command, request.args, limits_)) {
+    result.error = std::move(*error);
+  } else {
+    result.outcome = ParseOutcome::kRequest;
+  }
+  return result;
+}
+
+}  // namespace minikv::protocol

@@ -1,0 +1,67 @@
+// RESP: "*<n>\r\n", then n times "$<length>\r\n<bytes>\r\n".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "protocol/parse_result.h"
+#include "protocol/request.h"
+
+namespace minikv::protocol {
+
+// Parses one request at a time; RequestParser says when. Thread safety: as RequestParser.
+class RespParser {
+ public:
+  // The next input begins with a request.
+  void begin(const ParserLimits& limits);
+
+  // As RequestParser::next(). A request without elements ends with kNeedMore and without busy().
+  ParseResult next(std::string_view input, Request& request);
+
+  // The request that begin() announced is not over.
+  bool busy() const { return busy_; }
+
+  std::size_t bytes_wanted() const { return bytes_wanted_; }
+
+ private:
+  // What one step of the parser came to.
+  enum class Step : std::uint8_t { kDone, kNeedMore, kProtocolError };
+
+  struct Span {  // of an argument, from the beginning of the request
+    std::size_t begin;
+    std::size_t size;
+  };
+
+  Step parse(std::string_view input);
+  Step read_count(std::string_view input);
+  Step read_length(std::string_view input);
+  Step read_bulk(std::string_view input);
+  Step skip_bulk(std::string_view input);
+  Step read_header(std::string_view input, std::string_view what, std::int64_t& number);
+  Step read_line_end(std::string_view input, std::size_t at);
+  Step fail(std::string_view detail);
+
+  bool check_count(std::int64_t count) const;
+  void admit(std::size_t length);
+  void discard(ErrorReply error);
+  ParseResult finish(std::string_view input, Request& request);
+
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+  ParserLimits limits_;
+  bool busy_ = false;
+  std::size_t at_ = 0;          // how much of the input has been understood
+  std::size_t count_ = kNone;   // elements of the request; kNone: not known yet
+  std::size_t read_ = 0;        // elements that have been read, or skipped
+  std::size_t length_ = kNone;  // what is left of the element under way; kNone: its length is not known yet
+  std::size_t total_ = 0;       // bytes in the elements
+  std::vector<Span> spans_;
+  std::optional<ErrorReply> refusal_;  // set: the rest of the request is thrown away as it arrives
+  ErrorReply failure_;
+  std::size_t bytes_wanted_ = 0;
+};
+
+}  // namespace minikv::protocol
