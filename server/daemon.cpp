@@ -169,14 +169,10 @@ int run_minikvd(std::span<const char* const> arguments, std::span<const std::str
     return command_line->action == Action::kCheckConfig ? kExitRefused : kExitUsage;
   }
   switch (command_line->action) {
-    case Action::kPrintConfig:
-      return print(render_config(settled->config));
-    case Action::kPrintOrigins:
-      return print(render_origins(*settled));
-    case Action::kCheckConfig:
-      return print("The configuration is fine.\n");
-    default:
-      return serve(settled->config, version);
+    case Action::kPrintConfig: return print(render_config(settled->config));
+    case Action::kPrintOrigins: return print(render_origins(*settled));
+    case Action::kCheckConfig: return print("The configuration is fine.\n");
+    default: return serve(settled->config, version);
   }
 }
 

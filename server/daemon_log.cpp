@@ -31,14 +31,10 @@ bool stderr_is_journal() {
 std::string_view name_of(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::trace:
-    case spdlog::level::debug:
-      return "debug";
-    case spdlog::level::info:
-      return "info ";
-    case spdlog::level::warn:
-      return "warn ";
-    default:
-      return "error";
+    case spdlog::level::debug: return "debug";
+    case spdlog::level::info: return "info ";
+    case spdlog::level::warn: return "warn ";
+    default: return "error";
   }
 }
 
@@ -46,14 +42,10 @@ std::string_view name_of(spdlog::level::level_enum level) {
 int priority_of(spdlog::level::level_enum level) {
   switch (level) {
     case spdlog::level::trace:
-    case spdlog::level::debug:
-      return 7;
-    case spdlog::level::info:
-      return 6;
-    case spdlog::level::warn:
-      return 4;
-    default:
-      return 3;
+    case spdlog::level::debug: return 7;
+    case spdlog::level::info: return 6;
+    case spdlog::level::warn: return 4;
+    default: return 3;
   }
 }
 
@@ -93,14 +85,10 @@ std::shared_ptr<spdlog::logger> make_logger(LogLevel level) {
 
 spdlog::level::level_enum log_level_of(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
+    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kInfo: return spdlog::level::info;
+    case LogLevel::kWarning: return spdlog::level::warn;
+    case LogLevel::kError: return spdlog::level::err;
   }
   return spdlog::level::err;
 }

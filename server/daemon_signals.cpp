@@ -1,9 +1,8 @@
 #include "server/daemon_signals.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
-
-#include <pthread.h>
 
 namespace minikv::server {
 namespace {
@@ -64,9 +63,7 @@ void SignalWatch::on_stop_signal(const char* name) {
       phase_ = Phase::kStopping;
       stop_asked_.notify_one();
       return;
-    case Phase::kStopping:
-      logger_->info("{} ignored: already stopping", name);
-      return;
+    case Phase::kStopping: logger_->info("{} ignored: already stopping", name); return;
   }
 }
 

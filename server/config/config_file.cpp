@@ -85,8 +85,9 @@ Result<std::string> as_text(const Setting& setting, const json& value) {
     }
     return fmt::format("{}", fmt::join(items, ","));
   }
-  if (value.is_number() || value.is_boolean()) return value.dump();
-  return invalid(setting.type == SettingType::kFlag ? "is neither true nor false" : "is not a number");
+  const bool wants_flag = setting.type == SettingType::kFlag;
+  if (wants_flag ? value.is_boolean() : value.is_number()) return value.dump();
+  return invalid(wants_flag ? "is neither true nor false" : "is not a number");
 }
 
 Status unknown_setting(std::string_view name) {

@@ -70,15 +70,18 @@ struct Options {
   Options() {
     app.set_help_flag();
     app.allow_extras();
-    app.add_option("--config", config_file);
+    // Given twice, the last one counts: whoever wraps minikvd in a script adds flags behind those of the script.
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    app.add_option("--config", config_file)->type_name("value");
     app.add_flag("--print-config{plain}", print_form);
     app.add_flag("--check-config", check);
     app.add_flag("--help,-h", help);
     app.add_flag("--version", version);
     for (const Setting& setting : settings()) {
       std::string& text = texts[&setting];
-      options[&setting] = setting.type == SettingType::kFlag ? app.add_flag(setting.flag() + "{true}", text)
-                                                             : app.add_option(setting.flag(), text);
+      options[&setting] = setting.type == SettingType::kFlag
+                              ? app.add_flag(setting.flag() + "{true}", text)
+                              : app.add_option(setting.flag(), text)->type_name("value");
     }
   }
 };
@@ -145,7 +148,7 @@ Result<CommandLine> parse_command_line(std::span<const char* const> arguments) {
   CommandLine command_line;
   command_line.action = *action;
   command_line.config_file = options.config_file;
-  if (options.app.count("--config") > 0 && options.config_file.empty()) return invalid("--config= is empty");
+  if (options.app.count("--config") > 0 && options.config_file.empty()) return invalid("--config is empty");
   for (const Setting& setting : settings()) {
     if (options.options[&setting]->count() > 0)
       command_line.values.emplace_back(&setting, options.texts[&setting]);

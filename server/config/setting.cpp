@@ -116,17 +116,13 @@ Status Setting::set(Config& config, std::string_view text) const {
 
 std::string Setting::accepts() const {
   switch (type) {
-    case SettingType::kInteger:
-      return fmt::format("{} to {}", min, max);
-    case SettingType::kSize:
-      return fmt::format("{} to {}", format_size(min), format_size(max));
+    case SettingType::kInteger: return fmt::format("{} to {}", min, max);
+    case SettingType::kSize: return fmt::format("{} to {}", format_size(min), format_size(max));
     case SettingType::kChoice:
       return fmt::format("{} or {}", fmt::join(choices.begin(), choices.end() - 1, ", "), choices.back());
-    case SettingType::kFlag:
-      return "true or false";
+    case SettingType::kFlag: return "true or false";
     case SettingType::kText:
-    case SettingType::kList:
-      return {};
+    case SettingType::kList: return {};
   }
   return {};
 }
