@@ -9,6 +9,7 @@ foreach(manual IN LISTS manuals)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/conf/minikv.json DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/minikv)
 install(FILES ${PROJECT_SOURCE_DIR}/conf/minikvd.service DESTINATION lib/systemd/system)
+install(FILES ${PROJECT_SOURCE_DIR}/conf/minikvd.sysusers DESTINATION lib/sysusers.d RENAME minikvd.conf)
 
 # ---- dev: find_package(minikv), then link to minikv::engine ----
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/minikv)

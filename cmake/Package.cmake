@@ -17,7 +17,11 @@ set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "durable key-value server\n\
  Keeps every acknowledged write on disk and answers netcat, its own client and\n\
  every Redis client on one port.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/debian/conffiles)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA
+  ${PROJECT_SOURCE_DIR}/cmake/debian/conffiles
+  ${PROJECT_SOURCE_DIR}/cmake/debian/postinst
+  ${PROJECT_SOURCE_DIR}/cmake/debian/prerm
+  ${PROJECT_SOURCE_DIR}/cmake/debian/postrm)
 
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libminikv-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
