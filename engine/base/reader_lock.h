@@ -15,19 +15,19 @@ namespace minikv::engine {
 // few hundred records.
 //
 // Thread safety: all members may be called from any thread. Not recursive.
-class CAPABILITY("reader lock") ReaderLock {
+class MINIKV_CAPABILITY("reader lock") ReaderLock {
  public:
-  void lock() ACQUIRE() NO_THREAD_SAFETY_ANALYSIS {
+  void lock() MINIKV_ACQUIRE() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
     for (Slot& slot : slots_) slot.mutex.lock();
   }
-  void unlock() RELEASE() NO_THREAD_SAFETY_ANALYSIS {
+  void unlock() MINIKV_RELEASE() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
     for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) slot->mutex.unlock();
   }
-  void lock_shared() ACQUIRE_SHARED() NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.lock(); }
-  void unlock_shared() RELEASE_SHARED() NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.unlock(); }
+  void lock_shared() MINIKV_ACQUIRE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.lock(); }
+  void unlock_shared() MINIKV_RELEASE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.unlock(); }
   // Tells the analysis what it can't see: this is the one thread that changes what is guarded, so it may look without
   // the lock.
-  void assert_writer_thread() const ASSERT_SHARED_CAPABILITY(this) {}
+  void assert_writer_thread() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}
 
  private:
   static constexpr std::size_t kSlots = 16;
@@ -44,10 +44,10 @@ class CAPABILITY("reader lock") ReaderLock {
   std::array<Slot, kSlots> slots_;
 };
 
-class SCOPED_CAPABILITY SharedGuard {
+class MINIKV_SCOPED_CAPABILITY SharedGuard {
  public:
-  explicit SharedGuard(ReaderLock& lock) ACQUIRE_SHARED(lock) : lock_(lock) { lock_.lock_shared(); }
-  ~SharedGuard() RELEASE_GENERIC() { lock_.unlock_shared(); }
+  explicit SharedGuard(ReaderLock& lock) MINIKV_ACQUIRE_SHARED(lock) : lock_(lock) { lock_.lock_shared(); }
+  ~SharedGuard() MINIKV_RELEASE_GENERIC() { lock_.unlock_shared(); }
   SharedGuard(const SharedGuard&) = delete;
   SharedGuard& operator=(const SharedGuard&) = delete;
 
@@ -55,10 +55,10 @@ class SCOPED_CAPABILITY SharedGuard {
   ReaderLock& lock_;
 };
 
-class SCOPED_CAPABILITY ExclusiveGuard {
+class MINIKV_SCOPED_CAPABILITY ExclusiveGuard {
  public:
-  explicit ExclusiveGuard(ReaderLock& lock) ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
-  ~ExclusiveGuard() RELEASE() { lock_.unlock(); }
+  explicit ExclusiveGuard(ReaderLock& lock) MINIKV_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+  ~ExclusiveGuard() MINIKV_RELEASE() { lock_.unlock(); }
   ExclusiveGuard(const ExclusiveGuard&) = delete;
   ExclusiveGuard& operator=(const ExclusiveGuard&) = delete;
 

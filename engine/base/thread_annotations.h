@@ -10,39 +10,39 @@
 #define MINIKV_TSA(x)
 #endif
 
-#define CAPABILITY(x) MINIKV_TSA(capability(x))
-#define SCOPED_CAPABILITY MINIKV_TSA(scoped_lockable)
-#define GUARDED_BY(x) MINIKV_TSA(guarded_by(x))
-#define PT_GUARDED_BY(x) MINIKV_TSA(pt_guarded_by(x))
-#define REQUIRES(...) MINIKV_TSA(requires_capability(__VA_ARGS__))
-#define REQUIRES_SHARED(...) MINIKV_TSA(requires_shared_capability(__VA_ARGS__))
-#define ACQUIRE(...) MINIKV_TSA(acquire_capability(__VA_ARGS__))
-#define ACQUIRE_SHARED(...) MINIKV_TSA(acquire_shared_capability(__VA_ARGS__))
-#define RELEASE(...) MINIKV_TSA(release_capability(__VA_ARGS__))
-#define RELEASE_SHARED(...) MINIKV_TSA(release_shared_capability(__VA_ARGS__))
-#define RELEASE_GENERIC(...) MINIKV_TSA(release_generic_capability(__VA_ARGS__))
-#define EXCLUDES(...) MINIKV_TSA(locks_excluded(__VA_ARGS__))
-#define ASSERT_CAPABILITY(x) MINIKV_TSA(assert_capability(x))
-#define ASSERT_SHARED_CAPABILITY(x) MINIKV_TSA(assert_shared_capability(x))
-#define NO_THREAD_SAFETY_ANALYSIS MINIKV_TSA(no_thread_safety_analysis)
+#define MINIKV_CAPABILITY(x) MINIKV_TSA(capability(x))
+#define MINIKV_SCOPED_CAPABILITY MINIKV_TSA(scoped_lockable)
+#define MINIKV_GUARDED_BY(x) MINIKV_TSA(guarded_by(x))
+#define MINIKV_PT_GUARDED_BY(x) MINIKV_TSA(pt_guarded_by(x))
+#define MINIKV_REQUIRES(...) MINIKV_TSA(requires_capability(__VA_ARGS__))
+#define MINIKV_REQUIRES_SHARED(...) MINIKV_TSA(requires_shared_capability(__VA_ARGS__))
+#define MINIKV_ACQUIRE(...) MINIKV_TSA(acquire_capability(__VA_ARGS__))
+#define MINIKV_ACQUIRE_SHARED(...) MINIKV_TSA(acquire_shared_capability(__VA_ARGS__))
+#define MINIKV_RELEASE(...) MINIKV_TSA(release_capability(__VA_ARGS__))
+#define MINIKV_RELEASE_SHARED(...) MINIKV_TSA(release_shared_capability(__VA_ARGS__))
+#define MINIKV_RELEASE_GENERIC(...) MINIKV_TSA(release_generic_capability(__VA_ARGS__))
+#define MINIKV_EXCLUDES(...) MINIKV_TSA(locks_excluded(__VA_ARGS__))
+#define MINIKV_ASSERT_CAPABILITY(x) MINIKV_TSA(assert_capability(x))
+#define MINIKV_ASSERT_SHARED_CAPABILITY(x) MINIKV_TSA(assert_shared_capability(x))
+#define MINIKV_NO_THREAD_SAFETY_ANALYSIS MINIKV_TSA(no_thread_safety_analysis)
 
 namespace minikv::engine {
 
 // std::mutex, with attributes.
-class CAPABILITY("mutex") Mutex {
+class MINIKV_CAPABILITY("mutex") Mutex {
  public:
-  void lock() ACQUIRE() { mutex_.lock(); }
-  void unlock() RELEASE() { mutex_.unlock(); }
+  void lock() MINIKV_ACQUIRE() { mutex_.lock(); }
+  void unlock() MINIKV_RELEASE() { mutex_.unlock(); }
 
  private:
   friend class CondVar;
   std::mutex mutex_;
 };
 
-class SCOPED_CAPABILITY MutexLock {
+class MINIKV_SCOPED_CAPABILITY MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
-  ~MutexLock() RELEASE() { mutex_.unlock(); }
+  explicit MutexLock(Mutex& mutex) MINIKV_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~MutexLock() MINIKV_RELEASE() { mutex_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
 
@@ -53,13 +53,13 @@ class SCOPED_CAPABILITY MutexLock {
 // Waits release the mutex and take it again before they return; wake-ups may be spurious.
 class CondVar {
  public:
-  void wait(Mutex& mutex) REQUIRES(mutex) {
+  void wait(Mutex& mutex) MINIKV_REQUIRES(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();
   }
   template <typename TimePoint>
-  void wait_until(Mutex& mutex, TimePoint deadline) REQUIRES(mutex) {
+  void wait_until(Mutex& mutex, TimePoint deadline) MINIKV_REQUIRES(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     condition_.wait_until(lock, deadline);
     lock.release();

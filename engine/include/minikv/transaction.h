@@ -14,6 +14,7 @@ namespace minikv {
 
 namespace engine {
 class Segment;
+struct HandleAccess;
 }
 
 inline constexpr std::int64_t kNoExpiry = 0;
@@ -36,11 +37,11 @@ class ValueHandle {
   bool is_readable() const { return !lost_; }
 
  private:
-  friend class engine_access;
+  friend struct engine::HandleAccess;
   std::shared_ptr<const engine::Segment> segment_;
   std::uint64_t offset_ = 0;
   std::int64_t expiry_ms_ = kNoExpiry;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t version_ = 0;
   std::uint32_t value_bytes_ = 0;
   bool lost_ = false;
 };

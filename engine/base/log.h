@@ -1,0 +1,41 @@
+// What the engine has to say goes to the function that Options::log names.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "minikv/options.h"
+
+namespace minikv::engine {
+
+// Thread safety: all members may be called from any thread, as long as the function may.
+class Log {
+ public:
+  explicit Log(std::function<void(LogLevel, std::string_view)> sink) : sink_(std::move(sink)) {}
+
+  template <typename... Args>
+  void info(fmt::format_string<Args...> format, Args&&... args) const {
+    say(LogLevel::kInfo, format, std::forward<Args>(args)...);
+  }
+  template <typename... Args>
+  void warn(fmt::format_string<Args...> format, Args&&... args) const {
+    say(LogLevel::kWarning, format, std::forward<Args>(args)...);
+  }
+  template <typename... Args>
+  void error(fmt::format_string<Args...> format, Args&&... args) const {
+    say(LogLevel::kError, format, std::forward<Args>(args)...);
+  }
+
+ private:
+  template <typename... Args>
+  void say(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const {
+    if (sink_) sink_(level, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  std::function<void(LogLevel, std::string_view)> sink_;
+};
+
+}  // namespace minikv::engine

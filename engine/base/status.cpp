@@ -1,0 +1,56 @@
+#include "minikv/status.h"
+
+#include <cerrno>
+#include <system_error>
+
+namespace minikv {
+namespace {
+
+StatusCode code_of(int error) {
+  switch (error) {
+    case ENOENT:
+      return StatusCode::kNotFound;
+    case ENOSPC:
+    case EDQUOT:
+      return StatusCode::kDiskFull;
+    case EWOULDBLOCK:
+      return StatusCode::kLocked;
+    default:
+      return StatusCode::kIoError;
+  }
+}
+
+// What to do about it, where errno's own text leaves people alone.
+std::string_view advice_on(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return " (does it belong to the user that runs this program?)";
+    case EMFILE:
+      return " (raise this process's limit, as with ulimit -n)";
+    case EWOULDBLOCK:
+      return " (another process holds the lock)";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+Status Status::from_errno(int error, std::string_view what) {
+  std::string message(what);
+  message += ": ";
+  message += std::generic_category().message(error);
+  message += advice_on(error);
+  return {code_of(error), std::move(message)};
+}
+
+Status Status::with_context(std::string_view where) const {
+  if (is_ok()) return *this;
+  std::string message(where);
+  message += ": ";
+  message += message_;
+  return {code_, std::move(message)};
+}
+
+}  // namespace minikv

@@ -1,0 +1,63 @@
+// What the index knows about one key.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace minikv::engine {
+
+// Where a key's newest record is, and what must be known without reading it.
+struct Place {
+  std::uint64_t sequence = 0;    // of the newest record about the key
+  std::uint64_t version = 0;     // of the value: the same, unless its expiry was changed since
+  std::uint64_t offset = 0;      // of the record that holds the value
+  std::uint32_t segment = 0;     // id of the segment that holds it
+  std::uint32_t value_bytes = 0;
+  std::int64_t expiry_ms = 0;    // or 0
+  bool lost = false;             // the value was damaged
+  // Only while a store is being opened: the newest record is a tombstone, which must win over older records that are
+  // still to be met.
+  bool deleted = false;
+
+  bool is_at(std::uint64_t segment_id, std::uint64_t at) const { return segment == segment_id && offset == at; }
+};
+
+// One key in memory: a single allocation with the key's bytes at its end, and before them the expiry, where there is
+// one, and the version, where it is not the sequence. 24 bytes beside the key for nearly all.
+class Entry {
+ public:
+  static Entry* create(std::string_view key, const Place& place);
+  static void destroy(Entry* entry);
+  // Whether `place` fits into the allocation that is there.
+  bool can_hold(const Place& place) const { return (flags_ & kRoomFlags) == room_flags(place); }
+  void assign(const Place& place);  // needs can_hold()
+
+  std::string_view key() const { return {tail() + room(flags_), key_length_}; }
+  Place place() const;
+  std::size_t bytes() const { return sizeof(Entry) + room(flags_) + key_length_; }
+
+ private:
+  static constexpr std::uint8_t kHasExpiry = 1, kHasVersion = 2, kLost = 4, kDeleted = 8;
+  static constexpr std::uint8_t kRoomFlags = kHasExpiry | kHasVersion;
+
+  static std::uint8_t room_flags(const Place& place) {
+    return static_cast<std::uint8_t>((place.expiry_ms != 0 ? kHasExpiry : 0) |
+                                     (place.version != place.sequence ? kHasVersion : 0));
+  }
+  static std::size_t room(std::uint8_t flags) {
+    return sizeof(std::int64_t) * static_cast<std::size_t>((flags & 1) + ((flags >> 1) & 1));
+  }
+  const char* tail() const { return reinterpret_cast<const char*>(this + 1); }
+  char* tail() { return reinterpret_cast<char*>(this + 1); }
+
+  std::uint64_t sequence_;
+  std::uint32_t segment_;
+  std::uint32_t offset_units_;  // of 8 bytes
+  std::uint32_t value_bytes_;
+  std::uint16_t key_length_;
+  std::uint8_t flags_;
+};
+static_assert(sizeof(Entry) == 24);
+
+}  // namespace minikv::engine

@@ -1,0 +1,144 @@
+#include "engine/store/group.h"
+
+#include <cassert>
+
+#include <fmt/format.h>
+
+namespace minikv::engine {
+
+ValueHandle HandleAccess::make(SegmentPtr segment, const Place& place) {
+  ValueHandle handle;
+  handle.segment_ = std::move(segment);
+  handle.offset_ = place.offset;
+  handle.expiry_ms_ = place.expiry_ms;
+  handle.version_ = place.version;
+  handle.value_bytes_ = place.value_bytes;
+  handle.lost_ = place.lost;
+  return handle;
+}
+
+Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key) {
+  if (handle.lost_) {
+    return {StatusCode::kCorruption,
+            "the value was damaged on disk and can't be had back; set or delete the key to heal it"};
+  }
+  Value value;
+  value.version = handle.version_;
+  value.expiry_ms = handle.expiry_ms_;
+  auto record = handle.segment_->read_record(handle.offset_, key.size(), handle.value_bytes_, value.data);
+  if (!record) return record.status();
+  if (record->key != key || record->header.version != handle.version_) {
+    return {StatusCode::kCorruption, fmt::format("{} at offset {}: the record is not the one the index names",
+                                                 handle.segment_->path(), handle.offset_)};
+  }
+  value.data.erase(0, value.data.size() - record->value.size());
+  return value;
+}
+
+void Group::begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t first_sequence,
+                  std::int64_t now_ms) {
+  frame_.begin(segment->identity(), offset);
+  segment_ = std::move(segment);
+  changes_.clear();
+  pending_.clear();
+  next_sequence_ = first_sequence;
+  now_ms_ = now_ms;
+}
+
+void Group::begin_task() {
+  task_first_change_ = changes_.size();
+  task_first_record_ = frame_.record_count();
+}
+
+void Group::end_task() {
+  if (!task_has_changes()) return;
+  changes_.back().ends_task = true;
+  frame_.join_batch(task_first_record_);
+}
+
+std::optional<Group::Pending> Group::present(std::string_view key) const {
+  if (const auto found = pending_.find(key); found != pending_.end()) {
+    const Place& place = found->second.place;
+    if (place.deleted || !is_present(place, now_ms_)) return std::nullopt;
+    return found->second;
+  }
+  state_.lock.assert_writer_thread();
+  const auto place = state_.index.find(key);
+  if (!place || !is_present(*place, now_ms_)) return std::nullopt;
+  return Pending{*place, std::nullopt};
+}
+
+SegmentPtr Group::segment_of(const Place& place) const {
+  if (place.segment == segment_->id()) return segment_;
+  state_.lock.assert_writer_thread();
+  const auto found = state_.segments.find(place.segment);
+  assert(found != state_.segments.end());
+  return found->second;
+}
+
+std::optional<Transaction::Entry> Group::find(std::string_view key) {
+  const auto found = present(key);
+  if (!found) return std::nullopt;
+  const Place& place = found->place;
+  return Entry{place.version, place.expiry_ms, place.value_bytes, place.lost};
+}
+
+std::optional<ValueHandle> Group::locate(std::string_view key) {
+  const auto found = present(key);
+  if (!found) return std::nullopt;
+  return HandleAccess::make(segment_of(found->place), found->place);
+}
+
+Result<Value> Group::get(std::string_view key) {
+  const auto found = present(key);
+  if (!found) return {StatusCode::kNotFound, "no such key"};
+  if (found->value) return Value{std::string(*found->value), found->place.version, found->place.expiry_ms};
+  return HandleAccess::read(HandleAccess::make(segment_of(found->place), found->place), key);
+}
+
+void Group::change(std::string_view key, const Pending& pending) {
+  changes_.push_back({key, pending.place, false});
+  pending_.insert_or_assign(key, pending);
+}
+
+std::uint64_t Group::put(std::string_view key, std::string_view value, std::uint32_t checksum,
+                         std::int64_t expiry_ms) {
+  assert(key.size() <= state_.options.max_key_bytes && value.size() <= state_.options.max_value_bytes);
+  const std::uint64_t sequence = next_sequence_++;
+  NewRecord record{RecordType::kPut, key, value, checksum, sequence, sequence, expiry_ms};
+  Place place;
+  place.sequence = place.version = sequence;
+  place.offset = frame_.add(record);
+  place.segment = static_cast<std::uint32_t>(segment_->id());
+  place.value_bytes = static_cast<std::uint32_t>(value.size());
+  place.expiry_ms = expiry_ms;
+  change(key, {place, value});
+  return sequence;
+}
+
+bool Group::remove(std::string_view key) {
+  if (!present(key)) return false;
+  const std::uint64_t sequence = next_sequence_++;
+  NewRecord record{RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0};
+  Place place;
+  place.sequence = place.version = sequence;
+  place.offset = frame_.add(record);
+  place.segment = static_cast<std::uint32_t>(segment_->id());
+  place.deleted = true;
+  change(key, {place, std::nullopt});
+  return true;
+}
+
+bool Group::set_expiry(std::string_view key, std::int64_t expiry_ms) {
+  auto found = present(key);
+  if (!found) return false;
+  const std::uint64_t sequence = next_sequence_++;
+  NewRecord record{RecordType::kExpire, key, {}, value_checksum({}), sequence, found->place.version, expiry_ms};
+  frame_.add(record);
+  found->place.sequence = sequence;
+  found->place.expiry_ms = expiry_ms;
+  change(key, *found);
+  return true;
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,85 @@
+// One group commit in the making: what the tasks of the group see and change.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "engine/format/frame.h"
+#include "engine/store/state.h"
+#include "minikv/transaction.h"
+
+namespace minikv::engine {
+
+// Makes ValueHandles and looks into them.
+struct HandleAccess {
+  static ValueHandle make(SegmentPtr segment, const Place& place);
+  // Reads the value and checks that it is the one the handle was made for.
+  static Result<Value> read(const ValueHandle& handle, std::string_view key);
+};
+
+// A change of one key that is in the frame but not yet in the index.
+struct Change {
+  std::string_view key;
+  Place place;            // `deleted`: the key goes
+  bool ends_task = false;
+};
+
+// The Transaction that a group's tasks get, one after the other. Records go into one frame, and a small map in front of
+// the index shows each task what the ones before it have done.
+//
+// Thread safety: the writer's alone.
+class Group final : public Transaction {
+ public:
+  explicit Group(SharedState& state) : state_(state) {}
+
+  // Where the frame will stand, and the first sequence it may use.
+  void begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t first_sequence,
+             std::int64_t now_ms);
+  void begin_task();
+  void end_task();
+
+  std::uint64_t next_sequence() const { return next_sequence_; }
+  bool has_changes() const { return !changes_.empty(); }
+  bool task_has_changes() const { return changes_.size() > task_first_change_; }
+  const std::vector<Change>& changes() const { return changes_; }
+  FrameBuilder& frame() { return frame_; }
+
+  // Transaction
+  std::int64_t now_ms() const override { return now_ms_; }
+  std::optional<Entry> find(std::string_view key) override;
+  Result<Value> get(std::string_view key) override;
+  std::optional<ValueHandle> locate(std::string_view key) override;
+  std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,
+                    std::int64_t expiry_ms) override;
+  bool remove(std::string_view key) override;
+  bool set_expiry(std::string_view key, std::int64_t expiry_ms) override;
+
+ private:
+  struct Pending {
+    Place place;
+    std::optional<std::string_view> value;  // where it was put by this group
+  };
+
+  // What the key is at this point of the group; nothing if it is not there.
+  std::optional<Pending> present(std::string_view key) const;
+  SegmentPtr segment_of(const Place& place) const;
+  void change(std::string_view key, const Pending& pending);
+
+  SharedState& state_;
+  std::shared_ptr<Segment> segment_;
+  FrameBuilder frame_;
+  std::vector<Change> changes_;
+  absl::flat_hash_map<std::string_view, Pending> pending_;
+  std::size_t task_first_change_ = 0;
+  std::size_t task_first_record_ = 0;
+  std::uint64_t next_sequence_ = 0;
+  std::int64_t now_ms_ = 0;
+};
+
+}  // namespace minikv::engine

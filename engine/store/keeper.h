@@ -1,0 +1,136 @@
+// The keeper looks after everything that has to happen to the store's files beside the writes themselves.
+//
+// Why it has a thread of its own: sealing a full segment, preparing the next one and committing the manifest each cost
+// syncs, and the writer, who has clients waiting, must never stand behind them. So the writer hands a full segment over
+// and goes on in the spare, which the keeper has written full of zeros, synced and named in the manifest beforehand. The
+// keeper decides nothing about what is written.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/format/manifest.h"
+#include "engine/store/state.h"
+
+namespace minikv::engine {
+
+// A log segment that takes no more frames.
+struct RetiredSegment {
+  std::shared_ptr<Segment> segment;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t min_seq = 0;  // of its records; 0 and 0 without any
+  std::uint64_t max_seq = 0;
+};
+
+// Thread safety: all members may be called from any thread, but open_log(), start() and finish() once each, in this
+// order, and take_spare(), retire() and reserve_sequences() by the writer alone.
+class Keeper {
+ public:
+  Keeper(SharedState& state, Manifest manifest, ManifestFile file);
+  ~Keeper();
+
+  // Makes the segment that this life of the store writes into, `spare` if there is one from the last life, and makes
+  // the manifest durable with `first_sequence` and a block of sequences behind it.
+  Result<std::shared_ptr<Segment>> open_log(std::shared_ptr<Segment> spare, std::uint64_t first_sequence);
+  // Before start(): unlinks the files that the last life of the store had dropped from the manifest.
+  Status sweep();
+  void start();
+  // Syncs and seals the log, and remembers in the manifest that the store was closed in order.
+  Status finish(const RetiredSegment& last, std::uint64_t next_sequence);
+  void stop();
+
+  // In single-threaded mode: does now what the thread would do.
+  void run_pending_if_single_threaded();
+
+  // ---- for the writer ----
+  // Null if there is none ready.
+  std::shared_ptr<Segment> take_spare();
+  // As take_spare(), but waits; kDiskFull or kIoError if there won't be one.
+  Result<std::shared_ptr<Segment>> wait_for_spare();
+  // `full` is to be synced and sealed; `next` is what the log goes on in.
+  void retire(const RetiredSegment& full, std::shared_ptr<Segment> next);
+  // When it returns ok, every sequence below `end` may be used.
+  Status reserve_sequences(std::uint64_t end);
+  // Something was written that is not synced (interval mode): a sync is due one interval from now.
+  void note_unsynced();
+  // Waits while a sync is later than two intervals.
+  Status wait_while_sync_is_late();
+
+  // ---- for compaction ----
+  std::uint64_t allocate_segment_id();
+  std::vector<ManifestSegment> segments() const;
+  // Waits until no retired segment is left to seal.
+  Status wait_until_sealed();
+  // Waits until everything up to `sequence` is durable, with a sync of its own if need be.
+  Status make_durable(std::uint64_t sequence);
+  // One atomic step: `outputs` (durable, under their final names) belong to the store, `inputs` do not.
+  Status commit_compaction(const std::vector<ManifestSegment>& outputs, const std::vector<std::uint64_t>& inputs);
+
+  // Creates, fills with zeros up to `size` and syncs a segment file under its temporary name.
+  Status create_segment_file(const SegmentIdentity& identity, SegmentKind kind, std::uint64_t size,
+                             const std::string& temporary_path, bool fill);
+
+  const std::uint8_t (&store_id() const)[16] { return store_id_; }
+
+ private:
+  struct CompactionCommit {
+    std::vector<ManifestSegment> outputs;
+    std::vector<std::uint64_t> inputs;
+    bool done = false;
+    Status status;
+  };
+
+  void run();
+  bool run_one_job() MINIKV_EXCLUDES(mutex_);
+  bool has_job() const MINIKV_REQUIRES(mutex_);
+  bool sync_is_due() const MINIKV_REQUIRES(mutex_);
+  bool spare_is_due() const MINIKV_REQUIRES(mutex_);
+
+  Status sync_log() MINIKV_EXCLUDES(mutex_);
+  Status seal(const RetiredSegment& retired);
+  Status prepare_spare();
+  Status raise_seq_limit();
+  Status commit_now(CompactionCommit& request);
+  Status bury();
+  Status commit(Manifest& next) MINIKV_EXCLUDES(mutex_);
+  Manifest manifest_copy() const MINIKV_EXCLUDES(mutex_);
+  void fail(const Status& status);
+  template <typename Condition>
+  Status wait_for(Condition condition) MINIKV_REQUIRES(mutex_);
+
+  SharedState& state_;
+  std::uint8_t store_id_[16];
+  ManifestFile file_;  // the keeper's thread alone, once it runs
+  std::thread thread_;
+
+  mutable Mutex mutex_;
+  mutable CondVar changed_;
+  Manifest manifest_ MINIKV_GUARDED_BY(mutex_);  // as it was last committed
+  std::uint64_t next_segment_id_ MINIKV_GUARDED_BY(mutex_);
+  bool stopping_ MINIKV_GUARDED_BY(mutex_) = false;
+
+  std::deque<RetiredSegment> retired_ MINIKV_GUARDED_BY(mutex_);
+  std::shared_ptr<Segment> active_ MINIKV_GUARDED_BY(mutex_);
+  std::shared_ptr<Segment> spare_ MINIKV_GUARDED_BY(mutex_);
+  bool spare_wanted_ MINIKV_GUARDED_BY(mutex_) = true;
+  Status spare_failure_ MINIKV_GUARDED_BY(mutex_);
+  std::int64_t spare_retry_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
+
+  std::atomic<std::uint64_t> seq_limit_;
+  bool sequences_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
+
+  std::int64_t unsynced_since_ms_ MINIKV_GUARDED_BY(mutex_) = -1;  // what the next sync will cover
+  std::int64_t syncing_since_ms_ MINIKV_GUARDED_BY(mutex_) = -1;   // what the running one will
+  bool sync_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
+
+  std::deque<CompactionCommit*> commits_ MINIKV_GUARDED_BY(mutex_);
+};
+
+}  // namespace minikv::engine

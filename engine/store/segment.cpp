@@ -1,0 +1,72 @@
+#include "engine/store/segment.h"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::string_view kPrefix = "segment-";
+constexpr std::string_view kSuffix = ".dat";
+
+}  // namespace
+
+std::string segment_name(std::uint64_t id) { return fmt::format("{}{:08}{}", kPrefix, id, kSuffix); }
+
+std::uint64_t parse_segment_name(std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return 0;
+  const std::string_view digits = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  const bool is_canonical = error == std::errc() && end == digits.data() + digits.size() && segment_name(id) == name;
+  return is_canonical ? id : 0;
+}
+
+Result<RecordView> Segment::read_record(std::uint64_t offset, std::size_t key_length, std::size_t value_length,
+                                        std::string& buffer) const {
+  buffer.resize(sizeof(RecordHeader) + key_length + value_length);
+  MINIKV_TRY(mapping_->copy(offset, buffer));
+  const auto record = parse_record(buffer, identity_, offset);
+  if (!record || record->key.size() != key_length || record->value.size() != value_length) {
+    return {StatusCode::kCorruption, fmt::format("{} at offset {}: the record does not check out", path_, offset)};
+  }
+  if (!record->value_intact) {
+    return {StatusCode::kCorruption, fmt::format("{} at offset {}: the value does not check out", path_, offset)};
+  }
+  return *record;
+}
+
+Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
+                                              SegmentIdentity identity, SegmentKind kind, std::uint64_t length) {
+  auto file = file_system.open(path, mode);
+  if (!file) return file.status();
+  auto mapping = (*file)->map(length);
+  if (!mapping) return mapping.status();
+  return std::make_unique<Segment>(identity, kind, path, std::move(*file), std::move(*mapping));
+}
+
+void Graveyard::add(std::unique_ptr<Segment> segment) {
+  MutexLock lock(mutex_);
+  segments_.push_back(std::move(segment));
+  empty_.store(false, std::memory_order_release);
+  if (wake_) wake_();
+}
+
+void Graveyard::set_wake(std::function<void()> wake) {
+  MutexLock lock(mutex_);
+  wake_ = std::move(wake);
+}
+
+std::vector<std::unique_ptr<Segment>> Graveyard::take() {
+  MutexLock lock(mutex_);
+  empty_.store(true, std::memory_order_release);
+  return std::exchange(segments_, {});
+}
+
+std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment, std::shared_ptr<Graveyard> graveyard) {
+  return {segment.release(),
+          [yard = std::move(graveyard)](Segment* last) { yard->add(std::unique_ptr<Segment>(last)); }};
+}
+
+}  // namespace minikv::engine

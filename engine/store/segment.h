@@ -1,0 +1,82 @@
+// An open segment file, shared by everybody who may still read from it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/format/frame.h"
+#include "engine/io/file_system.h"
+
+namespace minikv::engine {
+
+std::string segment_name(std::uint64_t id);            // "segment-00000001.dat"
+std::uint64_t parse_segment_name(std::string_view name);  // its id; 0 if it is no such name
+
+// A segment's facts that change while it lives belong to the writer and to the keeper; what is here either never
+// changes or is atomic.
+//
+// Thread safety: all members may be called from any thread.
+class Segment {
+ public:
+  Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<File> file,
+          std::unique_ptr<Mapping> mapping)
+      : identity_(identity), kind_(kind), path_(std::move(path)), file_(std::move(file)), mapping_(std::move(mapping)) {}
+
+  const SegmentIdentity& identity() const { return identity_; }
+  std::uint64_t id() const { return identity_.id; }
+  SegmentKind kind() const { return kind_; }
+  const std::string& path() const { return path_; }
+  File& file() const { return *file_; }
+
+  // Reads the record whose header stands at `offset`, checks header and value, and returns it; its views point into
+  // `buffer`. kCorruption names the segment and the offset.
+  Result<RecordView> read_record(std::uint64_t offset, std::size_t key_length, std::size_t value_length,
+                                 std::string& buffer) const;
+
+  // Bytes of records that the index points to, and where the frames end (the file may be longer): what compaction
+  // decides by.
+  std::atomic<std::uint64_t> live_bytes{0};
+  std::atomic<std::uint64_t> used_bytes{0};
+
+ private:
+  const SegmentIdentity identity_;
+  const SegmentKind kind_;
+  const std::string path_;
+  const std::unique_ptr<File> file_;
+  const std::unique_ptr<Mapping> mapping_;
+};
+
+using SegmentPtr = std::shared_ptr<const Segment>;
+
+// Opens the file at `path` and maps `length` bytes of it.
+Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
+                                              SegmentIdentity identity, SegmentKind kind, std::uint64_t length);
+
+// Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened to be
+// last, which may be an event loop.
+// Thread safety: all members may be called from any thread.
+class Graveyard {
+ public:
+  void add(std::unique_ptr<Segment> segment);
+  std::vector<std::unique_ptr<Segment>> take();
+  bool is_empty() const { return empty_.load(std::memory_order_acquire); }
+  // Called after each add(), by whoever was last. Empty: nobody cares any more.
+  void set_wake(std::function<void()> wake);
+
+ private:
+  Mutex mutex_;
+  std::function<void()> wake_ MINIKV_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Segment>> segments_ MINIKV_GUARDED_BY(mutex_);
+  std::atomic<bool> empty_{true};
+};
+
+// Shares a segment so that it ends in the graveyard.
+std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment, std::shared_ptr<Graveyard> graveyard);
+
+}  // namespace minikv::engine

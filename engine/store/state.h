@@ -1,0 +1,102 @@
+// What the engine's threads share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "engine/base/engine_clock.h"
+#include "engine/base/log.h"
+#include "engine/base/reader_lock.h"
+#include "engine/base/thread_annotations.h"
+#include "engine/index/index.h"
+#include "engine/store/segment.h"
+#include "minikv/options.h"
+#include "minikv/store.h"
+
+namespace minikv::engine {
+
+// Whether the store still takes writes. A failed sync is final: what the disk holds is unknown from then on, and a later
+// success would not change that.
+// Thread safety: all members may be called from any thread.
+class Health {
+ public:
+  bool is_read_only() const { return read_only_.load(std::memory_order_acquire); }
+  // The first reason stays.
+  void fail(const Status& reason) MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (read_only_.load(std::memory_order_relaxed)) return;
+    reason_ = reason.message();
+    read_only_.store(true, std::memory_order_release);
+  }
+  std::string reason() MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return reason_;
+  }
+  Status refusal() {
+    return {StatusCode::kReadOnly, "the store takes no writes until it is restarted: " + reason()};
+  }
+
+ private:
+  Mutex mutex_;
+  std::string reason_ MINIKV_GUARDED_BY(mutex_);
+  std::atomic<bool> read_only_{false};
+};
+
+// Numbers for Store::stats(). Each is written by one thread or added to atomically.
+struct Counters {
+  std::atomic<std::uint64_t> groups{0}, writes{0}, syncs{0}, compactions{0}, reclaimed_bytes{0}, cut_bytes{0},
+      lost_keys{0}, recovery_ms{0};
+};
+
+// The index and the segments it points into: what readers see. Changed by the writer alone, under the lock; the writer
+// may look without it.
+struct SharedState {
+  SharedState(const Options& given, FileSystem& files, const Clock& system_clock, std::string where)
+      : options(given), file_system(files), clock(system_clock), log(given.log), directory(std::move(where)) {}
+
+  const Options options;
+  FileSystem& file_system;
+  EngineClock clock;
+  const Log log;
+  const std::string directory;
+  const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>();
+  Health health;
+  Counters counters;
+
+  ReaderLock lock;
+  Index index MINIKV_GUARDED_BY(lock);
+  absl::flat_hash_map<std::uint32_t, std::shared_ptr<Segment>> segments MINIKV_GUARDED_BY(lock);
+
+  // The last sequence whose write() has returned, and the last one that a successful sync covers: its write had
+  // returned before that sync was called.
+  std::atomic<std::uint64_t> written_sequence{0};
+  std::atomic<std::uint64_t> durable_sequence{0};
+  // The last sequence that readers see.
+  std::atomic<std::uint64_t> visible_sequence{0};
+
+  std::string path_of(std::uint64_t segment_id) const { return directory + "/" + segment_name(segment_id); }
+  static void raise(std::atomic<std::uint64_t>& number, std::uint64_t to) {
+    std::uint64_t seen = number.load(std::memory_order_relaxed);
+    while (seen < to && !number.compare_exchange_weak(seen, to, std::memory_order_acq_rel)) {
+    }
+  }
+};
+
+// How much of a log segment is mapped: it may grow beyond its size by a frame that began inside it, and where no spare
+// can be had. Costs addresses, not memory.
+inline std::uint64_t log_map_bytes(const Options& options) {
+  return 2 * options.segment_size + options.max_batch_bytes + 8 * kMiB;
+}
+
+// Whether `place` names something that is there at `now_ms`.
+inline bool is_present(const Place& place, std::int64_t now_ms) {
+  return place.expiry_ms == 0 || place.expiry_ms > now_ms;
+}
+
+}  // namespace minikv::engine

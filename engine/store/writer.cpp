@@ -1,0 +1,339 @@
+#include "engine/store/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <chrono>
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uint64_t kGroupBytes = 4 * kMiB;        // a group is closed when it has this many
+constexpr std::size_t kRecordsPerHold = 256;           // published while the readers wait
+constexpr auto kWatermarkDelay = std::chrono::milliseconds(100);
+
+}  // namespace
+
+Writer::Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> active, std::uint64_t next_sequence)
+    : state_(state), keeper_(keeper), group_(state), active_(std::move(active)), next_sequence_(next_sequence) {}
+
+Writer::~Writer() { stop(); }
+
+void Writer::start() {
+  if (!state_.options.single_threaded) thread_ = std::thread([this] { run(); });
+}
+
+void Writer::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+  drain_if_single_threaded();
+  MutexLock lock(mutex_);
+  stopped_ = true;
+  for (Errand* errand : errands_) errand->refused = errand->done = true;
+  errands_.clear();
+  errand_done_.notify_all();
+}
+
+RetiredSegment Writer::active() const {
+  return {active_, active_->used_bytes.load(std::memory_order_relaxed), active_min_seq_, active_max_seq_};
+}
+
+void Writer::on_group_done(std::function<void()> callback) { group_done_ = std::move(callback); }
+
+void Writer::submit(std::span<WriteTask* const> tasks) {
+  std::uint64_t bytes = 0;
+  for (const WriteTask* task : tasks) bytes += task->bytes();
+  bool refused = false;
+  {
+    MutexLock lock(mutex_);
+    refused = stopping_;
+    if (!refused) {
+      queued_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+      const bool was_empty = queue_.empty();
+      queue_.insert(queue_.end(), tasks.begin(), tasks.end());
+      if (was_empty) wake_.notify_one();
+    }
+  }
+  if (refused) {
+    const Status status(StatusCode::kShutdown, "the store is closing");
+    for (WriteTask* task : tasks) task->done(status);
+    if (group_done_) group_done_();
+    return;
+  }
+  drain_if_single_threaded();
+}
+
+void Writer::drain_if_single_threaded() {
+  if (!state_.options.single_threaded || draining_) return;
+  draining_ = true;
+  for (;;) {
+    {
+      MutexLock lock(mutex_);
+      waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
+      queue_.clear();
+    }
+    if (waiting_.empty()) break;
+    commit_group();
+  }
+  draining_ = false;
+}
+
+Status Writer::run_on_writer(const std::function<void()>& work) {
+  if (state_.options.single_threaded) {
+    work();
+    return {};
+  }
+  Errand errand{work};
+  MutexLock lock(mutex_);
+  if (stopping_ && stopped_) return {StatusCode::kShutdown, "the store is closing"};
+  errands_.push_back(&errand);
+  wake_.notify_one();
+  while (!errand.done) errand_done_.wait(mutex_);
+  if (errand.refused) return {StatusCode::kShutdown, "the store is closing"};
+  return {};
+}
+
+bool Writer::run_errand() {
+  Errand* errand = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (errands_.empty()) return false;
+    errand = errands_.front();
+    errands_.pop_front();
+  }
+  errand->work();
+  MutexLock lock(mutex_);
+  errand->done = true;
+  errand_done_.notify_all();
+  return true;
+}
+
+void Writer::run() {
+  for (;;) {
+    bool idle = false;
+    {
+      MutexLock lock(mutex_);
+      if (waiting_.empty() && queue_.empty() && errands_.empty() && !stopping_) {
+        if (wants_watermark()) {
+          const auto deadline = std::chrono::steady_clock::now() + kWatermarkDelay;
+          while (queue_.empty() && errands_.empty() && !stopping_ && std::chrono::steady_clock::now() < deadline) {
+            wake_.wait_until(mutex_, deadline);
+          }
+        } else {
+          while (queue_.empty() && errands_.empty() && !stopping_) wake_.wait(mutex_);
+        }
+      }
+      waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
+      queue_.clear();
+      idle = waiting_.empty() && errands_.empty();
+      if (idle && stopping_) return;
+    }
+    while (run_errand()) {
+    }
+    if (!waiting_.empty()) {
+      commit_group();
+    } else if (idle) {
+      append_watermark();
+    }
+  }
+}
+
+// ---- a group ----
+
+void Writer::commit_group() {
+  std::size_t bytes = 0;
+  for (const WriteTask* task : waiting_) {
+    bytes += task->bytes();
+    if (bytes > kGroupBytes) break;
+  }
+  Status status = state_.health.is_read_only() ? Status() : make_room(bytes);
+  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_, state_.clock.now_ms());
+  execute_tasks();
+  if (state_.health.is_read_only()) {
+    refuse_changes();
+    return;
+  }
+  if (group_.has_changes()) {
+    if (status) status = keeper_.reserve_sequences(group_.next_sequence());
+    if (status) status = write_frame();
+    if (status) status = sync_frame();
+    if (status) publish();
+  }
+  finish_group(status);
+  keeper_.run_pending_if_single_threaded();
+}
+
+void Writer::execute_tasks() {
+  group_tasks_.clear();
+  while (!waiting_.empty()) {
+    WriteTask* task = waiting_.front();
+    // What a task really adds may be more than it said: append to a large value, for one.
+    const std::uint64_t after = group_.frame().bytes() + task->bytes();
+    if (!group_tasks_.empty() && (after > kGroupBytes || group_.frame().bytes() > kGroupBytes)) break;
+    waiting_.pop_front();
+    group_tasks_.push_back(task);
+    group_.begin_task();
+    task->execute(group_);
+    group_.end_task();
+    if (state_.health.is_read_only() && group_.has_changes()) break;
+  }
+}
+
+// A read-only store still answers tasks that change nothing. Each task that would have changed something ends the
+// group, so that none sees what never came to be.
+void Writer::refuse_changes() {
+  const Status refusal = state_.health.refusal();
+  for (std::size_t i = 0; i < group_tasks_.size(); ++i) {
+    const bool changed = group_.has_changes() && i + 1 == group_tasks_.size();
+    queued_bytes_.fetch_sub(group_tasks_[i]->bytes(), std::memory_order_relaxed);
+    group_tasks_[i]->done(changed ? refusal : Status());
+  }
+  group_tasks_.clear();
+  if (group_done_) group_done_();
+}
+
+Status Writer::write_frame() {
+  FrameHeader header{};
+  header.first_sequence = next_sequence_;
+  header.engine_time_ms = group_.now_ms();
+  header.watermark = state_.durable_sequence.load(std::memory_order_acquire);
+  const std::uint64_t offset = active_->used_bytes.load(std::memory_order_relaxed);
+  if (Status written = active_->file().write(offset, group_.frame().finish(header)); !written) {
+    // Cut back to the last good frame, so that nothing of this one is ever taken for the log's.
+    if (Status cut = active_->file().truncate(offset); !cut) fail(cut);
+    state_.log.error("a group of {} records was refused: {}", group_.frame().record_count(), written.message());
+    return written;
+  }
+  last_watermark_ = header.watermark;
+  active_->used_bytes.store(offset + group_.frame().bytes(), std::memory_order_relaxed);
+  if (active_min_seq_ == 0) active_min_seq_ = next_sequence_;
+  next_sequence_ = group_.next_sequence();
+  active_max_seq_ = next_sequence_ - 1;
+  state_.written_sequence.store(next_sequence_ - 1, std::memory_order_release);
+  return {};
+}
+
+Status Writer::sync_frame() {
+  if (state_.options.fsync != Fsync::kAlways) {
+    if (state_.options.fsync == Fsync::kNever) return {};
+    keeper_.note_unsynced();
+    return keeper_.wait_while_sync_is_late();
+  }
+  if (Status synced = active_->file().sync(); !synced) {
+    fail(synced);
+    return synced;
+  }
+  state_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
+  SharedState::raise(state_.durable_sequence, next_sequence_ - 1);
+  return {};
+}
+
+void Writer::finish_group(const Status& status) {
+  state_.counters.groups.fetch_add(1, std::memory_order_relaxed);
+  for (WriteTask* task : group_tasks_) {
+    queued_bytes_.fetch_sub(task->bytes(), std::memory_order_relaxed);
+    task->done(status);
+  }
+  group_tasks_.clear();
+  if (group_done_) group_done_();
+}
+
+void Writer::fail(const Status& status) {
+  state_.log.error("the store is read-only until it is restarted: {}", status.message());
+  state_.health.fail(status);
+}
+
+// ---- publishing ----
+
+void Writer::publish() {
+  const auto& changes = group_.changes();
+  std::size_t next = 0;
+  while (next < changes.size()) {
+    ExclusiveGuard guard(state_.lock);
+    // Whole batches: no reader sees half of one.
+    for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
+      if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
+      apply(changes[next]);
+    }
+  }
+  state_.counters.writes.fetch_add(changes.size(), std::memory_order_relaxed);
+  state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
+}
+
+void Writer::apply(const Change& change) {
+  const std::optional<Place> before =
+      change.place.deleted ? state_.index.erase(change.key) : state_.index.put(change.key, change.place);
+  const auto live = [&](const Place& place) { return record_bytes(change.key.size(), place.value_bytes); };
+  if (before) {
+    if (const auto found = state_.segments.find(before->segment); found != state_.segments.end()) {
+      found->second->live_bytes.fetch_sub(live(*before), std::memory_order_relaxed);
+    }
+    if (before->lost && !change.place.lost) state_.counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (!change.place.deleted) {
+    state_.segments.find(change.place.segment)
+        ->second->live_bytes.fetch_add(live(change.place), std::memory_order_relaxed);
+  }
+}
+
+// ---- segments ----
+
+Status Writer::make_room(std::size_t bytes) {
+  const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
+  const std::uint64_t size = state_.options.segment_size;
+  if (used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= size) return {};
+  if (auto spare = keeper_.take_spare()) {
+    go_on_in(std::move(spare));
+    return {};
+  }
+  // The spare is not ready: the segment grows, so that nobody waits, as far as it is mapped.
+  if (used < 2 * size + kGroupBytes) return {};
+  auto spare = keeper_.wait_for_spare();
+  if (!spare) return spare.status();
+  go_on_in(std::move(*spare));
+  return {};
+}
+
+void Writer::go_on_in(std::shared_ptr<Segment> next) {
+  {
+    ExclusiveGuard guard(state_.lock);
+    state_.segments.emplace(static_cast<std::uint32_t>(next->id()), next);
+  }
+  keeper_.retire(active(), next);
+  active_ = std::move(next);
+  active_min_seq_ = active_max_seq_ = 0;
+}
+
+Status Writer::rotate() {
+  if (active_max_seq_ == 0) return {};
+  auto spare = keeper_.wait_for_spare();
+  if (!spare) return spare.status();
+  go_on_in(std::move(*spare));
+  return {};
+}
+
+// ---- the watermark ----
+
+// Whether the log's end does not yet say that its last records are durable. Until it does, damage there could not be
+// told from a torn write.
+bool Writer::wants_watermark() const {
+  if (state_.options.fsync == Fsync::kNever || state_.health.is_read_only()) return false;
+  return active_max_seq_ != 0 && last_watermark_ + 1 < next_sequence_;
+}
+
+void Writer::append_watermark() {
+  const std::uint64_t durable = state_.durable_sequence.load(std::memory_order_acquire);
+  if (!wants_watermark() || durable + 1 < next_sequence_) return;
+  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_, state_.clock.now_ms());
+  if (!write_frame()) {
+    last_watermark_ = durable;  // the log has no room: not tried again for the same records
+    return;
+  }
+  if (state_.options.fsync == Fsync::kAlways) (void)sync_frame();
+}
+
+}  // namespace minikv::engine

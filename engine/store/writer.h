@@ -1,0 +1,97 @@
+// The writer: the one thread that appends to the log, changes the index and hands out sequence numbers.
+//
+// It takes all that is queued as one group, appends it as one frame, syncs once, and only then makes it visible and
+// answers. While it syncs, the event loops keep parsing and the next group gathers: the slower the disk, the larger the
+// groups, so that throughput does not fall with it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/store/group.h"
+#include "engine/store/keeper.h"
+#include "engine/store/state.h"
+#include "minikv/transaction.h"
+
+namespace minikv::engine {
+
+// Thread safety: submit(), is_saturated() and run_on_writer() may be called from any thread; start() and stop() once.
+class Writer {
+ public:
+  Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> active, std::uint64_t next_sequence);
+  ~Writer();
+
+  void start();
+  // Answers what was submitted before, then ends the thread. What is submitted later is answered with kShutdown.
+  void stop();
+  // After stop(): what the log ends with.
+  RetiredSegment active() const;
+  std::uint64_t next_sequence() const { return next_sequence_; }
+
+  void submit(std::span<WriteTask* const> tasks);
+  bool is_saturated() const { return queued_bytes_.load(std::memory_order_relaxed) > state_.options.max_queue_bytes; }
+  void on_group_done(std::function<void()> callback);
+
+  // Runs `work` on the writer thread, between two groups, and waits for it. kShutdown if it was not run.
+  Status run_on_writer(const std::function<void()>& work);
+  // For run_on_writer(): goes on in the next segment if this one has any records, waiting for a spare if need be.
+  Status rotate();
+
+ private:
+  struct Errand {
+    const std::function<void()>& work;
+    bool done = false;
+    bool refused = false;
+  };
+
+  void run();
+  void drain_if_single_threaded();
+  bool run_errand();
+  void commit_group();
+  void execute_tasks();
+  Status write_frame();
+  Status sync_frame();
+  void publish();
+  void apply(const Change& change) MINIKV_REQUIRES(state_.lock);
+  void finish_group(const Status& status);
+  void refuse_changes();
+
+  Status make_room(std::size_t bytes);
+  void go_on_in(std::shared_ptr<Segment> next);
+  bool wants_watermark() const;
+  void append_watermark();
+  void fail(const Status& status);
+
+  SharedState& state_;
+  Keeper& keeper_;
+  std::thread thread_;
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::vector<WriteTask*> queue_ MINIKV_GUARDED_BY(mutex_);
+  std::deque<Errand*> errands_ MINIKV_GUARDED_BY(mutex_);
+  CondVar errand_done_;
+  bool stopping_ MINIKV_GUARDED_BY(mutex_) = false;
+  bool stopped_ MINIKV_GUARDED_BY(mutex_) = false;
+  bool draining_ = false;  // single-threaded mode
+  std::atomic<std::uint64_t> queued_bytes_{0};
+  std::function<void()> group_done_;
+
+  // The writer thread's own.
+  std::deque<WriteTask*> waiting_;   // taken from the queue, not yet executed
+  std::vector<WriteTask*> group_tasks_;
+  Group group_;
+  std::shared_ptr<Segment> active_;
+  std::uint64_t active_min_seq_ = 0, active_max_seq_ = 0;
+  std::uint64_t next_sequence_;
+  std::uint64_t last_watermark_ = 0;  // of the newest frame
+};
+
+}  // namespace minikv::engine
