@@ -17,8 +17,13 @@ void append_number(std::string& out, Number number) {
   out.append(digits, end);
 }
 
-// A message is one line: what would end it early, or confuse a terminal, is sent as a space.
-void append_message(std::string& out, std::string_view message) {
+// A message is one line. RESP: as Redis sends it, without what would end the line early. Text: nothing either that
+// would confuse a terminal.
+void append_resp_message(std::string& out, std::string_view message) {
+  for (char c : message) out += c == '\r' || c == '\n' ? ' ' : c;
+}
+
+void append_text_message(std::string& out, std::string_view message) {
   for (char c : message) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
 }
 
@@ -45,8 +50,9 @@ void ReplyEncoder::bytes_line(std::string_view bytes) {
 void ReplyEncoder::ok() { out_ += "+OK\r\n"; }
 
 void ReplyEncoder::ok(std::string_view text) {
-  out_ += is_text() ? "+OK " : "+";
-  append_message(out_, text);
+  if (!is_text()) return simple(text);
+  out_ += "+OK ";
+  append_text_message(out_, text);
   out_ += kEol;
 }
 
@@ -77,12 +83,15 @@ void ReplyEncoder::not_found() {
 
 void ReplyEncoder::error(const ErrorReply& error) {
   out_ += '-';
-  if (!is_text() && !error.resp.empty()) {
-    append_message(out_, error.resp);
-  } else {
-    out_ += is_text() ? error_code_name(error.code) : "ERR";
+  if (is_text()) {
+    out_ += error_code_name(error.code);
     out_ += ' ';
-    append_message(out_, error.text.empty() ? error.resp : error.text);
+    append_text_message(out_, error.text.empty() ? error.resp : error.text);
+  } else if (!error.resp.empty()) {
+    append_resp_message(out_, error.resp);
+  } else {
+    out_ += "ERR ";
+    append_resp_message(out_, error.text);
   }
   out_ += kEol;
 }
@@ -154,7 +163,7 @@ void ReplyEncoder::text(std::string_view block) {
 
 void ReplyEncoder::simple(std::string_view text) {
   out_ += '+';
-  append_message(out_, text);
+  append_resp_message(out_, text);
   out_ += kEol;
 }
 

@@ -33,7 +33,7 @@ class ReplyEncoder {
   void integer(std::int64_t value);                           // "+INT n"; RESP ":n"
   void value(std::string_view bytes, std::uint64_t version);  // "+VALUE length version"; RESP bulk string
   void not_found();                                           // "-NOTFOUND no such key"; RESP nil
-  void error(const ErrorReply& error);      // control bytes in the message are sent as spaces
+  void error(const ErrorReply& error);                        // what would break the line is sent as spaces
   void multi(std::size_t replies);          // "+MULTI n"; RESP array of n; the replies follow
   void new_version(std::uint64_t version);  // "+OK n"; RESP ":n"
   void echo(std::string_view bytes);        // "+TEXT 1" and the bytes as one line, escaped; RESP bulk string
