@@ -21,7 +21,8 @@ namespace minikv::engine {
 class Mapping {
  public:
   virtual ~Mapping() = default;
-  // Fills `out` from `offset`. Beyond the file's end or on a page that can't be read: kIoError.
+  // Fills `out` from `offset`. Beyond the mapping, beyond the page that the file ends in, or on a page that
+  // can't be read: kIoError. Between the file's end and the end of its page there are zeros.
   virtual Status copy(std::uint64_t offset, std::span<char> out) const = 0;
 };
 

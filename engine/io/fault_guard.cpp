@@ -1,0 +1,86 @@
+#include "engine/io/fault_guard.h"
+
+#include <signal.h>
+
+#include <atomic>
+#include <csetjmp>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uintptr_t kPageMask = 4096 - 1;  // the smallest pages there are
+
+// The copy that this thread is in the middle of. Written and read by the same thread only, the reading done
+// by the signal handler.
+struct Copy {
+  std::atomic<bool> under_way{false};
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+  sigjmp_buf way_out{};
+};
+
+// initial-exec: the handler must never be the one who allocates the thread's copy.
+__attribute__((tls_model("initial-exec"))) thread_local Copy copy;
+
+struct sigaction previous_action;
+
+bool is_ours(const siginfo_t& info) {
+  if (!copy.under_way.load(std::memory_order_relaxed)) return false;
+  std::atomic_signal_fence(std::memory_order_acquire);
+  const auto address = reinterpret_cast<std::uintptr_t>(info.si_addr);
+  return address >= (copy.begin & ~kPageMask) && address < copy.end;  // a memory error names only its page
+}
+
+void pass_on(int signal, siginfo_t* info, void* context) {
+  if ((previous_action.sa_flags & SA_SIGINFO) != 0)
+    return previous_action.sa_sigaction(signal, info, context);
+  const bool from_kernel = info->si_code > 0;
+  if (previous_action.sa_handler == SIG_IGN && !from_kernel) return;
+  if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
+    return previous_action.sa_handler(signal);
+  }
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(SIGBUS, &standard, nullptr);
+  if (!from_kernel) raise(SIGBUS);  // else the faulting instruction runs again, and the core shows where
+}
+
+void on_sigbus(int signal, siginfo_t* info, void* context) {
+  if (!is_ours(*info)) return pass_on(signal, info, context);
+  copy.under_way.store(false, std::memory_order_relaxed);
+  siglongjmp(copy.way_out, 1);
+}
+
+}  // namespace
+
+void install_fault_guard() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction ours {};
+    ours.sa_sigaction = on_sigbus;
+    // SA_NODEFER: the handler does not block its signal, so jumping out of it needs no mask restored, and
+    // neither sigsetjmp() nor siglongjmp() costs a system call.
+    ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+    sigemptyset(&ours.sa_mask);
+    // The old action must be in place before ours can be called.
+    sigaction(SIGBUS, nullptr, &previous_action);
+    sigaction(SIGBUS, &ours, nullptr);
+  });
+}
+
+__attribute__((noinline)) bool copy_from_mapped(char* to, const char* from, std::size_t length) {
+  copy.begin = reinterpret_cast<std::uintptr_t>(from);
+  copy.end = copy.begin + length;
+  if (sigsetjmp(copy.way_out, 0) != 0) return false;
+  copy.under_way.store(true, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  std::memcpy(to, from, length);
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  copy.under_way.store(false, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace minikv::engine

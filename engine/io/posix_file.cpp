@@ -1,0 +1,178 @@
+#include "engine/io/posix_file.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "engine/io/posix_mapping.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr mode_t kFileMode = 0640;
+
+Result<off_t> checked_offset(std::uint64_t offset, const char* call, const std::string& path) {
+  if (offset <= static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
+    return static_cast<off_t>(offset);
+  return Status::from_errno(EFBIG, fmt::format("{} {} at {}", call, path, offset));
+}
+
+// The pieces of one write that have not been written yet, handed to pwritev(2) a bounded number at a time.
+class Remaining {
+ public:
+  explicit Remaining(std::span<const std::string_view> pieces) : pieces_(pieces) {
+    for (const std::string_view piece : pieces) bytes_ += piece.size();
+  }
+
+  std::size_t bytes() const { return bytes_; }
+
+  // The next vectors; valid until the next call. Never empty while bytes() > 0.
+  std::span<const iovec> vectors() {
+    std::size_t count = 0;
+    for (std::size_t i = next_; i < pieces_.size() && count < vectors_.size(); ++i) {
+      const std::string_view piece = i == next_ ? pieces_[i].substr(done_) : pieces_[i];
+      // iovec is shared with readv(2), hence not const; pwritev(2) only reads.
+      if (!piece.empty()) vectors_[count++] = {const_cast<char*>(piece.data()), piece.size()};
+    }
+    return {vectors_.data(), count};
+  }
+
+  void advance(std::size_t written) {
+    bytes_ -= written;
+    done_ += written;
+    while (next_ < pieces_.size() && done_ >= pieces_[next_].size()) done_ -= pieces_[next_++].size();
+  }
+
+ private:
+  std::span<const std::string_view> pieces_;
+  std::size_t next_ = 0;   // the first piece that is not written in full
+  std::size_t done_ = 0;   // how much of it is
+  std::size_t bytes_ = 0;  // not written yet
+  std::array<iovec, std::min(IOV_MAX, 256)> vectors_;
+};
+
+class PosixFile final : public File {
+ public:
+  PosixFile(Descriptor descriptor, std::string path)
+      : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
+  Result<std::uint64_t> size() const override {
+    struct stat info {};
+    if (fstat(fd(), &info) != 0) return error("stat");
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+
+  Status read(std::uint64_t offset, std::span<char> out) const override {
+    auto position = checked_offset(offset, "read", path_);
+    if (!position) return position.status();
+    while (!out.empty()) {
+      const ssize_t count =
+          without_interruption([&] { return pread(fd(), out.data(), out.size(), *position); });
+      if (count < 0) return error("read", *position, out.size());
+      if (count == 0) {
+        return {StatusCode::kIoError, fmt::format("read {}: the file ends at {}, {} bytes too early", path_,
+                                                  *position, out.size())};
+      }
+      out = out.subspan(static_cast<std::size_t>(count));
+      *position += count;
+    }
+    return Status::ok();
+  }
+
+  Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
+    auto position = checked_offset(offset, "write", path_);
+    if (!position) return position.status();
+    Remaining remaining(pieces);
+    while (remaining.bytes() > 0) {
+      const auto vectors = remaining.vectors();
+      const ssize_t count = without_interruption(
+          [&] { return pwritev(fd(), vectors.data(), static_cast<int>(vectors.size()), *position); });
+      if (count < 0) return error("write", *position, remaining.bytes());
+      if (count == 0) {  // no regular file does this; without an answer we would ask forever
+        return {StatusCode::kIoError, fmt::format("write {} at {}: nothing was written", path_, *position)};
+      }
+      remaining.advance(static_cast<std::size_t>(count));
+      *position += count;
+    }
+    return Status::ok();
+  }
+
+  Status sync() override {
+    if (without_interruption([&] { return fdatasync(fd()); }) != 0) return error("fdatasync");
+    return Status::ok();
+  }
+
+  Status truncate(std::uint64_t size) override {
+    auto length = checked_offset(size, "truncate", path_);
+    if (!length) return length.status();
+    if (without_interruption([&] { return ftruncate(fd(), *length); }) != 0) {
+      return Status::from_errno(errno, fmt::format("truncate {} to {}", path_, size));
+    }
+    return Status::ok();
+  }
+
+  void drop_cache() override { posix_fadvise(fd(), 0, 0, POSIX_FADV_DONTNEED); }
+
+  Result<std::unique_ptr<Mapping>> map(std::uint64_t length) const override {
+    return map_posix_file(fd(), path_, length);
+  }
+
+ private:
+  int fd() const { return descriptor_.fd(); }
+
+  Status error(const char* call) const {
+    return Status::from_errno(errno, fmt::format("{} {}", call, path_));
+  }
+  Status error(const char* call, off_t offset, std::size_t length) const {
+    return Status::from_errno(errno, fmt::format("{} {} at {}, {} bytes", call, path_, offset, length));
+  }
+
+  Descriptor descriptor_;
+  std::string path_;
+};
+
+class PosixFileLock final : public FileLock {
+ public:
+  explicit PosixFileLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+ private:
+  Descriptor descriptor_;
+};
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  // Not repeated after EINTR: Linux has closed it by then, and the number may be somebody else's already.
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<Descriptor> Descriptor::open(const std::string& path, int flags) {
+  const int fd = without_interruption([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kFileMode); });
+  if (fd < 0) return Status::from_errno(errno, fmt::format("open {}", path));
+  return Descriptor(fd);
+}
+
+std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path) {
+  return std::make_unique<PosixFile>(std::move(descriptor), std::move(path));
+}
+
+Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path) {
+  auto descriptor = Descriptor::open(path, O_RDWR | O_CREAT);
+  if (!descriptor) return descriptor.status();
+  if (without_interruption([&] { return flock(descriptor->fd(), LOCK_EX | LOCK_NB); }) != 0) {
+    return Status::from_errno(errno, fmt::format("lock {}", path));
+  }
+  return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(*std::move(descriptor)));
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,46 @@
+// Files, mappings and locks of the operating system's file system: what FileSystem::posix() hands out.
+#pragma once
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/io/file_system.h"
+
+namespace minikv::engine {
+
+// Repeats a system call for as long as a signal interrupts it.
+template <typename Call>
+auto without_interruption(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+// An open file descriptor, closed at the end of its life.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor();
+
+  // open(2) with O_CLOEXEC. Errors name the path.
+  static Result<Descriptor> open(const std::string& path, int flags);
+
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path);
+
+// Creates the file if needed and takes a flock(2) on it. The kernel lets go of it with the last descriptor,
+// however the process ends: there is no such thing as a stale lock.
+Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path);
+
+}  // namespace minikv::engine

@@ -1,0 +1,60 @@
+#include "engine/io/posix_mapping.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstddef>
+
+#include <fmt/format.h>
+
+#include "engine/io/fault_guard.h"
+
+namespace minikv::engine {
+namespace {
+
+class PosixMapping final : public Mapping {
+ public:
+  // `memory` is null for a mapping of nothing, which mmap(2) does not know.
+  PosixMapping(const char* memory, std::size_t length, std::string path)
+      : memory_(memory), length_(length), path_(std::move(path)) {}
+  PosixMapping(const PosixMapping&) = delete;
+  PosixMapping& operator=(const PosixMapping&) = delete;
+  ~PosixMapping() override {
+    if (memory_ != nullptr) munmap(const_cast<char*>(memory_), length_);
+  }
+
+  Status copy(std::uint64_t offset, std::span<char> out) const override {
+    if (out.empty()) return Status::ok();
+    if (offset > length_ || out.size() > length_ - offset)
+      return error(offset, out.size(), "beyond the mapping");
+    if (!copy_from_mapped(out.data(), memory_ + offset, out.size())) {
+      return error(offset, out.size(), "a page can't be read (a media error, or beyond the end of the file)");
+    }
+    return Status::ok();
+  }
+
+ private:
+  Status error(std::uint64_t offset, std::size_t size, std::string_view why) const {
+    return {StatusCode::kIoError,
+            fmt::format("read mapped {} at {}, {} bytes: {}", path_, offset, size, why)};
+  }
+
+  const char* memory_;
+  std::size_t length_;
+  std::string path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Mapping>> map_posix_file(int fd, const std::string& path, std::uint64_t length) {
+  install_fault_guard();
+  void* memory = nullptr;
+  if (length > 0) {
+    memory = mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) return Status::from_errno(errno, fmt::format("map {}, {} bytes", path, length));
+  }
+  return std::unique_ptr<Mapping>(
+      std::make_unique<PosixMapping>(static_cast<const char*>(memory), length, path));
+}
+
+}  // namespace minikv::engine
