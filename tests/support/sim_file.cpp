@@ -1,0 +1,114 @@
+#include "tests/support/sim_file.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace minikv::sim {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+
+}  // namespace
+
+using engine::MutexLock;
+using Kind = SimCall::Kind;
+
+Result<std::uint64_t> SimFile::size() const {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict = fs_.begin({.kind = Kind::kSize, .path = path_});
+  if (verdict.error != 0) return fs_.answer(verdict.error);
+  return fs_.disk_.inode(inode_).live().size();
+}
+
+Status SimFile::read(std::uint64_t offset, std::span<char> out) const {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict =
+      fs_.begin({.kind = Kind::kRead, .path = path_, .offset = offset, .length = out.size()});
+  if (verdict.error != 0) return fs_.answer(verdict.error);
+  const SimContent& content = fs_.disk_.inode(inode_).live();
+  if (out.empty()) return Status::ok();
+  if (offset > content.size() || out.size() > content.size() - offset) {
+    return fs_.answer(EIO).with_context("the file ends too early");
+  }
+  content.read(offset, out);
+  return Status::ok();
+}
+
+Status SimFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
+  std::string bytes;
+  for (const std::string_view piece : pieces) bytes += piece;
+  MutexLock lock(fs_.mutex_);
+  auto verdict = fs_.begin({.kind = Kind::kWrite, .path = path_, .offset = offset, .length = bytes.size()});
+  if (!writable_) return fs_.answer(EBADF);
+  if (!verdict.done) return fs_.answer(verdict.error);
+  if (verdict.half) bytes.resize(bytes.size() / 2);
+
+  const std::uint64_t size = fs_.disk_.inode(inode_).live().size();
+  if (fs_.capacity_ && offset + bytes.size() > size) {
+    const std::uint64_t used = fs_.disk_.live_bytes();
+    const std::uint64_t end = size + (*fs_.capacity_ > used ? *fs_.capacity_ - used : 0);
+    if (offset + bytes.size() > end) {
+      bytes.resize(end > offset ? end - offset : 0);
+      if (verdict.error == 0) verdict.error = ENOSPC;
+    }
+  }
+  fs_.disk_.own_inode(inode_).write(offset, bytes, ++fs_.disk_.last_change_);
+  fs_.leave_snapshot();
+  return fs_.answer(verdict.error);
+}
+
+Status SimFile::sync() {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict = fs_.begin({.kind = Kind::kSync, .path = path_});
+  fs_.leave_snapshot();
+  if (verdict.error == 0) {
+    fs_.disk_.own_inode(inode_).sync();
+  } else if (!fs_.is_dead()) {
+    fs_.disk_.own_inode(inode_).fail_sync();
+  }
+  return fs_.answer(verdict.error);
+}
+
+Status SimFile::truncate(std::uint64_t size) {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict = fs_.begin({.kind = Kind::kTruncate, .path = path_, .length = size});
+  if (!writable_) return fs_.answer(EBADF);
+  if (!verdict.done || verdict.half) return fs_.answer(verdict.error);
+  fs_.disk_.own_inode(inode_).truncate(size, ++fs_.disk_.last_change_);
+  fs_.leave_snapshot();
+  return fs_.answer(verdict.error);
+}
+
+void SimFile::drop_cache() {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict = fs_.begin({.kind = Kind::kDropCache, .path = path_});
+  if (verdict.error == 0) fs_.disk_.own_inode(inode_).drop_cache();
+}
+
+Result<std::unique_ptr<engine::Mapping>> SimFile::map(std::uint64_t length) const {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict = fs_.begin({.kind = Kind::kMap, .path = path_, .length = length});
+  if (verdict.error != 0) return fs_.answer(verdict.error);
+  return std::unique_ptr<engine::Mapping>(std::make_unique<SimMapping>(fs_, inode_, path_, length));
+}
+
+Status SimMapping::copy(std::uint64_t offset, std::span<char> out) const {
+  MutexLock lock(fs_.mutex_);
+  const auto verdict =
+      fs_.begin({.kind = Kind::kCopy, .path = path_, .offset = offset, .length = out.size()});
+  if (verdict.error != 0) return fs_.answer(verdict.error);
+  if (out.empty()) return Status::ok();
+  const SimContent& content = fs_.disk_.inode(inode_).live();
+  const std::uint64_t readable = (content.size() + kPageBytes - 1) / kPageBytes * kPageBytes;
+  const std::uint64_t end = std::min(readable, length_);
+  if (offset > end || out.size() > end - offset) return fs_.answer(EIO).with_context("beyond the end");
+  content.read(offset, out);
+  return Status::ok();
+}
+
+SimFileLock::~SimFileLock() {
+  MutexLock lock(fs_.mutex_);
+  fs_.locks_.erase(path_);
+}
+
+}  // namespace minikv::sim

@@ -1,0 +1,57 @@
+// What SimFileSystem hands out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/io/file_system.h"
+#include "tests/support/sim_file_system.h"
+
+namespace minikv::sim {
+
+class SimFile final : public engine::File {
+ public:
+  SimFile(SimFileSystem& file_system, std::uint64_t inode, std::string path, bool writable)
+      : fs_(file_system), inode_(inode), path_(std::move(path)), writable_(writable) {}
+
+  Result<std::uint64_t> size() const override;
+  Status read(std::uint64_t offset, std::span<char> out) const override;
+  Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
+  Status sync() override;
+  Status truncate(std::uint64_t size) override;
+  void drop_cache() override;
+  Result<std::unique_ptr<engine::Mapping>> map(std::uint64_t length) const override;
+
+ private:
+  SimFileSystem& fs_;
+  std::uint64_t inode_;
+  std::string path_;
+  bool writable_;
+};
+
+class SimMapping final : public engine::Mapping {
+ public:
+  SimMapping(SimFileSystem& file_system, std::uint64_t inode, std::string path, std::uint64_t length)
+      : fs_(file_system), inode_(inode), path_(std::move(path)), length_(length) {}
+
+  Status copy(std::uint64_t offset, std::span<char> out) const override;
+
+ private:
+  SimFileSystem& fs_;
+  std::uint64_t inode_;
+  std::string path_;
+  std::uint64_t length_;
+};
+
+class SimFileLock final : public engine::FileLock {
+ public:
+  SimFileLock(SimFileSystem& file_system, std::string path) : fs_(file_system), path_(std::move(path)) {}
+  ~SimFileLock() override;
+
+ private:
+  SimFileSystem& fs_;
+  std::string path_;
+};
+
+}  // namespace minikv::sim

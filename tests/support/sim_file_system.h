@@ -1,0 +1,111 @@
+// A file system on a simulated disk, which knows what was synced and what was not, and can crash, tear, fail
+// and fill up at any call.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/io/file_system.h"
+#include "tests/support/sim_call.h"
+#include "tests/support/sim_disk.h"
+
+namespace minikv::sim {
+
+// The disk as it would be found if the machine stopped in the middle of a call: the call's changes are
+// pending.
+struct SimSnapshot {
+  SimCall call;
+  SimDisk disk;
+};
+
+// One life of a machine: calls are counted from 1, locks are held as long as it lives. For the next life make
+// another one on disk() (the process was restarted) or on disk().after_crash() (the power was cut). Renames
+// stay within a directory. Mappings have pages of 4,096 bytes.
+//
+// Thread safety: all members may be called from any thread. Must outlive what it hands out.
+class SimFileSystem final : public engine::FileSystem {
+ public:
+  explicit SimFileSystem(SimDisk disk = {});
+
+  // ---- faults; those that depend on a number may be set while the calls are going on ----
+  // Decides on every call, before all else. Called under the file system's lock: must not call back.
+  using Judge = std::function<SimFault(const SimCall&)>;
+  void set_judge(Judge judge);
+  void fail_call(std::uint64_t number, SimFault fault);
+  // From this call on all fail. This one may have been half done: its changes are pending.
+  void crash_at_call(std::uint64_t number);
+  void fail_syncs_from(std::uint64_t number);
+  // Writes that would need more fail with ENOSPC, once what there is room for has been written.
+  void set_capacity(std::optional<std::uint64_t> bytes);
+  // Reads and copies that touch a byte of this range fail.
+  void fail_reads_of(const std::string& path, std::uint64_t offset, std::uint64_t length);
+  void clear_faults();
+
+  // ---- what happened ----
+  std::uint64_t calls() const;
+  std::vector<SimCall> log() const;
+  // The disk with all that is pending.
+  SimDisk disk() const;
+  // From now on every call that changes the disk leaves a snapshot.
+  void record_snapshots();
+  std::vector<SimSnapshot> take_snapshots();
+
+  // ---- engine::FileSystem ----
+  Result<std::unique_ptr<engine::File>> open(const std::string& path, engine::OpenMode mode) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status remove(const std::string& path) override;
+  Status create_dir(const std::string& path) override;
+  Status sync_dir(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& path) override;
+  Result<std::unique_ptr<engine::FileLock>> lock(const std::string& path) override;
+  Result<std::uint64_t> free_space(const std::string& path) override;
+
+ private:
+  friend class SimFile;
+  friend class SimMapping;
+  friend class SimFileLock;
+
+  struct BadRange {
+    std::string path;
+    std::uint64_t begin;
+    std::uint64_t end;
+  };
+  // What is to become of a call.
+  struct Verdict {
+    int error = 0;      // errno, or 0
+    bool done = true;   // it is carried out, error or not
+    bool half = false;  // a write is carried out in half
+  };
+
+  Verdict begin(SimCall call) MINIKV_REQUIRES(mutex_);
+  SimFault fault_of(const SimCall& call) const MINIKV_REQUIRES(mutex_);
+  // To be called when a call's changes are pending and not yet durable.
+  void leave_snapshot() MINIKV_REQUIRES(mutex_);
+  // The answer to the call that has begun last.
+  Status answer(int error) const MINIKV_REQUIRES(mutex_);
+  Status create_entry(const std::string& path) MINIKV_REQUIRES(mutex_);
+  bool is_dead() const MINIKV_REQUIRES(mutex_) { return log_.size() >= crash_at_; }
+
+  mutable engine::Mutex mutex_;
+  SimDisk disk_ MINIKV_GUARDED_BY(mutex_);
+  std::vector<SimCall> log_ MINIKV_GUARDED_BY(mutex_);
+  std::vector<SimSnapshot> snapshots_ MINIKV_GUARDED_BY(mutex_);
+  bool recording_ MINIKV_GUARDED_BY(mutex_) = false;
+  std::set<std::string> locks_ MINIKV_GUARDED_BY(mutex_);
+
+  Judge judge_ MINIKV_GUARDED_BY(mutex_);
+  std::map<std::uint64_t, SimFault> faults_ MINIKV_GUARDED_BY(mutex_);
+  std::uint64_t crash_at_ MINIKV_GUARDED_BY(mutex_);
+  std::uint64_t syncs_fail_from_ MINIKV_GUARDED_BY(mutex_);
+  std::optional<std::uint64_t> capacity_ MINIKV_GUARDED_BY(mutex_);
+  std::vector<BadRange> bad_ranges_ MINIKV_GUARDED_BY(mutex_);
+};
+
+}  // namespace minikv::sim
