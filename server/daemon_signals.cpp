@@ -29,13 +29,13 @@ SignalWatch::~SignalWatch() {
 }
 
 void SignalWatch::store_is_open() {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   phase_ = Phase::kServing;
 }
 
 void SignalWatch::wait() {
-  std::unique_lock lock(mutex_);
-  stop_asked_.wait(lock, [this] { return phase_ == Phase::kStopping; });
+  const engine::MutexLock lock(mutex_);
+  while (phase_ != Phase::kStopping) stop_asked_.wait(mutex_);
 }
 
 void SignalWatch::run() {
@@ -53,7 +53,7 @@ void SignalWatch::run() {
 }
 
 void SignalWatch::on_stop_signal(const char* name) {
-  const std::lock_guard lock(mutex_);
+  const engine::MutexLock lock(mutex_);
   switch (phase_) {
     case Phase::kOpening:
       logger_->info("{} while opening the store: stopped; the next start goes on from there", name);

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include <spdlog/logger.h>
+
+#include "engine/base/thread_annotations.h"
 
 namespace minikv::server {
 
@@ -42,9 +42,9 @@ class SignalWatch {
   void on_stop_signal(const char* name);
 
   std::shared_ptr<spdlog::logger> logger_;
-  std::mutex mutex_;
-  std::condition_variable stop_asked_;
-  Phase phase_ = Phase::kOpening;  // guarded by mutex_
+  engine::Mutex mutex_;
+  engine::CondVar stop_asked_;
+  Phase phase_ MINIKV_GUARDED_BY(mutex_) = Phase::kOpening;
   std::atomic<bool> ending_ = false;
   std::thread thread_;
 };
