@@ -1,6 +1,7 @@
 #include "engine/io/fault_guard.h"
 
 #include <signal.h>
+#include <ucontext.h>
 
 #include <atomic>
 #include <csetjmp>
@@ -45,12 +46,15 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   sigaction(SIGBUS, &standard, nullptr);
-  if (!from_kernel) raise(SIGBUS);  // else the faulting instruction runs again, and the core shows where
+  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows it.
+  if (!from_kernel) raise(SIGBUS);
 }
 
 void on_sigbus(int signal, siginfo_t* info, void* context) {
   if (!is_ours(*info)) return pass_on(signal, info, context);
   copy.under_way.store(false, std::memory_order_relaxed);
+  // The mask is restored here, by a system call, so that no copy that goes well has to save it by another.
+  pthread_sigmask(SIG_SETMASK, &static_cast<ucontext_t*>(context)->uc_sigmask, nullptr);
   siglongjmp(copy.way_out, 1);
 }
 
@@ -61,9 +65,7 @@ void install_fault_guard() {
   std::call_once(once, [] {
     struct sigaction ours {};
     ours.sa_sigaction = on_sigbus;
-    // SA_NODEFER: the handler does not block its signal, so jumping out of it needs no mask restored, and
-    // neither sigsetjmp() nor siglongjmp() costs a system call.
-    ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&ours.sa_mask);
     // The old action must be in place before ours can be called.
     sigaction(SIGBUS, nullptr, &previous_action);
