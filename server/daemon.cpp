@@ -129,7 +129,11 @@ int serve(Config config, const std::string& version) {
   PortFile port_file(config.port_file);
   if (const Status status = port_file.check(); !status) return refuse(status);
   Result<Listener> listener = Listener::bind(server_options(config, version));
-  if (!listener) return refuse(listener.status());
+  if (!listener) {
+    print_refusal(fmt::format("{}: choose another --port or --bind, or end the program that has it",
+                              listener.status().message()));
+    return kExitRefused;
+  }
   const std::vector<std::string> addresses = listener->addresses();
 
   SignalWatch signals(logger);
