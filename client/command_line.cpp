@@ -96,7 +96,9 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   }
 
   line.words = app.remaining();
-  if (!line.words.empty() && line.words.front().starts_with('-')) {
+  if (!line.words.empty() && line.words.front() == "--") {
+    line.words.erase(line.words.begin());
+  } else if (!line.words.empty() && line.words.front().starts_with('-')) {
     return refuse("no such option: " + line.words.front());
   }
   if (line.interactive && !line.words.empty())

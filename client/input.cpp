@@ -46,6 +46,7 @@ InputSource::Line StreamInput::read_line(const char* prompt) {
       if (end == std::string::npos && at_ == buffer_.size()) return {};
       Line line{Line::Kind::kLine, buffer_.substr(at_, std::min(end, buffer_.size()) - at_)};
       at_ = std::min(end, buffer_.size() - 1) + 1;
+      ++lines_read_;
       return line;
     }
     scanned_ = buffer_.size();

@@ -42,6 +42,8 @@ class StreamInput : public InputSource {
 
   // True if read_line() would wait for whoever writes the stream.
   bool would_block();
+  // How many lines read_line() has given; so, the number of the last one.
+  std::size_t lines_read() const { return lines_read_; }
   // All that is left.
   std::string read_rest();
 
@@ -53,6 +55,7 @@ class StreamInput : public InputSource {
   std::string buffer_;
   std::size_t at_ = 0;
   std::size_t scanned_ = 0;  // no line feed between at_ and here
+  std::size_t lines_read_ = 0;
   bool ended_ = false;
 };
 

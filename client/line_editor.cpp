@@ -62,7 +62,7 @@ char* LineEditor::Edit::show_prompt(EditLine* line) { return const_cast<char*>(o
 
 unsigned char LineEditor::Edit::cancel(EditLine* line, int /*key*/) {
   of(line).cancelled = true;
-  std::fputs("^C", stdout);
+  std::fputs("^C\n", stdout);
   return CC_NEWLINE;
 }
 
@@ -94,7 +94,7 @@ bool LineEditor::Edit::init() {
   el_set(line, EL_HIST, ::history, history);
 
   // While a line is edited, Ctrl-C is a key like others; while an answer is awaited, it ends the program.
-  el_set(line, EL_SETTY, "-d", "intr=", nullptr);
+  el_set(line, EL_SETTY, "-d", "-isig", nullptr);
   el_set(line, EL_ADDFN, "minikv-cancel", "Gives up the line", &Edit::cancel);
   el_set(line, EL_ADDFN, "minikv-complete", "Completes the verb", &Edit::complete);
   el_set(line, EL_BIND, "^C", "minikv-cancel", nullptr);

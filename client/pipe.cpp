@@ -36,7 +36,6 @@ class Pipe {
   Connection& connection_;
   StreamInput& input_;
   const Output& output_;
-  std::size_t line_ = 0;
   std::deque<Outstanding> outstanding_;
   std::string unsent_;
   Verdict worst_ = Verdict::kOk;
@@ -54,7 +53,6 @@ int Pipe::run() {
     }
     const InputSource::Line line = input_.read_line(kPrompt);
     if (line.kind != InputSource::Line::Kind::kLine) break;
-    ++line_;
     if (line.text.find_first_not_of(" \r") == std::string::npos) continue;
     if (!handle(line.text)) break;
   }
@@ -63,7 +61,7 @@ int Pipe::run() {
 
 // False if no more lines are to be read.
 bool Pipe::handle(const std::string& line) {
-  const std::size_t number = line_;
+  const std::size_t number = input_.lines_read();
   std::variant<Request, Refusal> parsed = read_request(line, input_);
   if (const auto* refusal = std::get_if<Refusal>(&parsed)) {
     if (!take_replies()) return false;
@@ -104,7 +102,7 @@ bool Pipe::take_replies() {
 
 bool Pipe::broken(const Error& error) {
   std::fflush(output_.out);
-  const std::size_t first = outstanding_.empty() ? line_ : outstanding_.front().line;
+  const std::size_t first = outstanding_.empty() ? input_.lines_read() : outstanding_.front().line;
   fmt::print(output_.err, "line {}: Error: {} Commands from this line on may have been carried out or not.\n",
              first, error.message);
   outstanding_.clear();

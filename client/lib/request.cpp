@@ -36,6 +36,11 @@ bool takes_rest_of_line(const protocol::CommandSpec* spec) {
   return spec != nullptr && spec->text_form == protocol::TextForm::kRestOfLine;
 }
 
+// A line that ends so makes the server close the connection, for a browser may have been made to send it.
+bool looks_like_http(const Word& word) {
+  return protocol::equals_ignoring_case(std::string_view(word.bytes).substr(0, 5), "HTTP/");
+}
+
 Request new_request(std::string_view verb) {
   const protocol::CommandSpec* spec = protocol::find_text_command(verb);
   return {.verb = lower_case(verb),
@@ -64,7 +69,7 @@ std::variant<Request, Refusal> request_from_words(std::string_view verb,
   request.bytes = verb;
   for (const Word& word : request.words) {
     request.bytes += ' ';
-    append_word(request.bytes, word);
+    append_word(request.bytes, looks_like_http(word) ? Word{word.bytes, true} : word);
   }
   request.bytes += "\r\n";
   return request;

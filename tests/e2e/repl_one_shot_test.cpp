@@ -1,0 +1,136 @@
+// The real minikv in shell scripts, against the real minikvd.
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/repl_program.h"
+#include "tests/support/server_process.h"
+
+namespace minikv::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::StartsWith;
+
+class OneShot : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(server.start()); }
+
+  RunResult minikv(std::vector<std::string> words, std::string_view input = {}) {
+    words.insert(words.begin(), {"--port", std::to_string(server.port())});
+    return run_minikv(std::move(words), input);
+  }
+
+  ServerProcess server;
+};
+
+std::string all_bytes() {
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+  return bytes;
+}
+
+TEST_F(OneShot, ExitCodesAreForScripts) {
+  EXPECT_EQ(minikv({"set", "name", "Alice"}).exit_code, 0);
+  EXPECT_EQ(minikv({"get", "name"}).exit_code, 0);
+  EXPECT_EQ(minikv({"get", "nobody"}).exit_code, 1);
+  EXPECT_EQ(minikv({"exists", "name"}).exit_code, 0);
+  EXPECT_EQ(minikv({"exists", "nobody"}).exit_code, 1);
+  EXPECT_EQ(minikv({"mget", "name", "nobody"}).exit_code, 1);
+  EXPECT_EQ(minikv({"delete", "nobody"}).exit_code, 1);
+  EXPECT_EQ(minikv({"delete", "name"}).exit_code, 0);
+  EXPECT_EQ(minikv({"set", "name"}).exit_code, 2);
+  EXPECT_EQ(minikv({"frobnicate"}).exit_code, 2);
+}
+
+TEST_F(OneShot, ThreeMeansThatNoServerWasThere) {
+  const int port = server.port();
+  ASSERT_EQ(server.stop(), 0);
+  const RunResult result = run_minikv({"--port", std::to_string(port), "get", "name"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, StartsWith("Error: Cannot connect to 127.0.0.1:" + std::to_string(port)));
+}
+
+TEST_F(OneShot, ShellWordsAreArguments) {
+  EXPECT_EQ(minikv({"set", "name", "  Alice \"B\"\n"}).exit_code, 0);
+  EXPECT_EQ(minikv({"--raw", "get", "name"}).out, "  Alice \"B\"\n");
+  EXPECT_EQ(minikv({"set", "a key", "-5"}).exit_code, 0);
+  EXPECT_EQ(minikv({"get", "a key"}).out, "-5\n");
+  EXPECT_EQ(minikv({"set", "empty", ""}).exit_code, 0);
+  EXPECT_EQ(minikv({"get", "empty"}).out, "\n");
+  EXPECT_EQ(minikv({"set", "proto", "HTTP/1.1"}).exit_code, 0);
+  EXPECT_EQ(minikv({"get", "proto"}).out, "HTTP/1.1\n");
+}
+
+TEST_F(OneShot, AnyBytesOfAnyLengthGoInAndComeOut) {
+  std::string value;
+  while (value.size() < (1U << 20)) value += all_bytes();
+  EXPECT_EQ(minikv({"put", "blob"}, value).out, "OK\n");
+  EXPECT_EQ(minikv({"--raw", "get", "blob"}).out, value);
+  EXPECT_EQ(minikv({"put", "nothing"}).exit_code, 0);
+  EXPECT_EQ(minikv({"--raw", "get", "nothing"}).out, "");
+}
+
+TEST_F(OneShot, FindsTheServerByEnvironment) {
+  const std::string port = std::to_string(server.port());
+  EXPECT_EQ(run_minikv({"ping"}, "", {"MINIKV_PORT=" + port}).out, "PONG\n");
+  EXPECT_EQ(run_minikv({"-u", "localhost:" + port, "ping"}, "", {"MINIKV_PORT=1"}).out, "PONG\n");
+}
+
+TEST_F(OneShot, ListsAndScans) {
+  for (const char* key : {"b", "a 1", "a2", "c"}) ASSERT_EQ(minikv({"set", key, "v"}).exit_code, 0);
+  EXPECT_EQ(minikv({"list"}).out, "Keys (4):\n  \"a 1\"\n  a2\n  b\n  c\n");
+  EXPECT_EQ(minikv({"--raw", "list", "a"}).out, "\"a 1\"\na2\n");
+  EXPECT_EQ(minikv({"list", "limit", "3"}).out,
+            "Keys (3):\n  \"a 1\"\n  a2\n  b\nThere are more: list limit 3 after b\n");
+  EXPECT_EQ(minikv({"list", "limit", "3", "after", "b"}).out, "Keys (1):\n  c\n");
+  EXPECT_EQ(minikv({"scan", "a"}).out, "Pairs (2):\n  \"a 1\" = v\n  a2 = v\n");
+  EXPECT_EQ(minikv({"range", "b", "+", "limit", "1"}).out,
+            "Pairs (1):\n  b = v\nThere are more: range \"b\\0\" + limit 1\n");
+}
+
+TEST_F(OneShot, EveryVerbOfThisVersionWorks) {
+  EXPECT_EQ(minikv({"incr", "n"}).out, "1\n");
+  EXPECT_EQ(minikv({"mget", "n", "nobody"}).out, "1\nKey not found\n");
+  EXPECT_EQ(minikv({"exists", "n", "n"}).out, "2\n");
+  EXPECT_EQ(minikv({"echo", "a  b "}).out, "a  b \n");
+  EXPECT_EQ(minikv({"compact"}).out, "Compaction finished\n");
+  EXPECT_EQ(minikv({"ping"}).out, "PONG\n");
+  EXPECT_EQ(minikv({"set", "text", "x"}).out, "OK\n");
+  const RunResult failed = minikv({"incr", "text"});
+  EXPECT_EQ(failed.exit_code, 2);
+  EXPECT_THAT(failed.err, MatchesRegex("Error: .+ \\(NOTINT\\)\n"));
+}
+
+TEST_F(OneShot, StatsAreATable) {
+  const RunResult stats = minikv({"stats"});
+  EXPECT_EQ(stats.exit_code, 0);
+  EXPECT_THAT(stats.out, HasSubstr("  ")) << "two columns";
+}
+
+// Commands from a pipe.
+TEST_F(OneShot, AScriptOfCommandsRunsToItsEnd) {
+  const RunResult result =
+      minikv({}, "set name Alice B\r\nget name\nput blob 4\na\r\nb\nincr name\nget nobody\n--raw get blob");
+  EXPECT_EQ(result.out, "OK\nAlice B\nOK\nKey not found\n");
+  EXPECT_THAT(result.err, MatchesRegex("line 5: Error: .+ \\(NOTINT\\)\nline 7: Error: .+ \\(UNKNOWN\\)\n"));
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(minikv({"--raw", "get", "blob"}).out, "a\r\nb");
+}
+
+TEST_F(OneShot, AScriptOfManyCommandsIsAnsweredInOrder) {
+  std::string script;
+  std::string expected;
+  for (int i = 1; i <= 5000; ++i) {
+    script += "incr n\n";
+    expected += std::to_string(i) + "\n";
+  }
+  EXPECT_EQ(minikv({}, script).out, expected);
+}
+
+}  // namespace
+}  // namespace minikv::test

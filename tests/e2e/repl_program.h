@@ -1,0 +1,50 @@
+// Runs the real minikv, as a shell or a person would.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace minikv::test {
+
+struct RunResult {
+  int exit_code = -1;  // -N: ended by signal N
+  std::string out;
+  std::string err;
+};
+
+// `minikv arguments...` with these bytes on stdin, which is a file. MINIKV_HOST and MINIKV_PORT are unset, unless
+// `environment` ("NAME=value") says otherwise.
+RunResult run_minikv(std::vector<std::string> arguments, std::string_view input = {},
+                     std::vector<std::string> environment = {});
+
+// `minikv arguments...` at a terminal of its own.
+class Terminal {
+ public:
+  Terminal(std::vector<std::string> arguments, std::vector<std::string> environment);
+  ~Terminal();
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  // Presses these keys.
+  void type(std::string_view keys);
+  // Waits until what was shown since the last call ends in `text`; gives up after 30 s or when the program ends. What
+  // was shown since the last call, with LF for the terminal's CR LF.
+  std::string shown_until(std::string_view text);
+  // Waits for the program's end. What was shown since the last call.
+  std::string shown_until_end();
+  // After shown_until_end().
+  int exit_code() const { return exit_code_; }
+
+ private:
+  bool read_some();
+
+  int fd_ = -1;
+  pid_t pid_ = -1;
+  int exit_code_ = -1;
+  std::string shown_;
+};
+
+}  // namespace minikv::test

@@ -1,0 +1,162 @@
+// The promise of the README: this conversation, character for character.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/e2e/repl_program.h"
+#include "tests/support/server_process.h"
+
+namespace minikv::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kSession =
+    "> set name Alice\n"
+    "OK\n"
+    "> get name\n"
+    "Alice\n"
+    "> set age 25\n"
+    "OK\n"
+    "> delete name\n"
+    "Deleted\n"
+    "> list\n"
+    "Keys (1):\n"
+    "  age\n"
+    "> compact\n"
+    "Compaction finished\n"
+    "> quit\n";
+
+std::vector<std::string> typed_lines(const std::string& session) {
+  std::vector<std::string> typed;
+  std::istringstream lines(session);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("> ")) typed.push_back(line.substr(2));
+  }
+  return typed;
+}
+
+class ReplSession : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(server.start());
+    home = server.data_dir() + "/../home";
+    std::filesystem::create_directory(home);
+  }
+
+  std::vector<std::string> flags() const { return {"--port", std::to_string(server.port())}; }
+  // A locale without bytes above 0x7f, as in a container.
+  std::vector<std::string> environment() const {
+    return {"HOME=" + home, "LC_ALL=C", std::string("TERM=") + GetParam()};
+  }
+
+  ServerProcess server;
+  std::string home;
+};
+
+TEST_P(ReplSession, IsWhatWeSayItIs) {
+  Terminal terminal(flags(), environment());
+  std::string shown = terminal.shown_until("> ");
+  for (const std::string& line : typed_lines(kSession)) {
+    terminal.type(line + "\n");
+    shown += line == "quit" ? terminal.shown_until_end() : terminal.shown_until("\n> ");
+  }
+  EXPECT_EQ(shown, kSession);
+  EXPECT_EQ(terminal.exit_code(), 0);
+}
+
+TEST_P(ReplSession, KeepsAHistoryThatOnlyTheOwnerCanRead) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type("set secret 42\n");
+  terminal.shown_until("\n> ");
+  terminal.type("quit\n");
+  terminal.shown_until_end();
+
+  struct stat file {};
+  ASSERT_EQ(stat((home + "/.minikv_history").c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 07777, 0600U);
+
+  Terminal next(flags(), environment());
+  next.shown_until("> ");
+  next.type("\x1b[A\x1b[A\n");  // arrow up, twice: quit, and before it the set
+  EXPECT_THAT(next.shown_until("OK\n> "), HasSubstr("set secret 42"));
+}
+
+TEST_P(ReplSession, WithoutAHomeThereIsNoHistory) {
+  Terminal terminal(flags(), {"HOME=", std::string("TERM=") + GetParam()});
+  terminal.shown_until("> ");
+  terminal.type("quit\n");
+  terminal.shown_until_end();
+  EXPECT_EQ(terminal.exit_code(), 0);
+}
+
+TEST_P(ReplSession, CtrlCGivesUpTheLineAndCtrlDLeaves) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type("set k wrong\x03");
+  EXPECT_THAT(terminal.shown_until("> "), HasSubstr("> "));
+  terminal.shown_until("\n> ");
+  terminal.type("get k\n");
+  EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("\nKey not found\n> "));
+  terminal.type("\x04");
+  terminal.shown_until_end();
+  EXPECT_EQ(terminal.exit_code(), 0);
+}
+
+TEST_P(ReplSession, TabCompletesTheVerb) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type("comp\t\n");
+  EXPECT_THAT(terminal.shown_until("finished\n> "), HasSubstr("\nCompaction finished\n> "));
+}
+
+TEST_P(ReplSession, TakesAndShowsWhatIsNotAscii) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type(
+      "set stra\xc3\x9f"
+      "e \xc3\xa4\xc3\xb6 \xe2\x82\xac\n");
+  terminal.shown_until("OK\n> ");
+  terminal.type(
+      "get stra\xc3\x9f"
+      "e\n");
+  EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("\n\xc3\xa4\xc3\xb6 \xe2\x82\xac\n> "));
+}
+
+TEST_P(ReplSession, FindsTheServerAgainAfterARestart) {
+  Terminal terminal({"--port", std::to_string(server.port())}, environment());
+  terminal.shown_until("> ");
+  ASSERT_EQ(server.stop(), 0);
+  terminal.type("get k\n");
+  EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("Error: Cannot connect to 127.0.0.1:"));
+  server.set_flags({"--port", std::to_string(server.port())});
+  ASSERT_TRUE(server.start());
+  terminal.type("get k\n");
+  EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr(" again.\nKey not found\n> "));
+}
+
+INSTANTIATE_TEST_SUITE_P(Terminals, ReplSession, testing::Values("dumb", "xterm"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// The same without a terminal: prompts are shown, input is not echoed.
+TEST(ReplOnAPipe, ShowsPromptsAndAnswers) {
+  ServerProcess server;
+  ASSERT_TRUE(server.start());
+  std::string input;
+  for (const std::string& line : typed_lines(kSession)) input += line + "\n";
+  const RunResult result = run_minikv({"--port", std::to_string(server.port()), "--interactive"}, input);
+  EXPECT_EQ(result.out, "> OK\n> Alice\n> OK\n> Deleted\n> Keys (1):\n  age\n> Compaction finished\n> ");
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.exit_code, 0);
+}
+
+}  // namespace
+}  // namespace minikv::test
