@@ -6,7 +6,7 @@
 //   if (Status status = server.start(); !status) ...
 //   ... wait for a signal ...
 //   server.stop();
-//   (*store)->close();
+//   (*store)->close();                            // then the server is destroyed, then the store
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,15 @@ class Server {
  public:
   // The store and whatever the logger writes to must outlive the server. The server takes Store::on_group_done().
   Server(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger);
-  ~Server();  // stop()
+  ~Server();  // stop(), and waits for the worker thread
 
   // Listens and starts the event loops. kIoError if the system refuses; then nothing was started.
   Status start();
 
   // Stops accepting and reading; executes what was read, sends the replies, for no longer than
-  // ServerOptions::stop_timeout; closes all connections and ends the threads. Once it has returned, the server has
-  // nothing more with the store. A second call does nothing.
+  // ServerOptions::stop_timeout; closes all connections and ends the event loops. Once it has returned, nothing but a
+  // compaction that a client asked for may still be going on; Store::close() ends that, and the destructor waits for
+  // it. A second call does nothing.
   void stop();
 
   std::uint16_t port() const;

@@ -1,0 +1,141 @@
+// INCR and its kind, APPEND, GETDEL, DEL, CAD: commands whose change depends on what is there.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/number.h"
+#include "server/commands/handlers.h"
+
+namespace minikv::server {
+
+namespace errors = protocol::errors;
+
+namespace {
+
+// The longest integer: "-9223372036854775808".
+constexpr std::size_t kMaxIntegerBytes = 20;
+
+// Adds to the number under `key`. `text` is where the new one is written; it has to live as long as the task.
+Outcome add(Transaction& transaction, std::string_view key, std::int64_t delta, std::string& text) {
+  const std::optional<Transaction::Entry> entry = transaction.find(key);
+  std::int64_t number = 0;
+  if (entry) {
+    if (!entry->lost && entry->value_bytes > kMaxIntegerBytes) return Outcome::error(errors::not_an_integer());
+    const Result<Value> before = transaction.get(key);
+    if (!before) return Outcome::error(before.status());
+    const auto parsed = protocol::parse_redis_integer(before.value().data);
+    if (!parsed) return Outcome::error(errors::not_an_integer());
+    number = *parsed;
+  }
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(number, delta, &sum)) return Outcome::error(errors::overflow());
+  text = std::to_string(sum);
+  transaction.put(key, text, entry ? entry->expiry_ms : kNoExpiry);
+  return Outcome::integer(sum);
+}
+
+void submit_add(const Context& context, std::int64_t delta) {
+  Memory memory(context.arg(0).size());
+  const std::string_view key = memory.keep(context.arg(0));
+  context.submit(std::move(memory), [key, delta, text = std::string()](Transaction& transaction) mutable {
+    return add(transaction, key, delta, text);
+  });
+}
+
+void submit_delete(const Context& context) {
+  Memory memory = context.memory();
+  const std::vector<std::string_view> keys = context.keep_all(memory);
+  context.submit(std::move(memory), [keys](Transaction& transaction) {
+    std::int64_t removed = 0;
+    for (const std::string_view key : keys) removed += transaction.remove(key) ? 1 : 0;
+    return Outcome::integer(removed);
+  });
+}
+
+}  // namespace
+
+template <>
+void handle<kIncr>(Context& context) {
+  submit_add(context, 1);
+}
+
+template <>
+void handle<kDecr>(Context& context) {
+  submit_add(context, -1);
+}
+
+template <>
+void handle<kIncrBy>(Context& context) {
+  const auto delta = protocol::parse_redis_integer(context.arg(1));
+  if (!delta) return context.fail(errors::not_an_integer());
+  submit_add(context, *delta);
+}
+
+template <>
+void handle<kDecrBy>(Context& context) {
+  const auto delta = protocol::parse_redis_integer(context.arg(1));
+  if (!delta) return context.fail(errors::not_an_integer());
+  if (*delta == INT64_MIN) return context.fail(errors::decrement_overflow());
+  submit_add(context, -*delta);
+}
+
+template <>
+void handle<kAppend>(Context& context) {
+  Memory memory = context.memory();
+  const std::string_view key = memory.keep(context.arg(0));
+  const std::string_view more = memory.keep(context.arg(1));
+  const std::size_t max_bytes = context.store().options().max_value_bytes;
+  context.submit(std::move(memory), [key, more, max_bytes, whole = std::string()](Transaction& transaction) mutable {
+    const std::optional<Transaction::Entry> entry = transaction.find(key);
+    if (entry) {
+      if (entry->value_bytes + more.size() > max_bytes) return Outcome::error(errors::value_too_long(max_bytes));
+      Result<Value> before = transaction.get(key);
+      if (!before) return Outcome::error(before.status());
+      whole = std::move(before.value().data);
+    }
+    whole += more;
+    transaction.put(key, whole, entry ? entry->expiry_ms : kNoExpiry);
+    return Outcome::integer(static_cast<std::int64_t>(whole.size()));
+  });
+}
+
+// The value is read before the key is deleted: if it can't be, nothing is changed.
+template <>
+void handle<kGetDel>(Context& context) {
+  Memory memory = context.memory();
+  const std::string_view key = memory.keep(context.arg(0));
+  context.submit(std::move(memory), [key](Transaction& transaction) {
+    Result<Value> before = transaction.get(key);
+    if (before.code() == StatusCode::kNotFound) return Outcome::nothing();
+    if (!before) return Outcome::error(before.status());
+    transaction.remove(key);
+    return Outcome::value(*std::move(before));
+  });
+}
+
+template <>
+void handle<kDelete>(Context& context) {
+  submit_delete(context);
+}
+
+template <>
+void handle<kUnlink>(Context& context) {
+  submit_delete(context);
+}
+
+template <>
+void handle<kCad>(Context& context) {
+  const auto version = protocol::parse_unsigned(context.arg(1));
+  if (!version) return context.fail(errors::bad_number(context.command, "a version is a number"));
+  Memory memory = context.memory();
+  const std::string_view key = memory.keep(context.arg(0));
+  context.submit(std::move(memory), [key, expected = *version](Transaction& transaction) {
+    const std::optional<Transaction::Entry> entry = transaction.find(key);
+    if (!entry) return Outcome::error(errors::not_found());
+    if (entry->version != expected) return Outcome::error(errors::version_is(entry->version));
+    transaction.remove(key);
+    return Outcome::integer(1);
+  });
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,21 @@
+// COMPACT.
+#include <fmt/format.h>
+
+#include "server/commands/handlers.h"
+
+namespace minikv::server {
+
+// Behind the writes before it, so that what they made garbage of is given back too.
+template <>
+void handle<kCompact>(Context& context) {
+  if (!context.connection.is_quiet()) return context.connection.defer();
+  context.connection.run_aside([&store = context.store()]() -> Connection::Encode {
+    return [result = store.compact()](protocol::ReplyEncoder& reply) {
+      if (!result) return reply.error(error_from(result.status()));
+      const CompactionResult& done = result.value();
+      reply.ok(fmt::format("reclaimed {} bytes in {} ms", done.reclaimed_bytes, done.duration_ms));
+    };
+  });
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,166 @@
+// GET, MGET, GETV, STRLEN, TTL, PTTL, EXISTS, TYPE: commands that look at keys.
+#include "server/commands/read.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/commands/handlers.h"
+
+namespace minikv::server {
+
+using protocol::ReplyEncoder;
+
+namespace {
+
+void finish(ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server, EncodeValues encode) {
+  for (const Result<Value>& one : found) {
+    (one.code() == StatusCode::kNotFound ? server.counters.misses : server.counters.hits).add();
+  }
+  encode(reply, found, server);
+}
+
+void read_behind_writes(Context& context, EncodeValues encode) {
+  Memory memory = context.memory();
+  const std::vector<std::string_view> keys = context.keep_all(memory);
+  context.submit(
+      std::move(memory),
+      [keys](Transaction& transaction) {
+        std::vector<std::optional<ValueHandle>> places;
+        places.reserve(keys.size());
+        for (const std::string_view key : keys) places.push_back(transaction.locate(key));
+        return places;
+      },
+      [keys, encode, &server = context.server](ReplyEncoder& reply,
+                                               const std::vector<std::optional<ValueHandle>>& places) {
+        std::vector<Result<Value>> found;
+        found.reserve(keys.size());
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+          found.push_back(places[i] ? server.store.read(keys[i], *places[i])
+                                    : Result<Value>(StatusCode::kNotFound, "no such key"));
+        }
+        finish(reply, found, server, encode);
+      });
+}
+
+// What one key came to, where it is not the value itself that is asked for.
+void encode_failure(ReplyEncoder& reply, const Result<Value>& found) {
+  if (found.code() == StatusCode::kNotFound) {
+    reply.not_found();
+  } else {
+    reply.error(error_from(found.status()));
+  }
+}
+
+void encode_value(ReplyEncoder& reply, const Result<Value>& found) {
+  if (!found) return encode_failure(reply, found);
+  reply.value(found.value().data, found.value().version);
+}
+
+// `seconds`, rounded as Redis does, or milliseconds.
+void encode_ttl(ReplyEncoder& reply, const Result<Value>& found, std::int64_t now_ms, bool seconds) {
+  if (found.code() == StatusCode::kNotFound) return reply.integer(-2);
+  if (!found) return encode_failure(reply, found);
+  if (found.value().expiry_ms == kNoExpiry) return reply.integer(-1);
+  const std::int64_t left_ms = std::max<std::int64_t>(found.value().expiry_ms - now_ms, 0);
+  reply.integer(seconds ? (left_ms + 500) / 1000 : left_ms);
+}
+
+// How many of the arguments are keys, counting repeats.
+template <typename Encode>
+void count_existing(Context& context, Encode encode) {
+  if (context.connection.is_quiet()) {
+    std::vector<std::string_view> keys;
+    keys.reserve(context.args.size());
+    for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
+    return encode(context.reply, static_cast<std::int64_t>(context.store().count_existing(keys)));
+  }
+  Memory memory = context.memory();
+  const std::vector<std::string_view> keys = context.keep_all(memory);
+  context.submit(
+      std::move(memory),
+      [keys](Transaction& transaction) {
+        return static_cast<std::int64_t>(
+            std::ranges::count_if(keys, [&](std::string_view key) { return transaction.find(key).has_value(); }));
+      },
+      encode);
+}
+
+}  // namespace
+
+void read_values(Context& context, EncodeValues encode) {
+  if (!context.connection.is_quiet()) return read_behind_writes(context, encode);
+  if (context.args.size() == 1) {
+    Result<Value> found = context.store().get(context.arg(0));
+    return finish(context.reply, {&found, 1}, context.server, encode);
+  }
+  std::vector<std::string_view> keys;
+  keys.reserve(context.args.size());
+  for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
+  std::vector<Result<Value>> found = context.store().multi_get(keys);
+  finish(context.reply, found, context.server, encode);
+}
+
+template <>
+void handle<kGet>(Context& context) {
+  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
+    encode_value(reply, found.front());
+  });
+}
+
+template <>
+void handle<kMget>(Context& context) {
+  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
+    reply.multi(found.size());
+    for (const Result<Value>& one : found) encode_value(reply, one);
+  });
+}
+
+template <>
+void handle<kGetv>(Context& context) {
+  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
+    const Result<Value>& one = found.front();
+    if (!one) return encode_failure(reply, one);
+    reply.array(2);
+    reply.bulk(one.value().data);
+    reply.integer(static_cast<std::int64_t>(one.value().version));
+  });
+}
+
+template <>
+void handle<kStrlen>(Context& context) {
+  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
+    const Result<Value>& one = found.front();
+    if (one.code() == StatusCode::kNotFound) return reply.integer(0);
+    if (!one) return encode_failure(reply, one);
+    reply.integer(static_cast<std::int64_t>(one.value().data.size()));
+  });
+}
+
+template <>
+void handle<kTtl>(Context& context) {
+  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server) {
+    encode_ttl(reply, found.front(), server.store.now_ms(), true);
+  });
+}
+
+template <>
+void handle<kPttl>(Context& context) {
+  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server) {
+    encode_ttl(reply, found.front(), server.store.now_ms(), false);
+  });
+}
+
+template <>
+void handle<kExists>(Context& context) {
+  count_existing(context, [](ReplyEncoder& reply, std::int64_t count) { reply.integer(count); });
+}
+
+template <>
+void handle<kType>(Context& context) {
+  count_existing(context, [](ReplyEncoder& reply, std::int64_t count) { reply.simple(count > 0 ? "string" : "none"); });
+}
+
+}  // namespace minikv::server

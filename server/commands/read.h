@@ -1,0 +1,19 @@
+// The one way in which values are read for a command: at once if it may be, behind the writes before it if it must.
+#pragma once
+
+#include <span>
+
+#include "minikv/store.h"
+#include "protocol/reply_encoder.h"
+#include "server/context.h"
+
+namespace minikv::server {
+
+// Makes a reply of what was found under the keys, in their order.
+using EncodeValues = void (*)(protocol::ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server);
+
+// Reads the values of all arguments, from one moment. While the connection has writes in flight the keys are looked up
+// by the writer, behind those; the values are read here all the same.
+void read_values(Context& context, EncodeValues encode);
+
+}  // namespace minikv::server

@@ -1,0 +1,146 @@
+// LIST, SCAN, RANGE: commands that walk over keys in byte order.
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/commands/arguments.h"
+#include "server/commands/handlers.h"
+
+namespace minikv::server {
+
+namespace errors = protocol::errors;
+using protocol::ReplyEncoder;
+
+namespace {
+
+constexpr std::size_t kMaxLimit = 100'000;
+
+// What a walk was asked for: the arguments that are no options, and the options.
+struct WalkRequest {
+  std::vector<protocol::Arg> plain;
+  ScanOptions options;
+};
+
+// Which options a command has besides `limit`; the words of the others are refused, as they may not be meant.
+struct WalkSyntax {
+  std::size_t plain_min;
+  std::size_t plain_max;
+  bool has_after;
+  bool has_reverse;
+};
+
+std::optional<protocol::ErrorReply> read_limit(const Context& context, ArgumentReader& reader, std::size_t& limit) {
+  if (reader.done()) return errors::usage(context.command, "limit takes a number");
+  const auto number = protocol::parse_unsigned(reader.take().bytes);
+  if (!number) return errors::bad_number(context.command, "limit takes a number");
+  if (*number == 0 || *number > kMaxLimit) return errors::out_of_range("limit is from 1 to 100000");
+  limit = static_cast<std::size_t>(*number);
+  return std::nullopt;
+}
+
+// In RESP the plain arguments come first, and whatever they say they are no options.
+std::optional<protocol::ErrorReply> read_walk(const Context& context, const WalkSyntax& syntax, WalkRequest& walk) {
+  walk.options.max_bytes = context.server.options.max_reply_bytes;
+  for (ArgumentReader reader(context.args); !reader.done();) {
+    if (!context.is_text() && walk.plain.size() < syntax.plain_max) {
+      walk.plain.push_back(reader.take());
+    } else if (reader.take_word("limit")) {
+      if (auto error = read_limit(context, reader, walk.options.limit)) return error;
+    } else if (reader.take_word("after")) {
+      if (!syntax.has_after || reader.done()) return errors::usage(context.command);
+      walk.options.after = reader.take().bytes;
+    } else if (reader.take_word("reverse")) {
+      if (!syntax.has_reverse) return errors::usage(context.command);
+      walk.options.reverse = true;
+    } else {
+      walk.plain.push_back(reader.take());
+    }
+  }
+  if (walk.plain.size() < syntax.plain_min || walk.plain.size() > syntax.plain_max) return errors::usage(context.command);
+  return std::nullopt;
+}
+
+void encode_pairs(ReplyEncoder& reply, const ScanPage& page) {
+  reply.pairs_head(page.items.size(), page.more);
+  for (const ScanItem& item : page.items) {
+    if (item.status) {
+      reply.pair(item.key, item.value.data, item.value.version);
+    } else {
+      reply.pair_error(item.key, error_from(item.status).code);
+    }
+  }
+}
+
+// RESP: where the next page begins, or nil; the items follow.
+void encode_resume_key(ReplyEncoder& reply, const ScanPage& page) {
+  reply.array(2);
+  if (page.more) {
+    reply.bulk(page.items.back().key);
+  } else {
+    reply.nil();
+  }
+}
+
+bool is_end(const protocol::Arg& arg, std::string_view sign, bool is_text) {
+  return is_text ? !arg.quoted && arg.bytes == sign : arg.bytes.empty();
+}
+
+}  // namespace
+
+template <>
+void handle<kList>(Context& context) {
+  if (!context.connection.is_quiet()) return context.connection.defer();
+  WalkRequest walk;
+  if (auto error = read_walk(context, {0, 1, true, false}, walk)) return context.fail(*error);
+  if (!walk.plain.empty()) walk.options.prefix = walk.plain[0].bytes;
+  walk.options.with_values = false;
+  const ScanPage page = context.store().scan(walk.options);
+  if (context.is_text()) {
+    context.reply.list_head(page.items.size(), page.more);
+    for (const ScanItem& item : page.items) context.reply.name(item.key);
+    return;
+  }
+  encode_resume_key(context.reply, page);
+  context.reply.array(page.items.size());
+  for (const ScanItem& item : page.items) context.reply.bulk(item.key);
+}
+
+template <>
+void handle<kScan>(Context& context) {
+  if (!context.connection.is_quiet()) return context.connection.defer();
+  WalkRequest walk;
+  if (auto error = read_walk(context, {1, 1, true, false}, walk)) return context.fail(*error);
+  walk.options.prefix = walk.plain[0].bytes;
+  encode_pairs(context.reply, context.store().scan(walk.options));
+}
+
+template <>
+void handle<kRange>(Context& context) {
+  if (!context.connection.is_quiet()) return context.connection.defer();
+  WalkRequest walk;
+  if (auto error = read_walk(context, {2, 2, false, true}, walk)) return context.fail(*error);
+  if (!is_end(walk.plain[0], "-", context.is_text())) walk.options.from = walk.plain[0].bytes;
+  if (!is_end(walk.plain[1], "+", context.is_text())) walk.options.to = walk.plain[1].bytes;
+  const ScanPage page = context.store().scan(walk.options);
+  if (context.is_text()) return encode_pairs(context.reply, page);
+  encode_resume_key(context.reply, page);
+  context.reply.array(page.items.size() * 3);
+  for (const ScanItem& item : page.items) {
+    context.reply.bulk(item.key);
+    if (item.status) {
+      context.reply.bulk(item.value.data);
+    } else {
+      context.reply.error(error_from(item.status));
+    }
+    context.reply.integer(static_cast<std::int64_t>(item.value.version));
+  }
+}
+
+template <>
+void handle<kDbSize>(Context& context) {
+  if (!context.connection.is_quiet()) return context.connection.defer();
+  context.reply.integer(static_cast<std::int64_t>(context.store().size()));
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,147 @@
+// SET, PUT, SETNX, SETEX, CAS, MSET: commands that store values.
+#include <utility>
+#include <vector>
+
+#include "server/commands/handlers.h"
+#include "server/commands/set_change.h"
+
+namespace minikv::server {
+
+namespace errors = protocol::errors;
+using protocol::ErrorReply;
+
+namespace {
+
+// EX, PX, EXAT or PXAT with its operand, if that is what comes next.
+struct ExpiryOption {
+  std::string_view word;
+  std::int64_t unit_ms;
+  Expiry::Kind kind;
+};
+constexpr ExpiryOption kExpiryOptions[] = {
+    {"ex", 1000, Expiry::Kind::kIn},
+    {"px", 1, Expiry::Kind::kIn},
+    {"exat", 1000, Expiry::Kind::kAt},
+    {"pxat", 1, Expiry::Kind::kAt},
+};
+
+// The options of SET, as Redis reads them: all words first, the operand of the expiry last.
+std::optional<ErrorReply> read_set_options(const Context& context, SetChange& change) {
+  const ExpiryOption* expiry = nullptr;
+  std::string_view operand;
+  bool keep_ttl = false;
+  for (ArgumentReader reader(context.args.subspan(2)); !reader.done();) {
+    if (!change.if_present && reader.take_word("nx")) {
+      change.if_missing = true;
+    } else if (!change.if_missing && reader.take_word("xx")) {
+      change.if_present = true;
+    } else if (reader.take_word("get")) {
+      change.return_old = true;
+    } else if (expiry == nullptr && reader.take_word("keepttl")) {
+      keep_ttl = true;
+    } else {
+      if (expiry != nullptr || keep_ttl) return errors::usage(context.command);
+      for (const ExpiryOption& option : kExpiryOptions) {
+        if (reader.take_word(option.word)) expiry = &option;
+      }
+      if (expiry == nullptr || reader.done()) return errors::usage(context.command);
+      operand = reader.take().bytes;
+    }
+  }
+  if (keep_ttl) change.expiry.kind = Expiry::Kind::kAsBefore;
+  if (expiry == nullptr) return std::nullopt;
+  const auto count = protocol::parse_redis_integer(operand);
+  if (!count) return errors::not_an_integer();
+  const auto made = make_expiry(*count, expiry->unit_ms, expiry->kind, context.store().now_ms());
+  if (!made) return errors::invalid_expire_time(context.command);
+  change.expiry = *made;
+  return std::nullopt;
+}
+
+// A version, as `cas`, `cad` and `put ... ver` take it.
+std::optional<std::uint64_t> read_version(std::string_view text) { return protocol::parse_unsigned(text); }
+
+}  // namespace
+
+template <>
+void handle<kSet>(Context& context) {
+  SetChange change;
+  if (!context.is_text()) {
+    if (auto error = read_set_options(context, change)) return context.fail(*error);
+  }
+  change.submit(context, context.arg(0), context.arg(1));
+}
+
+// The parser has looked at the options before it took the body.
+template <>
+void handle<kPut>(Context& context) {
+  SetChange change;
+  change.style = SetChange::Style::kPut;
+  for (ArgumentReader reader(context.args.subspan(2)); !reader.done();) {
+    if (reader.take_word("nx")) {
+      change.if_missing = true;
+    } else if (reader.take_word("xx")) {
+      change.if_present = true;
+    } else if (reader.take_word("ver") && !reader.done()) {
+      change.if_version = read_version(reader.take().bytes);
+      if (!change.if_version) return context.fail(errors::bad_number(context.command));
+    } else {
+      const std::int64_t unit_ms = reader.take_word("ex") ? 1000 : 1;
+      if (unit_ms == 1 && !reader.take_word("px")) return context.fail(errors::usage(context.command));
+      if (reader.done()) return context.fail(errors::usage(context.command));
+      const auto count = protocol::parse_unsigned(reader.take().bytes);
+      if (!count || *count > INT64_MAX) return context.fail(errors::bad_number(context.command));
+      const auto expiry = make_expiry(static_cast<std::int64_t>(*count), unit_ms, Expiry::Kind::kIn,
+                                      context.store().now_ms());
+      if (!expiry) return context.fail(errors::invalid_expire_time(context.command));
+      change.expiry = *expiry;
+    }
+  }
+  change.submit(context, context.arg(0), context.arg(1));
+}
+
+template <>
+void handle<kSetNx>(Context& context) {
+  SetChange change;
+  change.style = SetChange::Style::kSetNx;
+  change.if_missing = true;
+  change.submit(context, context.arg(0), context.arg(1));
+}
+
+template <>
+void handle<kSetEx>(Context& context) {
+  const auto seconds = protocol::parse_redis_integer(context.arg(1));
+  if (!seconds) return context.fail(errors::bad_number(context.command, "seconds are a number"));
+  const auto expiry = make_expiry(*seconds, 1000, Expiry::Kind::kIn, context.store().now_ms());
+  if (!expiry) return context.fail(errors::invalid_expire_time(context.command));
+  SetChange change;
+  change.expiry = *expiry;
+  change.submit(context, context.arg(0), context.arg(2));
+}
+
+template <>
+void handle<kCas>(Context& context) {
+  SetChange change;
+  change.style = SetChange::Style::kCas;
+  change.if_version = read_version(context.arg(1));
+  if (!change.if_version) return context.fail(errors::bad_number(context.command, "a version is a number"));
+  change.submit(context, context.arg(0), context.arg(2));
+}
+
+template <>
+void handle<kMset>(Context& context) {
+  if (context.args.size() % 2 != 0) return context.fail(errors::wrong_arity(context.command));
+  Memory memory = context.memory();
+  if (memory.capacity() > context.store().options().max_batch_bytes) {
+    return context.fail(errors::request_too_long(context.store().options().max_batch_bytes));
+  }
+  const std::vector<std::string_view> kept = context.keep_all(memory);
+  std::vector<std::uint32_t> checksums;
+  for (std::size_t i = 1; i < kept.size(); i += 2) checksums.push_back(value_checksum(kept[i]));
+  context.submit(std::move(memory), [kept, checksums = std::move(checksums)](Transaction& transaction) {
+    for (std::size_t i = 0; i < kept.size(); i += 2) transaction.put(kept[i], kept[i + 1], checksums[i / 2]);
+    return Outcome::ok();
+  });
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,47 @@
+// What a command sees of the connection that it came on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "protocol/reply_encoder.h"
+#include "server/task.h"
+
+namespace minikv::server {
+
+// What the client has told about itself, and what it was told.
+struct ClientState {
+  std::uint64_t id = 0;
+  bool resp3 = false;
+  std::string address;
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+};
+
+// Thread safety: used on the event loop that owns the connection only.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  virtual ClientState& client() = 0;
+
+  // Whether nothing of this connection is with the writer. While something is, a read that ran at once would overtake
+  // the writes before it.
+  virtual bool is_quiet() const = 0;
+  // Hands a command to the writer; its reply takes its place in the order of the requests.
+  virtual void submit(std::unique_ptr<Task> task) = 0;
+  // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be called
+  // while !is_quiet() only, by a handler that does nothing else.
+  virtual void defer() = 0;
+  // Runs `work` on a thread of its own and answers with what the function that it returns encodes (on the event loop).
+  // Nothing behind the request is looked at before. To be called while is_quiet() only.
+  using Encode = std::function<void(protocol::ReplyEncoder&)>;
+  virtual void run_aside(std::function<Encode()> work) = 0;
+  // Looks at no further request, and closes once all replies are sent.
+  virtual void close_when_answered() = 0;
+};
+
+}  // namespace minikv::server

@@ -1,0 +1,65 @@
+// What a command handler is given.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "minikv/store.h"
+#include "protocol/reply_encoder.h"
+#include "protocol/request.h"
+#include "server/connection.h"
+#include "server/errors.h"
+#include "server/outcome.h"
+#include "server/server_state.h"
+#include "server/task.h"
+
+namespace minikv::server {
+
+// One request, on the event loop that received it. The views hold until the handler returns.
+struct Context {
+  const protocol::CommandSpec& command;
+  std::span<const protocol::Arg> args;  // without the verb
+  protocol::ReplyEncoder& reply;        // in its place in the order of replies; unless the command is submitted
+  std::string& out;                     // where `reply` writes to, for a reply in another format than expected
+  Connection& connection;
+  ServerState& server;
+
+  bool is_text() const { return reply.is_text(); }
+  std::string_view arg(std::size_t i) const { return args[i].bytes; }
+  Store& store() const { return server.store; }
+  void fail(const protocol::ErrorReply& error) const { reply.error(error); }
+
+  // Room for all arguments.
+  Memory memory() const {
+    std::size_t bytes = 0;
+    for (const protocol::Arg& one : args) bytes += one.bytes.size();
+    return Memory(bytes);
+  }
+  // All arguments, kept.
+  std::vector<std::string_view> keep_all(Memory& memory) const {
+    std::vector<std::string_view> kept;
+    kept.reserve(args.size());
+    for (const protocol::Arg& one : args) kept.push_back(memory.keep(one.bytes));
+    return kept;
+  }
+
+  // Runs `execute(Transaction&)` on the writer, and `encode(ReplyEncoder&, its result)` back here.
+  template <typename Execute, typename Encode>
+  void submit(Memory memory, Execute execute, Encode encode) const {
+    connection.submit(std::make_unique<FunctionTask<Execute, Encode>>(std::move(memory), std::move(execute),
+                                                                      std::move(encode)));
+  }
+  // The same for the usual case: `execute` returns an Outcome.
+  template <typename Execute>
+  void submit(Memory memory, Execute execute) const {
+    submit(std::move(memory), std::move(execute),
+           [](protocol::ReplyEncoder& encoder, const Outcome& outcome) { outcome.encode(encoder); });
+  }
+};
+
+}  // namespace minikv::server

@@ -1,0 +1,34 @@
+// What the server counts about itself, for `stats` and INFO.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace minikv::server {
+
+// One number that one thread or many add to and any thread reads; nothing is ordered by it.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  void subtract(std::uint64_t n = 1) { value_.fetch_sub(n, std::memory_order_relaxed); }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Thread safety: as its counters.
+struct Counters {
+  Counter clients;               // connected now
+  Counter connections_received;  // accepted since the start, those turned away included
+  Counter connections_rejected;  // turned away because of max_clients
+  Counter connections_stalled;   // closed because they did not take their replies
+  Counter commands;              // carried out, those answered with an error included
+  Counter errors;                // replies that were errors, not counting those inside of others
+  Counter bytes_in;
+  Counter bytes_out;
+  Counter hits;    // keys that a read found
+  Counter misses;  // and did not find
+};
+
+}  // namespace minikv::server

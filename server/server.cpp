@@ -1,0 +1,106 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <asio/post.hpp>
+#include <asio/thread_pool.hpp>
+
+#include "engine/base/thread_annotations.h"
+#include "server/acceptor.h"
+#include "server/event_loop.h"
+#include "server/server_state.h"
+
+namespace minikv::server {
+
+namespace {
+
+// Where the writer thread says that a group is done. The store may keep its callback for longer than the server lives.
+class GroupSignal {
+ public:
+  explicit GroupSignal(std::vector<EventLoop*> loops) : loops_(std::move(loops)) {}
+  void raise() MINIKV_EXCLUDES(mutex_) {
+    const engine::MutexLock lock(mutex_);
+    for (EventLoop* loop : loops_) loop->wake();
+  }
+  void silence() MINIKV_EXCLUDES(mutex_) {
+    const engine::MutexLock lock(mutex_);
+    loops_.clear();
+  }
+
+ private:
+  engine::Mutex mutex_;
+  std::vector<EventLoop*> loops_ MINIKV_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger)
+      : state_(std::move(options), store, std::move(logger)), listener_(std::move(listener)) {
+    state_.port = listener_.port();
+    state_.run_on_worker = [this](std::function<void()> work) { asio::post(workers_, std::move(work)); };
+  }
+
+  Status start() {
+    std::vector<EventLoop*> loops;
+    for (unsigned i = 0; i < std::max(1U, state_.options.io_threads); ++i) {
+      loops_.push_back(std::make_unique<EventLoop>(state_));
+      loops.push_back(loops_.back().get());
+    }
+    acceptor_ = std::make_unique<Acceptor>(state_, loops_);
+    const std::vector<std::string> addresses = listener_.addresses();
+    if (Status status = acceptor_->listen(std::move(listener_)); !status) {
+      acceptor_.reset();
+      loops_.clear();
+      return status;
+    }
+    signal_ = std::make_shared<GroupSignal>(std::move(loops));
+    state_.store.on_group_done([signal = signal_] { signal->raise(); });
+    asio::post(loops_.front()->io(), [this] { acceptor_->start(); });
+    for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
+    for (const std::string& address : addresses) state_.log->info("listening on {}", address);
+    return {};
+  }
+
+  void stop() {
+    if (threads_.empty()) return;
+    asio::post(loops_.front()->io(), [this] { acceptor_->close(); });
+    for (const auto& loop : loops_) loop->begin_stop();
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    signal_->silence();
+  }
+
+  // A compaction that a client asked for may still be under way: Store::close() ends it.
+  void join_workers() { workers_.join(); }
+
+  std::uint16_t port() const { return state_.port; }
+
+ private:
+  ServerState state_;
+  Listener listener_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::unique_ptr<Acceptor> acceptor_;  // its sockets live on the first loop
+  std::shared_ptr<GroupSignal> signal_;
+  std::vector<std::thread> threads_;
+  asio::thread_pool workers_{1};
+};
+
+Server::Server(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(listener), store, std::move(logger))) {}
+
+Server::~Server() {
+  stop();
+  impl_->join_workers();
+}
+
+Status Server::start() { return impl_->start(); }
+void Server::stop() { impl_->stop(); }
+std::uint16_t Server::port() const { return impl_->port(); }
+
+}  // namespace minikv::server

@@ -1,0 +1,194 @@
+// What a session does with requests; the bytes are in session_io.cpp.
+#include "server/session.h"
+
+#include <utility>
+
+#include <asio/post.hpp>
+#include <fmt/format.h>
+
+#include "server/dispatcher.h"
+#include "server/event_loop.h"
+#include "server/server_state.h"
+
+namespace minikv::server {
+
+namespace {
+
+// A turn ends early when it has made so many bytes of replies: they cost time, and others want their turn.
+constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
+
+std::string address_of(const asio::ip::tcp::socket& socket) {
+  asio::error_code error;
+  const auto peer = socket.remote_endpoint(error);
+  if (error) return "?";
+  const std::string host = peer.address().to_string();
+  return peer.address().is_v6() ? fmt::format("[{}]:{}", host, peer.port()) : fmt::format("{}:{}", host, peer.port());
+}
+
+}  // namespace
+
+Session::Session(EventLoop& loop, asio::ip::tcp::socket socket, std::uint64_t id)
+    : loop_(loop),
+      server_(loop.server()),
+      socket_(std::move(socket)),
+      input_(loop.blocks()),
+      parser_(server_.options.parser) {
+  client_.id = id;
+  client_.address = address_of(socket_);
+}
+
+void Session::turn_away(const protocol::ErrorReply& error) {
+  turned_away_ = true;
+  refuse(protocol::Dialect::kText, error);
+  close_when_answered();
+  take_turn();
+}
+
+void Session::begin_stop() {
+  if (state_ == State::kClosed) return;
+  if (state_ == State::kLingering) return close();
+  stopping_ = true;
+  if (running_aside_) {
+    running_aside_ = false;
+    protocol::ReplyEncoder(format_, output_.bytes()).error(protocol::errors::shutting_down());
+  }
+  if (state_ == State::kOpen && starved_ && !peer_closed_) {
+    refusing_ = true;
+    receive();
+  }
+  take_turn();
+}
+
+void Session::task_done(Task& task) {
+  --in_flight_requests_;
+  in_flight_bytes_ -= task.bytes();
+  tail_bytes_ -= task.tail_.size();
+  if (newest_task_ == &task) newest_task_ = nullptr;
+  if (state_ == State::kClosed) return;
+  const std::size_t before = output_.bytes().size();
+  task.answer(output_.bytes());
+  count_reply(output_.bytes(), before);
+}
+
+void Session::take_turn() {
+  const auto self = shared_from_this();
+  touched_ = false;
+  run_requests();
+  flush();
+  go_on();
+}
+
+void Session::room_again() {
+  waiting_for_room_ = false;
+  if (state_ != State::kClosed) take_turn();
+}
+
+void Session::submit(std::unique_ptr<Task> task) {
+  task->loop_ = &loop_;
+  task->session_ = shared_from_this();
+  task->format_ = format_;
+  ++in_flight_requests_;
+  in_flight_bytes_ += task->bytes();
+  newest_task_ = task.get();
+  loop_.gather(std::move(task));
+  if (!waiting_for_room_ && server_.store.is_saturated()) {
+    waiting_for_room_ = true;
+    loop_.wait_for_room(shared_from_this());
+  }
+}
+
+void Session::run_aside(std::function<Encode()> work) {
+  running_aside_ = true;
+  server_.run_on_worker(
+      [self = shared_from_this(), id = ++aside_id_, &loop = loop_, work = std::move(work)]() mutable {
+        Encode encode = work();
+        // The session goes along, so that it is never this thread that lets go of it last.
+        asio::post(loop.io(), [self = std::move(self), id, encode = std::move(encode)] {
+          self->finish_aside(id, encode);
+        });
+      });
+}
+
+void Session::finish_aside(std::uint64_t aside_id, const Encode& encode) {
+  if (state_ == State::kClosed || !running_aside_ || aside_id != aside_id_) return;
+  running_aside_ = false;
+  const std::size_t before = output_.bytes().size();
+  protocol::ReplyEncoder reply(format_, output_.bytes());
+  encode(reply);
+  count_reply(output_.bytes(), before);
+  take_turn();
+}
+
+void Session::close_when_answered() {
+  if (state_ == State::kOpen) state_ = State::kDraining;
+}
+
+void Session::run_requests() {
+  const std::size_t waiting_before = replies_waiting_bytes();
+  while (may_run() && replies_waiting_bytes() < waiting_before + kTurnReplyBytes) {
+    if (std::exchange(deferred_, false)) {
+      run(parser_.request());
+      continue;
+    }
+    const protocol::ParseResult result = parser_.next(input_.view());
+    input_.consume(result.consumed);
+    switch (result.outcome) {
+      case protocol::ParseOutcome::kNeedMore:
+        starved_ = true;
+        input_.release_if_empty();
+        break;
+      case protocol::ParseOutcome::kRequest:
+        server_.counters.commands.add();
+        run(parser_.request());
+        break;
+      case protocol::ParseOutcome::kError: refuse(result.dialect, result.error); break;
+      case protocol::ParseOutcome::kClose:
+        if (result.error.has_message()) refuse(result.dialect, result.error);
+        close_when_answered();
+        break;
+    }
+  }
+}
+
+void Session::run(const protocol::Request& request) {
+  format_ = reply_format(request.dialect, client_);
+  std::string& target = reply_target();
+  const std::size_t before = target.size();
+  if (refusing_) {
+    protocol::ReplyEncoder(format_, target).error(protocol::errors::shutting_down());
+  } else {
+    dispatch(request, target, *this, server_);
+  }
+  count_reply(target, before);
+  if (&target != &output_.bytes()) tail_bytes_ += target.size() - before;
+}
+
+void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& error) {
+  std::string& target = reply_target();
+  const std::size_t before = target.size();
+  protocol::ReplyEncoder(reply_format(dialect, client_), target).error(error);
+  count_reply(target, before);
+  if (&target != &output_.bytes()) tail_bytes_ += target.size() - before;
+}
+
+void Session::count_reply(const std::string& target, std::size_t before) {
+  if (target.size() > before && target[before] == '-') server_.counters.errors.add();
+}
+
+std::string& Session::reply_target() { return newest_task_ != nullptr ? newest_task_->tail_ : output_.bytes(); }
+
+bool Session::is_held_back() const {
+  const ServerOptions& options = server_.options;
+  return waiting_for_room_ || running_aside_ || in_flight_requests_ >= options.max_in_flight_requests ||
+         in_flight_bytes_ >= options.max_in_flight_bytes || replies_waiting_bytes() > options.max_output_bytes;
+}
+
+bool Session::may_run() const {
+  return state_ == State::kOpen && !starved_ && !is_held_back() && (!deferred_ || is_quiet());
+}
+
+bool Session::wants_input() const {
+  return state_ == State::kOpen && starved_ && !peer_closed_ && !stopping_ && !is_held_back();
+}
+
+}  // namespace minikv::server

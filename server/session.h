@@ -1,0 +1,131 @@
+// One client's connection.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <asio/ip/tcp.hpp>
+
+#include "protocol/parser.h"
+#include "server/connection.h"
+#include "server/input_buffer.h"
+#include "server/output_buffer.h"
+
+namespace minikv::server {
+
+class EventLoop;
+struct ServerState;
+
+// Reads requests, has them carried out, and sends the replies in the order of the requests.
+//
+// A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever needs the
+// writer is submitted and answered in a later turn; a reply that is known at once but belongs behind such a one waits
+// in the newest task (Task::tail_). A turn is bounded, so that one client cannot starve the others of its loop.
+//
+// Not read from is a connection that has too much with the writer, too many replies waiting, or a request that has to
+// wait for the ones before it. Closing never loses a reply that is owed, unless the client has gone.
+//
+// Thread safety: used on the event loop that owns it only. Kept alive by the loop while it is open, and by its tasks.
+class Session final : public Connection, public std::enable_shared_from_this<Session> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Session(EventLoop& loop, asio::ip::tcp::socket socket, std::uint64_t id);
+
+  void start();
+  // Instead of start(): tells the client why it may not stay, and closes.
+  void turn_away(const protocol::ErrorReply& error);
+  bool was_turned_away() const { return turned_away_; }
+  // Executes what was read, answers what comes now with SHUTDOWN, closes.
+  void begin_stop();
+  // The task was done: takes its reply. take_turn() has to follow.
+  void task_done(Task& task);
+  // Runs what can be run, sends what can be sent, and waits for what is to wait for.
+  void take_turn();
+  // There is room in the store's queue again.
+  void room_again();
+  // Called about once a second.
+  void tick(Clock::time_point now);
+  // At once, whatever is owed.
+  void close();
+
+  // Whether this is the first call since take_turn().
+  bool touch() { return !std::exchange(touched_, true); }
+
+  ClientState& client() override { return client_; }
+  bool is_quiet() const override { return in_flight_requests_ == 0; }
+  void submit(std::unique_ptr<Task> task) override;
+  void defer() override { deferred_ = true; }
+  void run_aside(std::function<Encode()> work) override;
+  void close_when_answered() override;
+
+ private:
+  enum class State : std::uint8_t {
+    kOpen,
+    kDraining,   // no further request; closes when all replies are sent
+    kLingering,  // has said goodbye, and waits for the client to close: closing first could cost it the last replies
+    kClosed,
+  };
+
+  // session.cpp: requests
+  void run_requests();
+  void run(const protocol::Request& request);
+  void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
+  void finish_aside(std::uint64_t aside_id, const Encode& encode);
+  void count_reply(const std::string& target, std::size_t before);
+  std::string& reply_target();
+  std::size_t replies_waiting_bytes() const { return output_.size() + tail_bytes_; }
+  bool is_held_back() const;
+  bool may_run() const;
+  bool wants_input() const;
+
+  // session_io.cpp: bytes
+  void wait_readable();
+  void wait_writable();
+  void on_readable();
+  bool receive();  // whether there may be more
+  void discard_input();
+  void flush();
+  void go_on();
+  void finish();
+
+  EventLoop& loop_;
+  ServerState& server_;
+  asio::ip::tcp::socket socket_;
+  ClientState client_;
+
+  InputBuffer input_;
+  protocol::RequestParser parser_;
+  OutputBuffer output_;
+
+  State state_ = State::kOpen;
+  bool starved_ = true;            // the parser needs more than there is
+  bool deferred_ = false;          // the parser's request waits until the connection is quiet
+  bool running_aside_ = false;     // a request runs on a worker thread
+  bool waiting_for_room_ = false;  // in the store's queue
+  bool peer_closed_ = false;       // the client will send no more
+  bool stopping_ = false;
+  bool refusing_ = false;          // answers every request with SHUTDOWN
+  bool reading_ = false;           // an asynchronous wait is under way
+  bool writing_ = false;
+  bool turn_posted_ = false;
+  bool touched_ = false;
+  bool turned_away_ = false;
+
+  std::uint64_t aside_id_ = 0;  // of the newest run_aside(); an answer to an older one comes too late
+  protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
+  Task* newest_task_ = nullptr;
+  std::size_t in_flight_requests_ = 0;
+  std::size_t in_flight_bytes_ = 0;
+  std::size_t tail_bytes_ = 0;  // in the tails of the tasks in flight
+
+  Clock::time_point last_sent_{};
+  Clock::time_point over_limit_since_{};  // the epoch: it is not
+  Clock::time_point linger_until_{};
+};
+
+}  // namespace minikv::server
