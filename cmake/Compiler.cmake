@@ -4,6 +4,7 @@ target_compile_definitions(minikv_compiler INTERFACE MINIKV_VERSION="${PROJECT_V
 target_compile_options(minikv_compiler INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wimplicit-fallthrough
+  -Wno-missing-field-initializers  # GCC 12 means designated initializers, which name what differs from the default
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wthread-safety-beta>)
 if(MINIKV_WERROR)
   target_compile_options(minikv_compiler INTERFACE -Werror)
