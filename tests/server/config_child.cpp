@@ -53,18 +53,18 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
-Ended run_minikvd_to_end(const Run& run) {
+Ended run_minikvd_to_end(const Start& start) {
   const Folder folder;
   std::vector<std::string> words = {"minikvd"};
-  words.insert(words.end(), run.arguments.begin(), run.arguments.end());
-  std::vector<std::string> variables = run.environment;
+  words.insert(words.end(), start.arguments.begin(), start.arguments.end());
+  std::vector<std::string> variables = start.environment;
   const auto argv = pointers(words);
   const auto envp = pointers(variables);
   const int program = open(program_path("minikvd").c_str(), O_RDONLY | O_CLOEXEC);
   const int out = open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   const int err = open((folder / "err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   const pid_t child = fork();
-  if (child == 0) become(program, run.user, out, err, argv.data(), envp.data());
+  if (child == 0) become(program, start.user, out, err, argv.data(), envp.data());
   close(program);
   close(out);
   close(err);

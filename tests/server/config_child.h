@@ -1,4 +1,4 @@
-// A run of minikvd that is expected to end by itself: its exit code and what it said.
+// A start of minikvd that is expected to end by itself: its exit code and what it said.
 #pragma once
 
 #include <sys/types.h>
@@ -15,14 +15,14 @@ struct Ended {
   std::string err;
 };
 
-struct Run {
+struct Start {
   std::vector<std::string> arguments;
   std::vector<std::string> environment = {};  // NAME=value; all that there is
   uid_t user = 0;  // not 0: becomes this user first, for which the test must be root
 };
 
-// Returns when it has ended; a run of more than a minute is killed.
-Ended run_minikvd_to_end(const Run& run);
+// Returns when it has ended; a start that takes more than a minute is killed.
+Ended run_minikvd_to_end(const Start& start);
 
 // A directory for one test, which every user may look into.
 class Folder {

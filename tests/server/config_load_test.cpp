@@ -127,7 +127,9 @@ TEST(ConfigLoad, EveryRangeIsEnforcedAtBothEnds) {
     EXPECT_TRUE(setting.set(config, fmt::format("{}", setting.max))) << setting.key;
     const std::string before = setting.get(config);
     EXPECT_FALSE(setting.set(config, fmt::format("{}", setting.max + 1))) << setting.key;
-    if (setting.min > 0) EXPECT_FALSE(setting.set(config, fmt::format("{}", setting.min - 1))) << setting.key;
+    if (setting.min > 0) {
+      EXPECT_FALSE(setting.set(config, fmt::format("{}", setting.min - 1))) << setting.key;
+    }
     EXPECT_EQ(setting.get(config), before) << setting.key << ": a refused value changes nothing";
   }
 }

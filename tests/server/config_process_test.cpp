@@ -36,9 +36,9 @@ void expect_refusal(const Ended& ended, int exit_code, const std::string& part) 
 }
 
 Ended serve_in(const std::string& data_dir, std::vector<std::string> more = {}, uid_t user = 0) {
-  Run run{.arguments = {"--port", "0", "--data-dir", data_dir}, .environment = {}, .user = user};
-  run.arguments.insert(run.arguments.end(), more.begin(), more.end());
-  return run_minikvd_to_end(run);
+  Start start{.arguments = {"--port", "0", "--data-dir", data_dir}, .environment = {}, .user = user};
+  start.arguments.insert(start.arguments.end(), more.begin(), more.end());
+  return run_minikvd_to_end(start);
 }
 
 // A port of 127.0.0.1 that somebody else listens on.
@@ -77,8 +77,8 @@ TEST(ConfigProcess, UnknownSettingsAreRefusedWherever) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--prot=1"}), 2, "unknown option --prot; did you mean --port?");
-  Run run{.arguments = {"--data-dir", data}, .environment = {"MINIKV_PROT=1"}};
-  expect_refusal(run_minikvd_to_end(run), 2, "unknown setting MINIKV_PROT in the environment");
+  Start start{.arguments = {"--data-dir", data}, .environment = {"MINIKV_PROT=1"}};
+  expect_refusal(run_minikvd_to_end(start), 2, "unknown setting MINIKV_PROT in the environment");
   write_file(folder / "c.json", R"({"prot": 1})");
   expect_refusal(serve_in(data, {"--config", folder / "c.json"}), 2,
                  "unknown setting \"prot\"; did you mean \"port\"?");
@@ -89,8 +89,8 @@ TEST(ConfigProcess, ValuesOutOfRangeAreRefusedWherever) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--port=70000"}), 2, "--port=70000 is out of range (0 to 65535)");
-  Run run{.arguments = {"--data-dir", data}, .environment = {"MINIKV_IO_THREADS=0"}};
-  expect_refusal(run_minikvd_to_end(run), 2, "MINIKV_IO_THREADS=0 is out of range (1 to 64)");
+  Start start{.arguments = {"--data-dir", data}, .environment = {"MINIKV_IO_THREADS=0"}};
+  expect_refusal(run_minikvd_to_end(start), 2, "MINIKV_IO_THREADS=0 is out of range (1 to 64)");
   write_file(folder / "c.json", R"({"segment_size": "1KiB"})");
   expect_refusal(serve_in(data, {"--config", folder / "c.json"}), 2,
                  "\"1KiB\" is out of range (1MiB to 1GiB)");
