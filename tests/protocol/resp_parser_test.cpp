@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/protocol/conversation.h"
@@ -67,7 +68,7 @@ struct Malformed {
 };
 
 TEST(RespParser, ClosesOnProtocolErrorsInTheWordsOfRedis) {
-  const std::string huge = std::to_string(512 * 1024 * 1024 + 1);
+  constexpr int kHuge = 512 * 1024 * 1024 + 1;
   const std::vector<Malformed> cases = {
       {"*\r\n", "invalid multibulk length"},
       {"*abc\r\n", "invalid multibulk length"},
@@ -81,7 +82,7 @@ TEST(RespParser, ClosesOnProtocolErrorsInTheWordsOfRedis) {
       {"*1048577\r\n", "invalid multibulk length"},
       {"*2147483648\r\n", "invalid multibulk length"},
       {"*9223372036854775808\r\n", "invalid multibulk length"},
-      {"*" + std::string(40, '1'), "invalid multibulk length"},
+      {std::string("*").append(40, '1'), "invalid multibulk length"},
       {"*1\r\nPING\r\n", "expected '$', got 'P'"},
       {"*1\r\n\r\n", "expected '$', got '\r'"},
       {"*2\r\n$3\r\nGET\r\n:1\r\n", "expected '$', got ':'"},
@@ -90,7 +91,7 @@ TEST(RespParser, ClosesOnProtocolErrorsInTheWordsOfRedis) {
       {"*1\r\n$-1\r\n", "invalid bulk length"},
       {"*1\r\n$x\r\n", "invalid bulk length"},
       {"*1\r\n$4\n", "invalid bulk length"},
-      {"*1\r\n$" + huge + "\r\n", "invalid bulk length"},
+      {fmt::format("*1\r\n${}\r\n", kHuge), "invalid bulk length"},
       {"*1\r\n$9223372036854775807\r\n", "invalid bulk length"},
       {"*1\r\n$4\r\nPINGPING\r\n", "expected CRLF behind a bulk string"},
       {"*1\r\n$4\r\nPING\n\n", "expected CRLF behind a bulk string"},
