@@ -336,6 +336,8 @@ Status Keeper::prepare_spare() {
                     ? Status(StatusCode::kDiskFull, fmt::format("{}: {} bytes free, the next segment needs {}",
                                                                 state_.directory, *free, size))
                     : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
+  // The manifest must not name what a power cut could take.
+  if (made) made = state_.file_system.sync_dir(state_.directory);
   if (!made) {
     // Nobody depends on the file yet. The writer goes on in its segment, which grows meanwhile.
     (void)state_.file_system.remove(temporary);
