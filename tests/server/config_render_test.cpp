@@ -104,8 +104,9 @@ TEST(ConfigRender, TheSampleHasEverySettingAtItsDefault) {
   const std::string text = read_file(MINIKV_SOURCE_DIR "/conf/minikv.json");
   for (const Setting& setting : settings()) {
     EXPECT_NE(text.find("\"" + std::string(setting.key) + "\":"), std::string::npos) << setting.key;
-    if (setting.default_note.empty())
+    if (setting.default_note.empty()) {
       EXPECT_EQ(setting.get(sample.config), setting.get(Config())) << setting.key;
+    }
   }
 }
 
