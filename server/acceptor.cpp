@@ -57,7 +57,9 @@ Status Acceptor::listen(Listener listener) {
     if (error) {
       ::close(sockets[i]);
     } else {
-      port->acceptor.listen(kBacklog, error);
+      // What is accepted inherits it: such connections do not keep the port from the next run (see Listener).
+      port->acceptor.set_option(asio::socket_base::reuse_address(true), error);
+      if (!error) port->acceptor.listen(kBacklog, error);
     }
     if (error && status) status = Status::from_errno(error.value(), "cannot listen on " + addresses[i]);
     ports_.push_back(std::move(port));

@@ -41,14 +41,18 @@ Result<int> bind_one(const addrinfo& address, const std::string& shown) {
   };
   const int fd = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(errno, fd);
-  // Connections of an earlier run that linger must not keep the port; one that is listened on is refused all the same.
   const int on = 1;
-  if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return failed(errno, fd);
   // So that [::] and 0.0.0.0 can both be named.
   if (address.ai_family == AF_INET6 && ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
     return failed(errno, fd);
   }
-  if (::bind(fd, address.ai_addr, address.ai_addrlen) != 0) return failed(errno, fd);
+  if (::bind(fd, address.ai_addr, address.ai_addrlen) == 0) return fd;
+  // Connections of an earlier run that linger must not keep the port. The permission to share it is asked for only
+  // then, as two servers that both have it, and do not listen yet, would both be given the port.
+  if (errno != EADDRINUSE || ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::bind(fd, address.ai_addr, address.ai_addrlen) != 0) {
+    return failed(errno, fd);
+  }
   return fd;
 }
 

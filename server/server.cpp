@@ -36,12 +36,22 @@ class GroupSignal {
   std::vector<EventLoop*> loops_ MINIKV_GUARDED_BY(mutex_);
 };
 
+// What the parser lets through, the store has to take.
+ServerOptions within_limits_of(const Store& store, ServerOptions options) {
+  const Options& limits = store.options();
+  protocol::ParserLimits& parser = options.parser;
+  parser.max_key_bytes = std::min<std::size_t>(parser.max_key_bytes, limits.max_key_bytes);
+  parser.max_value_bytes = std::min<std::size_t>(parser.max_value_bytes, limits.max_value_bytes);
+  parser.max_request_bytes = std::min<std::size_t>(parser.max_request_bytes, limits.max_batch_bytes);
+  return options;
+}
+
 }  // namespace
 
 class Server::Impl {
  public:
   Impl(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger)
-      : state_(std::move(options), store, std::move(logger)), listener_(std::move(listener)) {
+      : state_(within_limits_of(store, std::move(options)), store, std::move(logger)), listener_(std::move(listener)) {
     state_.port = listener_.port();
     state_.run_on_worker = [this](std::function<void()> work) { asio::post(workers_, std::move(work)); };
   }

@@ -31,7 +31,7 @@ struct ServerOptions {
   // How long stop() lets clients take the replies that they are owed.
   std::chrono::milliseconds stop_timeout{5'000};
 
-  protocol::ParserLimits parser;
+  protocol::ParserLimits parser;  // the store's limits apply as well
 
   // What CONFIG GET and `info server` tell: the settings in force, by name.
   std::vector<std::pair<std::string, std::string>> settings;

@@ -1,0 +1,97 @@
+// A server over a store of its own, and a client that speaks to it in plain bytes.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "minikv/store.h"
+#include "server/server.h"
+
+namespace minikv::server {
+
+// Made and started by the constructor; the data directory goes with it.
+class TestServer {
+ public:
+  struct Setup {
+    ServerOptions options;
+    Options store;
+  };
+  explicit TestServer(Setup setup = {});
+  ~TestServer();
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+
+  std::uint16_t port() const { return server_->port(); }
+  Store& store() { return *store_; }
+  Server& server() { return *server_; }
+  // What the server has logged so far.
+  std::string log() const;
+
+ private:
+  struct Log;
+
+  std::string directory_;
+  std::shared_ptr<Log> log_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Server> server_;
+};
+
+// A blocking connection. Whatever takes longer than 30 s fails the test.
+class TestClient {
+ public:
+  struct Setup {
+    int receive_buffer_bytes = 0;  // 0: as the system has it
+  };
+  explicit TestClient(std::uint16_t port) : TestClient(port, Setup{}) {}
+  TestClient(std::uint16_t port, Setup setup);
+  ~TestClient() { close(); }
+  TestClient(const TestClient&) = delete;
+  TestClient& operator=(const TestClient&) = delete;
+
+  void send(std::string_view bytes);
+  // As much as can be sent without waiting; how much that was.
+  std::size_t send_some(std::string_view bytes);
+  std::string read(std::size_t bytes);
+  // Without its line end.
+  std::string read_line();
+  // To the end of the stream.
+  std::string read_all();
+  // send() and read_line().
+  std::string ask(std::string_view request);
+
+  void half_close();
+  void reset();  // so that the server sees ECONNRESET
+  void close();
+
+ private:
+  bool fill();  // false: the server has closed
+
+  int fd_ = -1;
+  std::string buffer_;
+};
+
+// A RESP request of these arguments.
+std::string resp(std::initializer_list<std::string_view> args);
+
+// Whether somebody listens there.
+bool can_connect(std::uint16_t port);
+
+void pause_briefly();
+
+// Whether `condition` came true within 30 s; looks every few milliseconds.
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    pause_briefly();
+  }
+  return true;
+}
+
+}  // namespace minikv::server
