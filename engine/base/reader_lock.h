@@ -23,11 +23,19 @@ class MINIKV_CAPABILITY("reader lock") ReaderLock {
   void unlock() MINIKV_RELEASE() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
     for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) slot->mutex.unlock();
   }
-  void lock_shared() MINIKV_ACQUIRE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.lock(); }
-  void unlock_shared() MINIKV_RELEASE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS { slots_[own_slot()].mutex.unlock(); }
+  void lock_shared() MINIKV_ACQUIRE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
+    slots_[own_slot()].mutex.lock();
+  }
+  void unlock_shared() MINIKV_RELEASE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
+    slots_[own_slot()].mutex.unlock();
+  }
   // Tells the analysis what it can't see: this is the one thread that changes what is guarded, so it may look without
   // the lock.
   void assert_writer_thread() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}
+  // For lambdas that are called where the lock is held.
+  void assert_shared() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}
+  // The same where no other thread has seen yet what is guarded: while a store is being opened.
+  void assert_alone() const MINIKV_ASSERT_CAPABILITY(this) {}
 
  private:
   static constexpr std::size_t kSlots = 16;

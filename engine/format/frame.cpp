@@ -21,13 +21,15 @@ std::uint32_t position_seed(const SegmentIdentity& identity, std::uint64_t offse
   return crc32c(bytes_of(position));
 }
 
-std::uint32_t frame_checksum(const FrameHeader& header, const SegmentIdentity& identity, std::uint64_t offset) {
+std::uint32_t frame_checksum(const FrameHeader& header, const SegmentIdentity& identity,
+                             std::uint64_t offset) {
   return crc32c(bytes_of(header).substr(offsetof(FrameHeader, body_length)), position_seed(identity, offset));
 }
 
 std::uint32_t record_checksum(std::string_view header_and_key, const SegmentIdentity& identity,
                               std::uint64_t offset) {
-  return crc32c(header_and_key.substr(offsetof(RecordHeader, value_checksum)), position_seed(identity, offset));
+  return crc32c(header_and_key.substr(offsetof(RecordHeader, value_checksum)),
+                position_seed(identity, offset));
 }
 
 }  // namespace
@@ -122,7 +124,8 @@ std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const Segm
   if (bytes.size() < sizeof(FrameHeader)) return std::nullopt;
   FrameHeader header;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.magic != kFrameMagic || header.checksum != frame_checksum(header, identity, offset)) return std::nullopt;
+  if (header.magic != kFrameMagic || header.checksum != frame_checksum(header, identity, offset))
+    return std::nullopt;
   return header;
 }
 
@@ -133,7 +136,8 @@ std::optional<RecordView> parse_record_header(std::string_view bytes, const Segm
   std::memcpy(&record.header, bytes.data(), sizeof(RecordHeader));
   const std::size_t named = sizeof(RecordHeader) + record.header.key_length;
   if (bytes.size() < named) return std::nullopt;
-  if (record.header.header_checksum != record_checksum(bytes.substr(0, named), identity, offset)) return std::nullopt;
+  if (record.header.header_checksum != record_checksum(bytes.substr(0, named), identity, offset))
+    return std::nullopt;
   record.offset = offset;
   record.key = bytes.substr(sizeof(RecordHeader), record.header.key_length);
   return record;

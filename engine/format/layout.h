@@ -51,7 +51,8 @@ struct FrameHeader {
   std::uint64_t term;             // zero until the log is replicated
   std::uint64_t commit_sequence;  // zero until the log is replicated
   std::int64_t engine_time_ms;
-  std::uint64_t watermark;  // the last sequence whose write had returned before the last successful sync was called
+  std::uint64_t
+      watermark;  // the last sequence whose write had returned before the last successful sync was called
 };
 static_assert(sizeof(FrameHeader) == 56 && std::is_trivially_copyable_v<FrameHeader>);
 inline constexpr std::uint32_t kFrameMagic = 0x4D52464B;  // "KFRM"
@@ -87,8 +88,10 @@ constexpr std::uint64_t record_bytes(std::size_t key_length, std::uint64_t value
 }
 
 // Offsets in the index count units of 8 bytes in 32 bits.
-inline constexpr std::uint64_t kMaxSegmentBytes = std::uint64_t{std::numeric_limits<std::uint32_t>::max()} * kAlignment;
-inline constexpr std::uint64_t kSequenceBlock = std::uint64_t{1} << 24;  // by which the manifest's seq_limit is raised
+inline constexpr std::uint64_t kMaxSegmentBytes =
+    std::uint64_t{std::numeric_limits<std::uint32_t>::max()} * kAlignment;
+inline constexpr std::uint64_t kSequenceBlock = std::uint64_t{1}
+                                                << 24;  // by which the manifest's seq_limit is raised
 
 enum class SegmentState : std::uint8_t {
   kSealed = 1,

@@ -56,14 +56,16 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
     return {StatusCode::kCorruption, "the manifest's magic is wrong"};
   }
   const std::uint64_t length = sizeof(header) + std::uint64_t{header.segment_count} * sizeof(ManifestSegment);
-  if (length > bytes.size() || header.checksum != crc32c(bytes.substr(kChecksummedFrom, length - kChecksummedFrom))) {
+  if (length > bytes.size() ||
+      header.checksum != crc32c(bytes.substr(kChecksummedFrom, length - kChecksummedFrom))) {
     return {StatusCode::kCorruption, "the manifest's checksum does not match"};
   }
   if (header.format_version > kFormatVersion || (header.incompat_features & ~kKnownIncompatFeatures) != 0) {
     return {StatusCode::kRefused,
-            fmt::format("the store has format version {} with features {:#x}, and this minikv knows version {} with "
-                        "features {:#x}: use the version of minikv that wrote it, or a newer one",
-                        header.format_version, header.incompat_features, kFormatVersion, kKnownIncompatFeatures)};
+            fmt::format(
+                "the store has format version {} with features {:#x}, and this minikv knows version {} with "
+                "features {:#x}: use the version of minikv that wrote it, or a newer one",
+                header.format_version, header.incompat_features, kFormatVersion, kKnownIncompatFeatures)};
   }
   Manifest manifest;
   std::memcpy(manifest.store_id, header.store_id, sizeof(header.store_id));
@@ -103,7 +105,9 @@ Result<Manifest> ManifestFile::load(std::string* note) {
     if (manifest.code() == StatusCode::kRefused) return manifest.status().with_context(path);
     if (!manifest) {
       problem = manifest.status();
-      if (note) *note = fmt::format("copy {} of {} is damaged ({}); it is written anew", copy, path, problem.message());
+      if (note)
+        *note =
+            fmt::format("copy {} of {} is damaged ({}); it is written anew", copy, path, problem.message());
     } else if (!newest || manifest->generation > newest->generation) {
       newest = std::move(*manifest);
     }

@@ -32,7 +32,8 @@ void Entry::assign(const Place& place) {
   segment_ = place.segment;
   offset_units_ = static_cast<std::uint32_t>(place.offset / kAlignment);
   value_bytes_ = place.value_bytes;
-  flags_ = static_cast<std::uint8_t>(room_flags(place) | (place.lost ? kLost : 0) | (place.deleted ? kDeleted : 0));
+  flags_ = static_cast<std::uint8_t>(room_flags(place) | (place.lost ? kLost : 0) |
+                                     (place.deleted ? kDeleted : 0));
   char* room_left = tail();
   if ((flags_ & kHasExpiry) != 0) {
     std::memcpy(room_left, &place.expiry_ms, sizeof(place.expiry_ms));

@@ -9,18 +9,20 @@ namespace minikv::engine {
 
 // Where a key's newest record is, and what must be known without reading it.
 struct Place {
-  std::uint64_t sequence = 0;    // of the newest record about the key
-  std::uint64_t version = 0;     // of the value: the same, unless its expiry was changed since
-  std::uint64_t offset = 0;      // of the record that holds the value
-  std::uint32_t segment = 0;     // id of the segment that holds it
+  std::uint64_t sequence = 0;  // of the newest record about the key
+  std::uint64_t version = 0;   // of the value: the same, unless its expiry was changed since
+  std::uint64_t offset = 0;    // of the record that holds the value
+  std::uint32_t segment = 0;   // id of the segment that holds it
   std::uint32_t value_bytes = 0;
-  std::int64_t expiry_ms = 0;    // or 0
-  bool lost = false;             // the value was damaged
+  std::int64_t expiry_ms = 0;  // or 0
+  bool lost = false;           // the value was damaged
   // Only while a store is being opened: the newest record is a tombstone, which must win over older records that are
   // still to be met.
   bool deleted = false;
 
-  bool is_at(std::uint64_t segment_id, std::uint64_t at) const { return segment == segment_id && offset == at; }
+  bool is_at(std::uint64_t segment_id, std::uint64_t at) const {
+    return segment == segment_id && offset == at;
+  }
 };
 
 // One key in memory: a single allocation with the key's bytes at its end, and before them the expiry, where there is

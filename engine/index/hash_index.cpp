@@ -97,7 +97,8 @@ void HashIndex::resize(Leaf& leaf, std::size_t capacity) {
 }
 
 void HashIndex::split(std::uint64_t hash) {
-  const std::shared_ptr<Leaf> full = directory_[depth_ == 0 ? 0 : static_cast<std::size_t>(hash >> (64 - depth_))];
+  const std::shared_ptr<Leaf> full =
+      directory_[depth_ == 0 ? 0 : static_cast<std::size_t>(hash >> (64 - depth_))];
   if (full->depth == depth_) {
     std::vector<std::shared_ptr<Leaf>> doubled;
     doubled.reserve(directory_.size() * 2);

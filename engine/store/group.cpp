@@ -133,12 +133,24 @@ bool Group::set_expiry(std::string_view key, std::int64_t expiry_ms) {
   auto found = present(key);
   if (!found) return false;
   const std::uint64_t sequence = next_sequence_++;
-  NewRecord record{RecordType::kExpire, key, {}, value_checksum({}), sequence, found->place.version, expiry_ms};
+  NewRecord record{RecordType::kExpire,  key,      {}, value_checksum({}), sequence,
+                   found->place.version, expiry_ms};
   frame_.add(record);
   found->place.sequence = sequence;
   found->place.expiry_ms = expiry_ms;
   change(key, *found);
   return true;
+}
+
+void Group::add_lost(std::string_view key, std::uint64_t sequence, std::string_view type) {
+  NewRecord record{RecordType::kLost, key, type, value_checksum(type), next_sequence_++, sequence, 0};
+  Place place;
+  place.sequence = place.version = sequence;
+  place.offset = frame_.add(record);
+  place.segment = static_cast<std::uint32_t>(segment_->id());
+  place.value_bytes = static_cast<std::uint32_t>(type.size());
+  place.lost = true;
+  change(key, {place, std::nullopt});
 }
 
 }  // namespace minikv::engine

@@ -26,7 +26,7 @@ struct HandleAccess {
 // A change of one key that is in the frame but not yet in the index.
 struct Change {
   std::string_view key;
-  Place place;            // `deleted`: the key goes
+  Place place;  // `deleted`: the key goes
   bool ends_task = false;
 };
 
@@ -49,6 +49,9 @@ class Group final : public Transaction {
   bool task_has_changes() const { return changes_.size() > task_first_change_; }
   const std::vector<Change>& changes() const { return changes_; }
   FrameBuilder& frame() { return frame_; }
+
+  // Writes down that the key's record at `sequence` was damaged, if that is still the newest.
+  void add_lost(std::string_view key, std::uint64_t sequence, std::string_view type);
 
   // Transaction
   std::int64_t now_ms() const override { return now_ms_; }

@@ -54,7 +54,8 @@ void Keeper::stop() {
 
 // ---- the beginning and the end ----
 
-Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare, std::uint64_t first_sequence) {
+Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare,
+                                                  std::uint64_t first_sequence) {
   if (!spare) {
     MINIKV_TRY(prepare_spare());
     MutexLock lock(mutex_);
@@ -332,10 +333,11 @@ Status Keeper::prepare_spare() {
   const std::string temporary = path + ".tmp";
 
   const auto free = state_.file_system.free_space(state_.directory);
-  Status made = free && *free < size + kMiB
-                    ? Status(StatusCode::kDiskFull, fmt::format("{}: {} bytes free, the next segment needs {}",
-                                                                state_.directory, *free, size))
-                    : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
+  Status made =
+      free && *free < size + kMiB
+          ? Status(StatusCode::kDiskFull,
+                   fmt::format("{}: {} bytes free, the next segment needs {}", state_.directory, *free, size))
+          : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
   // The manifest must not name what a power cut could take.
   if (made) made = state_.file_system.sync_dir(state_.directory);
   if (!made) {
@@ -388,7 +390,8 @@ Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {
   }
   run_pending_if_single_threaded();
   MutexLock lock(mutex_);
-  MINIKV_TRY(wait_for([this]() MINIKV_REQUIRES(mutex_) { return spare_ != nullptr || !spare_failure_.is_ok(); }));
+  MINIKV_TRY(
+      wait_for([this]() MINIKV_REQUIRES(mutex_) { return spare_ != nullptr || !spare_failure_.is_ok(); }));
   if (!spare_) return spare_failure_;
   return std::exchange(spare_, nullptr);
 }
@@ -501,7 +504,8 @@ Status Keeper::sweep() {
   }
   if (!any) return {};
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
-  std::erase_if(next.segments, [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; });
+  std::erase_if(next.segments,
+                [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; });
   return commit(next);
 }
 

@@ -71,7 +71,8 @@ class Keeper {
   // Waits until everything up to `sequence` is durable, with a sync of its own if need be.
   Status make_durable(std::uint64_t sequence);
   // One atomic step: `outputs` (durable, under their final names) belong to the store, `inputs` do not.
-  Status commit_compaction(const std::vector<ManifestSegment>& outputs, const std::vector<std::uint64_t>& inputs);
+  Status commit_compaction(const std::vector<ManifestSegment>& outputs,
+                           const std::vector<std::uint64_t>& inputs);
 
   // Creates, fills with zeros up to `size` and syncs a segment file under its temporary name.
   Status create_segment_file(const SegmentIdentity& identity, SegmentKind kind, std::uint64_t size,

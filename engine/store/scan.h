@@ -39,7 +39,7 @@ struct FrameAt {
   };
   Kind kind = Kind::kEnd;
   FrameHeader header{};
-  FrameBody body;  // views hold until the reader's next use
+  FrameBody body;         // views hold until the reader's next use
   std::uint64_t end = 0;  // where the next frame should stand
 };
 

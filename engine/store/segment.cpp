@@ -19,26 +19,30 @@ std::uint64_t parse_segment_name(std::string_view name) {
   const std::string_view digits = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-  const bool is_canonical = error == std::errc() && end == digits.data() + digits.size() && segment_name(id) == name;
+  const bool is_canonical =
+      error == std::errc() && end == digits.data() + digits.size() && segment_name(id) == name;
   return is_canonical ? id : 0;
 }
 
-Result<RecordView> Segment::read_record(std::uint64_t offset, std::size_t key_length, std::size_t value_length,
-                                        std::string& buffer) const {
+Result<RecordView> Segment::read_record(std::uint64_t offset, std::size_t key_length,
+                                        std::size_t value_length, std::string& buffer) const {
   buffer.resize(sizeof(RecordHeader) + key_length + value_length);
   MINIKV_TRY(mapping_->copy(offset, buffer));
   const auto record = parse_record(buffer, identity_, offset);
   if (!record || record->key.size() != key_length || record->value.size() != value_length) {
-    return {StatusCode::kCorruption, fmt::format("{} at offset {}: the record does not check out", path_, offset)};
+    return {StatusCode::kCorruption,
+            fmt::format("{} at offset {}: the record does not check out", path_, offset)};
   }
   if (!record->value_intact) {
-    return {StatusCode::kCorruption, fmt::format("{} at offset {}: the value does not check out", path_, offset)};
+    return {StatusCode::kCorruption,
+            fmt::format("{} at offset {}: the value does not check out", path_, offset)};
   }
   return *record;
 }
 
 Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
-                                              SegmentIdentity identity, SegmentKind kind, std::uint64_t length) {
+                                              SegmentIdentity identity, SegmentKind kind,
+                                              std::uint64_t length) {
   auto file = file_system.open(path, mode);
   if (!file) return file.status();
   auto mapping = (*file)->map(length);
@@ -64,7 +68,8 @@ std::vector<std::unique_ptr<Segment>> Graveyard::take() {
   return std::exchange(segments_, {});
 }
 
-std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment, std::shared_ptr<Graveyard> graveyard) {
+std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment,
+                                       std::shared_ptr<Graveyard> graveyard) {
   return {segment.release(),
           [yard = std::move(graveyard)](Segment* last) { yard->add(std::unique_ptr<Segment>(last)); }};
 }

@@ -15,7 +15,7 @@
 
 namespace minikv::engine {
 
-std::string segment_name(std::uint64_t id);            // "segment-00000001.dat"
+std::string segment_name(std::uint64_t id);               // "segment-00000001.dat"
 std::uint64_t parse_segment_name(std::string_view name);  // its id; 0 if it is no such name
 
 // A segment's facts that change while it lives belong to the writer and to the keeper; what is here either never
@@ -26,12 +26,18 @@ class Segment {
  public:
   Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<File> file,
           std::unique_ptr<Mapping> mapping)
-      : identity_(identity), kind_(kind), path_(std::move(path)), file_(std::move(file)), mapping_(std::move(mapping)) {}
+      : identity_(identity),
+        kind_(kind),
+        path_(std::move(path)),
+        file_(std::move(file)),
+        mapping_(std::move(mapping)) {}
 
   const SegmentIdentity& identity() const { return identity_; }
   std::uint64_t id() const { return identity_.id; }
   SegmentKind kind() const { return kind_; }
   const std::string& path() const { return path_; }
+  // Before the segment is shared: its file has another name now.
+  void rename(std::string path) { path_ = std::move(path); }
   File& file() const { return *file_; }
 
   // Reads the record whose header stands at `offset`, checks header and value, and returns it; its views point into
@@ -47,7 +53,7 @@ class Segment {
  private:
   const SegmentIdentity identity_;
   const SegmentKind kind_;
-  const std::string path_;
+  std::string path_;
   const std::unique_ptr<File> file_;
   const std::unique_ptr<Mapping> mapping_;
 };
@@ -56,7 +62,8 @@ using SegmentPtr = std::shared_ptr<const Segment>;
 
 // Opens the file at `path` and maps `length` bytes of it.
 Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
-                                              SegmentIdentity identity, SegmentKind kind, std::uint64_t length);
+                                              SegmentIdentity identity, SegmentKind kind,
+                                              std::uint64_t length);
 
 // Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened to be
 // last, which may be an event loop.
@@ -77,6 +84,7 @@ class Graveyard {
 };
 
 // Shares a segment so that it ends in the graveyard.
-std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment, std::shared_ptr<Graveyard> graveyard);
+std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment,
+                                       std::shared_ptr<Graveyard> graveyard);
 
 }  // namespace minikv::engine

@@ -58,7 +58,11 @@ struct Counters {
 // may look without it.
 struct SharedState {
   SharedState(const Options& given, FileSystem& files, const Clock& system_clock, std::string where)
-      : options(given), file_system(files), clock(system_clock), log(given.log), directory(std::move(where)) {}
+      : options(given),
+        file_system(files),
+        clock(system_clock),
+        log(given.log),
+        directory(std::move(where)) {}
 
   const Options options;
   FileSystem& file_system;

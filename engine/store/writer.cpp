@@ -8,14 +8,19 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::uint64_t kGroupBytes = 4 * kMiB;        // a group is closed when it has this many
-constexpr std::size_t kRecordsPerHold = 256;           // published while the readers wait
+constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
+constexpr std::size_t kRecordsPerHold = 256;     // published while the readers wait
 constexpr auto kWatermarkDelay = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Writer::Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> active, std::uint64_t next_sequence)
-    : state_(state), keeper_(keeper), group_(state), active_(std::move(active)), next_sequence_(next_sequence) {}
+Writer::Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> active,
+               std::uint64_t next_sequence)
+    : state_(state),
+      keeper_(keeper),
+      group_(state),
+      active_(std::move(active)),
+      next_sequence_(next_sequence) {}
 
 Writer::~Writer() { stop(); }
 
@@ -120,7 +125,8 @@ void Writer::run() {
       if (waiting_.empty() && queue_.empty() && errands_.empty() && !stopping_) {
         if (wants_watermark()) {
           const auto deadline = std::chrono::steady_clock::now() + kWatermarkDelay;
-          while (queue_.empty() && errands_.empty() && !stopping_ && std::chrono::steady_clock::now() < deadline) {
+          while (queue_.empty() && errands_.empty() && !stopping_ &&
+                 std::chrono::steady_clock::now() < deadline) {
             wake_.wait_until(mutex_, deadline);
           }
         } else {
@@ -151,7 +157,8 @@ void Writer::commit_group() {
     if (bytes > kGroupBytes) break;
   }
   Status status = state_.health.is_read_only() ? Status() : make_room(bytes);
-  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_, state_.clock.now_ms());
+  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
+               state_.clock.now_ms());
   execute_tasks();
   if (state_.health.is_read_only()) {
     refuse_changes();
@@ -205,7 +212,8 @@ Status Writer::write_frame() {
   if (Status written = active_->file().write(offset, group_.frame().finish(header)); !written) {
     // Cut back to the last good frame, so that nothing of this one is ever taken for the log's.
     if (Status cut = active_->file().truncate(offset); !cut) fail(cut);
-    state_.log.error("a group of {} records was refused: {}", group_.frame().record_count(), written.message());
+    state_.log.error("a group of {} records was refused: {}", group_.frame().record_count(),
+                     written.message());
     return written;
   }
   last_watermark_ = header.watermark;
@@ -328,7 +336,8 @@ bool Writer::wants_watermark() const {
 void Writer::append_watermark() {
   const std::uint64_t durable = state_.durable_sequence.load(std::memory_order_acquire);
   if (!wants_watermark() || durable + 1 < next_sequence_) return;
-  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_, state_.clock.now_ms());
+  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
+               state_.clock.now_ms());
   if (!write_frame()) {
     last_watermark_ = durable;  // the log has no room: not tried again for the same records
     return;

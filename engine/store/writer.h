@@ -36,7 +36,9 @@ class Writer {
   std::uint64_t next_sequence() const { return next_sequence_; }
 
   void submit(std::span<WriteTask* const> tasks);
-  bool is_saturated() const { return queued_bytes_.load(std::memory_order_relaxed) > state_.options.max_queue_bytes; }
+  bool is_saturated() const {
+    return queued_bytes_.load(std::memory_order_relaxed) > state_.options.max_queue_bytes;
+  }
   void on_group_done(std::function<void()> callback);
 
   // Runs `work` on the writer thread, between two groups, and waits for it. kShutdown if it was not run.
@@ -85,7 +87,7 @@ class Writer {
   std::function<void()> group_done_;
 
   // The writer thread's own.
-  std::deque<WriteTask*> waiting_;   // taken from the queue, not yet executed
+  std::deque<WriteTask*> waiting_;  // taken from the queue, not yet executed
   std::vector<WriteTask*> group_tasks_;
   Group group_;
   std::shared_ptr<Segment> active_;

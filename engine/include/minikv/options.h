@@ -28,14 +28,16 @@ enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 struct Options {
   bool create_if_missing = true;
 
-  std::uint64_t segment_size = 64 * kMiB;  // at least 1 MiB (the simulation goes lower, see `min_segment_size`)
+  std::uint64_t segment_size =
+      64 * kMiB;  // at least 1 MiB (the simulation goes lower, see `min_segment_size`)
   Fsync fsync = Fsync::kAlways;
   std::uint32_t fsync_interval_ms = 1000;  // at least 1; used by kInterval
 
   std::uint32_t max_key_bytes = kMaxKeyBytes;
   std::uint64_t max_value_bytes = 64 * kMiB;
   std::uint64_t max_batch_bytes = 256 * kMiB;
-  std::uint64_t max_queue_bytes = 256 * kMiB;  // writes that wait for the writer thread; more must wait outside
+  std::uint64_t max_queue_bytes =
+      256 * kMiB;  // writes that wait for the writer thread; more must wait outside
 
   // Compaction by itself starts only when at least this many sealed segments exist.
   std::uint32_t compaction_threshold = 3;

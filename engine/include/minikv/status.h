@@ -77,8 +77,8 @@ class [[nodiscard]] Result {
   std::variant<T, Status> state_;
 };
 
-#define MINIKV_TRY(expression)                                                  \
-  do {                                                                          \
+#define MINIKV_TRY(expression)                                                   \
+  do {                                                                           \
     if (auto minikv_status = (expression); !minikv_status) return minikv_status; \
   } while (false)
 

@@ -49,12 +49,14 @@ class WriteBatch {
 // Which keys to walk over, in byte order. Keys k with from <= k < to.
 struct ScanOptions {
   std::string from;
-  std::optional<std::string> to;     // nothing: to the end
-  std::string prefix;                // and beginning with this
-  std::optional<std::string> after;  // and behind this one in the direction of the walk: where the last page ended
-  std::size_t limit = 1000;          // at most this many
-  std::uint64_t max_bytes = 16 * kMiB;  // stop when keys and values together pass this, though not before the first
-  bool reverse = false;              // from the last key to the first
+  std::optional<std::string> to;  // nothing: to the end
+  std::string prefix;             // and beginning with this
+  std::optional<std::string>
+      after;                 // and behind this one in the direction of the walk: where the last page ended
+  std::size_t limit = 1000;  // at most this many
+  std::uint64_t max_bytes =
+      16 * kMiB;         // stop when keys and values together pass this, though not before the first
+  bool reverse = false;  // from the last key to the first
   bool with_values = true;
 };
 
@@ -77,22 +79,22 @@ struct CompactionResult {
 
 struct Stats {
   std::uint64_t keys = 0;
-  std::uint64_t live_bytes = 0;      // records that the index points to
-  std::uint64_t dead_bytes = 0;      // what compaction could give back
-  std::uint64_t disk_bytes = 0;      // all segment files, the spare included
-  std::uint64_t segments = 0;        // sealed ones and the active one
-  std::uint64_t index_bytes = 0;     // about what the index takes in memory, keys included
-  std::uint64_t last_sequence = 0;   // of the newest write that readers see
+  std::uint64_t live_bytes = 0;     // records that the index points to
+  std::uint64_t dead_bytes = 0;     // what compaction could give back
+  std::uint64_t disk_bytes = 0;     // all segment files, the spare included
+  std::uint64_t segments = 0;       // sealed ones and the active one
+  std::uint64_t index_bytes = 0;    // about what the index takes in memory, keys included
+  std::uint64_t last_sequence = 0;  // of the newest write that readers see
   std::uint64_t durable_sequence = 0;
-  std::uint64_t groups = 0;          // group commits since the store was opened
-  std::uint64_t writes = 0;          // records among them
+  std::uint64_t groups = 0;  // group commits since the store was opened
+  std::uint64_t writes = 0;  // records among them
   std::uint64_t syncs = 0;
   std::uint64_t compactions = 0;
   std::uint64_t reclaimed_bytes = 0;
-  std::uint64_t lost_keys = 0;       // keys that answer kCorruption
-  std::uint64_t cut_bytes = 0;       // torn tails that recovery cut off and kept aside, since the store was opened
+  std::uint64_t lost_keys = 0;  // keys that answer kCorruption
+  std::uint64_t cut_bytes = 0;  // torn tails that recovery cut off and kept aside, since the store was opened
   std::uint64_t recovery_ms = 0;
-  bool read_only = false;            // a sync has failed
+  bool read_only = false;  // a sync has failed
   std::string read_only_reason;
 };
 
@@ -118,7 +120,8 @@ class Store {
   // All from one moment; in the order of `keys`.
   std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
   bool exists(std::string_view key) const;  // no disk I/O
-  std::size_t count_existing(std::span<const std::string_view> keys) const;  // from one moment; repeats count again
+  std::size_t count_existing(
+      std::span<const std::string_view> keys) const;  // from one moment; repeats count again
   ScanPage scan(const ScanOptions& options) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
   std::uint64_t size() const;  // keys, expired ones that have not been collected included

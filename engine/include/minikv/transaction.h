@@ -15,15 +15,15 @@ namespace minikv {
 namespace engine {
 class Segment;
 struct HandleAccess;
-}
+}  // namespace engine
 
 inline constexpr std::int64_t kNoExpiry = 0;
 
 // A value as the store gave it out.
 struct Value {
   std::string data;
-  std::uint64_t version = 0;            // sequence number of the write that made the value; never given twice
-  std::int64_t expiry_ms = kNoExpiry;   // engine time, milliseconds since 1970
+  std::uint64_t version = 0;           // sequence number of the write that made the value; never given twice
+  std::int64_t expiry_ms = kNoExpiry;  // engine time, milliseconds since 1970
 };
 
 // Where a value is. Cheap to copy; keeps the segment open, so that it can be read long after the key was overwritten

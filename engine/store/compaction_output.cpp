@@ -1,0 +1,114 @@
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include "engine/store/compactor.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uint64_t kFrameBytes = kMiB;
+constexpr std::uint64_t kSyncEveryBytes =
+    4 * kMiB;  // so that a foreground sync never waits for a large flush
+
+}  // namespace
+
+CompactionOutput::~CompactionOutput() {
+  for (const std::string& path : paths_) (void)state_.file_system.remove(path);
+}
+
+Status CompactionOutput::begin_segment() {
+  std::random_device random;
+  const SegmentIdentity identity{keeper_.allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
+  const std::string path = state_.path_of(identity.id) + ".tmp";
+  paths_.push_back(path);
+  MINIKV_TRY(keeper_.create_segment_file(identity, SegmentKind::kCompacted, 0, path, false));
+  auto segment = open_segment(state_.file_system, path, OpenMode::kReadWrite, identity,
+                              SegmentKind::kCompacted, log_map_bytes(state_.options));
+  if (!segment) return segment.status();
+  segments_.push_back(std::move(*segment));
+  ManifestSegment entry{};
+  entry.id = identity.id;
+  entry.salt = identity.salt;
+  entry.kind = SegmentKind::kCompacted;
+  entry.state = SegmentState::kSealed;
+  entries_.push_back(entry);
+  used_ = sizeof(SegmentHeader);
+  unsynced_ = 0;
+  open_ = true;
+  frame_.begin(identity, used_);
+  frame_min_seq_ = 0;
+  return {};
+}
+
+Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record) {
+  const std::uint64_t bytes = record_bytes(record.key.size(), record.value.size());
+  if (open_ && frame_.record_count() > 0 && frame_.bytes() + bytes > kFrameBytes) MINIKV_TRY(write_frame());
+  const bool is_blank = used_ == sizeof(SegmentHeader) && frame_.record_count() == 0;
+  if (open_ && !is_blank && used_ + frame_.bytes() + bytes > state_.options.segment_size)
+    MINIKV_TRY(end_segment());
+  if (!open_) MINIKV_TRY(begin_segment());
+  ManifestSegment& entry = entries_.back();
+  entry.min_seq = entry.min_seq == 0 ? record.sequence : std::min(entry.min_seq, record.sequence);
+  entry.max_seq = std::max(entry.max_seq, record.sequence);
+  frame_min_seq_ = frame_min_seq_ == 0 ? record.sequence : std::min(frame_min_seq_, record.sequence);
+  const Position position{static_cast<std::uint32_t>(entry.id), frame_.add(record)};
+  // A value that the frame only refers to does not outlive this call.
+  if (record.value.size() >= kFrameBytes / 16) MINIKV_TRY(write_frame());
+  return position;
+}
+
+Status CompactionOutput::write_frame() {
+  if (frame_.record_count() == 0) return {};
+  FrameHeader header{};
+  header.first_sequence = frame_min_seq_;
+  header.engine_time_ms = state_.clock.now_ms();
+  File& file = segments_.back()->file();
+  MINIKV_TRY(file.write(used_, frame_.finish(header)));
+  used_ += frame_.bytes();
+  unsynced_ += frame_.bytes();
+  frame_.begin(segments_.back()->identity(), used_);
+  frame_min_seq_ = 0;
+  if (unsynced_ < kSyncEveryBytes) return {};
+  unsynced_ = 0;
+  return file.sync();
+}
+
+Status CompactionOutput::end_segment() {
+  MINIKV_TRY(write_frame());
+  MINIKV_TRY(segments_.back()->file().sync());
+  segments_.back()->used_bytes.store(used_, std::memory_order_relaxed);
+  entries_.back().size = used_;
+  open_ = false;
+  return {};
+}
+
+Status CompactionOutput::finish() {
+  if (open_) MINIKV_TRY(end_segment());
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    const std::string final_path = state_.path_of(entries_[i].id);
+    MINIKV_TRY(state_.file_system.rename(paths_[i], final_path));
+    paths_[i] = final_path;
+  }
+  if (segments_.empty()) return {};
+  return state_.file_system.sync_dir(state_.directory);
+}
+
+std::uint64_t CompactionOutput::bytes() const {
+  std::uint64_t sum = 0;
+  for (const ManifestSegment& entry : entries_) sum += entry.size;
+  return sum;
+}
+
+std::vector<std::shared_ptr<Segment>> CompactionOutput::keep() {
+  std::vector<std::shared_ptr<Segment>> kept;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    segments_[i]->rename(paths_[i]);
+    kept.push_back(share_segment(std::move(segments_[i]), state_.graveyard));
+  }
+  segments_.clear();
+  paths_.clear();
+  return kept;
+}
+
+}  // namespace minikv::engine

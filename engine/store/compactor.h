@@ -1,0 +1,101 @@
+// Compaction: the live records of sealed segments are written to new ones, and the old ones are given back.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/store/keeper.h"
+#include "engine/store/scan.h"
+#include "engine/store/state.h"
+#include "engine/store/writer.h"
+
+namespace minikv::engine {
+
+// The outputs of one merge: compacted segments that are written under temporary names and become real together.
+// Thread safety: not thread-safe.
+class CompactionOutput {
+ public:
+  CompactionOutput(SharedState& state, Keeper& keeper) : state_(state), keeper_(keeper) {}
+  ~CompactionOutput();  // removes what was not kept
+
+  struct Position {
+    std::uint32_t segment = 0;
+    std::uint64_t offset = 0;
+  };
+  // The record's bytes are written before the next call returns, or at finish().
+  Result<Position> add(const NewRecord& record);
+  // Everything written, synced and under its final name.
+  Status finish();
+  // After finish(), and after the manifest names them: they stay.
+  std::vector<std::shared_ptr<Segment>> keep();
+  const std::vector<ManifestSegment>& entries() const { return entries_; }
+  std::uint64_t bytes() const;
+
+ private:
+  Status begin_segment();
+  Status write_frame();
+  Status end_segment();
+
+  SharedState& state_;
+  Keeper& keeper_;
+  FrameBuilder frame_;
+  std::vector<std::unique_ptr<Segment>> segments_;
+  std::vector<ManifestSegment> entries_;
+  std::vector<std::string> paths_;  // as they are named now
+  std::uint64_t used_ = 0;
+  std::uint64_t unsynced_ = 0;
+  std::uint64_t frame_min_seq_ = 0;
+  bool open_ = false;
+};
+
+// One merge of a set of sealed segments. It reads them, verifies every checksum, decides by the index which records are
+// live, and asks the writer to repoint their keys: it never touches the index itself.
+//
+// A crash at any step leaves the state before or after: outputs that the manifest does not name are removed at the next
+// start, inputs that it calls dropped likewise.
+//
+// Thread safety: run() by one thread; cancel() from any.
+class Compaction {
+ public:
+  Compaction(SharedState& state, Keeper& keeper, Writer& writer, const std::atomic<bool>& cancelled)
+      : state_(state), keeper_(keeper), writer_(writer), cancelled_(cancelled), output_(state, keeper) {}
+
+  // Returns the bytes given back. kShutdown if it was cancelled.
+  Result<std::uint64_t> run(const std::vector<ManifestSegment>& inputs);
+
+ private:
+  // A live record and where its copy is; `erase`: there is no copy, the key has expired.
+  struct Move {
+    std::string key;
+    std::uint32_t from_segment = 0;
+    std::uint64_t from_offset = 0;
+    Place to;
+    bool erase = false;
+  };
+
+  Status merge(const ManifestSegment& input);
+  Status take_record(const RecordView& record, std::uint32_t segment);
+  Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
+  Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place);
+  bool may_drop_tombstone(std::uint64_t sequence) const;
+  Status check_space(const std::vector<ManifestSegment>& inputs) const;
+  Status install(const std::vector<ManifestSegment>& inputs);
+  void apply_moves(std::size_t first, std::size_t last);
+  void apply(const Move& move) MINIKV_REQUIRES(state_.lock);
+
+  SharedState& state_;
+  Keeper& keeper_;
+  Writer& writer_;
+  const std::atomic<bool>& cancelled_;
+  CompactionOutput output_;
+  std::uint64_t outside_min_seq_ = 0;  // of all segments outside the merge
+  std::vector<std::uint64_t> input_ids_;
+  std::vector<Move> moves_;
+};
+
+}  // namespace minikv::engine

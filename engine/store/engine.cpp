@@ -1,0 +1,260 @@
+#include "engine/store/engine.h"
+
+#include <algorithm>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "engine/store/blocking_task.h"
+#include "engine/store/file_check.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uint64_t kMaxSegmentSize = 4096 * kMiB;
+constexpr std::uint64_t kMaxValueBytes = 1024 * kMiB;
+
+Status check_options(const Options& options) {
+  const auto refuse = [](std::string message) {
+    return Status(StatusCode::kInvalidArgument, std::move(message));
+  };
+  if (options.segment_size < options.min_segment_size || options.segment_size > kMaxSegmentSize) {
+    return refuse(fmt::format("segment_size is {} and must be from {} to {} bytes", options.segment_size,
+                              options.min_segment_size, kMaxSegmentSize));
+  }
+  if (options.max_key_bytes > kMaxKeyBytes)
+    return refuse(fmt::format("max_key_bytes is at most {}", kMaxKeyBytes));
+  if (options.max_value_bytes > kMaxValueBytes) {
+    return refuse(fmt::format("max_value_bytes is at most {}", kMaxValueBytes));
+  }
+  if (options.max_batch_bytes < options.max_value_bytes || options.max_batch_bytes > 2 * kMaxValueBytes) {
+    return refuse(fmt::format("max_batch_bytes must be from max_value_bytes to {}", 2 * kMaxValueBytes));
+  }
+  if (options.fsync == Fsync::kInterval && options.fsync_interval_ms == 0) {
+    return refuse("fsync_interval_ms must be at least 1");
+  }
+  return {};
+}
+
+// Refuses a directory that is somebody else's before a lock file is put into it.
+Status check_directory(FileSystem& file_system, const std::string& directory, bool create) {
+  auto names = file_system.list(directory);
+  if (names.code() == StatusCode::kNotFound) {
+    if (!create) return {StatusCode::kNotFound, directory + ": there is no such directory"};
+    return file_system.create_dir(directory);
+  }
+  if (!names) return names.status();
+  const bool has_manifest = std::find(names->begin(), names->end(), ManifestFile::kName) != names->end();
+  if (has_manifest) return {};
+  MINIKV_TRY(check_is_blank(directory, *names));
+  if (!create) return {StatusCode::kNotFound, directory + ": there is no store"};
+  return {};
+}
+
+// Puts the `lost` records of a recovery into the log.
+class LostTask final : public BlockingTask {
+ public:
+  explicit LostTask(const std::vector<LostKey>& lost) : lost_(lost) {}
+  void execute(Transaction& transaction) override {
+    auto& group = static_cast<Group&>(transaction);
+    for (const LostKey& key : lost_) {
+      types_.push_back(static_cast<char>(key.type));
+      group.add_lost(key.key, key.sequence, std::string_view(types_).substr(types_.size() - 1));
+    }
+  }
+
+ private:
+  const std::vector<LostKey>& lost_;
+  std::string types_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, const Options& options) {
+  MINIKV_TRY(check_options(options));
+  FileSystem& file_system = options.file_system != nullptr ? *options.file_system : FileSystem::posix();
+  const Clock& clock = options.clock != nullptr ? *options.clock : Clock::system();
+  MINIKV_TRY(check_directory(file_system, directory, options.create_if_missing));
+  auto lock = file_system.lock(directory + "/LOCK");
+  if (lock.code() == StatusCode::kLocked) {
+    return {StatusCode::kLocked,
+            fmt::format("{}: another process has this store open: stop it, or name another data directory",
+                        directory)};
+  }
+  if (!lock) return lock.status();
+  auto state = std::make_unique<SharedState>(options, file_system, clock, directory);
+  std::unique_ptr<Engine> engine(new Engine(std::move(*lock), std::move(state)));
+  if (Status started = engine->start(); !started) {
+    engine->closing_ = true;  // there is nothing to close in order
+    return started;
+  }
+  return engine;
+}
+
+Result<Manifest> Engine::load_or_create_manifest(SharedState& state, ManifestFile& file) {
+  std::string note;
+  auto manifest = file.load(&note);
+  if (!note.empty()) state.log.error("{}", note);
+  if (manifest.code() != StatusCode::kNotFound) return manifest;
+  auto names = state.file_system.list(state.directory);
+  if (!names) return names.status();
+  MINIKV_TRY(check_is_blank(state.directory, *names));
+  Manifest fresh;
+  std::random_device random;
+  for (std::uint8_t& byte : fresh.store_id) byte = static_cast<std::uint8_t>(random());
+  fresh.clean_sequence = 1;
+  fresh.engine_time_ms = state.clock.now_ms();
+  MINIKV_TRY(file.commit(fresh));
+  return fresh;
+}
+
+Status Engine::start() {
+  ManifestFile file(state_->file_system, state_->directory);
+  auto manifest = load_or_create_manifest(*state_, file);
+  if (!manifest) return manifest.status();
+  Recovery recovery(*state_, std::move(*manifest));
+  auto recovered = recovery.run();
+  if (!recovered) return recovered.status();
+
+  const std::uint64_t next = recovered->next_sequence;
+  state_->written_sequence = state_->durable_sequence = state_->visible_sequence = next - 1;
+  keeper_ = std::make_unique<Keeper>(*state_, std::move(recovered->manifest), std::move(file));
+  auto active = keeper_->open_log(std::move(recovered->spare), next);
+  if (!active) return active.status();
+  MINIKV_TRY(keeper_->sweep());
+  {
+    ExclusiveGuard guard(state_->lock);
+    state_->segments.emplace(static_cast<std::uint32_t>((*active)->id()), *active);
+  }
+  writer_ = std::make_unique<Writer>(*state_, *keeper_, std::move(*active), next);
+  keeper_->start();
+  writer_->start();
+  MINIKV_TRY(write_lost_records(recovered->lost));
+  state_->log.info("{}: open, {} keys, next sequence {}, {} ms", state_->directory, size(), next,
+                   state_->counters.recovery_ms.load());
+  return {};
+}
+
+// Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have been compacted
+// away.
+Status Engine::write_lost_records(const std::vector<LostKey>& lost) {
+  if (lost.empty()) return {};
+  LostTask task(lost);
+  WriteTask* const tasks[] = {&task};
+  writer_->submit(tasks);
+  return task.wait();
+}
+
+Engine::~Engine() {
+  if (!closing_) {
+    if (Status closed = close(); !closed) state_->log.error("{}: {}", state_->directory, closed.message());
+  }
+  if (writer_) writer_->stop();
+  if (keeper_) keeper_->stop();
+}
+
+Status Engine::close() {
+  if (closing_.exchange(true)) return {StatusCode::kShutdown, "the store is closed"};
+  MutexLock no_compaction(compaction_mutex_);
+  writer_->stop();
+  MINIKV_TRY(keeper_->finish(writer_->active(), writer_->next_sequence()));
+  state_->log.info("{}: closed, {} keys", state_->directory, size());
+  return {};
+}
+
+Status Engine::check_sizes(std::string_view key, std::uint64_t value_bytes) const {
+  const Options& limits = state_->options;
+  if (key.size() > limits.max_key_bytes) {
+    return {StatusCode::kInvalidArgument, fmt::format("the key has {} bytes, and at most {} are allowed",
+                                                      key.size(), limits.max_key_bytes)};
+  }
+  if (value_bytes > limits.max_value_bytes) {
+    return {StatusCode::kInvalidArgument, fmt::format("the value has {} bytes, and at most {} are allowed",
+                                                      value_bytes, limits.max_value_bytes)};
+  }
+  return {};
+}
+
+// ---- compaction by hand ----
+
+Result<CompactionResult> Engine::compact() {
+  MutexLock one_at_a_time(compaction_mutex_);
+  if (closing_) return {StatusCode::kShutdown, "the store is closing"};
+  if (state_->health.is_read_only()) return state_->health.refusal();
+  Status rotated;
+  MINIKV_TRY(writer_->run_on_writer([&] { rotated = writer_->rotate(); }));
+  MINIKV_TRY(std::move(rotated));
+  MINIKV_TRY(keeper_->wait_until_sealed());
+  return compact_sealed();
+}
+
+Result<CompactionResult> Engine::compact_sealed() {
+  const std::int64_t started_ms = state_->clock.steady_ms();
+  std::vector<ManifestSegment> sealed;
+  for (const ManifestSegment& segment : keeper_->segments()) {
+    if (segment.state == SegmentState::kSealed) sealed.push_back(segment);
+  }
+  CompactionResult result;
+  if (is_worth_compacting(sealed)) {
+    Compaction compaction(*state_, *keeper_, *writer_, closing_);
+    auto reclaimed = compaction.run(sealed);
+    if (!reclaimed) {
+      state_->log.warn("compaction given up, nothing was changed: {}", reclaimed.status().message());
+      return reclaimed.status();
+    }
+    result.reclaimed_bytes = *reclaimed;
+  }
+  result.duration_ms = static_cast<std::uint64_t>(state_->clock.steady_ms() - started_ms);
+  state_->log.info("compaction: {} segments read, {} bytes reclaimed, {} ms", sealed.size(),
+                   result.reclaimed_bytes, result.duration_ms);
+  return result;
+}
+
+// Not if all it could do is to copy compacted segments that are nearly all alive.
+bool Engine::is_worth_compacting(const std::vector<ManifestSegment>& sealed) const {
+  SharedGuard guard(state_->lock);
+  std::size_t small = 0;
+  for (const ManifestSegment& entry : sealed) {
+    if (entry.kind == SegmentKind::kLog) return true;
+    const auto found = state_->segments.find(static_cast<std::uint32_t>(entry.id));
+    if (found == state_->segments.end()) continue;
+    const std::uint64_t live = found->second->live_bytes.load(std::memory_order_relaxed);
+    const std::uint64_t used = found->second->used_bytes.load(std::memory_order_relaxed);
+    if (live + used / 100 + kPageBytes < used) return true;
+    if (used < state_->options.segment_size / 2) ++small;
+  }
+  return small > 1;
+}
+
+Stats Engine::stats() const {
+  const Counters& counters = state_->counters;
+  Stats stats;
+  stats.last_sequence = state_->visible_sequence.load(std::memory_order_acquire);
+  stats.durable_sequence = state_->durable_sequence.load(std::memory_order_acquire);
+  stats.groups = counters.groups.load(std::memory_order_relaxed);
+  stats.writes = counters.writes.load(std::memory_order_relaxed);
+  stats.syncs = counters.syncs.load(std::memory_order_relaxed);
+  stats.compactions = counters.compactions.load(std::memory_order_relaxed);
+  stats.reclaimed_bytes = counters.reclaimed_bytes.load(std::memory_order_relaxed);
+  stats.lost_keys = counters.lost_keys.load(std::memory_order_relaxed);
+  stats.cut_bytes = counters.cut_bytes.load(std::memory_order_relaxed);
+  stats.recovery_ms = counters.recovery_ms.load(std::memory_order_relaxed);
+  stats.read_only = state_->health.is_read_only();
+  stats.read_only_reason = state_->health.reason();
+  std::uint64_t used_bytes = 0;
+  {
+    SharedGuard guard(state_->lock);
+    stats.keys = state_->index.size();
+    stats.index_bytes = state_->index.memory_bytes();
+    stats.segments = state_->segments.size();
+    for (const auto& [id, segment] : state_->segments) {
+      stats.live_bytes += segment->live_bytes.load(std::memory_order_relaxed);
+      used_bytes += segment->used_bytes.load(std::memory_order_relaxed);
+    }
+  }
+  stats.dead_bytes = used_bytes > stats.live_bytes ? used_bytes - stats.live_bytes : 0;
+  for (const ManifestSegment& entry : keeper_->segments()) stats.disk_bytes += entry.size;
+  return stats;
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,64 @@
+// The engine: everything behind minikv::Store, put together.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/io/file_system.h"
+#include "engine/store/compactor.h"
+#include "engine/store/keeper.h"
+#include "engine/store/recovery.h"
+#include "engine/store/state.h"
+#include "engine/store/writer.h"
+#include "minikv/store.h"
+
+namespace minikv::engine {
+
+// Thread safety: as minikv::Store.
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> open(const std::string& directory, const Options& options);
+  ~Engine();
+  Status close();
+
+  Result<Value> get(std::string_view key) const;
+  std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
+  std::size_t count_existing(std::span<const std::string_view> keys) const;
+  ScanPage scan(const ScanOptions& options) const;
+  std::uint64_t size() const;
+
+  Status check_sizes(std::string_view key, std::uint64_t value_bytes) const;
+  void submit(std::span<WriteTask* const> tasks) { writer_->submit(tasks); }
+  bool is_saturated() const { return writer_->is_saturated(); }
+  void on_group_done(std::function<void()> callback) { writer_->on_group_done(std::move(callback)); }
+
+  Result<CompactionResult> compact();
+  std::int64_t now_ms() const { return state_->clock.now_ms(); }
+  Stats stats() const;
+  const Options& options() const { return state_->options; }
+
+ private:
+  Engine(std::unique_ptr<FileLock> lock, std::unique_ptr<SharedState> state)
+      : lock_(std::move(lock)), state_(std::move(state)) {}
+
+  static Result<Manifest> load_or_create_manifest(SharedState& state, ManifestFile& file);
+  Status start();
+  Status write_lost_records(const std::vector<LostKey>& lost);
+  Result<CompactionResult> compact_sealed();
+  bool is_worth_compacting(const std::vector<ManifestSegment>& sealed) const;
+
+  std::unique_ptr<FileLock> lock_;  // goes last
+  std::unique_ptr<SharedState> state_;
+  std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<Writer> writer_;
+  Mutex compaction_mutex_;
+  std::atomic<bool> closing_{false};
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,127 @@
+#include "minikv/store.h"
+
+#include "engine/format/frame.h"
+#include "engine/store/blocking_task.h"
+#include "engine/store/engine.h"
+
+namespace minikv {
+namespace {
+
+using engine::BlockingTask;
+
+class FunctionTask final : public BlockingTask {
+ public:
+  FunctionTask(const std::function<void(Transaction&)>& body, std::size_t bytes) : body_(body) {
+    set_bytes(bytes);
+  }
+  void execute(Transaction& transaction) override { body_(transaction); }
+
+ private:
+  const std::function<void(Transaction&)>& body_;
+};
+
+std::size_t log_bytes(std::string_view key, std::size_t value_bytes) {
+  return static_cast<std::size_t>(engine::record_bytes(key.size(), value_bytes));
+}
+
+}  // namespace
+
+WriteBatch& WriteBatch::set(std::string_view key, std::string_view value, std::int64_t expiry_ms) {
+  changes_.push_back({std::string(key), std::string(value), expiry_ms});
+  return *this;
+}
+
+WriteBatch& WriteBatch::remove(std::string_view key) {
+  changes_.push_back({std::string(key), std::nullopt, kNoExpiry});
+  return *this;
+}
+
+Store::Store(std::unique_ptr<engine::Engine> engine) : engine_(std::move(engine)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& directory, const Options& options) {
+  auto engine = engine::Engine::open(directory, options);
+  if (!engine) return engine.status();
+  return std::unique_ptr<Store>(new Store(std::move(*engine)));
+}
+
+Status Store::close() { return engine_->close(); }
+
+Result<Value> Store::get(std::string_view key) const { return engine_->get(key); }
+
+std::vector<Result<Value>> Store::multi_get(std::span<const std::string_view> keys) const {
+  return engine_->multi_get(keys);
+}
+
+bool Store::exists(std::string_view key) const { return engine_->count_existing(std::span(&key, 1)) == 1; }
+
+std::size_t Store::count_existing(std::span<const std::string_view> keys) const {
+  return engine_->count_existing(keys);
+}
+
+ScanPage Store::scan(const ScanOptions& options) const { return engine_->scan(options); }
+
+Result<Value> Store::read(std::string_view key, const ValueHandle& handle) const {
+  return engine::HandleAccess::read(handle, key);
+}
+
+std::uint64_t Store::size() const { return engine_->size(); }
+
+Result<std::uint64_t> Store::set(std::string_view key, std::string_view value, std::int64_t expiry_ms) {
+  MINIKV_TRY(engine_->check_sizes(key, value.size()));
+  const std::uint32_t checksum = value_checksum(value);
+  std::uint64_t version = 0;
+  MINIKV_TRY(
+      transact([&](Transaction& transaction) { version = transaction.put(key, value, checksum, expiry_ms); },
+               log_bytes(key, value.size())));
+  return version;
+}
+
+Result<bool> Store::remove(std::string_view key) {
+  MINIKV_TRY(engine_->check_sizes(key, 0));
+  bool existed = false;
+  MINIKV_TRY(
+      transact([&](Transaction& transaction) { existed = transaction.remove(key); }, log_bytes(key, 0)));
+  return existed;
+}
+
+Status Store::write(const WriteBatch& batch) {
+  std::size_t bytes = 0;
+  for (const WriteBatch::Change& change : batch.changes_) {
+    const std::size_t value_bytes = change.value ? change.value->size() : 0;
+    MINIKV_TRY(engine_->check_sizes(change.key, value_bytes));
+    bytes += log_bytes(change.key, value_bytes);
+  }
+  if (bytes > options().max_batch_bytes) {
+    return {StatusCode::kInvalidArgument, "the batch has " + std::to_string(bytes) + " bytes, and at most " +
+                                              std::to_string(options().max_batch_bytes) + " are allowed"};
+  }
+  return transact(
+      [&](Transaction& transaction) {
+        for (const WriteBatch::Change& change : batch.changes_) {
+          if (change.value) {
+            transaction.put(change.key, *change.value, change.expiry_ms);
+          } else {
+            transaction.remove(change.key);
+          }
+        }
+      },
+      bytes);
+}
+
+Status Store::transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint) {
+  FunctionTask task(body, bytes_hint);
+  WriteTask* const tasks[] = {&task};
+  submit(tasks);
+  return task.wait();
+}
+
+void Store::submit(std::span<WriteTask* const> tasks) { engine_->submit(tasks); }
+bool Store::is_saturated() const { return engine_->is_saturated(); }
+void Store::on_group_done(std::function<void()> callback) { engine_->on_group_done(std::move(callback)); }
+Result<CompactionResult> Store::compact() { return engine_->compact(); }
+std::int64_t Store::now_ms() const { return engine_->now_ms(); }
+Stats Store::stats() const { return engine_->stats(); }
+const Options& Store::options() const { return engine_->options(); }
+
+}  // namespace minikv
