@@ -137,14 +137,15 @@ TEST_P(ReplSession, FindsTheServerAgainAfterARestart) {
   ASSERT_EQ(server.stop(), 0);
   terminal.type("get k\n");
   EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("Error: Cannot connect to 127.0.0.1:"));
-  server.set_flags({"--port", std::to_string(server.port())});
+  server.keep_port();
   ASSERT_TRUE(server.start());
   terminal.type("get k\n");
   EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr(" again.\nKey not found\n> "));
 }
 
-INSTANTIATE_TEST_SUITE_P(Terminals, ReplSession, testing::Values("dumb", "xterm"),
-                         [](const auto& info) { return std::string(info.param); });
+std::string terminal_name(const testing::TestParamInfo<const char*>& terminal) { return terminal.param; }
+
+INSTANTIATE_TEST_SUITE_P(Terminals, ReplSession, testing::Values("dumb", "xterm"), terminal_name);
 
 // The same without a terminal: prompts are shown, input is not echoed.
 TEST(ReplOnAPipe, ShowsPromptsAndAnswers) {

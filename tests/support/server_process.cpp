@@ -142,8 +142,8 @@ std::string ServerProcess::log() const { return read_file(log_file_); }
 void ServerProcess::spawn() {
   // All memory is taken before the fork: the test may have threads, and then the child may only make system
   // calls.
-  std::vector<std::string> words = {program_path("minikvd"), "--data-dir", data_dir_, "--port", "0",
-                                    "--port-file",           port_file_};
+  std::vector<std::string> words = {program_path("minikvd"),         "--data-dir",  data_dir_, "--port",
+                                    std::to_string(requested_port_), "--port-file", port_file_};
   words.insert(words.end(), flags_.begin(), flags_.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());

@@ -37,7 +37,7 @@ class ServerProcess {
   // Returns when the server has answered a ping; fails, with the server's log, if it exits before that or
   // takes more than a minute.
   testing::AssertionResult start();
-  // stop(), if it runs, then start() on the same data. The port is another one.
+  // stop(), if it runs, then start() on the same data. The port is another one, unless keep_port() was called.
   testing::AssertionResult restart();
 
   // SIGTERM, and waits for the end. The exit code; -N if signal N ended it; -SIGKILL if it took more than a
@@ -52,6 +52,8 @@ class ServerProcess {
   pid_t pid() const { return pid_; }
   std::uint16_t port() const { return port_; }
   const std::string& data_dir() const { return data_dir_; }
+  // From now on every start asks for the port of the last one.
+  void keep_port() { requested_port_ = port_; }
   void set_flags(std::vector<std::string> flags) { flags_ = std::move(flags); }
   // What all runs so far have written to stdout and stderr.
   std::string log() const;
@@ -70,6 +72,7 @@ class ServerProcess {
   int pid_fd_ = -1;
   int wait_status_ = 0;
   std::uint16_t port_ = 0;
+  std::uint16_t requested_port_ = 0;
 };
 
 }  // namespace minikv::test
