@@ -170,6 +170,12 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
     const std::size_t last = std::min(first + kMovesPerErrand, moves_.size());
     MINIKV_TRY(writer_.run_on_writer([&] { apply_moves(first, last); }));
   }
+  for (const auto& output : outputs) {
+    output->dead_at_birth_bytes.store(output->used_bytes.load(std::memory_order_relaxed) -
+                                          std::min(output->used_bytes.load(std::memory_order_relaxed),
+                                                   output->live_bytes.load(std::memory_order_relaxed)),
+                                      std::memory_order_relaxed);
+  }
   std::vector<std::shared_ptr<Segment>> dropped;
   MINIKV_TRY(writer_.run_on_writer([&] {
     ExclusiveGuard guard(state_.lock);

@@ -130,6 +130,14 @@ Status Engine::start() {
   keeper_->start();
   writer_->start();
   MINIKV_TRY(write_lost_records(recovered->lost));
+  if (!state_->options.single_threaded) {
+    keeper_->on_sealed([this] {
+      MutexLock lock(compactor_mutex_);
+      compaction_may_be_due_ = true;
+      compactor_wake_.notify_one();
+    });
+    compactor_ = std::thread([this] { compact_in_background(); });
+  }
   state_->log.info("{}: open, {} keys, next sequence {}, {} ms", state_->directory, size(), next,
                    state_->counters.recovery_ms.load());
   return {};
@@ -149,12 +157,14 @@ Engine::~Engine() {
   if (!closing_) {
     if (Status closed = close(); !closed) state_->log.error("{}: {}", state_->directory, closed.message());
   }
+  stop_background_compaction();
   if (writer_) writer_->stop();
   if (keeper_) keeper_->stop();
 }
 
 Status Engine::close() {
   if (closing_.exchange(true)) return {StatusCode::kShutdown, "the store is closed"};
+  stop_background_compaction();
   MutexLock no_compaction(compaction_mutex_);
   writer_->stop();
   MINIKV_TRY(keeper_->finish(writer_->active(), writer_->next_sequence()));
@@ -173,57 +183,6 @@ Status Engine::check_sizes(std::string_view key, std::uint64_t value_bytes) cons
                                                       value_bytes, limits.max_value_bytes)};
   }
   return {};
-}
-
-// ---- compaction by hand ----
-
-Result<CompactionResult> Engine::compact() {
-  MutexLock one_at_a_time(compaction_mutex_);
-  if (closing_) return {StatusCode::kShutdown, "the store is closing"};
-  if (state_->health.is_read_only()) return state_->health.refusal();
-  Status rotated;
-  MINIKV_TRY(writer_->run_on_writer([&] { rotated = writer_->rotate(); }));
-  MINIKV_TRY(std::move(rotated));
-  MINIKV_TRY(keeper_->wait_until_sealed());
-  return compact_sealed();
-}
-
-Result<CompactionResult> Engine::compact_sealed() {
-  const std::int64_t started_ms = state_->clock.steady_ms();
-  std::vector<ManifestSegment> sealed;
-  for (const ManifestSegment& segment : keeper_->segments()) {
-    if (segment.state == SegmentState::kSealed) sealed.push_back(segment);
-  }
-  CompactionResult result;
-  if (is_worth_compacting(sealed)) {
-    Compaction compaction(*state_, *keeper_, *writer_, closing_);
-    auto reclaimed = compaction.run(sealed);
-    if (!reclaimed) {
-      state_->log.warn("compaction given up, nothing was changed: {}", reclaimed.status().message());
-      return reclaimed.status();
-    }
-    result.reclaimed_bytes = *reclaimed;
-  }
-  result.duration_ms = static_cast<std::uint64_t>(state_->clock.steady_ms() - started_ms);
-  state_->log.info("compaction: {} segments read, {} bytes reclaimed, {} ms", sealed.size(),
-                   result.reclaimed_bytes, result.duration_ms);
-  return result;
-}
-
-// Not if all it could do is to copy compacted segments that are nearly all alive.
-bool Engine::is_worth_compacting(const std::vector<ManifestSegment>& sealed) const {
-  SharedGuard guard(state_->lock);
-  std::size_t small = 0;
-  for (const ManifestSegment& entry : sealed) {
-    if (entry.kind == SegmentKind::kLog) return true;
-    const auto found = state_->segments.find(static_cast<std::uint32_t>(entry.id));
-    if (found == state_->segments.end()) continue;
-    const std::uint64_t live = found->second->live_bytes.load(std::memory_order_relaxed);
-    const std::uint64_t used = found->second->used_bytes.load(std::memory_order_relaxed);
-    if (live + used / 100 + kPageBytes < used) return true;
-    if (used < state_->options.segment_size / 2) ++small;
-  }
-  return small > 1;
 }
 
 Stats Engine::stats() const {

@@ -7,10 +7,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
 #include "engine/io/file_system.h"
+#include "engine/store/compaction_policy.h"
 #include "engine/store/compactor.h"
 #include "engine/store/keeper.h"
 #include "engine/store/recovery.h"
@@ -50,15 +52,24 @@ class Engine {
   static Result<Manifest> load_or_create_manifest(SharedState& state, ManifestFile& file);
   Status start();
   Status write_lost_records(const std::vector<LostKey>& lost);
-  Result<CompactionResult> compact_sealed();
-  bool is_worth_compacting(const std::vector<ManifestSegment>& sealed) const;
+
+  // ---- compaction (engine/store/engine_compaction.cpp) ----
+  std::vector<SegmentUse> sealed_segments() const;
+  Result<std::uint64_t> compact_step(const std::vector<ManifestSegment>& inputs) MINIKV_REQUIRES(compaction_mutex_);
+  void compact_in_background();
+  void stop_background_compaction();
 
   std::unique_ptr<FileLock> lock_;  // goes last
   std::unique_ptr<SharedState> state_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;
-  Mutex compaction_mutex_;
+  Mutex compaction_mutex_;  // held for the length of one step
   std::atomic<bool> closing_{false};
+
+  std::thread compactor_;
+  Mutex compactor_mutex_;
+  CondVar compactor_wake_;
+  bool compaction_may_be_due_ MINIKV_GUARDED_BY(compactor_mutex_) = true;
 };
 
 }  // namespace minikv::engine

@@ -422,10 +422,20 @@ Status Keeper::seal(const RetiredSegment& retired) {
     following.min_seq = retired.max_seq + 1;
   }
   MINIKV_TRY(commit(next));
-  MutexLock lock(mutex_);
-  retired_.pop_front();
-  if (!spare_) spare_wanted_ = true;
+  std::function<void()> sealed;
+  {
+    MutexLock lock(mutex_);
+    retired_.pop_front();
+    if (!spare_) spare_wanted_ = true;
+    sealed = sealed_;
+  }
+  if (sealed) sealed();
   return {};
+}
+
+void Keeper::on_sealed(std::function<void()> callback) {
+  MutexLock lock(mutex_);
+  sealed_ = std::move(callback);
 }
 
 Status Keeper::wait_until_sealed() {

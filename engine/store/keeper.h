@@ -7,9 +7,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -64,6 +64,8 @@ class Keeper {
   Status wait_while_sync_is_late();
 
   // ---- for compaction ----
+  // Called on the keeper's thread after each seal. Set right after start(), by whoever called that.
+  void on_sealed(std::function<void()> callback);
   std::uint64_t allocate_segment_id();
   std::vector<ManifestSegment> segments() const;
   // Waits until no retired segment is left to seal.
@@ -131,6 +133,7 @@ class Keeper {
   std::int64_t syncing_since_ms_ MINIKV_GUARDED_BY(mutex_) = -1;   // what the running one will
   bool sync_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 
+  std::function<void()> sealed_ MINIKV_GUARDED_BY(mutex_);
   std::deque<CompactionCommit*> commits_ MINIKV_GUARDED_BY(mutex_);
 };
 

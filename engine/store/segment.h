@@ -49,6 +49,8 @@ class Segment {
   // decides by.
   std::atomic<std::uint64_t> live_bytes{0};
   std::atomic<std::uint64_t> used_bytes{0};
+  // Of a compacted segment: used bytes that were not live when it was installed.
+  std::atomic<std::uint64_t> dead_at_birth_bytes{0};
 
  private:
   const SegmentIdentity identity_;

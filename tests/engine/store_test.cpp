@@ -2,6 +2,8 @@
 
 #include "minikv/store.h"
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -214,6 +216,27 @@ TEST_F(StoreTest, CompactionKeepsWhatLivesAndGivesBackTheRest) {
   std::uint64_t on_disk = 0;
   for (const auto& file : std::filesystem::directory_iterator(directory_)) on_disk += file.file_size();
   EXPECT_LT(on_disk, 600'000u + 3 * options_.segment_size);
+}
+
+TEST_F(StoreTest, CompactionRunsByItselfAndGivesSpaceBack) {
+  options_.fsync = Fsync::kNever;
+  open();
+  // 64 MiB of overwrites of 1 MiB of live data.
+  const std::string value(16 * 1024, 'v');
+  for (int round = 0; round < 64; ++round) {
+    for (int key = 0; key < 64; ++key) set("key" + std::to_string(key), value + std::to_string(round));
+  }
+  const auto on_disk = [&] {
+    std::uint64_t bytes = 0;
+    for (const auto& file : std::filesystem::directory_iterator(directory_)) bytes += file.file_size();
+    return bytes;
+  };
+  // The last segments settle in the background.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (on_disk() > 12 * kMiB && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_LE(on_disk(), 12 * kMiB);
+  EXPECT_GT(store_->stats().compactions, 0u);
+  for (int key = 0; key < 64; ++key) EXPECT_EQ(get("key" + std::to_string(key)), value + "63");
 }
 
 TEST_F(StoreTest, WritersAndReadersOfManyThreadsSeeWholeBatches) {

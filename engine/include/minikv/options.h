@@ -39,8 +39,10 @@ struct Options {
   std::uint64_t max_queue_bytes =
       256 * kMiB;  // writes that wait for the writer thread; more must wait outside
 
-  // Compaction by itself starts only when at least this many sealed segments exist.
+  // Compaction by itself starts only when at least this many sealed segments exist, and when this share of the bytes of
+  // some of them, or of all together, is dead. 0 segments: never by itself.
   std::uint32_t compaction_threshold = 3;
+  double compaction_dead_ratio = 0.5;
 
   // Open a store although records are damaged beyond a name: what can't be read is given up, and older values of
   // the keys concerned may come back. Said in so many words, because nothing else in minikv loses data silently.

@@ -1,0 +1,62 @@
+#include "engine/store/compaction_policy.h"
+
+#include <algorithm>
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uint64_t kStepSegments = 4;   // a step writes about this many segments at most
+constexpr std::uint64_t kSmallFraction = 4;  // smaller than a fourth of a segment: small
+constexpr std::size_t kSmallSegments = 8;    // so many small ones are folded
+
+double ratio(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+double dead_ratio(const SegmentUse& segment) { return ratio(segment.dead_bytes(), segment.used_bytes); }
+
+}  // namespace
+
+std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
+                                                 const CompactionPolicy& policy) {
+  if (sealed.size() < policy.threshold) return {};
+  std::uint64_t used = 0, dead = 0;
+  std::size_t small = 0;
+  const auto is_small = [&](const SegmentUse& s) { return s.used_bytes < policy.segment_size / kSmallFraction; };
+  for (const SegmentUse& segment : sealed) {
+    used += segment.used_bytes;
+    dead += segment.dead_bytes();
+    small += is_small(segment) ? 1 : 0;
+  }
+  // When the store as a whole is mostly dead, segments that are so only in part are worth it too.
+  const double wanted = ratio(dead, used) >= policy.dead_ratio ? policy.dead_ratio / 2 : policy.dead_ratio;
+  const bool folds_small = small >= std::max<std::size_t>(kSmallSegments, policy.threshold);
+  std::vector<SegmentUse> worth;
+  for (const SegmentUse& segment : sealed) {
+    if (dead_ratio(segment) >= wanted || (folds_small && is_small(segment))) worth.push_back(segment);
+  }
+  std::stable_sort(worth.begin(), worth.end(),
+                   [](const SegmentUse& a, const SegmentUse& b) { return dead_ratio(a) > dead_ratio(b); });
+  std::vector<ManifestSegment> inputs;
+  std::uint64_t live = 0;
+  for (const SegmentUse& segment : worth) {
+    live += segment.live_bytes;
+    if (!inputs.empty() && live > kStepSegments * policy.segment_size) break;
+    inputs.push_back(segment.entry);
+  }
+  return inputs;
+}
+
+std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy) {
+  std::vector<ManifestSegment> all;
+  std::size_t small = 0;
+  bool is_worth_it = false;
+  for (const SegmentUse& segment : sealed) {
+    all.push_back(segment.entry);
+    is_worth_it |= segment.entry.kind == SegmentKind::kLog || dead_ratio(segment) > 0.01;
+    small += segment.used_bytes < policy.segment_size / 2 ? 1 : 0;
+  }
+  return is_worth_it || small > 1 ? all : std::vector<ManifestSegment>();
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,40 @@
+// Which segments are worth compacting.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/format/layout.h"
+
+namespace minikv::engine {
+
+// A sealed segment and how much of it is of use.
+struct SegmentUse {
+  ManifestSegment entry{};
+  std::uint64_t used_bytes = 0;
+  std::uint64_t live_bytes = 0;
+  // Bytes that were no live records when the segment was written and that another compaction might not get rid of
+  // either: frame headers, tombstones that may not go yet.
+  std::uint64_t dead_at_birth_bytes = 0;
+
+  std::uint64_t dead_bytes() const {
+    const std::uint64_t kept = live_bytes + dead_at_birth_bytes;
+    return used_bytes > kept ? used_bytes - kept : 0;
+  }
+};
+
+struct CompactionPolicy {
+  std::uint32_t threshold = 3;      // sealed segments that must be there before anything is done
+  double dead_ratio = 0.5;          // of one segment's bytes, or of all
+  std::uint64_t segment_size = 0;   // output is written in segments of about this size
+};
+
+// What background compaction should do next, as one bounded step: empty if nothing is worth it.
+std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
+                                                 const CompactionPolicy& policy);
+
+// What compaction by hand should do: everything, unless all it could do were to copy compacted segments that are
+// nearly all alive.
+std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy);
+
+}  // namespace minikv::engine

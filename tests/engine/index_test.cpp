@@ -1,0 +1,142 @@
+// The index against a std::map that does the same.
+
+#include "engine/index/index.h"
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace minikv::engine {
+namespace {
+
+Place place(std::uint64_t sequence, std::int64_t expiry_ms = 0) {
+  Place made;
+  made.sequence = made.version = sequence;
+  made.segment = static_cast<std::uint32_t>(sequence % 7 + 1);
+  made.offset = sequence % 1000 * 8;
+  made.value_bytes = static_cast<std::uint32_t>(sequence % 100);
+  made.expiry_ms = expiry_ms;
+  return made;
+}
+
+bool same(const Place& a, const Place& b) {
+  return a.sequence == b.sequence && a.version == b.version && a.segment == b.segment && a.offset == b.offset &&
+         a.value_bytes == b.value_bytes && a.expiry_ms == b.expiry_ms && a.lost == b.lost && a.deleted == b.deleted;
+}
+
+TEST(EntryTest, HoldsEveryFieldWithAndWithoutTheRareOnes) {
+  for (const std::int64_t expiry : {std::int64_t{0}, std::int64_t{1}, INT64_MAX}) {
+    for (const std::uint64_t version : {7u, 5u}) {
+      for (const std::string& key : {std::string(), std::string("k"), std::string(65'535, 'x')}) {
+        Place wanted = place(7, expiry);
+        wanted.version = version;
+        wanted.lost = version == 5;
+        wanted.offset = std::uint64_t{UINT32_MAX} * 8;
+        Entry* entry = Entry::create(key, wanted);
+        EXPECT_EQ(entry->key(), key);
+        EXPECT_TRUE(same(entry->place(), wanted));
+        EXPECT_EQ(entry->bytes(), 24 + key.size() + (expiry != 0 ? 8 : 0) + (version == 5 ? 8 : 0));
+        EXPECT_TRUE(entry->can_hold(wanted));
+        Entry::destroy(entry);
+      }
+    }
+  }
+}
+
+class IndexModelTest : public testing::TestWithParam<unsigned> {};
+
+TEST_P(IndexModelTest, DoesWhatAMapDoes) {
+  std::mt19937_64 random(GetParam());
+  Index index;
+  std::map<std::string, Place> model;
+  for (std::uint64_t step = 1; step <= 60'000; ++step) {
+    const std::string key = "key" + std::to_string(random() % 8000);
+    if (random() % 3 == 0) {
+      const auto erased = index.erase(key);
+      ASSERT_EQ(erased.has_value(), model.erase(key) == 1);
+    } else {
+      Place now = place(step, random() % 4 == 0 ? 1000 : 0);
+      if (random() % 5 == 0) now.version = step / 2;
+      const auto before = index.put(key, now);
+      const auto known = model.find(key);
+      ASSERT_EQ(before.has_value(), known != model.end());
+      if (before) {
+        ASSERT_TRUE(same(*before, known->second));
+      }
+      model[key] = now;
+    }
+  }
+  ASSERT_EQ(index.size(), model.size());
+  for (int i = 0; i < 8000; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    const auto found = index.find(key);
+    const auto known = model.find(key);
+    ASSERT_EQ(found.has_value(), known != model.end()) << key;
+    if (found) {
+      ASSERT_TRUE(same(*found, known->second)) << key;
+    }
+  }
+  std::vector<std::string> expected, walked;
+  for (const auto& [key, where] : model) expected.push_back(key);
+  const auto collect = [&](std::string_view key, const Place&) {
+    walked.emplace_back(key);
+    return true;
+  };
+  index.walk(std::nullopt, collect);
+  EXPECT_EQ(walked, expected);
+  walked.clear();
+  index.walk_back(std::nullopt, collect);
+  EXPECT_EQ(walked, std::vector<std::string>(expected.rbegin(), expected.rend()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, IndexModelTest, testing::Values(1u, 2u, 3u));
+
+TEST(IndexTest, WalksBeginWhereTheyAreToldTo) {
+  Index index;
+  for (const char* key : {"a", "b", "c", "d"}) index.put(key, place(1));
+  const auto walk = [&](Index::Start start, bool back) {
+    std::string keys;
+    const auto collect = [&](std::string_view key, const Place&) {
+      keys += key;
+      return true;
+    };
+    back ? index.walk_back(start, collect) : index.walk(start, collect);
+    return keys;
+  };
+  EXPECT_EQ(walk({"b", true}, false), "bcd");
+  EXPECT_EQ(walk({"b", false}, false), "cd");
+  EXPECT_EQ(walk({"bb", true}, false), "cd");
+  EXPECT_EQ(walk({"b", true}, true), "ba");
+  EXPECT_EQ(walk({"b", false}, true), "a");
+  EXPECT_EQ(walk({"e", false}, true), "dcba");
+  EXPECT_EQ(walk({"", true}, true), "");
+}
+
+TEST(IndexTest, LoadingKeepsWhatIsAliveAndDropsWhatIsMarked) {
+  Index index;
+  for (int i = 0; i < 5000; ++i) {
+    Place where = place(static_cast<std::uint64_t>(i) + 1);
+    where.deleted = i % 2 == 0;
+    index.put_loading(std::to_string(i), where);
+  }
+  index.finish_loading();
+  EXPECT_EQ(index.size(), 2500u);
+  EXPECT_FALSE(index.find("0"));
+  EXPECT_TRUE(index.find("1"));
+  std::size_t walked = 0;
+  std::string last;
+  index.walk(std::nullopt, [&](std::string_view key, const Place& where) {
+    EXPECT_LT(last, key);
+    EXPECT_FALSE(where.deleted);
+    last = key;
+    ++walked;
+    return true;
+  });
+  EXPECT_EQ(walked, 2500u);
+}
+
+}  // namespace
+}  // namespace minikv::engine
