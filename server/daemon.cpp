@@ -28,6 +28,14 @@ int refuse(const Status& status) {
   return kExitRefused;
 }
 
+// The system's own words ("Not a directory") say what is wrong; what to do is the same for all of them.
+int refuse_store(const Config& config, const Status& status) {
+  if (status.code() != StatusCode::kIoError) return refuse(status);
+  print_refusal(fmt::format("{}: data_dir {} has to be a directory that this user may read and write",
+                            status.message(), config.data_dir));
+  return kExitRefused;
+}
+
 ServerOptions server_options(const Config& config, const std::string& version) {
   ServerOptions options;
   options.bind = config.bind;
@@ -87,13 +95,11 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, const std::share
   return Store::open(config.data_dir, options);
 }
 
-void log_start(const Config& config, const std::vector<std::string>& addresses, const Store& store,
-               const std::string& version, spdlog::logger& logger) {
-  const Stats stats = store.stats();
-  logger.info(
-      "minikvd {} serves {}: {} keys, {} segments in {}, opened in {} ms, fsync {}, {} io threads, pid {}",
-      version, fmt::join(addresses, " and "), stats.keys, stats.segments, config.data_dir, stats.recovery_ms,
-      find_setting("fsync")->get(config), config.io_threads, getpid());
+void log_start(const Config& config, const std::vector<std::string>& addresses, const std::string& version,
+               spdlog::logger& logger) {
+  logger.info("minikvd {} serves {}: data in {}, fsync {}, io threads {}, pid {}", version,
+              fmt::join(addresses, " and "), config.data_dir, find_setting("fsync")->get(config),
+              config.io_threads, getpid());
   if (!std::all_of(config.bind.begin(), config.bind.end(), is_loopback)) {
     logger.warn("whoever reaches this port may read and change everything: keep it behind a firewall");
   }
@@ -139,7 +145,7 @@ int serve(Config config, const std::string& version) {
   SignalWatch signals(logger);
   std::atomic<bool> opening = true;
   Result<std::unique_ptr<Store>> opened = open_store(config, logger, opening);
-  if (!opened) return refuse(opened.status());
+  if (!opened) return refuse_store(config, opened.status());
   Store& store = **opened;
   opening = false;
   signals.store_is_open();
@@ -147,7 +153,7 @@ int serve(Config config, const std::string& version) {
   fit_max_clients(config, *logger);
   Server server(server_options(config, version), std::move(*listener), store, logger);
   if (const Status status = server.start(); !status) return refuse(status);
-  log_start(config, addresses, store, version, *logger);
+  log_start(config, addresses, version, *logger);
   return serve_until_signal(server, store, port_file, signals, *logger);
 }
 

@@ -200,12 +200,12 @@ TEST(ConfigProcess, DataIsForItsOwnerOnly) {
   const Folder folder;
   ServerProcess server({}, folder / "data");
   ASSERT_TRUE(server.start());
+  ASSERT_EQ(server.stop(), 0);
   for (const auto& [path, facts] : snapshot(folder / "data")) {
     struct stat file {};
     ASSERT_EQ(stat(path.c_str(), &file), 0);
     EXPECT_EQ(file.st_mode & 077, 0U) << path;
   }
-  EXPECT_EQ(server.stop(), 0);
 }
 
 TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
