@@ -180,7 +180,7 @@ TEST(ConfigProcess, ASecondServerOnTheSameDirectoryIsRefused) {
 }
 
 TEST(ConfigProcess, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
-  ServerProcess server;
+  ServerProcess server({"--segment-size=1MiB"});
   ASSERT_TRUE(server.start());
   ASSERT_EQ(server.stop(), 0);
   make_newer(server.data_dir());
@@ -198,7 +198,7 @@ TEST(ConfigProcess, APortFileThatCannotBeWrittenIsRefusedBeforeTheDataIsTouched)
 
 TEST(ConfigProcess, DataIsForItsOwnerOnly) {
   const Folder folder;
-  ServerProcess server({}, folder / "data");
+  ServerProcess server({"--segment-size=1MiB"}, folder / "data");
   ASSERT_TRUE(server.start());
   ASSERT_EQ(server.stop(), 0);
   for (const auto& [path, facts] : snapshot(folder / "data")) {
