@@ -85,8 +85,10 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
     const std::string name = segment_name(entry.id);
     if (present.contains(name) || entry.state == SegmentState::kDropped) continue;
     if (entry.state == SegmentState::kSpare && present.contains(name + std::string(kTemporarySuffix))) {
-      unfinished.push_back(
-          entry.id);  // named in the manifest and not yet under its name: nothing was written to it
+      // Named in the manifest and not yet under its name: nothing was written to it. The file stays until a manifest
+      // without it is durable; the start after that takes it away.
+      unfinished.push_back(entry.id);
+      std::erase(removable, name + std::string(kTemporarySuffix));
       continue;
     }
     return {StatusCode::kRefused,
