@@ -26,7 +26,7 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
   for (const SegmentUse& segment : sealed) {
     used += segment.used_bytes;
     dead += segment.dead_bytes();
-    small += is_small(segment) ? 1 : 0;
+    if (is_small(segment)) ++small;
   }
   // When the store as a whole is mostly dead, segments that are so only in part are worth it too.
   const double wanted = ratio(dead, used) >= policy.dead_ratio ? policy.dead_ratio / 2 : policy.dead_ratio;
