@@ -54,12 +54,25 @@ Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identit
 Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const SegmentIdentity& identity,
                                                 std::uint64_t offset,
                                                 const std::function<bool(const FrameHeader&)>& wanted) {
-  for (std::uint64_t at = align_up(offset); at + sizeof(FrameHeader) <= reader.size(); at += kAlignment) {
-    auto bytes = reader.bytes(at, sizeof(FrameHeader));
+  // Much of what is searched is zeros: the magic is looked for at the speed of memory, the rest where it is found.
+  const std::string_view magic(reinterpret_cast<const char*>(&kFrameMagic), sizeof(kFrameMagic));
+  std::uint64_t at = align_up(offset);
+  while (at + sizeof(FrameHeader) <= reader.size()) {
+    auto window = reader.bytes(at, kWindowBytes);
+    if (!window) return window.status();
+    const auto found = window->find(magic);
+    if (found == std::string_view::npos) {
+      // The magic may begin in the last bytes of the window.
+      at += std::max<std::uint64_t>(align_up(window->size()) - kAlignment, kAlignment);
+      continue;
+    }
+    const std::uint64_t candidate = at + found;
+    at = align_up(candidate + 1);
+    if (candidate % kAlignment != 0) continue;
+    auto bytes = reader.bytes(candidate, sizeof(FrameHeader));
     if (!bytes) return bytes.status();
-    if (std::memcmp(bytes->data(), &kFrameMagic, sizeof(kFrameMagic)) != 0) continue;
-    if (const auto header = parse_frame_header(*bytes, identity, at); header && wanted(*header)) {
-      return std::optional<std::uint64_t>(at);
+    if (const auto header = parse_frame_header(*bytes, identity, candidate); header && wanted(*header)) {
+      return std::optional<std::uint64_t>(candidate);
     }
   }
   return std::optional<std::uint64_t>();
@@ -70,7 +83,9 @@ Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {
   for (std::uint64_t at = from; at < reader.size();) {
     auto bytes = reader.bytes(at, kWindowBytes);
     if (!bytes) return bytes.status();
-    if (const auto last = bytes->find_last_not_of('\0'); last != std::string_view::npos) end = at + last + 1;
+    // A run of zeros is equal to itself moved by one.
+    const bool is_zero = bytes->front() == '\0' && std::memcmp(bytes->data(), bytes->data() + 1, bytes->size() - 1) == 0;
+    if (!is_zero) end = at + bytes->find_last_not_of('\0') + 1;
     at += bytes->size();
   }
   return end;
