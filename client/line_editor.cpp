@@ -133,6 +133,8 @@ InputSource::Line LineEditor::read_line(const char* prompt) {
   edit_->prompt = prompt;
   edit_->cancelled = false;
   int length = 0;
+  // libedit would show the prompt first: what is typed at once would be echoed by the terminal, and by libedit again.
+  el_set(edit_->line, EL_PREP_TERM, 1);
   const char* text = el_gets(edit_->line, &length);
   if (edit_->cancelled) return {Line::Kind::kCancelled, {}};
   if (text == nullptr || length <= 0) return {Line::Kind::kEnd, {}};

@@ -117,7 +117,7 @@ TEST_F(OneShot, AScriptOfCommandsRunsToItsEnd) {
   const RunResult result =
       minikv({}, "set name Alice B\r\nget name\nput blob 4\na\r\nb\nincr name\nget nobody\n--raw get blob");
   EXPECT_EQ(result.out, "OK\nAlice B\nOK\nKey not found\n");
-  EXPECT_THAT(result.err, MatchesRegex("line 5: Error: .+ \\(NOTINT\\)\nline 7: Error: .+ \\(UNKNOWN\\)\n"));
+  EXPECT_THAT(result.err, MatchesRegex("line 6: Error: .+ \\(NOTINT\\)\nline 8: Error: .+ \\(UNKNOWN\\)\n"));
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(minikv({"--raw", "get", "blob"}).out, "a\r\nb");
 }
