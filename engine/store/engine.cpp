@@ -48,7 +48,8 @@ Status check_directory(FileSystem& file_system, const std::string& directory, bo
   if (has_manifest) return {};
   MINIKV_TRY(check_is_blank(directory, *names));
   if (!create) return {StatusCode::kNotFound, directory + ": there is no store"};
-  return {};
+  // Somebody made it, and perhaps died before it was durable.
+  return file_system.create_dir(directory);
 }
 
 // Puts the `lost` records of a recovery into the log.
