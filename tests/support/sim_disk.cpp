@@ -1,5 +1,6 @@
 #include "tests/support/sim_disk.h"
 
+#include <functional>
 #include <set>
 #include <stdexcept>
 
@@ -67,6 +68,18 @@ bool SimDisk::has_pending() const {
     }
   }
   return false;
+}
+
+std::uint64_t SimDisk::fingerprint() const {
+  std::uint64_t sum = 0;
+  const auto add = [&sum](const std::string& text) {
+    sum = sum * 0x9E3779B97F4A7C15U + std::hash<std::string>()(text) + 1;
+  };
+  for (const std::string& path : files()) {
+    add(path);
+    add(contents(path));
+  }
+  return sum;
 }
 
 void SimDisk::apply(const EntryChange& change, Entries& entries) {
@@ -146,11 +159,15 @@ void SimDisk::put(const std::string& path, std::string_view contents) {
 }
 
 void SimDisk::flip_bit(const std::string& path, std::uint64_t offset, unsigned bit) {
+  const char byte = inode(find(path)).live().slice(offset, 1).at(0);
+  const char flipped = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << bit));
+  overwrite(path, offset, {&flipped, 1});
+}
+
+void SimDisk::overwrite(const std::string& path, std::uint64_t offset, std::string_view bytes) {
   SimInode& file = own_inode(find(path));
   SimContent content = file.live();
-  char byte = content.slice(offset, 1).at(0);
-  byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << bit));
-  content.write(offset, {&byte, 1});
+  content.write(offset, bytes);
   file.reset(std::move(content));
 }
 

@@ -27,6 +27,9 @@ class SimDisk {
   // Whether there is anything that a power cut may take.
   bool has_pending() const;
 
+  // Of all that is seen of it: names and contents.
+  std::uint64_t fingerprint() const;
+
   // ---- looking and meddling, behind everybody's back; paths of files that must exist ----
   std::vector<std::string> files() const;  // all of them, with their directories
   bool exists(const std::string& path) const;
@@ -34,6 +37,7 @@ class SimDisk {
   std::uint64_t size(const std::string& path) const;
   void put(const std::string& path, std::string_view contents);  // creates or replaces, durably
   void flip_bit(const std::string& path, std::uint64_t offset, unsigned bit);
+  void overwrite(const std::string& path, std::uint64_t offset, std::string_view bytes);
   void cut(const std::string& path, std::uint64_t size);
   void erase(const std::string& path);
 

@@ -19,8 +19,8 @@ using engine::MutexLock;
 using engine::OpenMode;
 using Kind = SimCall::Kind;
 
-SimFileSystem::SimFileSystem(SimDisk disk)
-    : disk_(std::move(disk)), crash_at_(kNever), syncs_fail_from_(kNever) {
+SimFileSystem::SimFileSystem(SimDisk disk, std::uint64_t calls_before)
+    : calls_before_(calls_before), disk_(std::move(disk)), crash_at_(kNever), syncs_fail_from_(kNever) {
   disk_.directories_[""].is_durable = true;
 }
 
@@ -64,9 +64,14 @@ void SimFileSystem::clear_faults() {
   bad_ranges_.clear();
 }
 
+void SimFileSystem::damage(const std::function<void(SimDisk&)>& meddle) {
+  MutexLock lock(mutex_);
+  meddle(disk_);
+}
+
 std::uint64_t SimFileSystem::calls() const {
   MutexLock lock(mutex_);
-  return log_.size();
+  return calls_before_ + log_.size();
 }
 
 std::vector<SimCall> SimFileSystem::log() const {
@@ -106,7 +111,7 @@ SimFault SimFileSystem::fault_of(const SimCall& call) const {
 }
 
 SimFileSystem::Verdict SimFileSystem::begin(SimCall call) {
-  call.number = log_.size() + 1;
+  call.number = calls_before_ + log_.size() + 1;
   log_.push_back(std::move(call));
   const SimCall& begun = log_.back();
   if (begun.number > crash_at_) return {.error = EIO, .done = false};

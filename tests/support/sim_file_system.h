@@ -25,14 +25,15 @@ struct SimSnapshot {
   SimDisk disk;
 };
 
-// One life of a machine: calls are counted from 1, locks are held as long as it lives. For the next life make
+// One life of a machine: calls are counted, locks are held as long as it lives. For the next life make
 // another one on disk() (the process was restarted) or on disk().after_crash() (the power was cut). Renames
 // stay within a directory. Mappings have pages of 4,096 bytes.
 //
 // Thread safety: all members may be called from any thread. Must outlive what it hands out.
 class SimFileSystem final : public engine::FileSystem {
  public:
-  explicit SimFileSystem(SimDisk disk = {});
+  // Calls before this life count as `calls_before`.
+  explicit SimFileSystem(SimDisk disk = {}, std::uint64_t calls_before = 0);
 
   // ---- faults; those that depend on a number may be set while the calls are going on ----
   // Decides on every call, before all else. Called under the file system's lock: must not call back.
@@ -47,9 +48,11 @@ class SimFileSystem final : public engine::FileSystem {
   // Reads and copies that touch a byte of this range fail.
   void fail_reads_of(const std::string& path, std::uint64_t offset, std::uint64_t length);
   void clear_faults();
+  // Meddles with the disk under whoever uses it. Files must stay.
+  void damage(const std::function<void(SimDisk&)>& meddle);
 
   // ---- what happened ----
-  std::uint64_t calls() const;
+  std::uint64_t calls() const;  // the number of the last one
   std::vector<SimCall> log() const;
   // The disk with all that is pending.
   SimDisk disk() const;
@@ -91,8 +94,9 @@ class SimFileSystem final : public engine::FileSystem {
   // The answer to the call that has begun last.
   Status answer(int error) const MINIKV_REQUIRES(mutex_);
   Status create_entry(const std::string& path) MINIKV_REQUIRES(mutex_);
-  bool is_dead() const MINIKV_REQUIRES(mutex_) { return log_.size() >= crash_at_; }
+  bool is_dead() const MINIKV_REQUIRES(mutex_) { return calls_before_ + log_.size() >= crash_at_; }
 
+  const std::uint64_t calls_before_;
   mutable engine::Mutex mutex_;
   SimDisk disk_ MINIKV_GUARDED_BY(mutex_);
   std::vector<SimCall> log_ MINIKV_GUARDED_BY(mutex_);
