@@ -98,11 +98,13 @@ void Acceptor::accept(Port& port) {
 
 void Acceptor::hand_out(asio::ip::tcp::socket socket, EventLoop& loop) {
   // In text: what the client speaks can't be known yet. RESP clients find an error in it all the same.
-  static const protocol::ErrorReply kTooMany{protocol::ErrorCode::kMaxClients, "max number of clients reached", ""};
+  static const protocol::ErrorReply kTooMany{protocol::ErrorCode::kMaxClients,
+                                             "max number of clients reached", ""};
   server_.counters.connections_received.add();
   const protocol::ErrorReply* error = nullptr;
   if (server_.counters.clients.get() < server_.options.max_clients) {
-    server_.counters.clients.add();  // here and not on its loop, so that two at once can't both be the last one
+    // Counted here and not on its loop, so that two at once can't both be the last one.
+    server_.counters.clients.add();
   } else {
     server_.counters.connections_rejected.add();
     error = &kTooMany;

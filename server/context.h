@@ -24,8 +24,8 @@ namespace minikv::server {
 struct Context {
   const protocol::CommandSpec& command;
   std::span<const protocol::Arg> args;  // without the verb
-  protocol::ReplyEncoder& reply;        // in its place in the order of replies; unless the command is submitted
-  std::string& out;                     // where `reply` writes to, for a reply in another format than expected
+  protocol::ReplyEncoder& reply;  // in its place in the order of replies; unless the command is submitted
+  std::string& out;               // where `reply` writes to, for a reply in another format than expected
   Connection& connection;
   ServerState& server;
 

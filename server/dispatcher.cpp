@@ -25,7 +25,8 @@ protocol::ReplyFormat reply_format(protocol::Dialect dialect, const ClientState&
   return client.resp3 ? protocol::ReplyFormat::kResp3 : protocol::ReplyFormat::kResp2;
 }
 
-void dispatch(const protocol::Request& request, std::string& out, Connection& connection, ServerState& server) {
+void dispatch(const protocol::Request& request, std::string& out, Connection& connection,
+              ServerState& server) {
   protocol::ReplyEncoder reply(reply_format(request.dialect, connection.client()), out);
   Context context{*request.command, request.args, reply, out, connection, server};
   kHandlers[static_cast<std::size_t>(request.command->id)](context);

@@ -48,7 +48,8 @@ void EventLoop::stop_now() {
   stop_timer_.async_wait([this](const asio::error_code& error) {
     if (error) return;
     if (!sessions_.empty()) {
-      server_.log->warn("{} clients did not take their replies in time and are disconnected", sessions_.size());
+      server_.log->warn("{} clients did not take their replies in time and are disconnected",
+                        sessions_.size());
     }
     while (!sessions_.empty()) std::shared_ptr<Session>(sessions_.begin()->second)->close();
   });
@@ -141,7 +142,8 @@ void EventLoop::let_waiting_go_on() {
 }
 
 void EventLoop::schedule_tick() {
-  tick_timer_.expires_after(std::min(kTick, server_.options.stall_timeout / 4 + std::chrono::milliseconds(1)));
+  tick_timer_.expires_after(
+      std::min(kTick, server_.options.stall_timeout / 4 + std::chrono::milliseconds(1)));
   tick_timer_.async_wait([this](const asio::error_code& error) {
     if (error || stopping_) return;
     std::vector<std::shared_ptr<Session>> open;

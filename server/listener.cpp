@@ -25,13 +25,15 @@ Result<AddressList> resolve(const std::string& host, std::uint16_t port) {
   const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   if (error != 0) {
     return Status(StatusCode::kInvalidArgument,
-                  fmt::format("cannot bind to {}: {}", host, error == EAI_SYSTEM ? "lookup failed" : ::gai_strerror(error)));
+                  fmt::format("cannot bind to {}: {}", host,
+                              error == EAI_SYSTEM ? "lookup failed" : ::gai_strerror(error)));
   }
   return AddressList(found, &::freeaddrinfo);
 }
 
 std::string show(const std::string& host, std::uint16_t port) {
-  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
+                                             : fmt::format("[{}]:{}", host, port);
 }
 
 Result<int> bind_one(const addrinfo& address, const std::string& shown) {
@@ -79,7 +81,8 @@ Result<Listener> Listener::bind(const ServerOptions& options) {
     if (listener.port_ == 0) listener.port_ = port_of(*fd);
     listener.addresses_.push_back(show(host, listener.port_));
   }
-  if (listener.sockets_.empty()) return Status(StatusCode::kInvalidArgument, "there is no address to bind to");
+  if (listener.sockets_.empty())
+    return Status(StatusCode::kInvalidArgument, "there is no address to bind to");
   return listener;
 }
 

@@ -18,8 +18,7 @@ Match(Cases...) -> Match<Cases...>;
 Outcome Outcome::error(const Status& status) { return error(error_from(status)); }
 
 void Outcome::encode(protocol::ReplyEncoder& reply) const {
-  std::visit(Match{[&](const Ok&) { reply.ok(); },
-                   [&](const Nothing&) { reply.not_found(); },
+  std::visit(Match{[&](const Ok&) { reply.ok(); }, [&](const Nothing&) { reply.not_found(); },
                    [&](const Version& version) { reply.new_version(version.number); },
                    [&](std::int64_t n) { reply.integer(n); },
                    [&](const Value& value) { reply.value(value.data, value.version); },

@@ -51,7 +51,8 @@ ServerOptions within_limits_of(const Store& store, ServerOptions options) {
 class Server::Impl {
  public:
   Impl(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger)
-      : state_(within_limits_of(store, std::move(options)), store, std::move(logger)), listener_(std::move(listener)) {
+      : state_(within_limits_of(store, std::move(options)), store, std::move(logger)),
+        listener_(std::move(listener)) {
     state_.port = listener_.port();
     state_.run_on_worker = [this](std::function<void()> work) { asio::post(workers_, std::move(work)); };
   }

@@ -22,7 +22,8 @@ std::string address_of(const asio::ip::tcp::socket& socket) {
   const auto peer = socket.remote_endpoint(error);
   if (error) return "?";
   const std::string host = peer.address().to_string();
-  return peer.address().is_v6() ? fmt::format("[{}]:{}", host, peer.port()) : fmt::format("{}:{}", host, peer.port());
+  return peer.address().is_v6() ? fmt::format("[{}]:{}", host, peer.port())
+                                : fmt::format("{}:{}", host, peer.port());
 }
 
 }  // namespace
@@ -99,14 +100,13 @@ void Session::submit(std::unique_ptr<Task> task) {
 
 void Session::run_aside(std::function<Encode()> work) {
   running_aside_ = true;
-  server_.run_on_worker(
-      [self = shared_from_this(), id = ++aside_id_, &loop = loop_, work = std::move(work)]() mutable {
-        Encode encode = work();
-        // The session goes along, so that it is never this thread that lets go of it last.
-        asio::post(loop.io(), [self = std::move(self), id, encode = std::move(encode)] {
-          self->finish_aside(id, encode);
-        });
-      });
+  server_.run_on_worker([self = shared_from_this(), id = ++aside_id_, &loop = loop_,
+                         work = std::move(work)]() mutable {
+    Encode encode = work();
+    // The session goes along, so that it is never this thread that lets go of it last.
+    asio::post(loop.io(),
+               [self = std::move(self), id, encode = std::move(encode)] { self->finish_aside(id, encode); });
+  });
 }
 
 void Session::finish_aside(std::uint64_t aside_id, const Encode& encode) {
@@ -175,12 +175,15 @@ void Session::count_reply(const std::string& target, std::size_t before) {
   if (target.size() > before && target[before] == '-') server_.counters.errors.add();
 }
 
-std::string& Session::reply_target() { return newest_task_ != nullptr ? newest_task_->tail_ : output_.bytes(); }
+std::string& Session::reply_target() {
+  return newest_task_ != nullptr ? newest_task_->tail_ : output_.bytes();
+}
 
 bool Session::is_held_back() const {
   const ServerOptions& options = server_.options;
   return waiting_for_room_ || running_aside_ || in_flight_requests_ >= options.max_in_flight_requests ||
-         in_flight_bytes_ >= options.max_in_flight_bytes || replies_waiting_bytes() > options.max_output_bytes;
+         in_flight_bytes_ >= options.max_in_flight_bytes ||
+         replies_waiting_bytes() > options.max_output_bytes;
 }
 
 bool Session::may_run() const {

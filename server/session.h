@@ -66,7 +66,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
  private:
   enum class State : std::uint8_t {
     kOpen,
-    kDraining,   // no further request; closes when all replies are sent
+    kDraining,  // no further request; closes when all replies are sent
     kLingering,  // has said goodbye, and waits for the client to close: closing first could cost it the last replies
     kClosed,
   };
@@ -109,8 +109,8 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool waiting_for_room_ = false;  // in the store's queue
   bool peer_closed_ = false;       // the client will send no more
   bool stopping_ = false;
-  bool refusing_ = false;          // answers every request with SHUTDOWN
-  bool reading_ = false;           // an asynchronous wait is under way
+  bool refusing_ = false;  // answers every request with SHUTDOWN
+  bool reading_ = false;   // an asynchronous wait is under way
   bool writing_ = false;
   bool turn_posted_ = false;
   bool touched_ = false;

@@ -34,24 +34,26 @@ void Session::start() {
 void Session::wait_readable() {
   if (reading_) return;
   reading_ = true;
-  socket_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](const asio::error_code& error) {
-    self->reading_ = false;
-    if (self->state_ == State::kClosed) return;
-    if (error) return self->close();
-    self->on_readable();
-  });
+  socket_.async_wait(asio::socket_base::wait_read,
+                     [self = shared_from_this()](const asio::error_code& error) {
+                       self->reading_ = false;
+                       if (self->state_ == State::kClosed) return;
+                       if (error) return self->close();
+                       self->on_readable();
+                     });
 }
 
 void Session::wait_writable() {
   if (writing_) return;
   writing_ = true;
-  socket_.async_wait(asio::socket_base::wait_write, [self = shared_from_this()](const asio::error_code& error) {
-    self->writing_ = false;
-    if (self->state_ == State::kClosed) return;
-    if (error) return self->close();
-    self->flush();
-    self->take_turn();
-  });
+  socket_.async_wait(asio::socket_base::wait_write,
+                     [self = shared_from_this()](const asio::error_code& error) {
+                       self->writing_ = false;
+                       if (self->state_ == State::kClosed) return;
+                       if (error) return self->close();
+                       self->flush();
+                       self->take_turn();
+                     });
 }
 
 void Session::on_readable() {
@@ -105,7 +107,8 @@ void Session::discard_input() {
 void Session::flush() {
   while (state_ != State::kClosed && !output_.empty() && !writing_) {
     const std::string_view unsent = output_.unsent();
-    const ssize_t sent = ::send(socket_.native_handle(), unsent.data(), unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent =
+        ::send(socket_.native_handle(), unsent.data(), unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent > 0) {
       output_.mark_sent(static_cast<std::size_t>(sent));
       server_.counters.bytes_out.add(static_cast<std::size_t>(sent));
@@ -120,7 +123,8 @@ void Session::flush() {
 
 // The end of a turn: what is to happen next.
 void Session::go_on() {
-  if (state_ == State::kOpen && starved_ && !running_aside_ && (peer_closed_ || stopping_)) state_ = State::kDraining;
+  if (state_ == State::kOpen && starved_ && !running_aside_ && (peer_closed_ || stopping_))
+    state_ = State::kDraining;
   if (state_ == State::kDraining && is_quiet() && output_.empty()) return finish();
   if (may_run() && !turn_posted_) {
     turn_posted_ = true;
@@ -143,8 +147,8 @@ void Session::finish() {
 
 void Session::tick(Clock::time_point now) {
   if (state_ == State::kLingering && now >= linger_until_) return close();
-  const bool over_limit =
-      replies_waiting_bytes() > server_.options.max_output_bytes || (state_ == State::kDraining && !output_.empty());
+  const bool over_limit = replies_waiting_bytes() > server_.options.max_output_bytes ||
+                          (state_ == State::kDraining && !output_.empty());
   if (!over_limit) {
     over_limit_since_ = {};
     return;
@@ -152,8 +156,9 @@ void Session::tick(Clock::time_point now) {
   if (over_limit_since_ == Clock::time_point{}) over_limit_since_ = now;
   if (now - std::max(over_limit_since_, last_sent_) < server_.options.stall_timeout) return;
   server_.counters.connections_stalled.add();
-  server_.log->warn("client {} ({}) closed: {} bytes of replies wait and it has taken none for {} ms", client_.id,
-                    client_.address, replies_waiting_bytes(), server_.options.stall_timeout.count());
+  server_.log->warn("client {} ({}) closed: {} bytes of replies wait and it has taken none for {} ms",
+                    client_.id, client_.address, replies_waiting_bytes(),
+                    server_.options.stall_timeout.count());
   close();
 }
 

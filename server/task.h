@@ -49,7 +49,9 @@ class Memory {
 // Thread safety: handed from one thread to the other, never shared.
 class Task : public WriteTask {
  public:
-  explicit Task(Memory memory) : memory_(std::move(memory)) { set_bytes(memory_.capacity() + kOverheadBytes); }
+  explicit Task(Memory memory) : memory_(std::move(memory)) {
+    set_bytes(memory_.capacity() + kOverheadBytes);
+  }
 
   void done(const Status& status) final;
 

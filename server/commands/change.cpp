@@ -20,7 +20,9 @@ Outcome add(Transaction& transaction, std::string_view key, std::int64_t delta, 
   const std::optional<Transaction::Entry> entry = transaction.find(key);
   std::int64_t number = 0;
   if (entry) {
-    if (!entry->lost && entry->value_bytes > kMaxIntegerBytes) return Outcome::error(errors::not_an_integer());
+    if (!entry->lost && entry->value_bytes > kMaxIntegerBytes) {
+      return Outcome::error(errors::not_an_integer());
+    }
     const Result<Value> before = transaction.get(key);
     if (!before) return Outcome::error(before.status());
     const auto parsed = protocol::parse_redis_integer(before.value().data);
@@ -32,6 +34,23 @@ Outcome add(Transaction& transaction, std::string_view key, std::int64_t delta, 
   text = std::to_string(sum);
   transaction.put(key, text, entry ? entry->expiry_ms : kNoExpiry);
   return Outcome::integer(sum);
+}
+
+// `whole` is where the new value is made, as `text` above.
+Outcome append(Transaction& transaction, std::string_view key, std::string_view more, std::size_t max_bytes,
+               std::string& whole) {
+  const std::optional<Transaction::Entry> entry = transaction.find(key);
+  if (entry) {
+    if (entry->value_bytes + more.size() > max_bytes) {
+      return Outcome::error(errors::value_too_long(max_bytes));
+    }
+    Result<Value> before = transaction.get(key);
+    if (!before) return Outcome::error(before.status());
+    whole = std::move(before.value().data);
+  }
+  whole += more;
+  transaction.put(key, whole, entry ? entry->expiry_ms : kNoExpiry);
+  return Outcome::integer(static_cast<std::int64_t>(whole.size()));
 }
 
 void submit_add(const Context& context, std::int64_t delta) {
@@ -85,17 +104,8 @@ void handle<kAppend>(Context& context) {
   const std::string_view key = memory.keep(context.arg(0));
   const std::string_view more = memory.keep(context.arg(1));
   const std::size_t max_bytes = context.store().options().max_value_bytes;
-  context.submit(std::move(memory), [key, more, max_bytes, whole = std::string()](Transaction& transaction) mutable {
-    const std::optional<Transaction::Entry> entry = transaction.find(key);
-    if (entry) {
-      if (entry->value_bytes + more.size() > max_bytes) return Outcome::error(errors::value_too_long(max_bytes));
-      Result<Value> before = transaction.get(key);
-      if (!before) return Outcome::error(before.status());
-      whole = std::move(before.value().data);
-    }
-    whole += more;
-    transaction.put(key, whole, entry ? entry->expiry_ms : kNoExpiry);
-    return Outcome::integer(static_cast<std::int64_t>(whole.size()));
+  context.submit(std::move(memory), [=, whole = std::string()](Transaction& transaction) mutable {
+    return append(transaction, key, more, max_bytes, whole);
   });
 }
 

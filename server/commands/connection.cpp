@@ -73,8 +73,8 @@ void encode_hello(protocol::ReplyEncoder reply, const ClientState& client) {
 }
 
 std::string describe(const ClientState& client) {
-  return fmt::format("id={} addr={} name={} lib-name={} lib-ver={} resp={}\n", client.id, client.address, client.name,
-                     client.library_name, client.library_version, client.resp3 ? 3 : 2);
+  return fmt::format("id={} addr={} name={} lib-name={} lib-ver={} resp={}\n", client.id, client.address,
+                     client.name, client.library_name, client.library_version, client.resp3 ? 3 : 2);
 }
 
 // CLIENT SETINFO LIB-NAME name, CLIENT SETINFO LIB-VER version.

@@ -40,7 +40,8 @@ std::optional<protocol::ErrorReply> read_condition(const Context& context, Expir
       return errors::unsupported_option(reader.peek());
     }
   }
-  if (condition.nx && (condition.xx || condition.gt || condition.lt)) return errors::incompatible_expire_options(false);
+  if (condition.nx && (condition.xx || condition.gt || condition.lt))
+    return errors::incompatible_expire_options(false);
   if (condition.gt && condition.lt) return errors::incompatible_expire_options(true);
   return std::nullopt;
 }

@@ -24,7 +24,8 @@ std::string help_for_all() {
   }
   std::string block;
   for (const CommandSpec& command : protocol::all_commands()) {
-    if (has_text_form(command)) fmt::format_to(std::back_inserter(block), "{:<{}}  {}\n", command.usage, width, command.summary);
+    if (has_text_form(command))
+      fmt::format_to(std::back_inserter(block), "{:<{}}  {}\n", command.usage, width, command.summary);
   }
   return block;
 }
@@ -41,7 +42,8 @@ std::vector<const CommandSpec*> resp_commands() {
 std::vector<const CommandSpec*> chosen_commands(const Context& context) {
   if (context.args.size() < 2) return resp_commands();
   std::vector<const CommandSpec*> chosen;
-  for (const protocol::Arg& arg : context.args.subspan(1)) chosen.push_back(protocol::find_resp_command(arg.bytes));
+  for (const protocol::Arg& arg : context.args.subspan(1))
+    chosen.push_back(protocol::find_resp_command(arg.bytes));
   return chosen;
 }
 

@@ -129,7 +129,9 @@ constexpr Section kSections[] = {
                {"keyspace_misses", text(counters.misses.get())}};
      }},
     {"Replication",
-     [](const ServerState&, const Stats&) -> Fields { return {{"role", "master"}, {"connected_slaves", "0"}}; }},
+     [](const ServerState&, const Stats&) -> Fields {
+       return {{"role", "master"}, {"connected_slaves", "0"}};
+     }},
     {"Keyspace",
      [](const ServerState&, const Stats& stats) -> Fields {
        if (stats.keys == 0) return {};
@@ -169,7 +171,8 @@ void handle<kStats>(Context& context) {
   const Stats stats = context.store().stats();
   std::string block;
   for (const auto& fields : {store_fields(context.server, stats), server_fields(context.server, stats)}) {
-    for (const auto& [name, value] : fields) fmt::format_to(std::back_inserter(block), "{} {}\n", name, value);
+    for (const auto& [name, value] : fields)
+      fmt::format_to(std::back_inserter(block), "{} {}\n", name, value);
   }
   if (context.is_text()) return context.reply.text(block);
   context.reply.bulk(block);

@@ -82,8 +82,8 @@ void count_existing(Context& context, Encode encode) {
   context.submit(
       std::move(memory),
       [keys](Transaction& transaction) {
-        return static_cast<std::int64_t>(
-            std::ranges::count_if(keys, [&](std::string_view key) { return transaction.find(key).has_value(); }));
+        return static_cast<std::int64_t>(std::ranges::count_if(
+            keys, [&](std::string_view key) { return transaction.find(key).has_value(); }));
       },
       encode);
 }
@@ -160,7 +160,8 @@ void handle<kExists>(Context& context) {
 
 template <>
 void handle<kType>(Context& context) {
-  count_existing(context, [](ReplyEncoder& reply, std::int64_t count) { reply.simple(count > 0 ? "string" : "none"); });
+  count_existing(
+      context, [](ReplyEncoder& reply, std::int64_t count) { reply.simple(count > 0 ? "string" : "none"); });
 }
 
 }  // namespace minikv::server

@@ -10,7 +10,8 @@
 namespace minikv::server {
 
 // Makes a reply of what was found under the keys, in their order.
-using EncodeValues = void (*)(protocol::ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server);
+using EncodeValues = void (*)(protocol::ReplyEncoder& reply, std::span<Result<Value>> found,
+                              ServerState& server);
 
 // Reads the values of all arguments, from one moment. While the connection has writes in flight the keys are looked up
 // by the writer, behind those; the values are read here all the same.

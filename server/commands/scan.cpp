@@ -30,7 +30,8 @@ struct WalkSyntax {
   bool has_reverse;
 };
 
-std::optional<protocol::ErrorReply> read_limit(const Context& context, ArgumentReader& reader, std::size_t& limit) {
+std::optional<protocol::ErrorReply> read_limit(const Context& context, ArgumentReader& reader,
+                                               std::size_t& limit) {
   if (reader.done()) return errors::usage(context.command, "limit takes a number");
   const auto number = protocol::parse_unsigned(reader.take().bytes);
   if (!number) return errors::bad_number(context.command, "limit takes a number");
@@ -40,7 +41,8 @@ std::optional<protocol::ErrorReply> read_limit(const Context& context, ArgumentR
 }
 
 // In RESP the plain arguments come first, and whatever they say they are no options.
-std::optional<protocol::ErrorReply> read_walk(const Context& context, const WalkSyntax& syntax, WalkRequest& walk) {
+std::optional<protocol::ErrorReply> read_walk(const Context& context, const WalkSyntax& syntax,
+                                              WalkRequest& walk) {
   walk.options.max_bytes = context.server.options.max_reply_bytes;
   for (ArgumentReader reader(context.args); !reader.done();) {
     if (!context.is_text() && walk.plain.size() < syntax.plain_max) {
@@ -57,7 +59,8 @@ std::optional<protocol::ErrorReply> read_walk(const Context& context, const Walk
       walk.plain.push_back(reader.take());
     }
   }
-  if (walk.plain.size() < syntax.plain_min || walk.plain.size() > syntax.plain_max) return errors::usage(context.command);
+  if (walk.plain.size() < syntax.plain_min || walk.plain.size() > syntax.plain_max)
+    return errors::usage(context.command);
   return std::nullopt;
 }
 

@@ -11,7 +11,8 @@ void SetChange::submit(const Context& context, std::string_view new_key, std::st
   key = memory.keep(new_key);
   value = memory.keep(new_value);
   checksum = value_checksum(value);
-  context.submit(std::move(memory), [change = *this](Transaction& transaction) { return change.execute(transaction); });
+  context.submit(std::move(memory),
+                 [change = *this](Transaction& transaction) { return change.execute(transaction); });
 }
 
 std::optional<Outcome> SetChange::refusal(const std::optional<Transaction::Entry>& entry) const {
@@ -24,12 +25,14 @@ std::optional<Outcome> SetChange::refusal(const std::optional<Transaction::Entry
   if (must_be_present && !entry) {
     return style == Style::kSet ? Outcome::nothing() : Outcome::error(errors::not_found());
   }
-  if (if_version && entry && entry->version != *if_version) return Outcome::error(errors::version_is(entry->version));
+  if (if_version && entry && entry->version != *if_version)
+    return Outcome::error(errors::version_is(entry->version));
   return std::nullopt;
 }
 
 Outcome SetChange::execute(Transaction& transaction) const {
-  const bool depends = if_missing || if_present || if_version || return_old || expiry.kind == Expiry::Kind::kAsBefore;
+  const bool depends =
+      if_missing || if_present || if_version || return_old || expiry.kind == Expiry::Kind::kAsBefore;
   const std::optional<Transaction::Entry> entry = depends ? transaction.find(key) : std::nullopt;
 
   Outcome old = Outcome::nothing();

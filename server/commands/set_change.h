@@ -25,7 +25,7 @@ struct SetChange {
   bool if_missing = false;
   bool if_present = false;
   std::optional<std::uint64_t> if_version;  // 0: if there is no such key
-  bool return_old = false;                  // answers with the value before, whether or not the condition is met
+  bool return_old = false;  // answers with the value before, whether or not the condition is met
   Expiry expiry;
 
   // Filled by submit().

@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
@@ -63,13 +64,14 @@ TestServer::TestServer(Setup setup) : directory_(make_directory()), log_(std::ma
     ADD_FAILURE() << listener.status().message();
     std::abort();
   }
-  auto store = Store::open(directory_ + "/data", setup.store);
+  auto store = Store::open(data_directory(), setup.store);
   if (!store) {
     ADD_FAILURE() << store.status().message();
     std::abort();
   }
   store_ = *std::move(store);
-  auto logger = std::make_shared<spdlog::logger>("test", std::make_shared<LockedSink>(log_->mutex, log_->text));
+  auto logger =
+      std::make_shared<spdlog::logger>("test", std::make_shared<LockedSink>(log_->mutex, log_->text));
   logger->set_level(spdlog::level::debug);
   server_ = std::make_unique<Server>(setup.options, *std::move(listener), *store_, logger);
   const Status started = server_->start();
@@ -111,7 +113,8 @@ bool can_connect(std::uint16_t port) {
   return connected;
 }
 
-TestClient::TestClient(std::uint16_t port, Setup setup) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+TestClient::TestClient(std::uint16_t port, Setup setup)
+    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const int on = 1;
   ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (setup.receive_buffer_bytes > 0) {
@@ -195,12 +198,8 @@ void TestClient::close() {
 }
 
 std::string resp(std::initializer_list<std::string_view> args) {
-  std::string out = "*" + std::to_string(args.size()) + "\r\n";
-  for (const std::string_view arg : args) {
-    out += "$" + std::to_string(arg.size()) + "\r\n";
-    out += arg;
-    out += "\r\n";
-  }
+  std::string out = fmt::format("*{}\r\n", args.size());
+  for (const std::string_view arg : args) out += fmt::format("${}\r\n{}\r\n", arg.size(), arg);
   return out;
 }
 

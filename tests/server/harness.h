@@ -14,14 +14,22 @@
 
 namespace minikv::server {
 
+// Zero-writing a spare segment of the usual size takes longer than most tests.
+inline Options small_segments() {
+  Options store;
+  store.segment_size = kMiB;
+  return store;
+}
+
 // Made and started by the constructor; the data directory goes with it.
 class TestServer {
  public:
   struct Setup {
     ServerOptions options;
-    Options store;
+    Options store = small_segments();
   };
-  explicit TestServer(Setup setup = {});
+  TestServer() : TestServer(Setup{}) {}
+  explicit TestServer(Setup setup);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -29,6 +37,8 @@ class TestServer {
   std::uint16_t port() const { return server_->port(); }
   Store& store() { return *store_; }
   Server& server() { return *server_; }
+  // Where the store is.
+  std::string data_directory() const { return directory_ + "/data"; }
   // What the server has logged so far.
   std::string log() const;
 

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/server/harness.h"
@@ -23,7 +24,7 @@ TEST(LoadTest, CountersOfManyConnectionsAddUp) {
   for (int c = 0; c < kClients; ++c) {
     threads.emplace_back([&, c] {
       TestClient client(server.port());
-      const std::string own = "own" + std::to_string(c);
+      const std::string own = fmt::format("own{}", c);
       int counted = 0;
       for (int round = 0; round < kRounds; ++round) {
         std::string requests;
@@ -35,7 +36,7 @@ TEST(LoadTest, CountersOfManyConnectionsAddUp) {
           const std::string expected = std::to_string(++counted);
           if (client.read_line() != ":" + expected) ++wrong;
           if (!client.read_line().starts_with(":")) ++wrong;
-          if (client.read_line() != "$" + std::to_string(expected.size())) ++wrong;
+          if (client.read_line() != fmt::format("${}", expected.size())) ++wrong;
           if (client.read_line() != expected) ++wrong;
         }
       }
@@ -74,7 +75,7 @@ TEST(LoadTest, ComingsAndGoingsDisturbNobody) {
   std::thread guests([&] {
     for (int i = 0; !done; ++i) {
       TestClient guest(server.port());
-      guest.send("set guest " + std::to_string(i) + "\nget guest\nlist\nincr visits\n");
+      guest.send(fmt::format("set guest {}\nget guest\nlist\nincr visits\n", i));
       if (i % 3 == 0) guest.reset();
       if (i % 3 == 1) guest.half_close();
       if (i % 3 == 1) guest.read_all();
@@ -88,7 +89,7 @@ TEST(LoadTest, ComingsAndGoingsDisturbNobody) {
   });
   TestClient client(server.port());
   for (int i = 0; i < 500; ++i) {
-    ASSERT_EQ(client.ask("set k " + std::to_string(i)), "+OK");
+    ASSERT_EQ(client.ask(fmt::format("set k {}", i)), "+OK");
     ASSERT_TRUE(client.ask("get k").starts_with("+VALUE "));
     ASSERT_EQ(client.read_line(), std::to_string(i));
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/server/harness.h"
@@ -22,14 +23,14 @@ struct Exchange {
 class ExchangeMaker {
  public:
   Exchange next() {
-    const std::string key = "key" + std::to_string(random() % 20);
+    const std::string key = fmt::format("key{}", random() % 20);
     std::string& value = values_[static_cast<std::size_t>(std::stoi(key.substr(3)))];
     switch (random() % 10) {
       case 0: value = std::to_string(random()); return {"set " + key + " " + value + "\n", "+OK\r\n"};
       case 1: value = std::to_string(random()); return {resp({"SET", key, value}), "+OK\r\n"};
       case 2:
       case 3: return {resp({"GET", key}), value.empty() ? "$-1\r\n" : bulk(value)};
-      case 4: return {"strlen " + key + "\r\n", "+INT " + std::to_string(value.size()) + "\r\n"};
+      case 4: return {"strlen " + key + "\r\n", fmt::format("+INT {}\r\n", value.size())};
       case 5: return {"ping\n", "+PONG\r\n"};
       case 6: return {"frobnicate\n", "-UNKNOWN frobnicate\r\n"};
       case 7: {
@@ -37,22 +38,22 @@ class ExchangeMaker {
         value.clear();
         return {resp({"DEL", key}), had ? ":1\r\n" : ":0\r\n"};
       }
-      case 8: return {resp({"MGET", key, "never"}), "*2\r\n" + (value.empty() ? "$-1\r\n" : bulk(value)) + "$-1\r\n"};
-      default:
-        ++counter_;
-        return {resp({"INCR", "counter"}), ":" + std::to_string(counter_) + "\r\n"};
+      case 8:
+        return {resp({"MGET", key, "never"}),
+                "*2\r\n" + (value.empty() ? "$-1\r\n" : bulk(value)) + "$-1\r\n"};
+      default: ++counter_; return {resp({"INCR", "counter"}), fmt::format(":{}\r\n", counter_)};
     }
   }
   // Has to wait until everything before it is answered.
   Exchange count() const {
-    std::size_t keys = counter_ > 0 ? 1 : 0;
-    for (const std::string& value : values_) keys += value.empty() ? 0 : 1;
-    return {"dbsize\n", "+INT " + std::to_string(keys) + "\r\n"};
+    std::size_t keys = counter_ > 0 ? 1U : 0U;
+    for (const std::string& value : values_) keys += value.empty() ? 0U : 1U;
+    return {"dbsize\n", fmt::format("+INT {}\r\n", keys)};
   }
 
  private:
   static std::string bulk(const std::string& value) {
-    return "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+    return fmt::format("${}\r\n{}\r\n", value.size(), value);
   }
   std::uint32_t random() { return static_cast<std::uint32_t>(random_()); }
 
@@ -93,7 +94,8 @@ TEST(OrderTest, HundredThousandMixedRequestsInOneWrite) {
   std::string got;
   while (got.size() < replies.size()) {
     sent += client.send_some(std::string_view(requests).substr(sent));
-    const std::string some = client.read(std::min<std::size_t>(replies.size() - got.size(), sent < requests.size() ? 1 : 65'536));
+    const std::string some =
+        client.read(std::min<std::size_t>(replies.size() - got.size(), sent < requests.size() ? 1 : 65'536));
     if (some.empty()) break;
     got += some;
   }
@@ -166,8 +168,9 @@ TEST(OrderTest, CompactIsAnsweredBetweenItsNeighbours) {
 // Every split of a short conversation into two packets.
 TEST(OrderTest, AnySplitOfTheInputGivesTheSameReplies) {
   TestServer server;
-  const std::string conversation = "set k \"a b\"\r\n" + resp({"APPEND", "k", "\r\n"}) + "put k 4\r\n\r\n\r\n\r\nget k\n" +
-                                   resp({"STRLEN", "k"}) + "nosuch\r\ndel k\n";
+  const std::string conversation = "set k \"a b\"\r\n" + resp({"APPEND", "k", "\r\n"}) +
+                                   "put k 4\r\n\r\n\r\n\r\nget k\n" + resp({"STRLEN", "k"}) +
+                                   "nosuch\r\ndel k\n";
   std::string expected;
   {
     TestClient client(server.port());

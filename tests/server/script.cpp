@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string_view>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace minikv::server {
@@ -39,7 +40,7 @@ std::vector<std::string> split(std::string_view text) {
       ++i;
     } else if (text[i] == '"') {
       std::size_t end = i + 1;
-      while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+      while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2U : 1U;
       args.push_back(decode(text.substr(i + 1, end - i - 1)));
       i = end + 1;
     } else {
@@ -53,8 +54,8 @@ std::vector<std::string> split(std::string_view text) {
 
 std::string encode_resp(std::string_view line) {
   const std::vector<std::string> args = split(line);
-  std::string out = "*" + std::to_string(args.size()) + "\r\n";
-  for (const std::string& arg : args) out += "$" + std::to_string(arg.size()) + "\r\n" + arg + "\r\n";
+  std::string out = fmt::format("*{}\r\n", args.size());
+  for (const std::string& arg : args) out += fmt::format("${}\r\n{}\r\n", arg.size(), arg);
   return out;
 }
 

@@ -1,5 +1,7 @@
 // The scripts in tests/server/scripts, each against a fresh server: request by request, all requests in one write (so
 // that reads follow writes through the writer), and byte by byte. The replies must be the same.
+#include "tests/server/script.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -9,7 +11,6 @@
 #include <gtest/gtest.h>
 
 #include "tests/server/harness.h"
-#include "tests/server/script.h"
 
 namespace minikv::server {
 

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/server/harness.h"
@@ -17,8 +18,8 @@ TEST(SessionTest, HalfCloseStillGetsEveryReply) {
   std::string requests;
   std::string replies;
   for (int i = 0; i < 1000; ++i) {
-    requests += "set k " + std::to_string(i) + "\nstrlen k\n";
-    replies += "+OK\r\n+INT " + std::to_string(std::to_string(i).size()) + "\r\n";
+    requests += fmt::format("set k {}\nstrlen k\n", i);
+    replies += fmt::format("+OK\r\n+INT {}\r\n", std::to_string(i).size());
   }
   client.send(requests);
   client.half_close();
@@ -62,7 +63,7 @@ TEST(SessionTest, BytesThatAreNoRequestCloseTheConnection) {
 TEST(SessionTest, AClientThatVanishesWithWritesInFlightHarmsNobody) {
   TestServer server;
   std::string requests;
-  for (int i = 0; i < 2000; ++i) requests += "set key" + std::to_string(i) + " value\nget key0\n";
+  for (int i = 0; i < 2000; ++i) requests += fmt::format("set key{} value\nget key0\n", i);
   for (int round = 0; round < 20; ++round) {
     TestClient client(server.port());
     client.send(requests);
@@ -131,7 +132,7 @@ TEST(SessionTest, WritesBeyondTheLimitsWaitAndAreDone) {
   TestClient first(server.port());
   TestClient second(server.port());
   std::string requests;
-  for (int i = 0; i < 2000; ++i) requests += resp({"SET", "k" + std::to_string(i), std::string(1000, 'v')});
+  for (int i = 0; i < 2000; ++i) requests += resp({"SET", fmt::format("k{}", i), std::string(1000, 'v')});
   first.send(requests);
   second.send(requests);
   for (int i = 0; i < 2000; ++i) {
@@ -144,7 +145,7 @@ TEST(SessionTest, ValuesOfManyMegabytesPass) {
   TestServer server;
   TestClient client(server.port());
   const std::string value(20'000'000, 'v');
-  client.send("put big " + std::to_string(value.size()) + "\n");
+  client.send(fmt::format("put big {}\n", value.size()));
   client.send(value);
   client.send("\nget big\n");
   EXPECT_EQ(client.read_line(), "+OK");
@@ -175,9 +176,9 @@ TEST(SessionTest, StatsCountWhatHappened) {
   const int lines = std::stoi(client.read_line().substr(6));
   std::string all = "\n";
   for (int i = 0; i < lines; ++i) all += client.read_line() + "\n";
-  for (const std::string_view line : {"keys 1", "clients 1", "connections_received 1", "hits 1", "misses 1", "errors 2",
-                                      "commands 4", "read_only no", "connections_rejected 0"}) {
-    EXPECT_NE(all.find("\n" + std::string(line) + "\n"), std::string::npos) << line << " in" << all;
+  for (const std::string_view line : {"keys 1", "clients 1", "connections_received 1", "hits 1", "misses 1",
+                                      "errors 2", "commands 4", "read_only no", "connections_rejected 0"}) {
+    EXPECT_NE(all.find(fmt::format("\n{}\n", line)), std::string::npos) << line << " in" << all;
   }
   client.send("info keyspace\n");
   EXPECT_EQ(client.read_line(), "+TEXT 2");

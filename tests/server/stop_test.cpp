@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/server/harness.h"
@@ -25,7 +26,7 @@ TEST(StopTest, WhatWasReadIsExecutedAndAnsweredBeforeTheConnectionCloses) {
   TestClient client(server.port());
   constexpr std::size_t kWrites = 20'000;
   std::string requests;
-  for (std::size_t i = 0; i < kWrites; ++i) requests += "set key" + std::to_string(i) + " v\n";
+  for (std::size_t i = 0; i < kWrites; ++i) requests += fmt::format("set key{} v\n", i);
   std::string replies;
   std::thread reader([&] { replies = client.read_all(); });
   client.send(requests);
@@ -36,7 +37,8 @@ TEST(StopTest, WhatWasReadIsExecutedAndAnsweredBeforeTheConnectionCloses) {
   const std::size_t acknowledged = count(replies, "+OK\r\n");
   EXPECT_GE(acknowledged, 1U);
   EXPECT_EQ(server.store().size(), acknowledged);
-  EXPECT_EQ(replies.rfind("+OK\r\n") == std::string::npos ? 0 : replies.rfind("+OK\r\n") + 5, acknowledged * 5);
+  EXPECT_EQ(replies.rfind("+OK\r\n") == std::string::npos ? 0 : replies.rfind("+OK\r\n") + 5,
+            acknowledged * 5);
 }
 
 TEST(StopTest, AClientThatTakesNothingDoesNotHoldItUp) {
@@ -88,7 +90,7 @@ TEST(ListenerTest, APortInUseIsRefusedByName) {
   options.port = server.port();
   const auto listener = Listener::bind(options);
   ASSERT_FALSE(listener);
-  EXPECT_NE(listener.status().message().find("127.0.0.1:" + std::to_string(server.port())), std::string::npos)
+  EXPECT_NE(listener.status().message().find(fmt::format("127.0.0.1:{}", server.port())), std::string::npos)
       << listener.status().message();
 }
 
@@ -118,7 +120,7 @@ TEST(ListenerTest, SeveralAddressesShareOnePort) {
   const auto listener = Listener::bind(options);
   ASSERT_TRUE(listener) << listener.status().message();
   ASSERT_EQ(listener.value().addresses().size(), 2U);
-  EXPECT_EQ(listener.value().addresses()[1], "127.0.0.2:" + std::to_string(listener.value().port()));
+  EXPECT_EQ(listener.value().addresses()[1], fmt::format("127.0.0.2:{}", listener.value().port()));
 }
 
 // Bound is not listening: a client is refused, instead of left waiting for the store.
