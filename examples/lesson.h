@@ -1,0 +1,74 @@
+// What the examples need beside minikv: a directory of their own, and a way to say that a promise was broken.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <minikv/store.h>
+
+namespace lesson {
+
+// Ends the example with exit code 1 and this line.
+class BrokenPromise : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+inline void check(bool is_so, const std::string& promise) {
+  if (!is_so) throw BrokenPromise("not as promised: " + promise);
+}
+
+// The value of a result that has to have one. minikv itself throws nothing: every failure is a Status that the caller
+// looks at. These examples just want to end when there is one.
+template <typename T>
+T must(minikv::Result<T> result, const std::string& what) {
+  if (!result) throw BrokenPromise(what + ": " + result.status().message());
+  return std::move(result).value();
+}
+inline void must(const minikv::Status& status, const std::string& what) {
+  if (!status) throw BrokenPromise(what + ": " + status.message());
+}
+
+// A new directory that goes with its owner.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    path_ = (std::filesystem::temp_directory_path() / "minikv-example-XXXXXX").string();
+    if (::mkdtemp(path_.data()) == nullptr) throw BrokenPromise("cannot make " + path_);
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::uintmax_t bytes() const {
+    std::uintmax_t sum = 0;
+    for (const auto& file : std::filesystem::directory_iterator(path_)) sum += file.file_size();
+    return sum;
+  }
+
+ private:
+  std::string path_;
+};
+
+// Runs the lesson; the exit code for main().
+template <typename Body>
+int run(Body body) {
+  try {
+    body();
+    std::cout << "all as promised\n";
+    return EXIT_SUCCESS;
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}
+
+}  // namespace lesson
