@@ -95,8 +95,9 @@ bool LineEditor::Edit::init() {
 
   // While a line is edited, Ctrl-C is a key like others; while an answer is awaited, it ends the program.
   el_set(line, EL_SETTY, "-d", "-isig", nullptr);
-  el_set(line, EL_ADDFN, "minikv-cancel", "Gives up the line", &Edit::cancel);
-  el_set(line, EL_ADDFN, "minikv-complete", "Completes the verb", &Edit::complete);
+  // In wide characters, because libedit never frees the copies that it makes of others.
+  el_wset(line, EL_ADDFN, L"minikv-cancel", L"Gives up the line", &Edit::cancel);
+  el_wset(line, EL_ADDFN, L"minikv-complete", L"Completes the verb", &Edit::complete);
   el_set(line, EL_BIND, "^C", "minikv-cancel", nullptr);
   el_set(line, EL_BIND, "\t", "minikv-complete", nullptr);
   el_set(line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
