@@ -76,7 +76,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   app.add_option("--host", line.endpoint.host, "The server's host")
       ->envname("MINIKV_HOST")
       ->capture_default_str();
-  app.add_option("--port", line.endpoint.port, "The server's port")
+  app.add_option("-p,--port", line.endpoint.port, "The server's port")
       ->envname("MINIKV_PORT")
       ->check(CLI::Range(1, 65'535))
       ->capture_default_str();

@@ -51,6 +51,7 @@ TEST_F(CommandLineTest, FlagsGoBeforeTheEnvironmentAndDashUBeforeBoth) {
   setenv("MINIKV_PORT", "1000", 1);
   EXPECT_EQ(parsed({}).endpoint.text(), "db:1000");
   EXPECT_EQ(parsed({"--port", "2000", "get", "k"}).endpoint.text(), "db:2000");
+  EXPECT_EQ(parsed({"-p", "2000", "get", "k"}).endpoint.text(), "db:2000");
   EXPECT_EQ(parsed({"--host", "::1"}).endpoint.text(), "[::1]:1000");
   EXPECT_EQ(parsed({"--port", "2000", "-u", "other:3000"}).endpoint.text(), "other:3000");
   EXPECT_EQ(parsed({"-u", "other"}).endpoint.text(), "other:1000");
