@@ -168,9 +168,10 @@ Status Engine::close() {
   stop_background_compaction();
   MutexLock no_compaction(compaction_mutex_);
   writer_->stop();
-  MINIKV_TRY(keeper_->finish(writer_->active(), writer_->next_sequence()));
-  state_->log.info("{}: closed, {} keys", state_->directory, size());
-  return {};
+  const Status finished = keeper_->finish(writer_->active(), writer_->next_sequence());
+  lock_.reset();  // from here on nothing is written any more, and somebody else may open the directory
+  if (finished) state_->log.info("{}: closed, {} keys", state_->directory, size());
+  return finished;
 }
 
 Status Engine::check_sizes(std::string_view key, std::uint64_t value_bytes) const {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ class Engine {
   ~Engine();
   Status close();
 
+  std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> get(std::string_view key) const;
   std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
   std::size_t count_existing(std::span<const std::string_view> keys) const;
@@ -59,7 +61,7 @@ class Engine {
   void compact_in_background();
   void stop_background_compaction();
 
-  std::unique_ptr<FileLock> lock_;  // goes last
+  std::unique_ptr<FileLock> lock_;  // goes last, or with close()
   std::unique_ptr<SharedState> state_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;

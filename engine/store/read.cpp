@@ -52,17 +52,23 @@ struct Found {
 
 }  // namespace
 
-Result<Value> Engine::get(std::string_view key) const {
-  if (closing_) return closed();
+std::optional<ValueHandle> Engine::locate(std::string_view key) const {
   ValueHandle handle;
   {
     SharedGuard guard(state_->lock);
     const auto place = state_->index.find(key);
-    if (!place) return not_found();
+    if (!place) return std::nullopt;
     handle = HandleAccess::make(state_->segments.find(place->segment)->second, *place);
   }
-  if (handle.expiry_ms() != kNoExpiry && handle.expiry_ms() <= now_ms()) return not_found();
-  return HandleAccess::read(handle, key);
+  if (handle.expiry_ms() != kNoExpiry && handle.expiry_ms() <= now_ms()) return std::nullopt;
+  return handle;
+}
+
+Result<Value> Engine::get(std::string_view key) const {
+  if (closing_) return closed();
+  const auto handle = locate(key);
+  if (!handle) return not_found();
+  return HandleAccess::read(*handle, key);
 }
 
 std::vector<Result<Value>> Engine::multi_get(std::span<const std::string_view> keys) const {

@@ -233,7 +233,7 @@ Status Recovery::load_logs() {
       log.data_end = *data_end;
     }
     if (log.max_seq != 0) expected = log.max_seq + 1;
-    predecessor_is_whole = predecessor_is_whole && log.data_end <= log.end;
+    predecessor_is_whole = predecessor_is_whole && (log.is_complete || log.data_end <= log.end);
   }
   return {};
 }
@@ -255,6 +255,10 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
       log.end = offset;
       continue;
     }
+    auto continued = continues_in(later, expected);
+    if (!continued) return continued.status();
+    log.is_complete = *continued;
+    if (log.is_complete) break;
     auto covered = is_covered(log, offset, expected, later);
     if (!covered) return covered.status();
     if (!*covered) break;
@@ -278,6 +282,18 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
   if (!data_end) return data_end.status();
   log.data_end = *data_end;
   return {};
+}
+
+// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it, although
+// the frames there say that all before them was durable.
+Result<bool> Recovery::continues_in(const std::vector<Log*>& later, std::uint64_t expected) {
+  if (later.empty()) return false;
+  const Log& next = *later.front();
+  SegmentReader reader(next.segment->file(), next.file_size);
+  auto head = reader.bytes(sizeof(SegmentHeader), sizeof(FrameHeader));
+  if (!head) return head.status();
+  const auto header = parse_frame_header(*head, next.segment->identity(), sizeof(SegmentHeader));
+  return header && header->first_sequence == expected;
 }
 
 // Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been synced.

@@ -46,6 +46,7 @@ class Recovery {
     std::uint64_t end = 0;       // of the frames that count
     std::uint64_t data_end = 0;  // of what is not zero behind them
     std::uint64_t min_seq = 0, max_seq = 0;
+    bool is_complete = false;  // the next log segment goes on where this one ends
   };
 
   Result<std::unique_ptr<Segment>> open(const ManifestSegment& entry, bool writable);
@@ -55,6 +56,7 @@ class Recovery {
   Status load_logs();
   Status check_numbers_and_time() const;
   Status scan_log(Log& log, std::uint64_t expected, const std::vector<Log*>& later);
+  Result<bool> continues_in(const std::vector<Log*>& later, std::uint64_t expected);
   Result<bool> is_covered(Log& log, std::uint64_t offset, std::uint64_t expected,
                           const std::vector<Log*>& later);
   Status step_over_damage(SegmentReader& reader, const Segment& segment, const FrameAt& frame,

@@ -61,6 +61,8 @@ std::size_t Store::count_existing(std::span<const std::string_view> keys) const 
 
 ScanPage Store::scan(const ScanOptions& options) const { return engine_->scan(options); }
 
+std::optional<ValueHandle> Store::locate(std::string_view key) const { return engine_->locate(key); }
+
 Result<Value> Store::read(std::string_view key, const ValueHandle& handle) const {
   return engine::HandleAccess::read(handle, key);
 }

@@ -15,6 +15,9 @@ using protocol::ReplyEncoder;
 
 namespace {
 
+constexpr std::string_view kLostValue =
+    "the value was damaged on disk and can't be had back; set or delete the key to heal it";
+
 void finish(ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server, EncodeValues encode) {
   for (const Result<Value>& one : found) {
     (one.code() == StatusCode::kNotFound ? server.counters.misses : server.counters.hits).add();
@@ -59,13 +62,29 @@ void encode_value(ReplyEncoder& reply, const Result<Value>& found) {
   reply.value(found.value().data, found.value().version);
 }
 
+// Answers from what the index knows about the key, without reading its value.
+template <typename Encode>
+void look_at_key(Context& context, Encode encode) {
+  if (context.connection.is_quiet()) return encode(context.reply, context.store().locate(context.arg(0)));
+  Memory memory = context.memory();
+  const std::string_view key = context.keep_all(memory).front();
+  context.submit(
+      std::move(memory), [key](Transaction& transaction) { return transaction.locate(key); }, encode);
+}
+
 // `seconds`, rounded as Redis does, or milliseconds.
-void encode_ttl(ReplyEncoder& reply, const Result<Value>& found, std::int64_t now_ms, bool seconds) {
-  if (found.code() == StatusCode::kNotFound) return reply.integer(-2);
-  if (!found) return encode_failure(reply, found);
-  if (found.value().expiry_ms == kNoExpiry) return reply.integer(-1);
-  const std::int64_t left_ms = std::max<std::int64_t>(found.value().expiry_ms - now_ms, 0);
-  reply.integer(seconds ? (left_ms + 500) / 1000 : left_ms);
+std::int64_t time_left(const std::optional<ValueHandle>& place, std::int64_t now_ms, bool seconds) {
+  if (!place) return -2;
+  if (place->expiry_ms() == kNoExpiry) return -1;
+  const std::int64_t left_ms = std::max<std::int64_t>(place->expiry_ms() - now_ms, 0);
+  return seconds ? (left_ms + 500) / 1000 : left_ms;
+}
+
+void tell_time_left(Context& context, bool seconds) {
+  look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
+                                                           const std::optional<ValueHandle>& place) {
+    reply.integer(time_left(place, store.now_ms(), seconds));
+  });
 }
 
 // How many of the arguments are keys, counting repeats.
@@ -131,26 +150,20 @@ void handle<kGetv>(Context& context) {
 
 template <>
 void handle<kStrlen>(Context& context) {
-  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
-    const Result<Value>& one = found.front();
-    if (one.code() == StatusCode::kNotFound) return reply.integer(0);
-    if (!one) return encode_failure(reply, one);
-    reply.integer(static_cast<std::int64_t>(one.value().data.size()));
+  look_at_key(context, [](ReplyEncoder& reply, const std::optional<ValueHandle>& place) {
+    if (place && !place->is_readable()) return reply.error(protocol::errors::corrupt(kLostValue));
+    reply.integer(place ? static_cast<std::int64_t>(place->value_bytes()) : 0);
   });
 }
 
 template <>
 void handle<kTtl>(Context& context) {
-  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server) {
-    encode_ttl(reply, found.front(), server.store.now_ms(), true);
-  });
+  tell_time_left(context, true);
 }
 
 template <>
 void handle<kPttl>(Context& context) {
-  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server) {
-    encode_ttl(reply, found.front(), server.store.now_ms(), false);
-  });
+  tell_time_left(context, false);
 }
 
 template <>

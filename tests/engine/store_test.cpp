@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -220,6 +222,7 @@ TEST_F(StoreTest, CompactionKeepsWhatLivesAndGivesBackTheRest) {
 
 TEST_F(StoreTest, CompactionRunsByItselfAndGivesSpaceBack) {
   options_.fsync = Fsync::kNever;
+  options_.compaction_threshold = 1;
   open();
   // 64 MiB of overwrites of 1 MiB of live data.
   const std::string value(16 * 1024, 'v');
@@ -328,6 +331,45 @@ TEST_F(StoreTest, EveryModeKeepsWhatWasAcknowledgedAcrossACleanClose) {
     for (int i = 0; i < 200; ++i)
       EXPECT_EQ(get("k" + std::to_string(i)), std::to_string(static_cast<int>(mode)));
   }
+}
+
+TEST_F(StoreTest, DamageWithoutANameIsRefusedUntilTheLossIsAcceptedInSoManyWords) {
+  open();
+  for (const char* key : {"first-key", "second-key", "third-key"}) set(key, "value");
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  for (const auto& file : std::filesystem::directory_iterator(directory_)) {
+    if (file.path().extension() != ".dat") continue;
+    std::fstream segment(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(segment)), std::istreambuf_iterator<char>());
+    const auto at = bytes.find("second-key");
+    if (at == std::string::npos) continue;
+    segment.clear();
+    segment.seekp(static_cast<std::streamoff>(at));
+    segment.put('S');
+  }
+  auto refused = Store::open(directory_, options_);
+  ASSERT_EQ(refused.code(), StatusCode::kRefused);
+  EXPECT_NE(refused.status().message().find("segment-"), std::string::npos);
+  EXPECT_NE(refused.status().message().find("offset"), std::string::npos);
+  EXPECT_NE(refused.status().message().find("--accept-data-loss"), std::string::npos);
+
+  options_.accept_data_loss = true;
+  for (int round = 0; round < 2; ++round) {
+    open();
+    EXPECT_EQ(get("first-key"), "value");
+    EXPECT_EQ(get("second-key"), kMissing);
+    EXPECT_EQ(get("third-key"), "value");
+  }
+}
+
+TEST_F(StoreTest, ClosingLetsGoOfTheDirectory) {
+  open();
+  set("a", "1");
+  ASSERT_TRUE(store_->close());
+  auto next = Store::open(directory_, options_);
+  ASSERT_TRUE(next) << next.status().message();
+  EXPECT_EQ((*next)->get("a")->data, "1");
 }
 
 TEST_F(StoreTest, AfterCloseEverythingAnswersShutdown) {

@@ -123,6 +123,8 @@ class Store {
   std::size_t count_existing(
       std::span<const std::string_view> keys) const;  // from one moment; repeats count again
   ScanPage scan(const ScanOptions& options) const;
+  // Where the key's value is, or nothing if there is no such key; no disk I/O.
+  std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
   std::uint64_t size() const;  // keys, expired ones that have not been collected included
 
