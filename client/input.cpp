@@ -99,7 +99,7 @@ std::variant<Request, Refusal> read_request(std::string_view line, InputSource& 
   if (*length > kMaxBodyBytes) return Refusal{"TOOLONG", fmt::format("no value can have {} bytes", *length)};
 
   std::variant<std::string, Refusal> body = read_body(*length, input);
-  if (Refusal* refusal = std::get_if<Refusal>(&body)) return *std::move(refusal);
+  if (Refusal* refusal = std::get_if<Refusal>(&body)) return std::move(*refusal);
   append_body(*request, std::get<std::string>(body));
   return parsed;
 }

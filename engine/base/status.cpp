@@ -8,15 +8,11 @@ namespace {
 
 StatusCode code_of(int error) {
   switch (error) {
-    case ENOENT:
-      return StatusCode::kNotFound;
+    case ENOENT: return StatusCode::kNotFound;
     case ENOSPC:
-    case EDQUOT:
-      return StatusCode::kDiskFull;
-    case EWOULDBLOCK:
-      return StatusCode::kLocked;
-    default:
-      return StatusCode::kIoError;
+    case EDQUOT: return StatusCode::kDiskFull;
+    case EWOULDBLOCK: return StatusCode::kLocked;
+    default: return StatusCode::kIoError;
   }
 }
 
@@ -24,14 +20,10 @@ StatusCode code_of(int error) {
 std::string_view advice_on(int error) {
   switch (error) {
     case EACCES:
-    case EPERM:
-      return " (does it belong to the user that runs this program?)";
-    case EMFILE:
-      return " (raise this process's limit, as with ulimit -n)";
-    case EWOULDBLOCK:
-      return " (another process holds the lock)";
-    default:
-      return "";
+    case EPERM: return " (does it belong to the user that runs this program?)";
+    case EMFILE: return " (raise this process's limit, as with ulimit -n)";
+    case EWOULDBLOCK: return " (another process holds the lock)";
+    default: return "";
   }
 }
 

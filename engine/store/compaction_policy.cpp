@@ -22,7 +22,9 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
   if (sealed.size() < policy.threshold) return {};
   std::uint64_t used = 0, dead = 0;
   std::size_t small = 0;
-  const auto is_small = [&](const SegmentUse& s) { return s.used_bytes < policy.segment_size / kSmallFraction; };
+  const auto is_small = [&](const SegmentUse& s) {
+    return s.used_bytes < policy.segment_size / kSmallFraction;
+  };
   for (const SegmentUse& segment : sealed) {
     used += segment.used_bytes;
     dead += segment.dead_bytes();
@@ -47,7 +49,8 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
   return inputs;
 }
 
-std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy) {
+std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed,
+                                           const CompactionPolicy& policy) {
   std::vector<ManifestSegment> all;
   std::size_t small = 0;
   bool is_worth_it = false;

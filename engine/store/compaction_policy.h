@@ -24,9 +24,9 @@ struct SegmentUse {
 };
 
 struct CompactionPolicy {
-  std::uint32_t threshold = 3;      // sealed segments that must be there before anything is done
-  double dead_ratio = 0.5;          // of one segment's bytes, or of all
-  std::uint64_t segment_size = 0;   // output is written in segments of about this size
+  std::uint32_t threshold = 3;     // sealed segments that must be there before anything is done
+  double dead_ratio = 0.5;         // of one segment's bytes, or of all
+  std::uint64_t segment_size = 0;  // output is written in segments of about this size
 };
 
 // What background compaction should do next, as one bounded step: empty if nothing is worth it.
@@ -35,6 +35,7 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
 
 // What compaction by hand should do: everything, unless all it could do were to copy compacted segments that are
 // nearly all alive.
-std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy);
+std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed,
+                                           const CompactionPolicy& policy);
 
 }  // namespace minikv::engine

@@ -57,7 +57,8 @@ class Engine {
 
   // ---- compaction (engine/store/engine_compaction.cpp) ----
   std::vector<SegmentUse> sealed_segments() const;
-  Result<std::uint64_t> compact_step(const std::vector<ManifestSegment>& inputs) MINIKV_REQUIRES(compaction_mutex_);
+  Result<std::uint64_t> compact_step(const std::vector<ManifestSegment>& inputs)
+      MINIKV_REQUIRES(compaction_mutex_);
   void compact_in_background();
   void stop_background_compaction();
 

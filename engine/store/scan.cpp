@@ -84,7 +84,8 @@ Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {
     auto bytes = reader.bytes(at, kWindowBytes);
     if (!bytes) return bytes.status();
     // A run of zeros is equal to itself moved by one.
-    const bool is_zero = bytes->front() == '\0' && std::memcmp(bytes->data(), bytes->data() + 1, bytes->size() - 1) == 0;
+    const bool is_zero =
+        bytes->front() == '\0' && std::memcmp(bytes->data(), bytes->data() + 1, bytes->size() - 1) == 0;
     if (!is_zero) end = at + bytes->find_last_not_of('\0') + 1;
     at += bytes->size();
   }

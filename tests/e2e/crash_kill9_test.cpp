@@ -1,5 +1,10 @@
 // SIGKILL at any time loses nothing that was acknowledged: the real server, under load, killed and started again.
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -9,11 +14,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -98,7 +98,8 @@ class Client {
   // Whether the server holds the state after n writes, for one n from the last acknowledged to the last sent. Goes on
   // from there.
   testing::AssertionResult check(std::uint16_t port) {
-    if (!problem_.empty()) return testing::AssertionFailure() << "client " << id_ << " was answered " << problem_;
+    if (!problem_.empty())
+      return testing::AssertionFailure() << "client " << id_ << " was answered " << problem_;
     std::map<std::string, std::string> found;
     Line line(port);
     for (int k = 0; k < kKeys; ++k) {
@@ -115,8 +116,8 @@ class Client {
       acknowledged_ = sent_ = n;
       return testing::AssertionSuccess();
     }
-    return testing::AssertionFailure() << "client " << id_ << ": no state after " << acknowledged_ << " to " << sent_
-                                       << " writes is what the server holds";
+    return testing::AssertionFailure() << "client " << id_ << ": no state after " << acknowledged_ << " to "
+                                       << sent_ << " writes is what the server holds";
   }
 
   std::uint64_t acknowledged() const { return acknowledged_; }

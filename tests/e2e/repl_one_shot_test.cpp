@@ -78,7 +78,7 @@ TEST_F(OneShot, AnyBytesOfAnyLengthGoInAndComeOut) {
 TEST_F(OneShot, FindsTheServerByEnvironment) {
   const std::string port = std::to_string(server.port());
   EXPECT_EQ(run_minikv({"ping"}, "", {"MINIKV_PORT=" + port}).out, "PONG\n");
-  EXPECT_EQ(run_minikv({"-u", "localhost:" + port, "ping"}, "", {"MINIKV_PORT=1"}).out, "PONG\n");
+  EXPECT_EQ(run_minikv({"-u", "127.0.0.1:" + port, "ping"}, "", {"MINIKV_PORT=1"}).out, "PONG\n");
 }
 
 TEST_F(OneShot, ListsAndScans) {

@@ -34,19 +34,24 @@ const CompactionPolicy kPolicy{3, 0.5, kSize};
 
 TEST(CompactionPolicyTest, NothingIsDoneBelowTheThreshold) {
   EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 0)}, kPolicy)), "");
-  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 0), segment(3, 1000, 1000)}, kPolicy)),
-            "1 2 ");
+  EXPECT_EQ(
+      ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 0), segment(3, 1000, 1000)}, kPolicy)),
+      "1 2 ");
 }
 
 TEST(CompactionPolicyTest, ASegmentIsTakenWhenHalfOfItIsDead) {
-  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 900), segment(2, 1000, 500), segment(3, 1000, 901)}, kPolicy)),
+  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 900), segment(2, 1000, 500), segment(3, 1000, 901)},
+                                    kPolicy)),
             "2 ");
-  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 900), segment(2, 1000, 501), segment(3, 1000, 901)}, kPolicy)), "");
+  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 900), segment(2, 1000, 501), segment(3, 1000, 901)},
+                                    kPolicy)),
+            "");
 }
 
 TEST(CompactionPolicyTest, WhenTheStoreIsMostlyDeadPartlyDeadSegmentsAreTakenToo) {
-  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 700), segment(3, 1000, 0)}, kPolicy)),
-            "1 3 2 ");
+  EXPECT_EQ(
+      ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 700), segment(3, 1000, 0)}, kPolicy)),
+      "1 3 2 ");
 }
 
 TEST(CompactionPolicyTest, WhatCouldNotBeDroppedLastTimeIsNoReasonToTryAgain) {
@@ -54,7 +59,8 @@ TEST(CompactionPolicyTest, WhatCouldNotBeDroppedLastTimeIsNoReasonToTryAgain) {
     return segment(id, 1000, 100, at_birth, SegmentKind::kCompacted);
   };
   EXPECT_EQ(ids(pick_for_background({compacted(1, 900), compacted(2, 900), compacted(3, 900)}, kPolicy)), "");
-  EXPECT_EQ(ids(pick_for_background({compacted(1, 900), compacted(2, 100), compacted(3, 900)}, kPolicy)), "2 ");
+  EXPECT_EQ(ids(pick_for_background({compacted(1, 900), compacted(2, 100), compacted(3, 900)}, kPolicy)),
+            "2 ");
 }
 
 TEST(CompactionPolicyTest, ManySmallSegmentsAreFolded) {

@@ -23,8 +23,9 @@ Place place(std::uint64_t sequence, std::int64_t expiry_ms = 0) {
 }
 
 bool same(const Place& a, const Place& b) {
-  return a.sequence == b.sequence && a.version == b.version && a.segment == b.segment && a.offset == b.offset &&
-         a.value_bytes == b.value_bytes && a.expiry_ms == b.expiry_ms && a.lost == b.lost && a.deleted == b.deleted;
+  return a.sequence == b.sequence && a.version == b.version && a.segment == b.segment &&
+         a.offset == b.offset && a.value_bytes == b.value_bytes && a.expiry_ms == b.expiry_ms &&
+         a.lost == b.lost && a.deleted == b.deleted;
 }
 
 TEST(EntryTest, HoldsEveryFieldWithAndWithoutTheRareOnes) {

@@ -38,9 +38,9 @@ class Gate {
     changed_.notify_all();
     changed_.wait(lock, [this] { return !closed_; });
   }
-  void wait_for_somebody() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_; });
+  bool has_somebody() {
+    std::lock_guard lock(mutex_);
+    return waiting_;
   }
 
  private:
@@ -108,9 +108,10 @@ TEST(RecoveryChainTest, ASpareInUseIsReadBehindItsPredecessorThatIsNotSealedYet)
     ASSERT_TRUE((*store)->set("key" + std::to_string(written), value + std::to_string(written)));
     ++written;
   };
-  while (written < 15) set();      // into the second segment
-  files.gate.wait_for_somebody();  // the first one is not sealed, and will not be
-  while (written < 18) set();      // groups whose watermark covers all of the first segment
+  while (!files.gate.has_somebody() && written < 60)
+    set();                                 // into the second segment, as soon as there is one
+  ASSERT_TRUE(files.gate.has_somebody());  // the first one is not sealed, and will not be
+  for (int i = 0; i < 3; ++i) set();       // groups whose watermark covers all of the first segment
   // What a crash would leave now. The names in the manifest are the live ones'.
   std::filesystem::copy(directory + "/live", directory + "/crashed");
   files.gate.open();
