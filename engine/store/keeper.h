@@ -137,4 +137,14 @@ class Keeper {
   std::deque<CompactionCommit*> commits_ MINIKV_GUARDED_BY(mutex_);
 };
 
+template <typename Condition>
+Status Keeper::wait_for(Condition condition) {
+  while (!condition()) {
+    if (state_.health.is_read_only()) return state_.health.refusal();
+    if (stopping_) return {StatusCode::kShutdown, "the store is closing"};
+    changed_.wait(mutex_);
+  }
+  return {};
+}
+
 }  // namespace minikv::engine
