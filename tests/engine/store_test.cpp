@@ -46,7 +46,7 @@ class StoreTest : public testing::Test {
     auto value = store_->get(key);
     return value ? value->data : "(" + std::to_string(static_cast<int>(value.code())) + ")";
   }
-  std::string keys(ScanOptions scan) {
+  std::string keys(const ScanOptions& scan) {
     std::string joined;
     const ScanPage page = store_->scan(scan);
     for (const ScanItem& item : page.items)
