@@ -15,11 +15,8 @@ namespace {
 
 using engine::File;
 using engine::OpenMode;
-using ::testing::AnyOf;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
 constexpr int kRandomCrashes = 300;
