@@ -101,29 +101,29 @@ void Group::change(std::string_view key, const Pending& pending) {
   pending_.insert_or_assign(key, pending);
 }
 
+// Adds the record to the frame and says what the index will know of it.
+Place Group::append(const NewRecord& record) {
+  Place place;
+  place.sequence = place.version = record.version;
+  place.offset = frame_.add(record);
+  place.segment = static_cast<std::uint32_t>(segment_->id());
+  place.value_bytes = static_cast<std::uint32_t>(record.value.size());
+  place.expiry_ms = record.expiry_ms;
+  return place;
+}
+
 std::uint64_t Group::put(std::string_view key, std::string_view value, std::uint32_t checksum,
                          std::int64_t expiry_ms) {
   assert(key.size() <= state_.options.max_key_bytes && value.size() <= state_.options.max_value_bytes);
   const std::uint64_t sequence = next_sequence_++;
-  NewRecord record{RecordType::kPut, key, value, checksum, sequence, sequence, expiry_ms};
-  Place place;
-  place.sequence = place.version = sequence;
-  place.offset = frame_.add(record);
-  place.segment = static_cast<std::uint32_t>(segment_->id());
-  place.value_bytes = static_cast<std::uint32_t>(value.size());
-  place.expiry_ms = expiry_ms;
-  change(key, {place, value});
+  change(key, {append({RecordType::kPut, key, value, checksum, sequence, sequence, expiry_ms}), value});
   return sequence;
 }
 
 bool Group::remove(std::string_view key) {
   if (!present(key)) return false;
   const std::uint64_t sequence = next_sequence_++;
-  NewRecord record{RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0};
-  Place place;
-  place.sequence = place.version = sequence;
-  place.offset = frame_.add(record);
-  place.segment = static_cast<std::uint32_t>(segment_->id());
+  Place place = append({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0});
   place.deleted = true;
   change(key, {place, std::nullopt});
   return true;
@@ -143,12 +143,7 @@ bool Group::set_expiry(std::string_view key, std::int64_t expiry_ms) {
 }
 
 void Group::add_lost(std::string_view key, std::uint64_t sequence, std::string_view type) {
-  NewRecord record{RecordType::kLost, key, type, value_checksum(type), next_sequence_++, sequence, 0};
-  Place place;
-  place.sequence = place.version = sequence;
-  place.offset = frame_.add(record);
-  place.segment = static_cast<std::uint32_t>(segment_->id());
-  place.value_bytes = static_cast<std::uint32_t>(type.size());
+  Place place = append({RecordType::kLost, key, type, value_checksum(type), next_sequence_++, sequence, 0});
   place.lost = true;
   change(key, {place, std::nullopt});
 }

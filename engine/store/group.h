@@ -72,6 +72,7 @@ class Group final : public Transaction {
   // What the key is at this point of the group; nothing if it is not there.
   std::optional<Pending> present(std::string_view key) const;
   SegmentPtr segment_of(const Place& place) const;
+  Place append(const NewRecord& record);
   void change(std::string_view key, const Pending& pending);
 
   SharedState& state_;
