@@ -61,7 +61,7 @@ enum class RecordType : std::uint8_t {
   kPut = 1,
   kDelete = 2,
   kExpire = 3,       // a key and its new expiry; the value stays where it is
-  kRangeDelete = 4,  // key: the first key; value: the first key behind the range
+  kRangeDelete = 4,  // key: the first key; value: the first key behind the range, or empty: to the last key
   kLost = 5,         // the key's record at `sequence` was damaged; value: one byte, its type
 };
 
@@ -131,5 +131,38 @@ struct ManifestSegment {
   std::uint8_t reserved[6];
 };
 static_assert(sizeof(ManifestSegment) == 48 && std::is_trivially_copyable_v<ManifestSegment>);
+
+// A hint: what a sealed segment says about its keys, without the values; sorted by key. Only a cache of the segment: one
+// that does not fit in every point is not used.
+//
+//   hint  := HintHeader entry*
+//   entry := HintEntryHeader key [value] pad       the value only where it is not one of a put; padded to 8 bytes
+struct HintHeader {
+  char magic[8];
+  std::uint32_t checksum;  // of the bytes behind it, to the end of the header
+  std::uint16_t format_version;
+  std::uint16_t reserved;
+  std::uint32_t compat_features;
+  std::uint32_t incompat_features;
+  std::uint64_t segment_id;
+  std::uint64_t salt;          // of the segment
+  std::uint64_t segment_size;  // as in the manifest
+  std::uint64_t min_seq;       // as in the manifest
+  std::uint64_t max_seq;
+  std::int64_t newest_time_ms;  // the engine time of its newest frame
+  std::uint64_t entry_count;
+  std::uint64_t body_bytes;
+  std::uint8_t store_id[16];
+  std::uint32_t body_checksum;
+  std::uint32_t reserved2;
+};
+static_assert(sizeof(HintHeader) == 112 && std::is_trivially_copyable_v<HintHeader>);
+inline constexpr char kHintMagic[8] = {'M', 'I', 'N', 'I', 'K', 'V', 'H', 'T'};
+
+struct HintEntryHeader {
+  std::uint64_t offset;  // of the record
+  RecordHeader record;   // as it stands in the segment
+};
+static_assert(sizeof(HintEntryHeader) == 48 && std::is_trivially_copyable_v<HintEntryHeader>);
 
 }  // namespace minikv::engine

@@ -1,0 +1,214 @@
+#include "engine/format/hint.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "engine/format/crc32c.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::string_view kPrefix = "segment-";
+constexpr std::string_view kSuffix = ".hint";
+constexpr std::size_t kWriteBytes = 1 << 20;
+constexpr std::size_t kLookBack = 16;  // that one entry too many stays does no harm
+constexpr std::size_t kChecksummedFrom = offsetof(HintHeader, format_version);
+
+template <typename T>
+std::string_view bytes_of(const T& object) {
+  return {reinterpret_cast<const char*>(&object), sizeof(T)};
+}
+
+// A put's value is what hints are there to leave out; those of the other records are part of what they say.
+std::uint64_t kept_value_bytes(const RecordHeader& header) {
+  return header.type == RecordType::kPut ? 0 : header.value_length;
+}
+
+std::uint64_t entry_bytes(const RecordHeader& header) {
+  return align_up(sizeof(HintEntryHeader) + header.key_length + kept_value_bytes(header));
+}
+
+// The entry at the front of `bytes`, if it is there whole.
+bool parse_entry(std::string_view bytes, HintEntry& entry) {
+  HintEntryHeader header;
+  if (bytes.size() < sizeof(header)) return false;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (bytes.size() < entry_bytes(header.record)) return false;
+  entry.header = header.record;
+  entry.offset = header.offset;
+  entry.key = bytes.substr(sizeof(header), header.record.key_length);
+  entry.value = bytes.substr(sizeof(header) + entry.key.size(),
+                             static_cast<std::size_t>(kept_value_bytes(header.record)));
+  return true;
+}
+
+// A `lost` record stands for the one that it names.
+std::uint64_t rank(const RecordHeader& header) {
+  return header.type == RecordType::kLost ? header.version : header.sequence;
+}
+
+bool comes_first(const HintEntry& a, const HintEntry& b) {
+  if (const int order = a.key.compare(b.key); order != 0) return order < 0;
+  if (rank(a.header) != rank(b.header)) return rank(a.header) > rank(b.header);
+  return a.header.type == RecordType::kLost && b.header.type != RecordType::kLost;
+}
+
+// Of two records of one key: whether the newer says all that the older does, about where the value is or about when it
+// expires.
+bool says_more(const HintEntry& newer, const HintEntry& older) {
+  const bool newer_is_range = newer.header.type == RecordType::kRangeDelete;
+  if (newer_is_range != (older.header.type == RecordType::kRangeDelete)) return false;
+  if (newer_is_range) return newer.value.empty() || (!older.value.empty() && older.value <= newer.value);
+  return newer.header.type != RecordType::kExpire || older.header.type == RecordType::kExpire;
+}
+
+}  // namespace
+
+std::string hint_name(std::uint64_t segment_id) {
+  return fmt::format("{}{:08}{}", kPrefix, segment_id, kSuffix);
+}
+
+std::uint64_t parse_hint_name(std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return 0;
+  const std::string_view digits = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+  std::uint64_t id = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  const bool is_canonical =
+      error == std::errc() && end == digits.data() + digits.size() && hint_name(id) == name;
+  return is_canonical ? id : 0;
+}
+
+void HintBuilder::add(const RecordHeader& header, std::string_view key, std::string_view value,
+                      std::uint64_t offset) {
+  entries_.push_back(bytes_.size());
+  bytes_.append(bytes_of(HintEntryHeader{offset, header}));
+  bytes_.append(key);
+  if (header.type != RecordType::kPut) bytes_.append(value);
+  bytes_.resize(align_up(bytes_.size()), '\0');
+}
+
+void HintBuilder::note_time(std::int64_t engine_time_ms) {
+  newest_time_ms_ = std::max(newest_time_ms_, engine_time_ms);
+}
+
+void HintBuilder::clear() {
+  bytes_.clear();
+  entries_.clear();
+  newest_time_ms_ = 0;
+}
+
+HintEntry HintBuilder::parse(std::size_t position) const {
+  HintEntry entry;
+  parse_entry(std::string_view(bytes_).substr(position), entry);
+  return entry;
+}
+
+void HintBuilder::arrange() {
+  std::sort(entries_.begin(), entries_.end(),
+            [this](std::size_t a, std::size_t b) { return comes_first(parse(a), parse(b)); });
+  std::size_t kept = 0;
+  for (const std::size_t position : entries_) {
+    const HintEntry entry = parse(position);
+    bool useless = false;
+    for (std::size_t back = 1; back <= std::min(kept, kLookBack) && !useless; ++back) {
+      const HintEntry other = parse(entries_[kept - back]);
+      if (other.key != entry.key) break;
+      useless = says_more(other, entry);
+    }
+    if (!useless) entries_[kept++] = position;
+  }
+  entries_.resize(kept);
+}
+
+void HintBuilder::for_each(const std::function<void(const HintEntry&)>& visit) const {
+  for (const std::size_t position : entries_) visit(parse(position));
+}
+
+Status HintBuilder::write(const HintIdentity& identity, File& file) const {
+  HintHeader header{};
+  std::memcpy(header.magic, kHintMagic, sizeof(header.magic));
+  header.format_version = kFormatVersion;
+  header.segment_id = identity.segment.id;
+  header.salt = identity.segment.salt;
+  header.segment_size = identity.segment_size;
+  header.min_seq = identity.min_seq;
+  header.max_seq = identity.max_seq;
+  header.newest_time_ms = newest_time_ms_;
+  header.entry_count = entries_.size();
+  std::memcpy(header.store_id, identity.store_id, sizeof(header.store_id));
+
+  std::string piece;
+  const auto flush = [&]() -> Status {
+    header.body_checksum = crc32c(piece, header.body_checksum);
+    MINIKV_TRY(file.write(sizeof(header) + header.body_bytes, std::array{std::string_view(piece)}));
+    header.body_bytes += piece.size();
+    piece.clear();
+    return {};
+  };
+  for (const std::size_t position : entries_) {
+    const HintEntry entry = parse(position);
+    piece.append(bytes_, position, static_cast<std::size_t>(entry_bytes(entry.header)));
+    if (piece.size() >= kWriteBytes) MINIKV_TRY(flush());
+  }
+  if (!piece.empty()) MINIKV_TRY(flush());
+  header.checksum = crc32c(bytes_of(header).substr(kChecksummedFrom));
+  MINIKV_TRY(file.write(0, std::array{bytes_of(header)}));
+  return file.sync();
+}
+
+bool Hint::for_each(const std::function<bool(const HintEntry&)>& visit) const {
+  std::string_view rest = std::string_view(bytes_).substr(sizeof(HintHeader));
+  HintEntry entry;
+  while (parse_entry(rest, entry)) {
+    if (!visit(entry)) return false;
+    rest.remove_prefix(static_cast<std::size_t>(entry_bytes(entry.header)));
+  }
+  return true;
+}
+
+Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity) {
+  const auto refuse = [](const char* why) { return Status(StatusCode::kCorruption, why); };
+  Hint hint;
+  HintHeader& header = hint.header_;
+  if (bytes.size() < sizeof(header)) return refuse("it is too short");
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (std::memcmp(header.magic, kHintMagic, sizeof(header.magic)) != 0) return refuse("its magic is wrong");
+  if (header.checksum != crc32c(bytes_of(header).substr(kChecksummedFrom))) {
+    return refuse("its header does not check out");
+  }
+  if (header.format_version > kFormatVersion || header.incompat_features != 0) {
+    return refuse("it is of a newer format");
+  }
+  const std::string_view body = std::string_view(bytes).substr(sizeof(header));
+  if (header.body_bytes != body.size()) return refuse("it is not as long as it says");
+  if (header.body_checksum != crc32c(body)) return refuse("it does not check out");
+  if (identity != nullptr) {
+    if (std::memcmp(header.store_id, identity->store_id, sizeof(header.store_id)) != 0) {
+      return refuse("it belongs to another store");
+    }
+    if (header.segment_id != identity->segment.id || header.salt != identity->segment.salt) {
+      return refuse("it belongs to another segment or another life of this one");
+    }
+    if (header.segment_size != identity->segment_size || header.min_seq != identity->min_seq ||
+        header.max_seq != identity->max_seq) {
+      return refuse("it tells of another state of the segment");
+    }
+  }
+  // Bytes that check out were written by this code: still, no length in them is trusted.
+  std::uint64_t count = 0;
+  std::size_t position = 0;
+  HintEntry entry;
+  while (position < body.size() && parse_entry(body.substr(position), entry)) {
+    position += static_cast<std::size_t>(entry_bytes(entry.header));
+    ++count;
+  }
+  if (position != body.size() || count != header.entry_count) return refuse("its entries do not add up");
+  hint.bytes_ = std::move(bytes);
+  return hint;
+}
+
+}  // namespace minikv::engine
