@@ -38,6 +38,17 @@ class Entry {
   std::string_view key() const { return {tail() + room(flags_), key_length_}; }
   Place place() const;
   std::size_t bytes() const { return sizeof(Entry) + room(flags_) + key_length_; }
+  // What the allocator takes for that: its header of 8 bytes, in steps of 16.
+  std::size_t allocated_bytes() const { return (bytes() + 8 + 15) / 16 * 16; }
+
+  // Parts of place(), for those who need no more.
+  std::uint64_t sequence() const { return sequence_; }
+  bool is_deleted() const { return (flags_ & kDeleted) != 0; }
+  std::int64_t expiry_ms() const {
+    std::int64_t expiry_ms = 0;
+    if ((flags_ & kHasExpiry) != 0) std::memcpy(&expiry_ms, tail(), sizeof(expiry_ms));
+    return expiry_ms;
+  }
 
  private:
   static constexpr std::uint8_t kHasExpiry = 1, kHasVersion = 2, kLost = 4, kDeleted = 8;

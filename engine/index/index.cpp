@@ -1,90 +1,153 @@
 #include "engine/index/index.h"
 
-#include <algorithm>
+#include <utility>
 #include <vector>
+
+#include "engine/index/key_sort.h"
 
 namespace minikv::engine {
 
 Index::~Index() {
-  points_.for_each([](Entry* entry) { Entry::destroy(entry); });
+  for (Shard& shard : shards_) shard.points.for_each([](Entry* entry) { Entry::destroy(entry); });
+}
+
+void Index::swap(Index& other) {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    std::swap(shards_[i].points, other.shards_[i].points);
+    std::swap(shards_[i].entry_bytes, other.shards_[i].entry_bytes);
+  }
+  order_.swap(other.order_);
+  expiry_.swap(other.expiry_);
 }
 
 std::optional<Place> Index::find(std::string_view key) const {
-  const Entry* entry = points_.find(key);
+  const std::uint64_t hash = hash_of(key);
+  const Entry* entry = shard_of(hash).points.find(key, hash);
   if (entry == nullptr) return std::nullopt;
   return entry->place();
 }
 
 std::optional<Place> Index::put(std::string_view key, const Place& place) {
-  Entry* entry = points_.find(key);
+  const std::uint64_t hash = hash_of(key);
+  Shard& shard = shard_of(hash);
+  Entry* entry = shard.points.find(key, hash);
   if (entry == nullptr) {
-    entry = Entry::create(key, place);
-    entry_bytes_ += entry->bytes();
-    points_.insert(entry);
+    entry = add(shard, key, place, hash);
     order_.insert(entry);
+    expiry_.insert(entry);
     return std::nullopt;
   }
   const Place before = entry->place();
+  expiry_.erase(entry);
   if (entry->can_hold(place)) {
     entry->assign(place);
+    expiry_.insert(entry);
     return before;
   }
-  Entry* now = Entry::create(key, place);
-  entry_bytes_ += now->bytes() - entry->bytes();
-  points_.replace(entry, now);
-  const auto old = order_.find(entry);
-  const auto next = order_.erase(old);
+  const auto next = order_.erase(order_.find(entry));
+  Entry* now = change(shard, entry, place, hash);
   order_.insert(next, now);
-  Entry::destroy(entry);
+  expiry_.insert(now);
   return before;
 }
 
 std::optional<Place> Index::erase(std::string_view key) {
-  Entry* entry = points_.find(key);
+  const std::uint64_t hash = hash_of(key);
+  Entry* entry = shard_of(hash).points.find(key, hash);
   if (entry == nullptr) return std::nullopt;
   const Place before = entry->place();
-  entry_bytes_ -= entry->bytes();
   order_.erase(entry);
-  points_.erase(entry);
-  Entry::destroy(entry);
+  expiry_.erase(entry);
+  remove(entry);
   return before;
 }
 
-std::size_t Index::memory_bytes() const {
-  // The allocator's header for each entry, and a B-tree that is three quarters full.
-  constexpr std::size_t kPerEntry = 8 + sizeof(Entry*) * 4 / 3;
-  return entry_bytes_ + points_.memory_bytes() + points_.size() * kPerEntry;
+Entry* Index::add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash) {
+  Entry* entry = Entry::create(key, place);
+  shard.entry_bytes += entry->allocated_bytes();
+  shard.points.insert(entry, hash);
+  return entry;
 }
 
-void Index::put_loading(std::string_view key, const Place& place) {
-  Entry* entry = points_.find(key);
-  if (entry == nullptr) {
-    entry = Entry::create(key, place);
-    entry_bytes_ += entry->bytes();
-    points_.insert(entry);
-  } else if (entry->can_hold(place)) {
+Entry* Index::change(Shard& shard, Entry* entry, const Place& place, std::uint64_t hash) {
+  if (entry->can_hold(place)) {
     entry->assign(place);
-  } else {
-    Entry* now = Entry::create(key, place);
-    entry_bytes_ += now->bytes() - entry->bytes();
-    points_.replace(entry, now);
-    Entry::destroy(entry);
+    return entry;
   }
+  Entry* now = Entry::create(entry->key(), place);
+  shard.entry_bytes += now->allocated_bytes() - entry->allocated_bytes();
+  shard.points.replace(entry, now, hash);
+  Entry::destroy(entry);
+  return now;
 }
 
-void Index::finish_loading() {
-  std::vector<Entry*> entries;
-  entries.reserve(points_.size());
-  std::vector<Entry*> deleted;
-  points_.for_each([&](Entry* entry) { (entry->place().deleted ? deleted : entries).push_back(entry); });
-  for (Entry* entry : deleted) {
-    entry_bytes_ -= entry->bytes();
-    points_.erase(entry);
-    Entry::destroy(entry);
+void Index::remove(Entry* entry) {
+  const std::uint64_t hash = hash_of(entry->key());
+  Shard& shard = shard_of(hash);
+  shard.entry_bytes -= entry->allocated_bytes();
+  shard.points.erase(entry, hash);
+  Entry::destroy(entry);
+}
+
+std::size_t Index::size() const {
+  std::size_t size = 0;
+  for (const Shard& shard : shards_) size += shard.points.size();
+  return size;
+}
+
+std::size_t Index::memory_bytes() const {
+  std::size_t bytes = order_.size() * sizeof(Entry*) * 4 / 3;  // a B-tree's nodes are three quarters full
+  for (const Shard& shard : shards_) bytes += shard.entry_bytes + shard.points.memory_bytes();
+  return bytes + expiry_.memory_bytes();
+}
+
+std::size_t Index::take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit) {
+  const std::vector<Entry*> expired = expiry_.expired(now_ms, limit);
+  for (Entry* entry : expired) {
+    visit(entry->key(), entry->place());
+    order_.erase(entry);
+    expiry_.erase(entry);
+    remove(entry);
   }
+  return expired.size();
+}
+
+void Index::load(std::string_view key, const Place& place) {
+  const std::uint64_t hash = hash_of(key);
+  Shard& shard = shard_of(hash);
+  MutexLock lock(shard.loading);
+  Entry* entry = shard.points.find(key, hash);
+  if (entry == nullptr) {
+    add(shard, key, place, hash);
+    return;
+  }
+  if (entry->sequence() > place.sequence || (entry->sequence() == place.sequence && !place.lost)) return;
+  change(shard, entry, place, hash);
+}
+
+void Index::finish_loading(const Keep& keep, unsigned threads) {
+  std::vector<SortItem> kept;
+  kept.reserve(size());
+  std::vector<Entry*> dropped, expiring;
+  for (const Shard& shard : shards_) {
+    shard.points.for_each([&](Entry* entry) {
+      if (entry->is_deleted() || (keep && !keep(entry->key(), entry->place()))) {
+        dropped.push_back(entry);
+        return;
+      }
+      kept.push_back({0, entry});
+      if (entry->expiry_ms() != 0) expiring.push_back(entry);
+    });
+  }
+  for (Entry* entry : dropped) remove(entry);
   // Sorted first, every insertion is an append, which is many times cheaper than finding each one's place.
-  std::sort(entries.begin(), entries.end(), Less{});
-  for (Entry* entry : entries) order_.insert(order_.end(), entry);
+  sort_by_key(kept, threads);
+  constexpr std::size_t kFetchAhead = 12;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (i + kFetchAhead < kept.size()) __builtin_prefetch(kept[i + kFetchAhead].entry);
+    order_.insert(order_.end(), kept[i].entry);
+  }
+  expiry_.build(std::move(expiring));
 }
 
 }  // namespace minikv::engine

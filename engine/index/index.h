@@ -1,27 +1,33 @@
-// The index: every key, where its value is, and the keys in order.
+// The index: every key, where its value is, the keys in order, and those that expire by time.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
 #include <absl/container/btree_set.h>
 
+#include "engine/base/thread_annotations.h"
 #include "engine/index/entry.h"
-#include "engine/index/hash_index.h"
+#include "engine/index/expiry_order.h"
+#include "engine/index/hash_shard.h"
 
 namespace minikv::engine {
 
-// Hides how it is built: today a hash part for points and an ordered part for walks, every key in memory.
+// Hides how it is built: today a hash part for points, an ordered part for walks, and every key in memory.
 //
-// Thread safety: const members may be called by any number of threads at once, the others by one alone.
+// Thread safety: const members may be called by any number of threads at once, the others by one alone; but see load().
 class Index {
  public:
   Index() = default;
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
   ~Index();
+  // Takes as long as a few assignments, however many keys there are.
+  void swap(Index& other);
 
   std::optional<Place> find(std::string_view key) const;
   // Sets the key's place; returns the one it had.
@@ -29,8 +35,11 @@ class Index {
   // Returns the place it had.
   std::optional<Place> erase(std::string_view key);
 
-  std::size_t size() const { return points_.size(); }
+  std::size_t size() const;
+  // What it takes in memory, the allocator's share included: an estimate.
   std::size_t memory_bytes() const;
+
+  // ---- walks ----
 
   // Walks the keys from `from` on (included or not) in byte order, or from there backwards; without `from` from the
   // respective end. Stops when `visit(key, place)` returns false.
@@ -43,11 +52,38 @@ class Index {
   template <typename Visitor>
   void walk_back(std::optional<Start> from, Visitor visit) const;
 
-  // Filling the index while a store is being opened: the ordered part is left out until finish_loading(), which also
-  // drops the entries marked as deleted. `put` and the walks may not be used before it.
-  std::optional<Place> find_loading(std::string_view key) const { return find(key); }
-  void put_loading(std::string_view key, const Place& place);
-  void finish_loading();
+  // The keys k with low <= k < high, or low < k; a side that is left out has no end.
+  struct Range {
+    std::optional<Start> low;
+    std::optional<std::string_view> high;
+  };
+  // As above over a range whose ends are looked up once and not compared with each key: for counting, and for long walks
+  // in pieces.
+  template <typename Visitor>
+  void walk_range(const Range& range, Visitor visit) const;
+  template <typename Visitor>
+  void walk_range_back(const Range& range, Visitor visit) const;
+
+  // ---- expiry ----
+
+  std::size_t keys_with_expiry() const { return expiry_.size(); }
+  // Of all that are to come, and of those that have passed and were not taken out yet.
+  std::optional<std::int64_t> next_expiry() const { return expiry_.first_expiry(); }
+  using Visit = std::function<void(std::string_view key, const Place& place)>;
+  // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit` before. Returns
+  // how many.
+  std::size_t take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit);
+
+  // ---- filling it while a store is being opened ----
+
+  // Any number of threads may load at once, in any order; nothing but load() and find() may be called before
+  // finish_loading(), and find() only while nobody loads. By sequence the newest wins. A `lost` place stands for the
+  // damaged record whose sequence it has, and wins over it.
+  void load(std::string_view key, const Place& place);
+  using Keep = std::function<bool(std::string_view key, const Place& place)>;
+  // Drops the entries that are marked as deleted and those that `keep` does not want, and puts the others in order, with
+  // up to `threads` threads. `keep` sees each that is not deleted once, on the caller's thread; without it all stay.
+  void finish_loading(const Keep& keep, unsigned threads);
 
  private:
   struct Less {
@@ -58,20 +94,41 @@ class Index {
   };
   using Ordered = absl::btree_set<Entry*, Less>;
 
+  struct Shard {
+    HashShard points;
+    std::size_t entry_bytes = 0;
+    Mutex loading;  // guards the others, but only for load()
+  };
+
+  Shard& shard_of(std::uint64_t hash) { return shards_[HashShard::shard_of(hash)]; }
+  const Shard& shard_of(std::uint64_t hash) const { return shards_[HashShard::shard_of(hash)]; }
+  static Entry* add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash);
+  // Returns the entry that now stands for the key: `entry`, or another if the place did not fit.
+  static Entry* change(Shard& shard, Entry* entry, const Place& place, std::uint64_t hash);
+  void remove(Entry* entry);
+
   Ordered::const_iterator lower(const Start& start) const {
     return start.included ? order_.lower_bound(start.key) : order_.upper_bound(start.key);
   }
+  Ordered::const_iterator begin_of(const Range& range) const {
+    return range.low ? lower(*range.low) : order_.begin();
+  }
+  Ordered::const_iterator end_of(const Range& range) const {
+    return range.high ? order_.lower_bound(*range.high) : order_.end();
+  }
+  // Whether there is nothing between the ends, which may be the wrong way round.
+  static bool is_empty(const Range& range) {
+    return range.low && range.high && *range.high <= range.low->key;
+  }
 
-  HashIndex points_;
+  std::array<Shard, HashShard::kShards> shards_;
   Ordered order_;
-  std::size_t entry_bytes_ = 0;
+  ExpiryOrder expiry_;
 };
 
 template <typename Visitor>
 void Index::walk(std::optional<Start> from, Visitor visit) const {
-  for (auto it = from ? lower(*from) : order_.begin(); it != order_.end(); ++it) {
-    if (!visit((*it)->key(), (*it)->place())) return;
-  }
+  walk_range({from, std::nullopt}, visit);
 }
 
 template <typename Visitor>
@@ -79,6 +136,26 @@ void Index::walk_back(std::optional<Start> from, Visitor visit) const {
   // The first entry that is out of reach: everything before it is walked.
   auto it = from ? lower({from->key, !from->included}) : order_.end();
   while (it != order_.begin()) {
+    --it;
+    if (!visit((*it)->key(), (*it)->place())) return;
+  }
+}
+
+template <typename Visitor>
+void Index::walk_range(const Range& range, Visitor visit) const {
+  if (is_empty(range)) return;
+  const auto end = end_of(range);
+  for (auto it = begin_of(range); it != end; ++it) {
+    if (!visit((*it)->key(), (*it)->place())) return;
+  }
+}
+
+template <typename Visitor>
+void Index::walk_range_back(const Range& range, Visitor visit) const {
+  if (is_empty(range)) return;
+  const auto begin = begin_of(range);
+  auto it = end_of(range);
+  while (it != begin) {
     --it;
     if (!visit((*it)->key(), (*it)->place())) return;
   }

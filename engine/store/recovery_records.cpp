@@ -1,6 +1,7 @@
 // Recovery of the index: what each record says about its key.
 
 #include <algorithm>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -85,43 +86,38 @@ void Recovery::note_damage(const Segment& segment, const RecordView& record) {
   }
 }
 
-// By sequence the newest wins, in whatever order records are met. A `lost` record stands for the damaged one whose
-// sequence it has, and wins over it.
 void Recovery::take_place(std::string_view key, const Place& place) {
   state_.lock.assert_alone();
-  const auto known = state_.index.find_loading(key);
-  if (known && (known->sequence > place.sequence || (known->sequence == place.sequence && !place.lost)))
-    return;
-  state_.index.put_loading(key, place);
+  state_.index.load(key, place);
 }
 
 Status Recovery::finish_index() {
   state_.lock.assert_alone();
   for (const auto& [key, expire] : expires_) {
-    auto place = state_.index.find_loading(key);
+    auto place = state_.index.find(key);
     // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what is older
     // is the value that the expiry was given to.
     if (!place || place->deleted || place->sequence >= expire.sequence) continue;
     place->sequence = expire.sequence;
     place->expiry_ms = expire.expiry_ms;
-    state_.index.put_loading(key, *place);
+    state_.index.load(key, *place);
   }
   for (const auto& [key, lost] : damaged_) {
-    const auto place = state_.index.find_loading(key);
+    const auto place = state_.index.find(key);
     const auto named = named_.find(key);
     const bool has_a_name = named != named_.end() && named->second == lost.sequence;
     if (place && place->lost && place->sequence == lost.sequence && !has_a_name) result_.lost.push_back(lost);
   }
-  state_.index.finish_loading();
   std::uint64_t lost_keys = 0;
-  state_.index.walk(std::nullopt, [&](std::string_view key, const Place& place) {
+  const auto keep = [&](std::string_view key, const Place& place) {
     state_.lock.assert_alone();
     lost_keys += place.lost ? 1 : 0;
     state_.segments.find(place.segment)
         ->second->live_bytes.fetch_add(record_bytes(key.size(), place.value_bytes),
                                        std::memory_order_relaxed);
     return true;
-  });
+  };
+  state_.index.finish_loading(keep, std::min(4U, std::max(1U, std::thread::hardware_concurrency())));
   state_.counters.lost_keys.store(lost_keys, std::memory_order_relaxed);
   return {};
 }

@@ -116,27 +116,48 @@ TEST(IndexTest, WalksBeginWhereTheyAreToldTo) {
   EXPECT_EQ(walk({"", true}, true), "");
 }
 
-TEST(IndexTest, LoadingKeepsWhatIsAliveAndDropsWhatIsMarked) {
+TEST(IndexTest, RangesAreHalfOpenAndGoBothWays) {
   Index index;
-  for (int i = 0; i < 5000; ++i) {
-    Place where = place(static_cast<std::uint64_t>(i) + 1);
-    where.deleted = i % 2 == 0;
-    index.put_loading(std::to_string(i), where);
-  }
-  index.finish_loading();
-  EXPECT_EQ(index.size(), 2500u);
-  EXPECT_FALSE(index.find("0"));
-  EXPECT_TRUE(index.find("1"));
-  std::size_t walked = 0;
-  std::string last;
-  index.walk(std::nullopt, [&](std::string_view key, const Place& where) {
-    EXPECT_LT(last, key);
-    EXPECT_FALSE(where.deleted);
-    last = key;
-    ++walked;
-    return true;
-  });
-  EXPECT_EQ(walked, 2500u);
+  for (const char* key : {"a", "b", "c", "d"}) index.put(key, place(1));
+  const auto walk = [&](std::optional<Index::Start> low, std::optional<std::string_view> high) {
+    std::string there, back;
+    index.walk_range({low, high}, [&](std::string_view key, const Place&) {
+      there += key;
+      return true;
+    });
+    index.walk_range_back({low, high}, [&](std::string_view key, const Place&) {
+      back.insert(0, key);
+      return true;
+    });
+    EXPECT_EQ(there, back);
+    return there;
+  };
+  using Start = Index::Start;
+  EXPECT_EQ(walk(std::nullopt, std::nullopt), "abcd");
+  EXPECT_EQ(walk(Start{"b", true}, "d"), "bc");
+  EXPECT_EQ(walk(Start{"b", false}, "d"), "c");
+  EXPECT_EQ(walk(std::nullopt, "c"), "ab");
+  EXPECT_EQ(walk(Start{"b", true}, "b"), "");
+  EXPECT_EQ(walk(Start{"c", true}, "b"), "");
+  EXPECT_EQ(walk(Start{"d", false}, "z"), "");
+}
+
+TEST(IndexTest, SwapTakesEverythingAlong) {
+  Index full, other;
+  for (int i = 0; i < 3000; ++i) full.put(std::to_string(i), place(1, i % 2 == 0 ? 1000 : 0));
+  const std::size_t bytes = full.memory_bytes(), empty_bytes = other.memory_bytes();
+  other.put("x", place(2));
+  full.swap(other);
+  EXPECT_EQ(full.size(), 1u);
+  EXPECT_TRUE(full.find("x"));
+  EXPECT_FALSE(full.find("7"));
+  EXPECT_EQ(full.keys_with_expiry(), 0u);
+  full.erase("x");
+  EXPECT_EQ(full.memory_bytes(), empty_bytes);
+  EXPECT_EQ(other.size(), 3000u);
+  EXPECT_EQ(other.keys_with_expiry(), 1500u);
+  EXPECT_EQ(other.memory_bytes(), bytes);
+  EXPECT_TRUE(other.find("7"));
 }
 
 }  // namespace

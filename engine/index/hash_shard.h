@@ -1,0 +1,93 @@
+// The point part of the index, one sixteenth of it: extendible hashing over small leaves.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "engine/index/entry.h"
+
+namespace minikv::engine {
+
+std::uint64_t hash_of(std::string_view key);
+
+// The keys whose hashes begin with the same four bits, so that sixteen threads can fill an index at once. A directory,
+// indexed by the bits that follow, of leaves of up to a thousand slots. A full leaf splits in two, so that growth never
+// stops the world for longer than one leaf takes, and the order of the leaves is the order of the hashes, from the first
+// shard to the last: a walk can be resumed from a number. A slot is 8 bytes: the entry's address and 20 bits of its hash,
+// which say where in the leaf it belongs and spare nearly all looks at other keys' entries.
+//
+// `hash` is always hash_of() of the key in question. Does not own the entries.
+// Thread safety: const members may be called by any number of threads at once, the others by one alone.
+class HashShard {
+ public:
+  static constexpr unsigned kShardBits = 4;
+  static constexpr std::size_t kShards = std::size_t{1} << kShardBits;
+  static std::size_t shard_of(std::uint64_t hash) {
+    return static_cast<std::size_t>(hash >> (64 - kShardBits));
+  }
+
+  HashShard();
+
+  Entry* find(std::string_view key, std::uint64_t hash) const;
+  void insert(Entry* entry, std::uint64_t hash);             // the key must not be there
+  void replace(Entry* old, Entry* now, std::uint64_t hash);  // of the same key
+  void erase(Entry* entry, std::uint64_t hash);
+
+  std::size_t size() const { return size_; }
+  std::size_t memory_bytes() const { return memory_bytes_; }
+
+  template <typename Visitor>
+  void for_each(Visitor visit) const {
+    const Leaf* last = nullptr;
+    for (const auto& leaf : directory_) {
+      if (leaf.get() == last) continue;
+      last = leaf.get();
+      const auto& slots = last->slots;
+      for (std::size_t i = 0; i < slots.size(); ++i) {
+        // The entries are anywhere in memory: fetched ahead, or the walk would wait for each of them.
+        if (i + kFetchAhead < slots.size()) __builtin_prefetch(entry_of(slots[i + kFetchAhead]));
+        if (slots[i] != 0) visit(entry_of(slots[i]));
+      }
+    }
+  }
+
+ private:
+  struct Leaf {
+    unsigned depth = 0;  // how many bits behind the shard's its hashes share
+    std::size_t used = 0;
+    std::vector<std::uint64_t> slots;
+  };
+
+  static constexpr std::size_t kFetchAhead = 12;
+
+  // An allocation's address has 44 bits that matter: 48 in all, and it is a multiple of 16.
+  static constexpr unsigned kTagBits = 20, kAddressBits = 64 - kTagBits;
+  static Entry* entry_of(std::uint64_t slot) {
+    return reinterpret_cast<Entry*>((slot & ((std::uint64_t{1} << kAddressBits) - 1)) << 4);
+  }
+  static std::uint64_t tag_of(std::uint64_t slot) { return slot >> kAddressBits; }
+  static std::uint64_t make_slot(const Entry* entry, std::uint64_t hash);
+  static std::size_t home(const Leaf& leaf, std::uint64_t slot) {
+    return static_cast<std::size_t>((tag_of(slot) * leaf.slots.size()) >> kTagBits);
+  }
+  static void place(Leaf& leaf, std::uint64_t slot);
+
+  Leaf& leaf_for(std::uint64_t hash) const { return *directory_[directory_slot(hash)]; }
+  std::size_t directory_slot(std::uint64_t hash) const {
+    return depth_ == 0 ? 0 : static_cast<std::size_t>(hash << kShardBits >> (64 - depth_));
+  }
+  static std::size_t slot_of(const Leaf& leaf, const Entry* entry, std::uint64_t hash);
+  std::shared_ptr<Leaf> new_leaf(unsigned depth, std::size_t capacity);
+  void resize(Leaf& leaf, std::size_t capacity);
+  void split(std::uint64_t hash);
+
+  unsigned depth_ = 0;
+  std::vector<std::shared_ptr<Leaf>> directory_;
+  std::size_t size_ = 0;
+  std::size_t memory_bytes_ = 0;
+};
+
+}  // namespace minikv::engine

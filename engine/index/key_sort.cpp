@@ -1,0 +1,112 @@
+#include "engine/index/key_sort.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <future>
+#include <string_view>
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kPieceBytes = 7;          // of the key, in a piece
+constexpr std::size_t kFetchAhead = 12;         // entries
+constexpr std::size_t kSmall = 16;              // so few items are sorted by comparing keys
+constexpr std::size_t kWorthAThread = 1 << 16;  // so many items
+
+// Seven bytes of the key from `skip` on and how many there were, in an order in which numbers compare as keys do: where
+// the bytes are equal, the shorter key is the smaller one. Equal pieces of distinct keys: both go on behind them.
+std::uint64_t piece_of(std::string_view key, std::size_t skip) {
+  const std::size_t left = key.size() - skip;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, key.data() + skip, std::min(left, kPieceBytes));
+  return __builtin_bswap64(bytes) | std::min(left, kPieceBytes + 1);
+}
+
+// How many bytes all keys have in common, the `skip` that they are known to have included.
+std::size_t common_prefix(std::span<const SortItem> items, std::size_t skip) {
+  const std::string_view first = items.front().entry->key();
+  std::size_t common = first.size();
+  for (std::size_t i = 1; i < items.size() && common > skip; ++i) {
+    if (i + kFetchAhead < items.size()) __builtin_prefetch(items[i + kFetchAhead].entry);
+    const std::string_view key = items[i].entry->key();
+    common = std::min(common, key.size());
+    if (std::memcmp(first.data() + skip, key.data() + skip, common - skip) == 0) continue;
+    common = static_cast<std::size_t>(std::mismatch(first.begin() + static_cast<std::ptrdiff_t>(skip),
+                                                    first.begin() + static_cast<std::ptrdiff_t>(common),
+                                                    key.begin() + static_cast<std::ptrdiff_t>(skip))
+                                          .first -
+                                      first.begin());
+  }
+  return common;
+}
+
+void fill_pieces(std::span<SortItem> items, std::size_t skip) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i + kFetchAhead < items.size()) __builtin_prefetch(items[i + kFetchAhead].entry);
+    items[i].piece = piece_of(items[i].entry->key(), skip);
+  }
+}
+
+bool smaller_piece(const SortItem& a, const SortItem& b) { return a.piece < b.piece; }
+
+void sort_behind(std::span<SortItem> items, std::size_t skip);
+
+// For items whose pieces, from `skip` on, are filled in.
+void sort_by_pieces(std::span<SortItem> items, std::size_t skip) {
+  std::sort(items.begin(), items.end(), smaller_piece);
+  for (std::size_t first = 0; first < items.size();) {
+    std::size_t last = first + 1;
+    while (last < items.size() && items[last].piece == items[first].piece) ++last;
+    if (last - first > 1) sort_behind(items.subspan(first, last - first), skip + kPieceBytes);
+    first = last;
+  }
+}
+
+// For keys whose first `skip` bytes are equal.
+void sort_behind(std::span<SortItem> items, std::size_t skip) {
+  if (items.size() <= kSmall) {
+    std::sort(items.begin(), items.end(), [skip](const SortItem& a, const SortItem& b) {
+      return a.entry->key().substr(skip) < b.entry->key().substr(skip);
+    });
+    return;
+  }
+  skip = common_prefix(items, skip);
+  fill_pieces(items, skip);
+  sort_by_pieces(items, skip);
+}
+
+void fill_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned threads) {
+  if (threads < 2 || items.size() < kWorthAThread) return fill_pieces(items, skip);
+  const auto half = items.size() / 2;
+  const auto other = std::async([=] { fill_in_parallel(items.first(half), skip, threads / 2); });
+  fill_in_parallel(items.subspan(half), skip, threads - threads / 2);
+  other.wait();
+}
+
+void sort_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned threads) {
+  if (threads < 2 || items.size() < kWorthAThread) return sort_by_pieces(items, skip);
+  std::array<std::uint64_t, 63> samples;
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    samples[i] = items[items.size() / samples.size() * i].piece;
+  std::sort(samples.begin(), samples.end());
+  // Equal pieces stay on one side.
+  const std::uint64_t middle = samples[samples.size() / 2];
+  const auto split = std::partition(items.begin(), items.end(),
+                                    [middle](const SortItem& item) { return item.piece < middle; });
+  const auto below = static_cast<std::size_t>(split - items.begin());
+  const auto other = std::async([=] { sort_in_parallel(items.first(below), skip, threads / 2); });
+  sort_in_parallel(items.subspan(below), skip, threads - threads / 2);
+  other.wait();
+}
+
+}  // namespace
+
+void sort_by_key(std::span<SortItem> items, unsigned threads) {
+  if (items.size() < 2) return;
+  const std::size_t skip = common_prefix(items, 0);
+  fill_in_parallel(items, skip, threads);
+  sort_in_parallel(items, skip, threads);
+}
+
+}  // namespace minikv::engine
