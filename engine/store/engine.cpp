@@ -128,15 +128,19 @@ Status Engine::start() {
     state_->segments.emplace(static_cast<std::uint32_t>((*active)->id()), *active);
   }
   writer_ = std::make_unique<Writer>(*state_, *keeper_, std::move(*active), next);
+  hints_ = std::make_unique<Hints>(*state_, keeper_->store_id());
+  hints_->start();
+  keeper_->on_sealed([this](const ManifestSegment& sealed) {
+    hints_->want(sealed);
+    MutexLock lock(compactor_mutex_);
+    compaction_may_be_due_ = true;
+    compactor_wake_.notify_one();
+  });
   keeper_->start();
   writer_->start();
   MINIKV_TRY(write_lost_records(recovered->lost));
+  for (const ManifestSegment& entry : recovered->without_hint) hints_->want(entry);
   if (!state_->options.single_threaded) {
-    keeper_->on_sealed([this] {
-      MutexLock lock(compactor_mutex_);
-      compaction_may_be_due_ = true;
-      compactor_wake_.notify_one();
-    });
     compactor_ = std::thread([this] { compact_in_background(); });
   }
   state_->log.info("{}: open, {} keys, next sequence {}, {} ms", state_->directory, size(), next,
@@ -161,6 +165,7 @@ Engine::~Engine() {
   stop_background_compaction();
   if (writer_) writer_->stop();
   if (keeper_) keeper_->stop();
+  if (hints_) hints_->stop();
 }
 
 Status Engine::close() {
@@ -169,6 +174,8 @@ Status Engine::close() {
   MutexLock no_compaction(compaction_mutex_);
   writer_->stop();
   const Status finished = keeper_->finish(writer_->active(), writer_->next_sequence());
+  if (finished) hints_->finish();
+  hints_->stop();
   lock_.reset();  // from here on nothing is written any more, and somebody else may open the directory
   if (finished) state_->log.info("{}: closed, {} keys", state_->directory, size());
   return finished;

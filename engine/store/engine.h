@@ -15,6 +15,7 @@
 #include "engine/io/file_system.h"
 #include "engine/store/compaction_policy.h"
 #include "engine/store/compactor.h"
+#include "engine/store/hints.h"
 #include "engine/store/keeper.h"
 #include "engine/store/recovery.h"
 #include "engine/store/state.h"
@@ -64,6 +65,7 @@ class Engine {
 
   std::unique_ptr<FileLock> lock_;  // goes last, or with close()
   std::unique_ptr<SharedState> state_;
+  std::unique_ptr<Hints> hints_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Writer> writer_;
   Mutex compaction_mutex_;  // held for the length of one step

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/hint.h"
+
 namespace minikv::engine {
 namespace {
 
@@ -21,8 +23,15 @@ bool is_welcome(std::string_view name) {
 
 bool is_ours_and_temporary(std::string_view name) {
   if (name == ManifestFile::kTemporaryName) return true;
-  return name.ends_with(kTemporarySuffix) &&
-         parse_segment_name(name.substr(0, name.size() - kTemporarySuffix.size())) != 0;
+  if (!name.ends_with(kTemporarySuffix)) return false;
+  const std::string_view final_name = name.substr(0, name.size() - kTemporarySuffix.size());
+  return parse_segment_name(final_name) != 0 || parse_hint_name(final_name) != 0;
+}
+
+// Hints of segments that are no longer there, or that are not sealed (which none is written for).
+bool is_hint_of_nothing(const std::string& name, Manifest& manifest) {
+  const ManifestSegment* const entry = manifest.find(parse_hint_name(name));
+  return entry == nullptr || entry->state != SegmentState::kSealed;
 }
 
 Status foreign(const std::string& directory, const std::string& name) {
@@ -68,7 +77,9 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
     const std::uint64_t id = parse_segment_name(name);
     highest_id = std::max(highest_id, id);
     if (id != 0 && manifest.find(id) != nullptr) continue;
-    if (id != 0) {
+    if (parse_hint_name(name) != 0) {
+      if (is_hint_of_nothing(name, manifest)) removable.push_back(name);
+    } else if (id != 0) {
       MINIKV_TRY(check_unnamed_segment(state, manifest, name));
       removable.push_back(name);
     } else if (is_ours_and_temporary(name)) {

@@ -98,7 +98,15 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
   entry.max_seq = last.max_seq;
   next.clean_sequence = next_sequence;
   MINIKV_TRY(commit(next));
-  if (!is_blank) return {};
+  if (!is_blank) {
+    std::function<void(const ManifestSegment&)> sealed;
+    {
+      MutexLock lock(mutex_);
+      sealed = sealed_;
+    }
+    if (sealed) sealed(*next.find(last.segment->id()));
+    return {};
+  }
   // The manifest says already that it does not belong to the store; the next start would unlink it too.
   MINIKV_TRY(state_.file_system.remove(last.segment->path()));
   return state_.file_system.sync_dir(state_.directory);

@@ -42,7 +42,8 @@ class Keeper {
   // Before start(): unlinks the files that the last life of the store had dropped from the manifest.
   Status sweep();
   void start();
-  // Syncs and seals the log, and remembers in the manifest that the store was closed in order.
+  // Syncs and seals the log, and remembers in the manifest that the store was closed in order. on_sealed() is called
+  // for every segment sealed.
   Status finish(const RetiredSegment& last, std::uint64_t next_sequence);
   void stop();
 
@@ -64,8 +65,8 @@ class Keeper {
   Status wait_while_sync_is_late();
 
   // ---- for compaction ----
-  // Called on the keeper's thread after each seal. Set right after start(), by whoever called that.
-  void on_sealed(std::function<void()> callback);
+  // Called on the keeper's thread after each seal. Set before start().
+  void on_sealed(std::function<void(const ManifestSegment&)> callback);
   std::uint64_t allocate_segment_id();
   std::vector<ManifestSegment> segments() const;
   // Waits until no retired segment is left to seal.
@@ -102,6 +103,7 @@ class Keeper {
   Status raise_seq_limit();
   Status commit_now(CompactionCommit& request);
   Status bury();
+  Status remove_segment_files(std::uint64_t id);
   Status commit(Manifest& next) MINIKV_EXCLUDES(mutex_);
   Manifest manifest_copy() const MINIKV_EXCLUDES(mutex_);
   void fail(const Status& status);
@@ -133,7 +135,7 @@ class Keeper {
   std::int64_t syncing_since_ms_ MINIKV_GUARDED_BY(mutex_) = -1;   // what the running one will
   bool sync_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 
-  std::function<void()> sealed_ MINIKV_GUARDED_BY(mutex_);
+  std::function<void(const ManifestSegment&)> sealed_ MINIKV_GUARDED_BY(mutex_);
   std::deque<CompactionCommit*> commits_ MINIKV_GUARDED_BY(mutex_);
 };
 

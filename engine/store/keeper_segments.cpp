@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/hint.h"
 #include "engine/store/keeper.h"
 
 namespace minikv::engine {
@@ -148,18 +149,18 @@ Status Keeper::seal(const RetiredSegment& retired) {
     following.min_seq = retired.max_seq + 1;
   }
   MINIKV_TRY(commit(next));
-  std::function<void()> sealed;
+  std::function<void(const ManifestSegment&)> sealed;
   {
     MutexLock lock(mutex_);
     retired_.pop_front();
     if (!spare_) spare_wanted_ = true;
     sealed = sealed_;
   }
-  if (sealed) sealed();
+  if (sealed) sealed(*next.find(retired.segment->id()));
   return {};
 }
 
-void Keeper::on_sealed(std::function<void()> callback) {
+void Keeper::on_sealed(std::function<void(const ManifestSegment&)> callback) {
   MutexLock lock(mutex_);
   sealed_ = std::move(callback);
 }
@@ -202,16 +203,23 @@ Status Keeper::commit_now(CompactionCommit& request) {
   return status;
 }
 
+Status Keeper::remove_segment_files(std::uint64_t id) {
+  for (const std::string& path : {state_.directory + "/" + hint_name(id), state_.path_of(id)}) {
+    if (Status removed = state_.file_system.remove(path);
+        !removed && removed.code() != StatusCode::kNotFound) {
+      return removed;
+    }
+  }
+  return {};
+}
+
 Status Keeper::sweep() {
   Manifest next = manifest_copy();
   bool any = false;
   for (const ManifestSegment& entry : next.segments) {
     if (entry.state != SegmentState::kDropped) continue;
     any = true;
-    if (Status removed = state_.file_system.remove(state_.path_of(entry.id));
-        !removed && removed.code() != StatusCode::kNotFound) {
-      return removed;
-    }
+    MINIKV_TRY(remove_segment_files(entry.id));
   }
   if (!any) return {};
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
@@ -228,10 +236,7 @@ Status Keeper::bury() {
     const ManifestSegment* entry = next.find(segment->id());
     if (entry == nullptr || entry->state != SegmentState::kDropped) continue;
     any = true;
-    if (Status removed = state_.file_system.remove(segment->path());
-        !removed && removed.code() != StatusCode::kNotFound) {
-      return removed;
-    }
+    MINIKV_TRY(remove_segment_files(segment->id()));
     std::erase_if(next.segments, [&](const ManifestSegment& other) { return other.id == segment->id(); });
   }
   dead.clear();

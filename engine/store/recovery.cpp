@@ -16,7 +16,7 @@ constexpr std::int64_t kClockJumpMs = 3'600'000;
 
 Result<Recovered> Recovery::run() {
   const std::int64_t started_ms = state_.clock.steady_ms();
-  newest_time_ms_ = manifest_.engine_time_ms;
+  findings_.note_time(manifest_.engine_time_ms);
   auto removable = check_files(state_, manifest_);
   if (!removable) return removable.status();
   MINIKV_TRY(load_sealed_segments());
@@ -30,8 +30,8 @@ Result<Recovered> Recovery::run() {
   }
   if (!removable->empty()) MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
   for (Log& log : logs_) MINIKV_TRY(settle_log(log));
-  MINIKV_TRY(finish_index());
-  state_.clock.raise_to(newest_time_ms_);
+  state_.clock.raise_to(findings_.newest_time_ms());
+  result_.lost = findings_.finish(state_.clock.now_ms());
 
   result_.next_sequence = manifest_.clean_sequence != 0 ? manifest_.clean_sequence : manifest_.seq_limit;
   result_.manifest = std::move(manifest_);
@@ -39,32 +39,17 @@ Result<Recovered> Recovery::run() {
   return std::move(result_);
 }
 
-Status Recovery::load_sealed_segments() {
-  std::size_t loaded = 0;
-  std::int64_t told_ms = state_.clock.steady_ms();
-  for (ManifestSegment& entry : manifest_.segments) {
-    if (entry.state != SegmentState::kSealed) continue;
-    MINIKV_TRY(load_sealed(entry));
-    ++loaded;
-    if (const std::int64_t now = state_.clock.steady_ms(); now - told_ms >= 1000) {
-      told_ms = now;
-      state_.log.info("recovery: {} of {} segments read", loaded, manifest_.segments.size());
-    }
-  }
-  return {};
-}
-
 Status Recovery::check_numbers_and_time() const {
   const std::uint64_t next = manifest_.clean_sequence != 0 ? manifest_.clean_sequence : manifest_.seq_limit;
-  if (newest_sequence_ >= next) {
+  if (findings_.newest_sequence() >= next) {
     return {
         StatusCode::kRefused,
         fmt::format(
             "{}: the manifest says that no sequence from {} on was used, and a record has {}: the manifest "
             "is from another moment than the segments; restore the directory from a backup",
-            state_.directory, next, newest_sequence_)};
+            state_.directory, next, findings_.newest_sequence())};
   }
-  const std::int64_t ahead_ms = newest_time_ms_ - state_.clock.wall_ms();
+  const std::int64_t ahead_ms = findings_.newest_time_ms() - state_.clock.wall_ms();
   if (ahead_ms > kClockJumpMs && !state_.options.accept_clock_jump) {
     return {
         StatusCode::kRefused,
@@ -106,42 +91,12 @@ Result<std::unique_ptr<Segment>> Recovery::open(const ManifestSegment& entry, bo
   return segment;
 }
 
-// ---- sealed segments: every byte has been durable, so whatever does not check out is damage ----
-
-Status Recovery::load_sealed(ManifestSegment& entry) {
-  auto opened = open(entry, false);
-  if (!opened) return opened.status();
-  Segment& segment = **opened;
-  auto size = segment.file().size();
-  if (!size) return size.status();
-  if (*size < entry.size) {
-    MINIKV_TRY(unnamed_damage(segment, *size));
-  }
-  SegmentReader reader(segment.file(), std::min(*size, entry.size));
-  std::uint64_t min_seq = 0, max_seq = 0;
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < reader.size();) {
-    auto frame = read_frame(reader, segment.identity(), offset);
-    if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole) {
-      take_frame(segment, *frame, min_seq, max_seq);
-      offset = frame->end;
-    } else {
-      MINIKV_TRY(step_over_damage(reader, segment, *frame, offset));
-    }
-    if (!problem_) return problem_;
-  }
-  segment.used_bytes.store(entry.size, std::memory_order_relaxed);
-  share(std::move(*opened));
-  return {};
-}
-
 // Goes on behind damage, if all that is damaged has a name, or if the loss is accepted.
 Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment, const FrameAt& frame,
-                                  std::uint64_t& offset) {
+                                  std::uint64_t& offset, Findings& findings) {
   if (frame.kind == FrameAt::Kind::kDamaged) {
     if (!frame.body.names_all) MINIKV_TRY(unnamed_damage(segment, offset));
-    std::uint64_t min_seq = 0, max_seq = 0;
-    take_frame(segment, frame, min_seq, max_seq);
+    MINIKV_TRY(take_frame(segment, frame, findings));
     offset = frame.body.names_all ? frame.end : offset + kAlignment;
   } else {
     MINIKV_TRY(unnamed_damage(segment, offset));
@@ -156,7 +111,7 @@ Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment,
     auto bytes = reader.bytes(offset, end - offset);
     if (!bytes) return bytes.status();
     if (const auto record = parse_record(*bytes, segment.identity(), offset)) {
-      MINIKV_TRY(take_record(segment, *record));
+      MINIKV_TRY(take_record(segment, *record, findings));
       offset += record->bytes();
     } else {
       offset += kAlignment;
@@ -164,6 +119,17 @@ Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment,
   }
   offset = end;
   return {};
+}
+
+Status Recovery::take_frame(const Segment& segment, const FrameAt& frame, Findings& findings) {
+  findings.note_time(frame.header.engine_time_ms);
+  for (const RecordView& record : frame.body.records) MINIKV_TRY(take_record(segment, record, findings));
+  return {};
+}
+
+Status Recovery::take_record(const Segment& segment, const RecordView& record, Findings& findings) {
+  const Status taken = findings.take(segment, record);
+  return taken.code() == StatusCode::kCorruption ? unnamed_damage(segment, record.offset) : taken;
 }
 
 Status Recovery::unnamed_damage(const Segment& segment, std::uint64_t offset) {
@@ -181,6 +147,12 @@ Status Recovery::unnamed_damage(const Segment& segment, std::uint64_t offset) {
           "from a backup, or accept the loss with --accept-data-loss (older values of the keys concerned "
           "may come back)",
           segment.path(), offset)};
+}
+
+void Recovery::share(std::unique_ptr<Segment> segment) {
+  state_.lock.assert_alone();
+  const auto id = static_cast<std::uint32_t>(segment->id());
+  state_.segments.emplace(id, share_segment(std::move(segment), state_.graveyard));
 }
 
 }  // namespace minikv::engine

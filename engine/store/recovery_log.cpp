@@ -8,6 +8,17 @@
 #include "engine/store/recovery.h"
 
 namespace minikv::engine {
+namespace {
+
+void note_sequences(const FrameAt& frame, std::uint64_t& min_seq, std::uint64_t& max_seq) {
+  for (const RecordView& record : frame.body.records) {
+    const std::uint64_t sequence = record.header.sequence;
+    min_seq = min_seq == 0 ? sequence : std::min(min_seq, sequence);
+    max_seq = std::max(max_seq, sequence);
+  }
+}
+
+}  // namespace
 
 Status Recovery::load_logs() {
   for (const SegmentState wanted : {SegmentState::kActive, SegmentState::kSpare}) {
@@ -60,8 +71,8 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
     if (!frame) return frame.status();
     const bool follows = expected == 0 || frame->header.first_sequence == expected;
     if (frame->kind == FrameAt::Kind::kWhole && follows) {
-      take_frame(*log.segment, *frame, log.min_seq, log.max_seq);
-      if (!problem_) return problem_;
+      MINIKV_TRY(take_frame(*log.segment, *frame, findings_));
+      note_sequences(*frame, log.min_seq, log.max_seq);
       offset = frame->end;
       expected = frame->header.first_sequence + frame->header.record_count;
       log.end = offset;
@@ -83,11 +94,10 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
     const bool knows_end = frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all && follows;
     auto again = read_frame(reader, identity, offset);  // the look ahead has moved the reader's window
     if (!again) return again.status();
-    MINIKV_TRY(step_over_damage(reader, *log.segment, *again, offset));
-    if (!problem_) return problem_;
+    MINIKV_TRY(step_over_damage(reader, *log.segment, *again, offset, findings_));
     if (log.min_seq == 0) log.min_seq = expected;
     expected = knows_end ? expected + frame->header.record_count : 0;
-    log.max_seq = newest_sequence_;  // logs are read last, front to back
+    log.max_seq = findings_.newest_sequence();  // logs are read last, front to back
     log.end = offset;
   }
   auto data_end = end_of_data(reader, log.end);
@@ -154,6 +164,7 @@ Status Recovery::settle_log(Log& log) {
   entry.min_seq = log.min_seq;
   entry.max_seq = log.max_seq;
   log.segment->used_bytes.store(size, std::memory_order_relaxed);
+  result_.without_hint.push_back(entry);
   share(std::move(log.segment));
   return {};
 }

@@ -12,6 +12,7 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/format/frame.h"
 #include "engine/io/file_system.h"
+#include "engine/store/segment_keys.h"
 
 namespace minikv::engine {
 
@@ -31,6 +32,9 @@ class Segment {
         path_(std::move(path)),
         file_(std::move(file)),
         mapping_(std::move(mapping)) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment() { delete keys_.load(std::memory_order_relaxed); }
 
   const SegmentIdentity& identity() const { return identity_; }
   std::uint64_t id() const { return identity_.id; }
@@ -45,6 +49,16 @@ class Segment {
   Result<RecordView> read_record(std::uint64_t offset, std::size_t key_length, std::size_t value_length,
                                  std::string& buffer) const;
 
+  // What is known of the segment's keys; null until somebody has read them all. Set once.
+  void set_keys(std::unique_ptr<const SegmentKeys> keys) {
+    if (keys_.load(std::memory_order_relaxed) == nullptr)
+      keys_.store(keys.release(), std::memory_order_release);
+  }
+  const SegmentKeys* keys() const { return keys_.load(std::memory_order_acquire); }
+
+  // A part of it does not say of which keys it is: compaction leaves the segment alone.
+  std::atomic<bool> has_unnamed_damage{false};
+
   // Bytes of records that the index points to, and where the frames end (the file may be longer): what compaction
   // decides by.
   std::atomic<std::uint64_t> live_bytes{0};
@@ -58,6 +72,7 @@ class Segment {
   std::string path_;
   const std::unique_ptr<File> file_;
   const std::unique_ptr<Mapping> mapping_;
+  std::atomic<const SegmentKeys*> keys_{nullptr};
 };
 
 using SegmentPtr = std::shared_ptr<const Segment>;

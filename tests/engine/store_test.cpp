@@ -343,7 +343,9 @@ TEST_F(StoreTest, DamageWithoutANameIsRefusedUntilTheLossIsAcceptedInSoManyWords
   for (const char* key : {"first-key", "second-key", "third-key"}) set(key, "value");
   ASSERT_TRUE(store_->close());
   store_.reset();
+  std::string hint;
   for (const auto& file : std::filesystem::directory_iterator(directory_)) {
+    if (file.path().extension() == ".hint") hint = file.path();
     if (file.path().extension() != ".dat") continue;
     std::fstream segment(file.path(), std::ios::in | std::ios::out | std::ios::binary);
     const std::string bytes((std::istreambuf_iterator<char>(segment)), std::istreambuf_iterator<char>());
@@ -353,6 +355,13 @@ TEST_F(StoreTest, DamageWithoutANameIsRefusedUntilTheLossIsAcceptedInSoManyWords
     segment.seekp(static_cast<std::streamoff>(at));
     segment.put('S');
   }
+  // The hint still knows the name.
+  open();
+  EXPECT_EQ(store_->get("second-key").code(), StatusCode::kCorruption);
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+
+  ASSERT_TRUE(std::filesystem::remove(hint));
   auto refused = Store::open(directory_, options_);
   ASSERT_EQ(refused.code(), StatusCode::kRefused);
   EXPECT_NE(refused.status().message().find("segment-"), std::string::npos);

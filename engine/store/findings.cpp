@@ -1,0 +1,144 @@
+#include "engine/store/findings.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace minikv::engine {
+
+Status Findings::take(const Segment& segment, const RecordView& record) {
+  return take(segment, record.header, record.offset, record.key, record.value, record.value_intact);
+}
+
+Status Findings::take(const Segment& segment, const HintEntry& entry) {
+  return take(segment, entry.header, entry.offset, entry.key, entry.value, true);
+}
+
+void Findings::note_time(std::int64_t engine_time_ms) {
+  newest_time_ms_ = std::max(newest_time_ms_, engine_time_ms);
+}
+
+Status Findings::take(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                      std::string_view key, std::string_view value, bool value_intact) {
+  newest_sequence_ = std::max(newest_sequence_, header.sequence);
+  if ((header.flags & ~kKnownRecordFlags) != 0) {
+    return {
+        StatusCode::kRefused,
+        fmt::format("{} at offset {}: a record with flags {:#x}, which this minikv does not know: use the "
+                    "version that wrote it, or a newer one",
+                    segment.path(), offset, header.flags)};
+  }
+  Place place;
+  place.sequence = header.sequence;
+  place.version = header.version;
+  place.offset = offset;
+  place.segment = static_cast<std::uint32_t>(segment.id());
+  place.value_bytes = header.value_length;
+  place.expiry_ms = header.expiry_ms;
+  switch (header.type) {
+    case RecordType::kPut:
+      place.lost = !value_intact;
+      if (place.lost) note_damage(segment, header, offset, key);
+      break;
+    case RecordType::kDelete: place.deleted = true; break;
+    case RecordType::kLost: {
+      place.sequence = place.version;  // that of the record which was lost
+      place.lost = true;
+      std::uint64_t& named = named_[std::string(key)];
+      named = std::max(named, place.sequence);
+      break;
+    }
+    case RecordType::kExpire: {
+      Expire& expire = expires_[std::string(key)];
+      if (header.sequence > expire.sequence) expire = {header.sequence, header.expiry_ms};
+      return {};
+    }
+    case RecordType::kRangeDelete:
+      if (!value_intact) return {StatusCode::kCorruption, "a range delete is damaged"};
+      ranges_.push_back({std::string(key), std::string(value), header.sequence});
+      return {};
+    default:
+      return {StatusCode::kRefused,
+              fmt::format(
+                  "{} at offset {}: a record of type {}, which this minikv does not know: use the version "
+                  "that wrote it, or a newer one",
+                  segment.path(), offset, static_cast<int>(header.type))};
+  }
+  state_.lock.assert_alone();
+  state_.index.load(key, place);
+  return {};
+}
+
+void Findings::note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                           std::string_view key) {
+  state_.log.error(
+      "{} at offset {}: the value of a key of {} bytes is damaged; if nothing newer is known of the key, it "
+      "answers "
+      "CORRUPT until it is set or deleted",
+      segment.path(), offset, key.size());
+  LostKey& lost = damaged_[std::string(key)];
+  if (lost.sequence <= header.sequence) lost = {std::string(key), header.sequence, header.type};
+}
+
+void Findings::merge(Findings&& other) {
+  newest_time_ms_ = std::max(newest_time_ms_, other.newest_time_ms_);
+  newest_sequence_ = std::max(newest_sequence_, other.newest_sequence_);
+  ranges_.insert(ranges_.end(), std::make_move_iterator(other.ranges_.begin()),
+                 std::make_move_iterator(other.ranges_.end()));
+  for (auto& [key, expire] : other.expires_) {
+    Expire& mine = expires_[std::string(key)];
+    if (expire.sequence > mine.sequence) mine = expire;
+  }
+  for (auto& [key, lost] : other.damaged_) {
+    LostKey& mine = damaged_[key];
+    if (mine.sequence <= lost.sequence) mine = std::move(lost);
+  }
+  for (const auto& [key, sequence] : other.named_) {
+    std::uint64_t& mine = named_[std::string(key)];
+    mine = std::max(mine, sequence);
+  }
+}
+
+std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
+  state_.lock.assert_alone();
+  RangeDeletes ranges;
+  ranges.add(ranges_);
+  std::vector<LostKey> lost_keys;
+  for (const auto& [key, lost] : damaged_) {
+    const auto place = state_.index.find(key);
+    const auto named = named_.find(key);
+    const bool has_a_name = named != named_.end() && named->second == lost.sequence;
+    if (place && place->lost && place->sequence == lost.sequence && !has_a_name &&
+        !ranges.cover(key, place->sequence)) {
+      lost_keys.push_back(lost);
+    }
+  }
+  for (const auto& [key, expire] : expires_) {
+    auto place = state_.index.find(key);
+    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what is older
+    // is the value that the expiry was given to.
+    if (!place || place->deleted || place->sequence >= expire.sequence) continue;
+    place->sequence = expire.sequence;
+    place->expiry_ms = expire.expiry_ms;
+    state_.index.load(key, *place);
+  }
+  std::uint64_t lost_count = 0;
+  const unsigned threads =
+      state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
+  const auto keep = [&](std::string_view key, const Place& place) {
+    state_.lock.assert_alone();
+    if (ranges.cover(key, place.sequence) || !is_present(place, now_ms)) return false;
+    lost_count += place.lost ? 1 : 0;
+    state_.segments.find(place.segment)
+        ->second->live_bytes.fetch_add(record_bytes(key.size(), place.value_bytes),
+                                       std::memory_order_relaxed);
+    return true;
+  };
+  state_.index.finish_loading(keep, threads);
+  state_.counters.lost_keys.store(lost_count, std::memory_order_relaxed);
+  return lost_keys;
+}
+
+}  // namespace minikv::engine

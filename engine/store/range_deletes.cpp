@@ -1,0 +1,66 @@
+#include "engine/store/range_deletes.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+namespace minikv::engine {
+
+void RangeDeletes::add(RangeDelete range) {
+  ranges_.push_back(std::move(range));
+  arrange();
+}
+
+void RangeDeletes::add(const std::vector<RangeDelete>& ranges) {
+  ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
+  arrange();
+}
+
+void RangeDeletes::remove(std::uint64_t sequence) {
+  std::erase_if(ranges_, [sequence](const RangeDelete& range) { return range.sequence == sequence; });
+  arrange();
+}
+
+void RangeDeletes::clear() {
+  ranges_.clear();
+  steps_.clear();
+}
+
+std::uint64_t RangeDeletes::newest_over(std::string_view key) const {
+  const auto behind = std::upper_bound(steps_.begin(), steps_.end(), key,
+                                       [](std::string_view a, const Step& step) { return a < step.from; });
+  return behind == steps_.begin() ? 0 : std::prev(behind)->newest;
+}
+
+// Cuts the ranges, which may overlap, into steps that do not: at each key where one begins or ends, the newest of those
+// that are open there.
+void RangeDeletes::arrange() {
+  struct Edge {
+    std::string_view at;
+    std::uint64_t sequence;
+    bool begins;
+  };
+  std::vector<Edge> edges;
+  for (const RangeDelete& range : ranges_) {
+    if (!range.to.empty() && range.to <= range.from) continue;  // empty
+    edges.push_back({range.from, range.sequence, true});
+    if (!range.to.empty()) edges.push_back({range.to, range.sequence, false});
+  }
+  std::sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+  steps_.clear();
+  std::multiset<std::uint64_t> open;
+  for (std::size_t i = 0; i < edges.size();) {
+    const std::string_view at = edges[i].at;
+    for (; i < edges.size() && edges[i].at == at; ++i) {
+      if (edges[i].begins) {
+        open.insert(edges[i].sequence);
+      } else {
+        open.erase(open.find(edges[i].sequence));
+      }
+    }
+    steps_.push_back({std::string(at), open.empty() ? 0 : *open.rbegin()});
+  }
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,53 @@
+// Deletes of whole ranges of keys, and the question whether a record is older than one of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace minikv::engine {
+
+// Everything about the keys from `from` to before `to` that is older than `sequence` is gone.
+struct RangeDelete {
+  std::string from;
+  std::string to;  // empty: to the last key
+  std::uint64_t sequence = 0;
+
+  bool is_everything() const { return from.empty() && to.empty(); }
+  bool covers(std::string_view key) const { return key >= from && (to.empty() || key < to); }
+};
+
+// Thread safety: const members may be called by any number of threads at once, the others by one alone.
+class RangeDeletes {
+ public:
+  bool is_empty() const { return ranges_.empty(); }
+  std::size_t size() const { return ranges_.size(); }
+  const std::vector<RangeDelete>& ranges() const { return ranges_; }
+
+  void add(RangeDelete range);
+  void add(const std::vector<RangeDelete>& ranges);
+  // Forgets the range with this sequence.
+  void remove(std::uint64_t sequence);
+  void clear();
+
+  // Whether a record about `key` with `sequence` is older than a range delete of the key.
+  bool cover(std::string_view key, std::uint64_t sequence) const {
+    return !steps_.empty() && newest_over(key) > sequence;
+  }
+
+ private:
+  // From `from` to the next step's: the newest range delete there, or 0.
+  struct Step {
+    std::string from;
+    std::uint64_t newest = 0;
+  };
+
+  std::uint64_t newest_over(std::string_view key) const;
+  void arrange();
+
+  std::vector<RangeDelete> ranges_;
+  std::vector<Step> steps_;  // by `from`
+};
+
+}  // namespace minikv::engine

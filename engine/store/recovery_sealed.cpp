@@ -1,0 +1,125 @@
+// Recovery of sealed segments: by their hints, several at a time; what has no hint that fits is scanned.
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "engine/store/hints.h"
+#include "engine/store/recovery.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kMostThreads = 8;
+constexpr std::int64_t kTellEveryMs = 1000;
+
+}  // namespace
+
+Status Recovery::load_sealed_segments() {
+  std::vector<ManifestSegment> sealed;
+  for (const ManifestSegment& entry : manifest_.segments) {
+    if (entry.state == SegmentState::kSealed) sealed.push_back(entry);
+  }
+  // The largest first, so that the threads end at about the same time.
+  std::stable_sort(sealed.begin(), sealed.end(),
+                   [](const ManifestSegment& a, const ManifestSegment& b) { return a.size > b.size; });
+  {
+    MutexLock lock(mutex_);
+    told_ms_ = state_.clock.steady_ms();
+  }
+  const std::size_t wanted = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  std::vector<std::thread> helpers;
+  if (!state_.options.single_threaded) {
+    for (std::size_t i = 1; i < std::min({wanted, kMostThreads, sealed.size()}); ++i) {
+      helpers.emplace_back([&] { load_until_done(sealed); });
+    }
+  }
+  load_until_done(sealed);
+  for (std::thread& helper : helpers) helper.join();
+  MutexLock lock(mutex_);
+  return problem_;
+}
+
+void Recovery::load_until_done(const std::vector<ManifestSegment>& sealed) {
+  Findings findings(state_);
+  for (;;) {
+    const std::size_t mine = next_.fetch_add(1, std::memory_order_relaxed);
+    if (mine >= sealed.size() || failed_.load(std::memory_order_relaxed)) break;
+    const Status loaded = load_sealed(sealed[mine], findings);
+    MutexLock lock(mutex_);
+    ++loaded_;
+    tell_progress();
+    if (loaded || failed_.exchange(true)) continue;
+    problem_ = loaded;
+  }
+  MutexLock lock(mutex_);
+  findings_.merge(std::move(findings));
+}
+
+void Recovery::tell_progress() {
+  const std::int64_t now = state_.clock.steady_ms();
+  if (now - told_ms_ < kTellEveryMs) return;
+  told_ms_ = now;
+  state_.log.info("recovery: {} of {} segments read", loaded_, manifest_.segments.size());
+}
+
+Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings) {
+  auto opened = open(entry, false);
+  if (!opened) return opened.status();
+  Segment& segment = **opened;
+  auto size = segment.file().size();
+  if (!size) return size.status();
+  if (*size < entry.size) MINIKV_TRY(unnamed_damage(segment, *size));
+  const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings);
+  if (!has_hint) MINIKV_TRY(scan_sealed(entry, segment, findings));
+  segment.used_bytes.store(entry.size, std::memory_order_relaxed);
+  MutexLock lock(mutex_);
+  if (!has_hint) result_.without_hint.push_back(entry);
+  share(std::move(*opened));
+  return {};
+}
+
+// False: there is no hint, or none that can be believed. Nothing of it has been taken then.
+bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings) {
+  const std::string path = state_.directory + "/" + hint_name(entry.id);
+  auto hint = read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry));
+  if (hint.code() == StatusCode::kNotFound) {
+    state_.log.info("{}: is missing; the segment is scanned", path);
+    return false;
+  }
+  if (!hint) {
+    state_.log.warn("{}: is not used, and the segment is scanned: {}", path, hint.status().message());
+    return false;
+  }
+  SegmentKeysBuilder keys(static_cast<std::size_t>(hint->entry_count()));
+  Status taken;
+  hint->for_each([&](const HintEntry& told) {
+    keys.add(told);
+    taken = findings.take(segment, told);
+    return taken.is_ok();
+  });
+  findings.note_time(hint->newest_time_ms());
+  segment.set_keys(keys.finish());
+  // Only a hint of a newer version can say what this one does not know; the scan will tell.
+  return taken.is_ok();
+}
+
+// Every byte of a sealed segment has been durable, so whatever does not check out is damage.
+Status Recovery::scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings) {
+  auto size = segment.file().size();
+  if (!size) return size.status();
+  SegmentReader reader(segment.file(), std::min(*size, entry.size));
+  for (std::uint64_t offset = sizeof(SegmentHeader); offset < reader.size();) {
+    auto frame = read_frame(reader, segment.identity(), offset);
+    if (!frame) return frame.status();
+    if (frame->kind == FrameAt::Kind::kWhole) {
+      MINIKV_TRY(take_frame(segment, *frame, findings));
+      offset = frame->end;
+    } else {
+      MINIKV_TRY(step_over_damage(reader, segment, *frame, offset, findings));
+    }
+  }
+  return {};
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,50 @@
+// What is kept in memory about the keys of a sealed segment.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/format/hint.h"
+#include "engine/index/key_filter.h"
+
+namespace minikv::engine {
+
+// Answers whether a segment can hold a key at all, so that compaction may drop a tombstone of it.
+// Thread safety: as any object that never changes.
+struct SegmentKeys {
+  KeyFilter filter;
+  std::string first, last;  // neither, if there are none
+
+  bool may_hold(std::string_view key) const { return key >= first && key <= last && filter.may_hold(key); }
+  // Whether any key from `from` to before `to` (empty: to the last) can be there.
+  bool may_hold_any(std::string_view from, std::string_view to) const {
+    return last >= from && (to.empty() || first < to);
+  }
+};
+
+// Thread safety: not thread-safe.
+class SegmentKeysBuilder {
+ public:
+  explicit SegmentKeysBuilder(std::size_t keys) : keys_(new SegmentKeys{KeyFilter(keys), {}, {}}) {}
+
+  // In the order of keys.
+  void add(const HintEntry& entry) {
+    if (!any_) keys_->first = entry.key;
+    any_ = true;
+    last_ = entry.key;
+    keys_->filter.add(entry.key);
+  }
+  // While the last entry's key still holds.
+  std::unique_ptr<const SegmentKeys> finish() {
+    keys_->last = last_;
+    return std::move(keys_);
+  }
+
+ private:
+  std::unique_ptr<SegmentKeys> keys_;
+  std::string_view last_;
+  bool any_ = false;
+};
+
+}  // namespace minikv::engine
