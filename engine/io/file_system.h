@@ -79,6 +79,8 @@ class FileSystem {
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
   // Creates the file if needed and locks it against every other process and every other FileLock. Taken: kLocked.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
+  // The same for those who only read, and leave no file behind: not there: kNotFound.
+  virtual Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) = 0;
   // Bytes that this process may still write there.
   virtual Result<std::uint64_t> free_space(const std::string& path) = 0;
 

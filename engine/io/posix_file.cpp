@@ -166,8 +166,8 @@ std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path) {
   return std::make_unique<PosixFile>(std::move(descriptor), std::move(path));
 }
 
-Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path) {
-  auto descriptor = Descriptor::open(path, O_RDWR | O_CREAT);
+Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path, int flags) {
+  auto descriptor = Descriptor::open(path, flags);
   if (!descriptor) return descriptor.status();
   if (without_interruption([&] { return flock(descriptor->fd(), LOCK_EX | LOCK_NB); }) != 0) {
     return Status::from_errno(errno, fmt::format("lock {}", path));

@@ -39,8 +39,8 @@ class Descriptor {
 
 std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path);
 
-// Creates the file if needed and takes a flock(2) on it. The kernel lets go of it with the last descriptor,
-// however the process ends: there is no such thing as a stale lock.
-Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path);
+// Opens the file with these flags of open(2) and takes a flock(2) on it. The kernel lets go of it with the last
+// descriptor, however the process ends: there is no such thing as a stale lock.
+Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path, int flags);
 
 }  // namespace minikv::engine

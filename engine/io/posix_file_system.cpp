@@ -92,7 +92,14 @@ class PosixFileSystem final : public FileSystem {
     return names;
   }
 
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return lock_posix_file(path); }
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+    return lock_posix_file(path, O_RDWR | O_CREAT);
+  }
+
+  // flock(2) is content with a descriptor for reading, so that this works on a read-only disk.
+  Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
+    return lock_posix_file(path, O_RDONLY);
+  }
 
   Result<std::uint64_t> free_space(const std::string& path) override {
     struct statvfs info {};

@@ -242,6 +242,18 @@ TEST_P(FileSystemTest, ALockIsHeldForLife) {
   EXPECT_TRUE(fs_->lock(path("LOCK")).is_ok());
 }
 
+TEST_P(FileSystemTest, ALockCanBeTakenWithoutMakingItsFile) {
+  EXPECT_EQ(fs_->lock_existing(path("LOCK")).code(), StatusCode::kNotFound);
+  EXPECT_THAT(names(), IsEmpty());
+  auto owner = fs_->lock(path("LOCK"));
+  ASSERT_TRUE(owner.is_ok());
+  EXPECT_EQ(fs_->lock_existing(path("LOCK")).code(), StatusCode::kLocked);
+  owner.value().reset();
+  auto reader = fs_->lock_existing(path("LOCK"));
+  ASSERT_TRUE(reader.is_ok()) << reader.status().message();
+  EXPECT_EQ(fs_->lock(path("LOCK")).code(), StatusCode::kLocked);
+}
+
 TEST_P(FileSystemTest, ThereIsRoom) {
   const auto room = fs_->free_space(root_);
   ASSERT_TRUE(room.is_ok());

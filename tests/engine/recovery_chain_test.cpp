@@ -85,6 +85,9 @@ class GatedFileSystem final : public FileSystem {
   Status sync_dir(const std::string& path) override { return posix().sync_dir(path); }
   Result<std::vector<std::string>> list(const std::string& path) override { return posix().list(path); }
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return posix().lock(path); }
+  Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
+    return posix().lock_existing(path);
+  }
   Result<std::uint64_t> free_space(const std::string& path) override { return posix().free_space(path); }
 
   Gate gate;

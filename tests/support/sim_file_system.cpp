@@ -240,6 +240,15 @@ Result<std::unique_ptr<engine::FileLock>> SimFileSystem::lock(const std::string&
   return std::unique_ptr<engine::FileLock>(std::make_unique<SimFileLock>(*this, path));
 }
 
+Result<std::unique_ptr<engine::FileLock>> SimFileSystem::lock_existing(const std::string& path) {
+  MutexLock guard(mutex_);
+  const auto verdict = begin({.kind = Kind::kOpen, .path = path});
+  if (verdict.error != 0) return answer(verdict.error);
+  if (disk_.find(path) == 0) return answer(ENOENT);
+  if (!locks_.insert(path).second) return answer(EWOULDBLOCK);
+  return std::unique_ptr<engine::FileLock>(std::make_unique<SimFileLock>(*this, path));
+}
+
 Result<std::uint64_t> SimFileSystem::free_space(const std::string& path) {
   MutexLock lock(mutex_);
   const auto verdict = begin({.kind = Kind::kFreeSpace, .path = path});

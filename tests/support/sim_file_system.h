@@ -68,6 +68,7 @@ class SimFileSystem final : public engine::FileSystem {
   Status sync_dir(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& path) override;
   Result<std::unique_ptr<engine::FileLock>> lock(const std::string& path) override;
+  Result<std::unique_ptr<engine::FileLock>> lock_existing(const std::string& path) override;
   Result<std::uint64_t> free_space(const std::string& path) override;
 
  private:
