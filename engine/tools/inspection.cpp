@@ -1,0 +1,153 @@
+#include "engine/tools/inspection.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "engine/tools/log_end.h"
+#include "engine/tools/segment_inspector.h"
+
+namespace minikv::engine {
+namespace {
+
+// Names what the next start will cut off the log.
+class TailVisitor final : public WalkVisitor {
+ public:
+  TailVisitor(const SegmentFile& segment, InspectionSink* sink, std::vector<Finding>& findings)
+      : segment_(segment), sink_(sink), findings_(findings) {}
+
+  void frame(std::uint64_t offset, const FrameAt& frame) override {
+    if (sink_ != nullptr) sink_->frame(segment_, offset, frame);
+  }
+  void record(const RecordView& record, bool) override {
+    Finding finding{FindingKind::kTornRecord, Effect::kNote,
+                    "a record behind the end of the log; the next start cuts it off", segment_.name};
+    finding.has_place = finding.has_key = true;
+    finding.offset = record.offset;
+    finding.length = record.bytes();
+    finding.key = record.key;
+    finding.type = record.header.type;
+    finding.first_sequence = finding.last_sequence = record.header.sequence;
+    findings_.push_back(std::move(finding));
+    if (sink_ != nullptr) sink_->record(segment_, record, RecordState::kTorn);
+  }
+  void gap(std::uint64_t begin, std::uint64_t end) override {
+    if (sink_ != nullptr) sink_->gap(segment_, begin, end);
+  }
+
+ private:
+  const SegmentFile& segment_;
+  InspectionSink* sink_;
+  std::vector<Finding>& findings_;
+};
+
+std::uint64_t sequence_limit(const std::optional<Manifest>& manifest) {
+  if (!manifest) return 0;
+  return manifest->clean_sequence != 0 ? manifest->clean_sequence : manifest->seq_limit;
+}
+
+}  // namespace
+
+std::string_view name_of(RecordState state) {
+  switch (state) {
+    case RecordState::kGood: return "good";
+    case RecordState::kFromHint: return "from-hint";
+    case RecordState::kDamagedValue: return "damaged";
+    case RecordState::kUnknown: return "unknown";
+    case RecordState::kTorn: return "torn";
+  }
+  return "unknown";
+}
+
+Status Inspection::run() {
+  findings_ = files_.findings();
+  if (files_.manifest()) summary_.newest_time_ms = files_.manifest()->engine_time_ms;
+  bytes_total_ = files_.bytes();
+  MINIKV_TRY(find_log_end(files_.segments()));
+  for (SegmentFile& segment : files_.segments()) {
+    if (sink_ != nullptr) sink_->segment(segment);
+    const auto before = static_cast<std::ptrdiff_t>(findings_.size());
+    MINIKV_TRY(inspect(segment));
+    std::stable_sort(findings_.begin() + before, findings_.end(),
+                     [](const Finding& a, const Finding& b) { return a.offset < b.offset; });
+    if (!segment.file) continue;
+    ++summary_.segments;
+    summary_.bytes += segment.file_size;
+    report_unreadable(segment);
+    bytes_before_ += segment.file_size;
+  }
+  report_progress(0);
+  return {};
+}
+
+Status Inspection::inspect(SegmentFile& segment) {
+  std::unique_ptr<SegmentHint> hint;
+  if (files_.manifest()) {
+    auto loaded = SegmentHint::load(files_.file_system(), files_.directory(), segment,
+                                    files_.manifest()->store_id, findings_);
+    if (!loaded) return loaded.status();
+    hint = std::move(*loaded);
+  }
+  SegmentInspector inspector(*this, segment, hint.get(), sequence_limit(files_.manifest()));
+  if (!segment.file) {
+    if (hint) name_what_is_missing(segment);
+    if (hint) inspector.finish();
+    return {};
+  }
+  SegmentReader reader(*segment.file, segment.end);
+  MINIKV_TRY(walk_segment(reader, segment.identity(), sizeof(SegmentHeader), inspector));
+  if (segment.is_sealed() && segment.file_size < segment.entry.size) {
+    inspector.gap(std::max<std::uint64_t>(segment.file_size, sizeof(SegmentHeader)), segment.entry.size);
+  }
+  inspector.finish();
+  if (segment.is_sealed() && segment.file_size > segment.entry.size) {
+    Finding finding{FindingKind::kSegmentSize, Effect::kNothingLost,
+                    fmt::format("the file is {} bytes longer than the manifest says; they are not read",
+                                segment.file_size - segment.entry.size),
+                    segment.name};
+    finding.has_place = true;
+    finding.offset = segment.entry.size;
+    finding.length = segment.file_size - segment.entry.size;
+    findings_.push_back(std::move(finding));
+  }
+  return segment.is_sealed() || segment.data_end <= segment.end ? Status() : inspect_tail(segment);
+}
+
+// Of a segment that is not there, its hint has the keys.
+void Inspection::name_what_is_missing(const SegmentFile& segment) {
+  for (Finding& finding : findings_) {
+    if (finding.file != segment.name || finding.effect != Effect::kNameless) continue;
+    finding.effect = Effect::kBlocking;
+    finding.what += "; its hint has the keys, which are listed by themselves";
+  }
+}
+
+Status Inspection::inspect_tail(SegmentFile& segment) {
+  const bool was_closed = files_.manifest() && files_.manifest()->clean_sequence != 0;
+  Finding finding{FindingKind::kTornTail, was_closed ? Effect::kNothingLost : Effect::kNote,
+                  was_closed
+                      ? "bytes that are not zeros in a segment that was never used; they are not read"
+                      : "the log's end is no whole group, and nothing says that it was ever synced: torn by "
+                        "a crash; the next start cuts it off and keeps it aside",
+                  segment.name};
+  finding.has_place = true;
+  finding.offset = segment.end;
+  finding.length = segment.data_end - segment.end;
+  summary_.torn_bytes += finding.length;
+  findings_.push_back(std::move(finding));
+  SegmentReader reader(*segment.file, segment.data_end);
+  TailVisitor visitor(segment, sink_, findings_);
+  return walk_segment(reader, segment.identity(), segment.end, visitor);
+}
+
+void Inspection::report_unreadable(const SegmentFile& segment) {
+  for (const ByteRange& range : segment.file->unreadable()) {
+    findings_.push_back(unreadable_finding(segment.name, range));
+  }
+}
+
+void Inspection::report_progress(std::uint64_t offset) const {
+  if (progress_) progress_(bytes_before_ + offset, bytes_total_);
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,81 @@
+// Reads every byte of a store and says what is wrong with it. What is read can be had on the way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tools/segment_walk.h"
+#include "engine/tools/store_files.h"
+
+namespace minikv::engine {
+
+// What becomes of a record.
+enum class RecordState : std::uint8_t {
+  kGood,
+  kFromHint,  // the segment's hint, and its value's checksum, know all that the damaged record said
+  kDamagedValue,
+  kUnknown,  // of a type, or with flags, that this version does not know
+  kTorn,     // behind the end of the log: cut by the next start, as if it had never been written
+};
+std::string_view name_of(RecordState state);  // "good"
+
+// Who wants to see all that is read, segment by segment. Views hold until the call returns.
+class InspectionSink {
+ public:
+  virtual ~InspectionSink() = default;
+  virtual void segment(const SegmentFile&) {}
+  virtual void frame(const SegmentFile&, std::uint64_t /*offset*/, const FrameAt&) {}
+  virtual void record(const SegmentFile&, const RecordView&, RecordState) {}
+  virtual void gap(const SegmentFile&, std::uint64_t /*begin*/, std::uint64_t /*end*/) {}
+};
+
+struct InspectionSummary {
+  std::uint64_t segments = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t frames = 0;
+  std::uint64_t records = 0;
+  std::uint64_t puts = 0, deletes = 0, expires = 0, range_deletes = 0, lost = 0;
+  std::uint64_t torn_bytes = 0;
+  std::uint64_t newest_sequence = 0;  // of records that count
+  std::int64_t newest_time_ms = 0;
+};
+
+// Bytes read so far, of how many.
+using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
+
+// Thread safety: not thread-safe.
+class Inspection {
+ public:
+  // `sink` may be null, `progress` empty.
+  Inspection(StoreFiles& files, InspectionSink* sink, Progress progress)
+      : files_(files), sink_(sink), progress_(std::move(progress)) {}
+
+  // The hints that are of use are read too. An error: it could not be done. What is wrong with the store is in findings().
+  Status run();
+
+  // Those of the files included. Whether a damaged record is its key's newest is not decided here: the effect is
+  // kKeyLost for all of them.
+  std::vector<Finding>& findings() { return findings_; }
+  const InspectionSummary& summary() const { return summary_; }
+
+ private:
+  friend class SegmentInspector;
+  Status inspect(SegmentFile& segment);
+  Status inspect_tail(SegmentFile& segment);
+  void name_what_is_missing(const SegmentFile& segment);
+  void report_unreadable(const SegmentFile& segment);
+  void report_progress(std::uint64_t offset) const;
+
+  StoreFiles& files_;
+  InspectionSink* sink_;
+  Progress progress_;
+  std::vector<Finding> findings_;
+  InspectionSummary summary_;
+  std::uint64_t bytes_before_ = 0;  // of the segments before this one
+  std::uint64_t bytes_total_ = 0;
+};
+
+}  // namespace minikv::engine

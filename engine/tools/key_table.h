@@ -1,0 +1,80 @@
+// What a store says about its keys, worked out from records in any order.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "engine/tools/inspection.h"
+
+namespace minikv::engine {
+
+// The outcome for one key. Nothing of it is decided before KeyTable::settle().
+struct KeyOutcome {
+  enum class What : std::uint8_t {
+    kAbsent,  // never written, or deleted
+    kValue,
+    kLost,  // its newest record is damaged, or known to be missing
+  };
+  What what = What::kAbsent;
+  RecordType lost_type = RecordType::kPut;  // of what was lost
+  std::uint64_t sequence = 0;               // that orders it
+  std::uint64_t version = 0;
+  std::int64_t expiry_ms = 0;
+  std::uint64_t segment = 0;  // where the value is: the record's segment and offset
+  std::uint64_t offset = 0;
+  bool is_saved = false;  // for whoever copies values
+  // The newest record that gives the key an expiry and leaves the value where it is.
+  std::uint64_t expire_sequence = 0;
+  std::uint64_t expire_version = 0;
+  std::int64_t expire_ms = 0;
+};
+
+// By sequence the newest record of a key wins. A record that is damaged wins as well as a sound one, so that no older
+// value takes its place.
+//
+// Thread safety: not thread-safe.
+class KeyTable final : public InspectionSink {
+ public:
+  KeyTable() = default;
+  // Of these keys alone.
+  explicit KeyTable(std::set<std::string, std::less<>> wanted)
+      : wanted_(std::move(wanted)), is_limited_(true) {}
+
+  void record(const SegmentFile& segment, const RecordView& record, RecordState state) override;
+  // Once, behind the last record: deleted ranges and expiries are applied.
+  void settle();
+
+  // As of settle(). Null: no record of the key was met.
+  const KeyOutcome* find(std::string_view key) const;
+  KeyOutcome* find(std::string_view key);
+  const absl::flat_hash_map<std::string, KeyOutcome>& keys() const { return keys_; }
+  // Those whose value is missing although no damaged record says so: an expiry was set for a value that is not there.
+  const std::vector<std::string>& missing() const { return missing_; }
+
+ private:
+  struct DeletedRange {
+    std::string from;
+    std::string to;  // not included; empty: all behind
+    std::uint64_t sequence = 0;
+  };
+
+  void take(KeyOutcome& known, KeyOutcome found);
+  void apply_ranges();
+
+  absl::flat_hash_map<std::string, KeyOutcome> keys_;
+  std::vector<DeletedRange> ranges_;
+  std::vector<std::string> missing_;
+  std::set<std::string, std::less<>> wanted_;
+  bool is_limited_ = false;
+};
+
+// Decides which findings of damaged records concern the newest record of their key, and drops those of lost keys that
+// were healed since.
+void settle_effects(std::vector<Finding>& findings, const KeyTable& table);
+
+}  // namespace minikv::engine

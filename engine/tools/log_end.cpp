@@ -1,0 +1,139 @@
+#include "engine/tools/log_end.h"
+
+#include <algorithm>
+
+#include "engine/store/scan.h"
+
+namespace minikv::engine {
+namespace {
+
+struct SeenFrame {
+  std::uint64_t offset = 0;
+  std::uint64_t end = 0;
+  FrameHeader header{};
+  bool is_whole = false;
+  bool names_all = false;
+
+  std::uint64_t next_sequence() const { return header.first_sequence + header.record_count; }
+};
+
+struct Log {
+  SegmentFile* segment = nullptr;
+  std::vector<SeenFrame> frames;
+};
+
+// All frame headers that check out, those behind damage included.
+Result<std::vector<SeenFrame>> frames_of(const SegmentFile& segment) {
+  std::vector<SeenFrame> frames;
+  SegmentReader reader(*segment.file, segment.file_size);
+  for (std::uint64_t offset = sizeof(SegmentHeader); offset < segment.file_size;) {
+    auto frame = read_frame(reader, segment.identity(), offset);
+    if (!frame) return frame.status();
+    if (frame->kind == FrameAt::Kind::kWhole || frame->kind == FrameAt::Kind::kDamaged) {
+      const bool is_whole = frame->kind == FrameAt::Kind::kWhole;
+      frames.push_back({offset, frame->end, frame->header, is_whole, frame->body.names_all});
+      if (frame->end <= segment.file_size) {
+        offset = frame->end;
+        continue;
+      }
+    }
+    auto next =
+        find_frame(reader, segment.identity(), offset + kAlignment, [](const FrameHeader&) { return true; });
+    if (!next) return next.status();
+    if (!*next) break;
+    offset = **next;
+  }
+  return frames;
+}
+
+class LogEnd {
+ public:
+  explicit LogEnd(std::vector<Log> logs) : logs_(std::move(logs)) {}
+
+  void find() {
+    std::uint64_t expected = 0;
+    bool counts = true;
+    for (std::size_t i = 0; i < logs_.size(); ++i) {
+      SegmentFile& segment = *logs_[i].segment;
+      segment.end = std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size);
+      if (!counts) continue;
+      // Of a spare in use the manifest knows only its place behind the segment before it.
+      if (segment.entry.state == SegmentState::kActive) expected = segment.entry.min_seq;
+      counts = walk(i, expected) || segment.data_end <= segment.end;
+    }
+  }
+
+ private:
+  // Returns whether all of the segment counts, so far as it has anything behind `end`.
+  bool walk(std::size_t index, std::uint64_t& expected) {
+    const std::vector<SeenFrame>& frames = logs_[index].frames;
+    SegmentFile& segment = *logs_[index].segment;
+    std::size_t next = 0;
+    for (;;) {
+      while (next < frames.size() && frames[next].offset < segment.end) ++next;
+      const bool is_here = next < frames.size() && frames[next].offset == segment.end;
+      const bool follows = is_here && (expected == 0 || frames[next].header.first_sequence == expected);
+      if (follows && frames[next].is_whole) {
+        expected = frames[next].next_sequence();
+        segment.end = frames[next].end;
+        continue;
+      }
+      if (segment.end >= segment.data_end || goes_on_behind(index, expected)) return true;
+      if (!is_covered(index, expected)) return false;
+      // It had been synced: this is damage, not a torn write.
+      if (is_here && frames[next].end <= segment.file_size) {
+        const bool knows_next = frames[next].is_whole || (frames[next].names_all && follows);
+        expected = knows_next ? frames[next].next_sequence() : 0;
+        segment.end = frames[next].end;
+      } else {
+        next += is_here ? 1 : 0;
+        segment.end = next < frames.size() ? frames[next].offset : segment.data_end;
+        expected = 0;
+      }
+    }
+  }
+
+  // Whether the writer went on in the next segment: then nothing is missing before it.
+  bool goes_on_behind(std::size_t index, std::uint64_t expected) const {
+    if (index + 1 >= logs_.size() || expected == 0) return false;
+    const std::vector<SeenFrame>& frames = logs_[index + 1].frames;
+    return !frames.empty() && frames.front().offset == sizeof(SegmentHeader) &&
+           frames.front().header.first_sequence == expected;
+  }
+
+  bool is_covered(std::size_t index, std::uint64_t expected) const {
+    for (std::size_t i = index; i < logs_.size(); ++i) {
+      for (const SeenFrame& frame : logs_[i].frames) {
+        if (i == index && frame.offset <= logs_[i].segment->end) continue;
+        if (frame.header.watermark != 0 && frame.header.watermark >= expected) return true;
+      }
+    }
+    return false;
+  }
+
+  std::vector<Log> logs_;
+};
+
+}  // namespace
+
+Status find_log_end(std::vector<SegmentFile>& segments) {
+  std::vector<Log> logs;
+  for (SegmentFile& segment : segments) {
+    if (!segment.file) continue;
+    SegmentReader reader(*segment.file, segment.file_size);
+    segment.end = std::min(segment.file_size, segment.entry.size);
+    auto data_end = end_of_data(
+        reader, segment.is_sealed() ? segment.end
+                                    : std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size));
+    if (!data_end) return data_end.status();
+    segment.data_end = *data_end;
+    if (segment.is_sealed()) continue;
+    auto frames = frames_of(segment);
+    if (!frames) return frames.status();
+    logs.push_back({&segment, std::move(*frames)});
+  }
+  LogEnd(std::move(logs)).find();
+  return {};
+}
+
+}  // namespace minikv::engine

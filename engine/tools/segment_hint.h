@@ -1,0 +1,54 @@
+// A segment's hint beside the segment: each tells what is wrong with the other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "engine/format/hint.h"
+#include "engine/tools/store_files.h"
+
+namespace minikv::engine {
+
+// An intact hint names every record of its segment that is its key's newest there: also those that the disk has
+// damaged.
+//
+// Thread safety: not thread-safe.
+class SegmentHint {
+ public:
+  // Null: there is none, or none that checks out, which is reported to `findings`.
+  static Result<std::unique_ptr<SegmentHint>> load(FileSystem& file_system, const std::string& directory,
+                                                   const SegmentFile& segment,
+                                                   const std::uint8_t (&store_id)[16],
+                                                   std::vector<Finding>& findings);
+
+  const Hint& hint() const { return hint_; }
+  // The entry of the record at this place; null: none.
+  const HintEntry* find(std::uint64_t offset) const;
+  // A record was read in the segment. False: the hint should know it and does not, or says something else.
+  bool saw(const RecordView& record);
+  // What the hint names and nobody saw, in order of offset.
+  void for_each_unseen(const std::function<void(const HintEntry&)>& visit) const;
+
+ private:
+  struct Known {
+    HintEntry entry;
+    bool is_seen = false;
+  };
+  // By the rank that says which record of a key is newer.
+  struct Newest {
+    std::uint64_t of_value = 0;
+    std::uint64_t of_any = 0;
+  };
+
+  explicit SegmentHint(Hint hint);
+
+  Hint hint_;
+  std::map<std::uint64_t, Known> by_offset_;
+  std::unordered_map<std::string_view, Newest> by_key_;
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,290 @@
+#include "engine/tools/store_files.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "engine/format/hint.h"
+#include "engine/store/scan.h"
+#include "engine/store/segment.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::string_view kTemporarySuffix = ".tmp";
+constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_temporary(std::string_view name) {
+  if (name == ManifestFile::kTemporaryName) return true;
+  return name.ends_with(kTemporarySuffix) &&
+         (parse_segment_name(name.substr(0, name.size() - kTemporarySuffix.size())) != 0 ||
+          parse_hint_name(name.substr(0, name.size() - kTemporarySuffix.size())) != 0);
+}
+
+// The header at the front of a file, if it is there whole.
+std::optional<SegmentHeader> read_header(const File& file) {
+  auto size = file.size();
+  if (!size || *size < sizeof(SegmentHeader)) return std::nullopt;
+  std::string bytes(sizeof(SegmentHeader), '\0');
+  if (!file.read(0, bytes)) return std::nullopt;
+  SegmentHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  return header;
+}
+
+// The second copy stands in the middle of the file. Of a file that was cut short, the middle is somewhere else now.
+std::vector<std::uint64_t> possible_copies(std::uint64_t file_size) {
+  std::vector<std::uint64_t> offsets = {0, file_size / 2};
+  for (std::uint64_t at = kFirstCopyBytes; at < file_size; at *= 2) {
+    if (at != file_size / 2) offsets.push_back(at);
+  }
+  return offsets;
+}
+
+bool is_manifest_size(std::uint64_t bytes) {
+  std::uint64_t valid = 2 * kFirstCopyBytes;
+  while (valid < bytes) valid *= 2;
+  return valid == bytes;
+}
+
+void sort_by_sequence(std::vector<SegmentFile>& segments) {
+  std::stable_sort(segments.begin(), segments.end(), [](const SegmentFile& a, const SegmentFile& b) {
+    if (a.entry.state != b.entry.state) return a.entry.state < b.entry.state;  // sealed, active, spare
+    return a.entry.min_seq < b.entry.min_seq;
+  });
+}
+
+}  // namespace
+
+Result<StoreFiles> StoreFiles::open(FileSystem& file_system, const std::string& directory) {
+  StoreFiles store(file_system, directory);
+  auto names = file_system.list(directory);
+  if (!names) return names.status();
+  std::sort(names->begin(), names->end());
+  const bool has_segments = std::any_of(
+      names->begin(), names->end(), [](const std::string& name) { return parse_segment_name(name) != 0; });
+  if (!contains(*names, ManifestFile::kName) && !has_segments) {
+    return {StatusCode::kNotFound, directory + ": there is no store"};
+  }
+  auto lock = file_system.lock_existing(directory + "/LOCK");
+  if (lock) {
+    store.lock_ = std::move(*lock);
+  } else if (lock.code() == StatusCode::kLocked) {
+    return {StatusCode::kLocked,
+            directory + ": another process has this store open: stop it, or work on a copy"};
+  } else if (lock.code() != StatusCode::kNotFound) {  // a backup need not have one
+    return lock.status();
+  }
+  MINIKV_TRY(store.read_manifest(*names));
+  MINIKV_TRY(store.check_names(*names));
+  MINIKV_TRY(store.manifest_ ? store.open_named_segments() : store.open_unnamed_segments(*names));
+  sort_by_sequence(store.segments_);
+  return store;
+}
+
+std::uint64_t StoreFiles::bytes() const {
+  std::uint64_t sum = 0;
+  for (const SegmentFile& segment : segments_) sum += segment.file_size;
+  return sum;
+}
+
+void StoreFiles::report(FindingKind kind, Effect effect, const std::string& file, std::string what) {
+  findings_.push_back({kind, effect, std::move(what), file});
+}
+
+Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
+  constexpr const char* kName = ManifestFile::kName;
+  const char* const without =
+      "the segments are read by what their own headers say; one that was compacted away and not yet removed "
+      "may bring back what was deleted";
+  if (!contains(names, kName)) {
+    report(FindingKind::kManifest, Effect::kNameless, kName, fmt::format("it is missing: {}", without));
+    return {};
+  }
+  auto opened = file_system_->open(directory_ + "/" + kName, OpenMode::kRead);
+  if (!opened) return opened.status();
+  TolerantFile file(std::move(*opened));
+  auto size = file.size();
+  if (!size) return size.status();
+  if (!is_manifest_size(*size)) {
+    report(FindingKind::kManifestCopy, Effect::kNothingLost, kName,
+           fmt::format("it is {} bytes long, which no manifest is", *size));
+  }
+  for (const std::uint64_t offset : possible_copies(*size)) {
+    const bool is_expected = copies_.size() < 2;
+    std::string bytes(
+        static_cast<std::size_t>(std::min(*size - offset, std::max(*size / 2, kFirstCopyBytes))), '\0');
+    MINIKV_TRY(file.read(offset, bytes));
+    auto manifest = decode_manifest(bytes);
+    if (manifest.code() == StatusCode::kRefused)
+      return manifest.status().with_context(directory_ + "/" + kName);
+    if (manifest && (!manifest_ || manifest->generation > manifest_->generation)) manifest_ = *manifest;
+    if (is_expected || manifest) copies_.push_back({offset, std::move(manifest)});
+  }
+  for (const ManifestCopy& copy : copies_) {
+    if (copy.manifest) continue;
+    report(FindingKind::kManifestCopy, manifest_ ? Effect::kNothingLost : Effect::kNameless, kName,
+           fmt::format("a copy does not check out ({}){}", copy.manifest.status().message(),
+                       manifest_ ? "; the other does, and the next start writes both anew" : ""));
+    findings_.back().has_place = true;
+    findings_.back().offset = copy.offset;
+  }
+  for (const ByteRange& range : file.unreadable()) {
+    findings_.push_back(unreadable_finding(kName, range));
+  }
+  if (!manifest_)
+    report(FindingKind::kManifest, Effect::kNameless, kName, fmt::format("no copy checks out: {}", without));
+  return {};
+}
+
+Status StoreFiles::check_names(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const std::uint64_t id = parse_segment_name(name);
+    if (name == "LOCK" || name == ManifestFile::kName || name == "lost+found") continue;
+    if (id != 0) {
+      if (manifest_ && manifest_->find(id) == nullptr) MINIKV_TRY(check_unnamed_segment(name));
+    } else if (const std::uint64_t of = parse_hint_name(name); of != 0) {
+      const ManifestSegment* entry = manifest_ ? manifest_->find(of) : nullptr;
+      if (manifest_ && (entry == nullptr || entry->state != SegmentState::kSealed)) {
+        report(FindingKind::kLeftover, Effect::kNote, name,
+               "the hint of a segment that is not sealed, or not there any more; the next start removes it");
+      }
+    } else if (is_temporary(name)) {
+      report(FindingKind::kLeftover, Effect::kNote, name,
+             "left over from work that was cut short; the next start removes it");
+    } else if (name.starts_with("segment-") && name.ends_with(".cut")) {
+      report(FindingKind::kKeptAside, Effect::kNote, name,
+             "an earlier start cut this off the log's end and kept it aside; never read");
+    } else {
+      report(FindingKind::kForeignFile, Effect::kBlocking, name, "does not belong to a store");
+    }
+  }
+  return {};
+}
+
+// What a compaction wrote and did not commit says so in its header.
+Status StoreFiles::check_unnamed_segment(const std::string& name) {
+  auto file = file_system_->open(directory_ + "/" + name, OpenMode::kRead);
+  if (!file) return file.status();
+  const auto header = read_header(**file);
+  const bool is_leftover = header && segment_header_checks_out(*header) &&
+                           header->kind == SegmentKind::kCompacted &&
+                           std::memcmp(header->store_id, manifest_->store_id, sizeof(header->store_id)) == 0;
+  if (is_leftover) {
+    report(FindingKind::kLeftover, Effect::kNote, name,
+           "written by a compaction that did not finish; the next start removes it");
+  } else {
+    report(FindingKind::kForeignFile, Effect::kBlocking, name, "a segment that the manifest does not name");
+  }
+  return {};
+}
+
+// False: there is no such file.
+Result<bool> StoreFiles::open_segment_file(SegmentFile& segment) {
+  auto file = file_system_->open(directory_ + "/" + segment.name, OpenMode::kRead);
+  if (file.code() == StatusCode::kNotFound) return false;
+  if (!file) return file.status();
+  segment.file = std::make_unique<TolerantFile>(std::move(*file));
+  auto size = segment.file->size();
+  if (!size) return size.status();
+  segment.file_size = *size;
+  return true;
+}
+
+Status StoreFiles::open_named_segments() {
+  for (const ManifestSegment& entry : manifest_->segments) {
+    if (entry.state == SegmentState::kDropped) continue;
+    SegmentFile segment;
+    segment.entry = entry;
+    segment.name = segment_name(entry.id);
+    auto is_there = open_segment_file(segment);
+    if (!is_there) return is_there.status();
+    if (*is_there) {
+      check_header(segment);
+    } else if (entry.state == SegmentState::kSpare) {
+      // A spare gets its name once the manifest has it. If it had it already, what was in it is gone.
+      auto temporary = file_system_->open(directory_ + "/" + segment.name + std::string(kTemporarySuffix),
+                                          OpenMode::kRead);
+      if (temporary) continue;
+    }
+    if (!segment.file) {
+      report(FindingKind::kMissingSegment, Effect::kNameless, segment.name,
+             "the manifest names it, and it is not there");
+      findings_.back().first_sequence = entry.min_seq;
+      findings_.back().last_sequence = entry.max_seq;
+    }
+    segments_.push_back(std::move(segment));
+  }
+  return {};
+}
+
+// The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks of another
+// segment is somebody else's file.
+void StoreFiles::check_header(SegmentFile& segment) {
+  const ManifestSegment& entry = segment.entry;
+  const auto header = read_header(*segment.file);
+  if (!header || !segment_header_checks_out(*header)) {
+    report(FindingKind::kSegmentHeader, Effect::kNothingLost, segment.name,
+           "the segment's header does not check out; the manifest knows what it said");
+    findings_.back().has_place = true;
+    findings_.back().length = sizeof(SegmentHeader);
+  } else if (header->segment_id != entry.id || header->salt != entry.salt || header->kind != entry.kind ||
+             std::memcmp(header->store_id, manifest_->store_id, sizeof(header->store_id)) != 0) {
+    report(FindingKind::kForeignSegment, Effect::kNameless, segment.name,
+           "belongs to another store or to another life of this one; the right file is missing");
+    findings_.back().first_sequence = entry.min_seq;
+    findings_.back().last_sequence = entry.max_seq;
+    segment.file.reset();
+    segment.file_size = 0;
+  }
+}
+
+// Without a manifest: what has a sound header and the store id that most of them have.
+Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) {
+  std::map<std::string, std::size_t> stores;
+  std::vector<std::pair<SegmentFile, std::string>> found;
+  for (const std::string& name : names) {
+    if (parse_segment_name(name) == 0) continue;
+    SegmentFile segment;
+    segment.name = name;
+    auto is_there = open_segment_file(segment);
+    if (!is_there) return is_there.status();
+    const auto header = *is_there ? read_header(*segment.file) : std::nullopt;
+    if (!header || !segment_header_checks_out(*header) || header->segment_id != parse_segment_name(name)) {
+      report(FindingKind::kSegmentHeader, Effect::kNameless, name,
+             "the segment's header does not check out: without a manifest none of it can be read");
+      continue;
+    }
+    segment.entry.id = header->segment_id;
+    segment.entry.salt = header->salt;
+    segment.entry.kind = header->kind;
+    segment.entry.size = segment.file_size;
+    const bool is_log = header->kind == SegmentKind::kLog;
+    segment.entry.state = is_log ? SegmentState::kActive : SegmentState::kSealed;
+    SegmentReader reader(*segment.file, segment.file_size);
+    auto frame = read_frame(reader, segment.identity(), sizeof(SegmentHeader));
+    if (frame) segment.entry.min_seq = frame->header.first_sequence;
+    std::string store(reinterpret_cast<const char*>(header->store_id), sizeof(header->store_id));
+    ++stores[store];
+    found.emplace_back(std::move(segment), std::move(store));
+  }
+  const auto most = std::max_element(stores.begin(), stores.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  for (auto& [segment, store] : found) {
+    if (store == most->first) {
+      segments_.push_back(std::move(segment));
+    } else {
+      report(FindingKind::kForeignSegment, Effect::kBlocking, segment.name,
+             "belongs to another store than most of the others");
+    }
+  }
+  return {};
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,77 @@
+// The files of a store that nobody has open, for reading: nothing is ever written to its directory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/format/frame.h"
+#include "engine/format/manifest.h"
+#include "engine/tools/finding.h"
+#include "engine/tools/tolerant_file.h"
+
+namespace minikv::engine {
+
+struct ManifestCopy {
+  std::uint64_t offset = 0;
+  Result<Manifest> manifest = Status(StatusCode::kCorruption, "not read");
+};
+
+// A segment that belongs to the store.
+struct SegmentFile {
+  ManifestSegment entry{};  // without a manifest: what its header says
+  std::string name;
+  std::unique_ptr<TolerantFile> file;  // null: missing
+  std::uint64_t file_size = 0;
+  // Where the frames that count end, and where the bytes behind them do that are not zeros. A segment that was never
+  // sealed is zeros behind its last frame.
+  std::uint64_t end = 0;
+  std::uint64_t data_end = 0;
+
+  SegmentIdentity identity() const { return {entry.id, entry.salt}; }
+  bool is_sealed() const { return entry.state == SegmentState::kSealed; }
+};
+
+// Thread safety: not thread-safe.
+class StoreFiles {
+ public:
+  // Takes the store's lock, if it has a lock file, for as long as it lives. kLocked: another process has the store open.
+  // kNotFound: there is no store. kRefused: a newer format. What is wrong with files is a finding, and no error.
+  static Result<StoreFiles> open(FileSystem& file_system, const std::string& directory);
+
+  FileSystem& file_system() { return *file_system_; }
+  const std::string& directory() const { return directory_; }
+  bool is_locked() const { return lock_ != nullptr; }
+  // The newer of the copies that check out; nothing: neither does.
+  const std::optional<Manifest>& manifest() const { return manifest_; }
+  const std::vector<ManifestCopy>& copies() const { return copies_; }
+  // In the order of their sequences, the log's end last.
+  std::vector<SegmentFile>& segments() { return segments_; }
+  const std::vector<Finding>& findings() const { return findings_; }
+  std::uint64_t bytes() const;
+
+ private:
+  StoreFiles(FileSystem& file_system, std::string directory)
+      : file_system_(&file_system), directory_(std::move(directory)) {}
+
+  Status read_manifest(const std::vector<std::string>& names);
+  Status check_names(const std::vector<std::string>& names);
+  Status check_unnamed_segment(const std::string& name);
+  Status open_named_segments();
+  Status open_unnamed_segments(const std::vector<std::string>& names);
+  void check_header(SegmentFile& segment);
+  Result<bool> open_segment_file(SegmentFile& segment);
+  void report(FindingKind kind, Effect effect, const std::string& file, std::string what);
+
+  FileSystem* file_system_;
+  std::string directory_;
+  std::unique_ptr<FileLock> lock_;
+  std::optional<Manifest> manifest_;
+  std::vector<ManifestCopy> copies_;
+  std::vector<SegmentFile> segments_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace minikv::engine
