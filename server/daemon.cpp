@@ -16,6 +16,7 @@
 #include "server/daemon_process.h"
 #include "server/daemon_signals.h"
 #include "server/server.h"
+#include "server/tools/tools.h"
 
 namespace minikv::server {
 namespace {
@@ -165,6 +166,10 @@ int print(const std::string& text) {
 
 int run_minikvd(std::span<const char* const> arguments, std::span<const std::string> environment,
                 const std::string& version) {
+  if (!arguments.empty() && is_tool(arguments.front())) {
+    prepare_process();
+    return run_tool(arguments);
+  }
   const Result<CommandLine> command_line = parse_command_line(arguments);
   if (!command_line) {
     print_refusal(command_line.status().message());

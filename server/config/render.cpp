@@ -87,6 +87,7 @@ std::string render_help() {
       "minikvd: a durable key-value server. Talk to it with minikv, netcat or any Redis client.\n"
       "\n"
       "Usage: minikvd [--config FILE] [flags]\n"
+      "       minikvd verify DIR | dump DIR | repair DIR NEW_DIR   (minikvd verify --help, and so on)\n"
       "\n"
       "A flag wins over the environment, which wins over the configuration file, which wins over the\n"
       "default. In the file a setting is called like its flag, with underscores: \"data_dir\". Sizes are\n"
