@@ -91,6 +91,7 @@ Status Compaction::take_record(const RecordView& record, std::uint32_t segment) 
                            header.sequence, header.version, header.expiry_ms};
   switch (header.type) {
     case RecordType::kPut:
+      if (!place && header.expiry_ms != 0) return bury(record);
       if (!place || !place->is_at(segment, record.offset)) return {};
       return take_put(record, segment, *place);
     case RecordType::kLost:
@@ -104,7 +105,8 @@ Status Compaction::take_record(const RecordView& record, std::uint32_t segment) 
     }
     case RecordType::kExpire: {
       // A put that is copied takes its newest expiry along; only one that stays where it is still needs this record.
-      if (!place || place->sequence != header.sequence) return {};
+      if (!place) return bury(record);
+      if (place->sequence != header.sequence) return {};
       if (std::find(input_ids_.begin(), input_ids_.end(), place->segment) != input_ids_.end()) return {};
       auto added = output_.add(as_it_is);
       return added.status();
@@ -132,14 +134,21 @@ Status Compaction::take_put(const RecordView& record, std::uint32_t segment, con
                  place.version, place.expiry_ms},
                 segment, record, place);
   }
-  // Expired. Older records of the key may be elsewhere, and must not come back.
-  if (!may_drop_tombstone(place.sequence)) {
-    auto added = output_.add(
-        {RecordType::kDelete, record.key, {}, value_checksum({}), place.sequence, place.sequence, 0});
-    if (!added) return added.status();
-  }
+  MINIKV_TRY(add_tombstone(record.key, place.sequence));
   moves_.push_back({std::string(record.key), segment, record.offset, place, true});
   return {};
+}
+
+// The key is not in the index. It may have expired and left it, and this record may be what tells recovery so.
+Status Compaction::bury(const RecordView& record) {
+  return add_tombstone(record.key, record.header.sequence);
+}
+
+// For an expired record: older ones of the key may be elsewhere, and must not come back.
+Status Compaction::add_tombstone(std::string_view key, std::uint64_t sequence) {
+  if (may_drop_tombstone(sequence)) return {};
+  auto added = output_.add({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0});
+  return added.status();
 }
 
 Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place) {

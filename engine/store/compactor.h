@@ -81,6 +81,8 @@ class Compaction {
   Status merge(const ManifestSegment& input);
   Status take_record(const RecordView& record, std::uint32_t segment);
   Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
+  Status bury(const RecordView& record);
+  Status add_tombstone(std::string_view key, std::uint64_t sequence);
   Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place);
   bool may_drop_tombstone(std::uint64_t sequence) const;
   Status check_space(const std::vector<ManifestSegment>& inputs) const;

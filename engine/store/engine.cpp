@@ -205,6 +205,7 @@ Stats Engine::stats() const {
   stats.compactions = counters.compactions.load(std::memory_order_relaxed);
   stats.reclaimed_bytes = counters.reclaimed_bytes.load(std::memory_order_relaxed);
   stats.lost_keys = counters.lost_keys.load(std::memory_order_relaxed);
+  stats.expired_keys = counters.expired_keys.load(std::memory_order_relaxed);
   stats.cut_bytes = counters.cut_bytes.load(std::memory_order_relaxed);
   stats.recovery_ms = counters.recovery_ms.load(std::memory_order_relaxed);
   stats.read_only = state_->health.is_read_only();
@@ -213,6 +214,7 @@ Stats Engine::stats() const {
   {
     SharedGuard guard(state_->lock);
     stats.keys = state_->index.size();
+    stats.keys_with_expiry = state_->index.keys_with_expiry();
     stats.index_bytes = state_->index.memory_bytes();
     stats.segments = state_->segments.size();
     for (const auto& [id, segment] : state_->segments) {

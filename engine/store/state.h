@@ -51,7 +51,7 @@ class Health {
 // Numbers for Store::stats(). Each is written by one thread or added to atomically.
 struct Counters {
   std::atomic<std::uint64_t> groups{0}, writes{0}, syncs{0}, compactions{0}, reclaimed_bytes{0}, cut_bytes{0},
-      lost_keys{0}, recovery_ms{0};
+      lost_keys{0}, expired_keys{0}, recovery_ms{0};
 };
 
 // The index and the segments it points into: what readers see. Changed by the writer alone, under the lock; the writer
@@ -83,6 +83,15 @@ struct SharedState {
   std::atomic<std::uint64_t> durable_sequence{0};
   // The last sequence that readers see.
   std::atomic<std::uint64_t> visible_sequence{0};
+
+  // The index has let go of this place.
+  void forget(std::string_view key, const Place& place) MINIKV_REQUIRES(lock) {
+    if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
+    const auto found = segments.find(place.segment);
+    if (found == segments.end()) return;
+    found->second->live_bytes.fetch_sub(record_bytes(key.size(), place.value_bytes),
+                                        std::memory_order_relaxed);
+  }
 
   std::string path_of(std::uint64_t segment_id) const { return directory + "/" + segment_name(segment_id); }
   static void raise(std::atomic<std::uint64_t>& number, std::uint64_t to) {

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
 constexpr std::size_t kRecordsPerHold = 256;     // published while the readers wait
-constexpr auto kWatermarkDelay = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -20,7 +19,12 @@ Writer::Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> acti
       keeper_(keeper),
       group_(state),
       active_(std::move(active)),
-      next_sequence_(next_sequence) {}
+      next_sequence_(next_sequence),
+      last_time_ms_(state.clock.now_ms()),
+      active_expiry_(state) {
+  housekeeping_.add(active_expiry_);
+  housekeeping_.add(time_keeping_);
+}
 
 Writer::~Writer() { stop(); }
 
@@ -76,13 +80,18 @@ void Writer::drain_if_single_threaded() {
   if (!state_.options.single_threaded || draining_) return;
   draining_ = true;
   for (;;) {
+    bool is_over = false;
     {
       MutexLock lock(mutex_);
       waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
       queue_.clear();
+      is_over = stopped_;
     }
-    if (waiting_.empty()) break;
-    commit_group();
+    if (!waiting_.empty()) {
+      commit_group();
+    } else if (is_over || !housekeeping_.run_slice()) {
+      break;
+    }
   }
   draining_ = false;
 }
@@ -122,17 +131,7 @@ void Writer::run() {
     bool idle = false;
     {
       MutexLock lock(mutex_);
-      if (waiting_.empty() && queue_.empty() && errands_.empty() && !stopping_) {
-        if (wants_watermark()) {
-          const auto deadline = std::chrono::steady_clock::now() + kWatermarkDelay;
-          while (queue_.empty() && errands_.empty() && !stopping_ &&
-                 std::chrono::steady_clock::now() < deadline) {
-            wake_.wait_until(mutex_, deadline);
-          }
-        } else {
-          while (queue_.empty() && errands_.empty() && !stopping_) wake_.wait(mutex_);
-        }
-      }
+      wait_for_work();
       waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
       queue_.clear();
       idle = waiting_.empty() && errands_.empty();
@@ -144,6 +143,29 @@ void Writer::run() {
       commit_group();
     } else if (idle) {
       append_watermark();
+    }
+    housekeeping_.run_slice();
+  }
+}
+
+// Until there is something to do, or the time has come for what is done without being asked for.
+void Writer::wait_for_work() {
+  using std::chrono::steady_clock;
+  if (!waiting_.empty() || !queue_.empty() || !errands_.empty() || stopping_) return;
+  std::optional<steady_clock::time_point> deadline;
+  if (wants_watermark()) deadline = watermark_due_;
+  if (const auto due = housekeeping_.due_in_ms()) {
+    if (*due <= 0) return;
+    const auto at = steady_clock::now() + std::chrono::milliseconds(*due);
+    deadline = deadline ? std::min(*deadline, at) : at;
+  }
+  while (queue_.empty() && errands_.empty() && !stopping_) {
+    if (!deadline) {
+      wake_.wait(mutex_);
+    } else if (steady_clock::now() < *deadline) {
+      wake_.wait_until(mutex_, *deadline);
+    } else {
+      return;
     }
   }
 }
@@ -217,6 +239,8 @@ Status Writer::write_frame() {
     return written;
   }
   last_watermark_ = header.watermark;
+  last_time_ms_ = header.engine_time_ms;
+  put_off_watermark();
   active_->used_bytes.store(offset + group_.frame().bytes(), std::memory_order_relaxed);
   if (active_min_seq_ == 0) active_min_seq_ = next_sequence_;
   next_sequence_ = group_.next_sequence();
@@ -311,7 +335,10 @@ void Writer::go_on_in(std::shared_ptr<Segment> next) {
     ExclusiveGuard guard(state_.lock);
     state_.segments.emplace(static_cast<std::uint32_t>(next->id()), next);
   }
-  keeper_.retire(active(), next);
+  RetiredSegment full = active();
+  // Nothing but times: the next one goes on all the same with the sequence behind the last that was given.
+  if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
+  keeper_.retire(full, next);
   active_ = std::move(next);
   active_min_seq_ = active_max_seq_ = 0;
 }
@@ -322,27 +349,6 @@ Status Writer::rotate() {
   if (!spare) return spare.status();
   go_on_in(std::move(*spare));
   return {};
-}
-
-// ---- the watermark ----
-
-// Whether the log's end does not yet say that its last records are durable. Until it does, damage there could not be
-// told from a torn write.
-bool Writer::wants_watermark() const {
-  if (state_.options.fsync == Fsync::kNever || state_.health.is_read_only()) return false;
-  return active_max_seq_ != 0 && last_watermark_ + 1 < next_sequence_;
-}
-
-void Writer::append_watermark() {
-  const std::uint64_t durable = state_.durable_sequence.load(std::memory_order_acquire);
-  if (!wants_watermark() || durable + 1 < next_sequence_) return;
-  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
-               state_.clock.now_ms());
-  if (!write_frame()) {
-    last_watermark_ = durable;  // the log has no room: not tried again for the same records
-    return;
-  }
-  if (state_.options.fsync == Fsync::kAlways) (void)sync_frame();
 }
 
 }  // namespace minikv::engine

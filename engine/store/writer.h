@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -15,7 +16,9 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/store/active_expiry.h"
 #include "engine/store/group.h"
+#include "engine/store/housekeeping.h"
 #include "engine/store/keeper.h"
 #include "engine/store/state.h"
 #include "minikv/transaction.h"
@@ -53,7 +56,20 @@ class Writer {
     bool refused = false;
   };
 
+  // Engine time goes into the log once a second while keys with expiry exist, also without traffic: at most so much of it
+  // is lost in a crash, and a key that had expired stays expired.
+  class TimeKeeping final : public Chore {
+   public:
+    explicit TimeKeeping(Writer& writer) : writer_(writer) {}
+    std::optional<std::int64_t> due_in_ms() override;
+    void run_slice() override { writer_.append_time(); }
+
+   private:
+    Writer& writer_;
+  };
+
   void run();
+  void wait_for_work() MINIKV_REQUIRES(mutex_);
   void drain_if_single_threaded();
   bool run_errand();
   void commit_group();
@@ -68,7 +84,9 @@ class Writer {
   Status make_room(std::size_t bytes);
   void go_on_in(std::shared_ptr<Segment> next);
   bool wants_watermark() const;
+  void put_off_watermark();
   void append_watermark();
+  void append_time();
   void fail(const Status& status);
 
   SharedState& state_;
@@ -93,7 +111,12 @@ class Writer {
   std::shared_ptr<Segment> active_;
   std::uint64_t active_min_seq_ = 0, active_max_seq_ = 0;
   std::uint64_t next_sequence_;
-  std::uint64_t last_watermark_ = 0;  // of the newest frame
+  std::uint64_t last_watermark_ = 0;                          // of the newest frame
+  std::chrono::steady_clock::time_point watermark_due_ = {};  // while wants_watermark()
+  std::int64_t last_time_ms_;                                 // of the newest frame
+  ActiveExpiry active_expiry_;
+  TimeKeeping time_keeping_{*this};
+  Housekeeping housekeeping_;
 };
 
 }  // namespace minikv::engine

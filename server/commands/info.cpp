@@ -67,6 +67,10 @@ Fields store_fields(const ServerState&, const Stats& stats) {
           {"read_only", stats.read_only ? "yes" : "no"}};
 }
 
+Fields expiry_fields(const Stats& stats) {
+  return {{"keys_with_expiry", text(stats.keys_with_expiry)}, {"expired_keys", text(stats.expired_keys)}};
+}
+
 Fields server_fields(const ServerState& server, const Stats&) {
   const Counters& counters = server.counters;
   return {{"uptime_s", text(uptime_s(server))},
@@ -117,7 +121,7 @@ constexpr Section kSections[] = {
        return fields;
      }},
     {"Stats",
-     [](const ServerState& server, const Stats&) -> Fields {
+     [](const ServerState& server, const Stats& stats) -> Fields {
        const Counters& counters = server.counters;
        return {{"total_connections_received", text(counters.connections_received.get())},
                {"rejected_connections", text(counters.connections_rejected.get())},
@@ -125,6 +129,7 @@ constexpr Section kSections[] = {
                {"total_error_replies", text(counters.errors.get())},
                {"total_net_input_bytes", text(counters.bytes_in.get())},
                {"total_net_output_bytes", text(counters.bytes_out.get())},
+               {"expired_keys", text(stats.expired_keys)},
                {"keyspace_hits", text(counters.hits.get())},
                {"keyspace_misses", text(counters.misses.get())}};
      }},
@@ -135,7 +140,7 @@ constexpr Section kSections[] = {
     {"Keyspace",
      [](const ServerState&, const Stats& stats) -> Fields {
        if (stats.keys == 0) return {};
-       return {{"db0", fmt::format("keys={},expires=0,avg_ttl=0", stats.keys)}};
+       return {{"db0", fmt::format("keys={},expires={},avg_ttl=0", stats.keys, stats.keys_with_expiry)}};
      }},
 };
 
@@ -170,7 +175,8 @@ void handle<kStats>(Context& context) {
   if (!context.connection.is_quiet()) return context.connection.defer();
   const Stats stats = context.store().stats();
   std::string block;
-  for (const auto& fields : {store_fields(context.server, stats), server_fields(context.server, stats)}) {
+  for (const auto& fields :
+       {store_fields(context.server, stats), expiry_fields(stats), server_fields(context.server, stats)}) {
     for (const auto& [name, value] : fields)
       fmt::format_to(std::back_inserter(block), "{} {}\n", name, value);
   }

@@ -92,6 +92,8 @@ struct Stats {
   std::uint64_t compactions = 0;
   std::uint64_t reclaimed_bytes = 0;
   std::uint64_t lost_keys = 0;  // keys that answer kCorruption
+  std::uint64_t keys_with_expiry = 0;
+  std::uint64_t expired_keys = 0;  // that left memory since the store was opened
   std::uint64_t cut_bytes = 0;  // torn tails that recovery cut off and kept aside, since the store was opened
   std::uint64_t recovery_ms = 0;
   bool read_only = false;  // a sync has failed
@@ -126,7 +128,7 @@ class Store {
   // Where the key's value is, or nothing if there is no such key; no disk I/O.
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
-  std::uint64_t size() const;  // keys, expired ones that have not been collected included
+  std::uint64_t size() const;  // keys; those that expired within the last 100 ms or so may be among them
 
   // ---- writes: return when acknowledged ----
   // The new version.
