@@ -1,7 +1,7 @@
 #include "tests/support/sim_run.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <deque>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 namespace minikv::sim {
 namespace {
 
-// A batch as the writer sees it. Remembers at which call it was answered.
+// A batch as the writer sees it. Remembers at which call it was answered, and what the store said.
 class BatchTask final : public WriteTask {
  public:
   BatchTask(const ModelBatch& batch, const SimFileSystem& file_system)
@@ -23,12 +23,19 @@ class BatchTask final : public WriteTask {
   }
 
   void execute(Transaction& transaction) override {
-    for (const ModelChange& change : batch_) {
-      if (change.value) {
-        version_ = std::max(version_, transaction.put(change.key, *change.value));
+    now_ms_ = transaction.now_ms();
+    for (ModelChange& change : batch_) {
+      bool was_there = false;
+      if (change.kind == ModelChange::Kind::kSetExpiry) {
+        was_there = transaction.set_expiry(change.key, change.expiry_ms);
+      } else if (change.value) {
+        was_there = transaction.find(change.key).has_value();
+        change.version = transaction.put(change.key, *change.value, change.expiry_ms);
+        version_ = std::max(version_, change.version);
       } else {
-        transaction.remove(change.key);
+        was_there = transaction.remove(change.key);
       }
+      was_there_.push_back(was_there);
     }
   }
   void done(const Status& status) override {
@@ -37,13 +44,18 @@ class BatchTask final : public WriteTask {
   }
 
   const Status& status() const { return status_; }
+  const ModelBatch& batch() const { return batch_; }  // with the versions
+  const std::vector<bool>& was_there() const { return was_there_; }
+  std::int64_t now_ms() const { return now_ms_; }
   std::uint64_t version() const { return version_; }
   std::uint64_t answered_at_call() const { return answered_at_call_; }
 
  private:
-  const ModelBatch& batch_;
+  ModelBatch batch_;
   const SimFileSystem& file_system_;
   Status status_{StatusCode::kShutdown, "never answered"};
+  std::vector<bool> was_there_;
+  std::int64_t now_ms_ = 0;
   std::uint64_t version_ = 0;
   std::uint64_t answered_at_call_ = 0;
 };
@@ -51,8 +63,12 @@ class BatchTask final : public WriteTask {
 std::string describe(const ModelBatch& batch) {
   std::string text;
   for (const ModelChange& change : batch) {
-    text += change.value ? fmt::format(" set {} ({} bytes)", change.key, change.value->size())
-                         : " delete " + change.key;
+    if (change.kind == ModelChange::Kind::kSetExpiry) {
+      text += fmt::format(" expire {}", change.key);
+    } else {
+      text += change.value ? fmt::format(" set {} ({} bytes)", change.key, change.value->size())
+                           : " delete " + change.key;
+    }
   }
   return text.empty() ? " nothing" : text;
 }
@@ -60,11 +76,6 @@ std::string describe(const ModelBatch& batch) {
 // Whether a write that was answered so may be on the disk all the same.
 bool leaves_doubt(const Status& status) {
   return status.code() == StatusCode::kIoError || status.code() == StatusCode::kDiskFull;
-}
-
-std::uint64_t environment_number(const char* name, std::uint64_t standard) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? standard : std::strtoull(text, nullptr, 10);
 }
 
 }  // namespace
@@ -104,15 +115,13 @@ void SimRun::note_crash_points() {
 
 std::vector<CrashPoint> SimRun::take_crash_points() { return std::exchange(crash_points_, {}); }
 
-void SimRun::note(const std::string& step, std::uint64_t answered_at_call, const ModelBatch& under_way,
+void SimRun::note(const std::string& step, std::uint64_t answered_at_call, const History& under_way,
                   const History& outcome) {
   if (!noting_) return;
   for (SimSnapshot& snapshot : file_system_->take_snapshots()) {
     const bool was_answered = snapshot.call.number > answered_at_call;
-    CrashPoint point{std::move(snapshot.disk), snapshot.call.describe() + " in" + step,
-                     was_answered ? outcome : history_, last_version_, clock_.steady_ms()};
-    if (!was_answered) point.history.in_doubt(under_way);
-    crash_points_.push_back(std::move(point));
+    crash_points_.push_back({std::move(snapshot.disk), snapshot.call.describe() + " in" + step,
+                             was_answered ? outcome : under_way, last_version_, clock_.steady_ms(), false});
   }
 }
 
@@ -145,25 +154,50 @@ void SimRun::cut_power(CrashMode mode, std::uint64_t seed) {
   start_machine(file_system_->disk().after_crash(mode, seed), file_system_->calls());
 }
 
-Status SimRun::write(const ModelBatch& batch) {
-  if (store_ == nullptr) return {StatusCode::kShutdown, "not open"};
-  BatchTask task(batch, *file_system_);
-  WriteTask* const tasks[] = {&task};
-  store_->submit(tasks);
+Status SimRun::write(const ModelBatch& batch) { return write_group({batch}).front(); }
+
+std::vector<Status> SimRun::write_group(const std::vector<ModelBatch>& batches) {
+  if (store_ == nullptr) return std::vector<Status>(batches.size(), {StatusCode::kShutdown, "not open"});
+  std::deque<BatchTask> tasks;
+  std::vector<WriteTask*> submitted;
+  for (const ModelBatch& batch : batches) submitted.push_back(&tasks.emplace_back(batch, *file_system_));
+  store_->submit(submitted);
+
+  // One frame, so that all of them are on the disk or none.
+  ModelBatch together;
+  std::string step;
   History outcome = history_;
-  if (task.status()) {
-    outcome.acknowledged(batch);
-  } else if (leaves_doubt(task.status())) {
-    outcome.in_doubt(batch);
+  for (const BatchTask& task : tasks) {
+    together.insert(together.end(), task.batch().begin(), task.batch().end());
+    step += describe(task.batch());
+    if (task.status()) {
+      check_answers(task.batch(), task.now_ms(), task.was_there(), outcome.contents());
+      outcome.acknowledged(task.batch(), task.now_ms());
+    }
   }
-  note(describe(batch), task.answered_at_call(), batch, outcome);
+  History under_way = history_;
+  under_way.in_doubt(together, tasks.front().now_ms());
+  if (leaves_doubt(tasks.front().status())) outcome = under_way;
+  note(step, tasks.front().answered_at_call(), under_way, outcome);
   history_ = std::move(outcome);
-  if (task.status()) {
-    last_version_ = std::max(last_version_, task.version());
-  } else {
-    ++refused_writes_;
+
+  std::vector<Status> statuses;
+  for (const BatchTask& task : tasks) {
+    statuses.push_back(task.status());
+    if (task.status()) {
+      last_version_ = std::max(last_version_, task.version());
+    } else {
+      ++refused_writes_;
+    }
   }
-  return task.status();
+  return statuses;
+}
+
+void SimRun::check_answers(const ModelBatch& batch, std::int64_t now_ms, const std::vector<bool>& answers,
+                           Contents before) {
+  if (wrong_answer_.empty() && apply(batch, now_ms, before) != answers) {
+    wrong_answer_ = "the store is wrong about what was there before" + describe(batch);
+  }
 }
 
 std::string SimRun::settle(const History::Possible& possible) {
@@ -172,16 +206,17 @@ std::string SimRun::settle(const History::Possible& possible) {
   if (!seen) seen = read_all(*store_, history_.keys());  // a fault that strikes one call
   if (!seen) return seen.status().message();
   std::string problem;
-  if (is_possible(*seen, possible, problem)) history_.settle(*seen);
+  if (is_possible(*seen, possible, store_->now_ms(), problem)) history_.settle(*seen);
   return problem;
 }
 
 std::string SimRun::check() const {
+  if (!wrong_answer_.empty()) return wrong_answer_;
   if (store_ == nullptr) return "the store is not open";
   auto seen = read_all(*store_, history_.keys());
   if (!seen) seen = read_all(*store_, history_.keys());
   if (!seen) return seen.status().message();
-  return difference(history_.contents(), *seen);
+  return difference(history_.contents(), *seen, store_->now_ms());
 }
 
 Status SimRun::compact() {
@@ -237,18 +272,5 @@ std::string run_script(SimRun& run) {
   write({{"age", std::nullopt}});
   return problem;
 }
-
-std::uint64_t scaled_rounds(std::uint64_t quick) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  quick = std::max<std::uint64_t>(1, quick / 8);
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  quick = std::max<std::uint64_t>(1, quick / 8);
-#endif
-#endif
-  return quick * environment_number("MINIKV_TEST_ROUNDS", 1);
-}
-
-std::uint64_t test_seed(std::uint64_t standard) { return environment_number("MINIKV_TEST_SEED", standard); }
 
 }  // namespace minikv::sim

@@ -11,6 +11,7 @@
 #include "tests/support/model.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
+#include "tests/support/test_scale.h"
 
 namespace minikv::sim {
 
@@ -26,6 +27,9 @@ struct CrashPoint {
   History history;                 // what had been acknowledged by then, and what was under way
   std::uint64_t last_version = 0;  // the highest that anybody was told
   std::int64_t time_ms = 0;
+  // A power cut went before, and what it has left was not looked at yet: what that one may have lost is lost, however
+  // harmless this crash is.
+  bool after_power_cut = false;
 };
 
 // Thread safety: none.
@@ -57,6 +61,8 @@ class SimRun {
 
   // ---- steps: all of them are noted in the history ----
   Status write(const ModelBatch& batch);
+  // All in one group, each a transaction of its own.
+  std::vector<Status> write_group(const std::vector<ModelBatch>& batches);
   Status compact();
 
   // After opening: reads all there is; one of `possible` it has to be, and the history goes on from there. Else says what
@@ -70,11 +76,14 @@ class SimRun {
   std::uint64_t refused_writes() const { return refused_writes_; }
 
  private:
-  // Makes crash points of the snapshots that the last step left. Up to the call at which it was answered, `under_way`
-  // was just that; `outcome` is the history behind it.
-  void note(const std::string& step, std::uint64_t answered_at_call, const ModelBatch& under_way,
+  // Makes crash points of the snapshots that the last step left. Up to the call at which it was answered the history is
+  // `under_way`, behind it `outcome`.
+  void note(const std::string& step, std::uint64_t answered_at_call, const History& under_way,
             const History& outcome);
-  void note(const std::string& step) { note(step, 0, {}, history_); }
+  void note(const std::string& step) { note(step, 0, history_, history_); }
+  // Whether the store was right about which keys were there.
+  void check_answers(const ModelBatch& batch, std::int64_t now_ms, const std::vector<bool>& answers,
+                     Contents before);
   void start_machine(SimDisk disk, std::uint64_t calls_before);
 
   Options options_;
@@ -85,6 +94,7 @@ class SimRun {
   History history_;
   std::uint64_t last_version_ = 0;
   std::uint64_t refused_writes_ = 0;
+  std::string wrong_answer_;  // the first
   bool noting_ = false;
   std::vector<CrashPoint> crash_points_;
 };
@@ -93,9 +103,7 @@ class SimRun {
 // after errors, which faults may cause; says what must not happen in spite of them, or nothing.
 std::string run_script(SimRun& run);
 
-// Rounds that a test should do: `quick`, fewer under a sanitizer, times MINIKV_TEST_ROUNDS (default 1).
-std::uint64_t scaled_rounds(std::uint64_t quick);
-// MINIKV_TEST_SEED, or `standard`.
-std::uint64_t test_seed(std::uint64_t standard);
+using test::scaled_rounds;
+using test::test_seed;
 
 }  // namespace minikv::sim
