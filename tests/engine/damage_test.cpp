@@ -88,7 +88,7 @@ std::string check_keys(const Store& store, const SmallStore& truth, const Conten
     const auto right = contents.find(key);
     if (value) {
       if (right == contents.end()) return fmt::format("'{}' is back from the dead", key);
-      if (value->data != right->second)
+      if (value->data != right->second.value)
         return fmt::format("'{}' has the value '{}'", key, value->data.substr(0, 30));
     } else if (value.code() == StatusCode::kNotFound) {
       if (right != contents.end()) return fmt::format("'{}' is missing, without an error", key);
@@ -104,7 +104,7 @@ std::string check_keys(const Store& store, const SmallStore& truth, const Conten
   for (const ScanItem& item : store.scan(options).items) {
     scanned.insert(item.key);
     const auto right = contents.find(item.key);
-    if (item.status && (right == contents.end() || right->second != item.value.data)) {
+    if (item.status && (right == contents.end() || right->second.value != item.value.data)) {
       return fmt::format("scan gives a wrong value for '{}'", item.key);
     }
     if (!item.status && !lost.contains(item.key))
@@ -137,7 +137,7 @@ std::string heal(SimRun& run, const SmallStore& truth, Contents contents, const 
     by_deletion = !by_deletion;
     const ModelBatch batch = {{key, by_deletion ? std::nullopt : std::optional<std::string>("healed")}};
     if (const Status written = run.write(batch); !written) return "write: " + written.message();
-    apply(batch, contents);
+    apply(batch, 0, contents);
   }
   for (const char* when : {"after healing ", "after healing and a restart "}) {
     still.clear();

@@ -21,7 +21,7 @@ Result<Contents> scan_all(const Store& store, bool reverse) {
         return Status(StatusCode::kInvalidArgument, "scan: keys out of order at " + item.key);
       }
       last = item.key;
-      contents.emplace(item.key, item.value.data);
+      contents.emplace(item.key, Item{item.value.data, item.value.version, item.value.expiry_ms});
     }
     if (!page.more) return contents;
     if (page.items.empty()) return Status(StatusCode::kInvalidArgument, "scan: more, but nothing came");
@@ -31,35 +31,53 @@ Result<Contents> scan_all(const Store& store, bool reverse) {
 
 }  // namespace
 
-void apply(const ModelBatch& batch, Contents& contents) {
+std::vector<bool> apply(const ModelBatch& batch, std::int64_t now_ms, Contents& contents) {
+  std::vector<bool> was_there;
   for (const ModelChange& change : batch) {
-    if (change.value) {
-      contents[change.key] = *change.value;
-    } else {
-      contents.erase(change.key);
+    const auto found = contents.find(change.key);
+    const bool is_there = found != contents.end() && !found->second.has_expired(now_ms);
+    was_there.push_back(is_there);
+    if (change.kind == ModelChange::Kind::kSetExpiry) {
+      if (is_there) found->second.expiry_ms = change.expiry_ms;
+    } else if (change.value) {
+      contents[change.key] = {*change.value, change.version, change.expiry_ms};
+    } else if (is_there) {
+      contents.erase(found);
     }
   }
+  return was_there;
 }
 
 std::string describe(const Contents& contents) {
   std::string text = fmt::format("{} keys:", contents.size());
-  for (const auto& [key, value] : contents) {
-    text += fmt::format(" {}={}", key, value.size() <= 12 ? value : fmt::format("({} bytes)", value.size()));
+  for (const auto& [key, item] : contents) {
+    text += fmt::format(" {}={}", key,
+                        item.value.size() <= 12 ? item.value : fmt::format("({} bytes)", item.value.size()));
   }
   return text;
 }
 
-std::string difference(const Contents& expected, const Contents& seen) {
-  for (const auto& [key, value] : expected) {
+std::string difference(const Contents& expected, const Contents& seen, std::int64_t now_ms) {
+  for (const auto& [key, item] : expected) {
+    if (item.has_expired(now_ms)) continue;
     const auto found = seen.find(key);
     if (found == seen.end()) return fmt::format("key '{}' is missing", key);
-    if (found->second != value) {
-      return fmt::format("key '{}' has '{}' instead of '{}'", key, found->second.substr(0, 40),
-                         value.substr(0, 40));
+    const Item& other = found->second;
+    if (other.value != item.value) {
+      return fmt::format("key '{}' has '{}' instead of '{}'", key, other.value.substr(0, 40),
+                         item.value.substr(0, 40));
+    }
+    if (other.version != item.version) {
+      return fmt::format("key '{}' has version {} instead of {}", key, other.version, item.version);
+    }
+    if (other.expiry_ms != item.expiry_ms) {
+      return fmt::format("key '{}' expires at {} instead of {}", key, other.expiry_ms, item.expiry_ms);
     }
   }
-  for (const auto& [key, value] : seen) {
-    if (!expected.contains(key)) return fmt::format("key '{}' should not be there", key);
+  for (const auto& [key, item] : seen) {
+    const auto found = expected.find(key);
+    if (found == expected.end()) return fmt::format("key '{}' should not be there", key);
+    if (found->second.has_expired(now_ms)) return fmt::format("key '{}' has expired and is there", key);
   }
   return {};
 }
@@ -73,17 +91,19 @@ void History::learn_keys(const ModelBatch& batch) {
   }
 }
 
-void History::acknowledged(const ModelBatch& batch) {
+void History::acknowledged(const ModelBatch& batch, std::int64_t now_ms) {
   learn_keys(batch);
-  doubtful_.clear();
   auto next = std::make_shared<Contents>(contents());
-  apply(batch, *next);
+  const std::vector<bool> was_there = apply(batch, now_ms, *next);
+  bool wrote = false;  // a store that takes no more writes still answers those that change nothing
+  for (std::size_t i = 0; i < batch.size(); ++i) wrote |= batch[i].value.has_value() || was_there[i];
+  if (wrote) doubtful_.clear();
   past_.push_back(std::move(next));
 }
 
-void History::in_doubt(const ModelBatch& batch) {
+void History::in_doubt(const ModelBatch& batch, std::int64_t now_ms) {
   learn_keys(batch);
-  if (!batch.empty()) doubtful_.push_back(batch);
+  if (!batch.empty()) doubtful_.push_back({batch, now_ms});
 }
 
 void History::settle(const Contents& seen) {
@@ -94,12 +114,12 @@ void History::settle(const Contents& seen) {
 History::Possible History::allowed() const {
   Possible all = {past_.back()};
   // Each of them by itself may have come to be or not, in their order.
-  for (const ModelBatch& batch : doubtful_) {
+  for (const auto& [batch, now_ms] : doubtful_) {
     const std::size_t count = all.size();
     if (count > 512) break;
     for (std::size_t i = 0; i < count; ++i) {
       auto with = std::make_shared<Contents>(*all[i]);
-      apply(batch, *with);
+      apply(batch, now_ms, *with);
       all.push_back(std::move(with));
     }
   }
@@ -112,12 +132,17 @@ History::Possible History::allowed_prefixes(std::size_t durable) const {
   return all;
 }
 
-bool is_possible(const Contents& seen, const History::Possible& possible, std::string& problem) {
+bool is_possible(const Contents& seen, const History::Possible& possible, std::int64_t now_ms,
+                 std::string& problem) {
   for (const auto& contents : possible) {
-    if (*contents == seen) return true;
+    const std::string what = difference(*contents, seen, now_ms);
+    if (what.empty()) {
+      problem.clear();
+      return true;
+    }
+    if (problem.empty()) problem = what;
   }
-  problem = difference(*possible.front(), seen) +
-            fmt::format(" (and none of {} other states fits)", possible.size() - 1);
+  problem += fmt::format(" (and none of {} other states fits)", possible.size() - 1);
   return false;
 }
 
@@ -127,12 +152,13 @@ Result<Contents> read_all(const Store& store, const std::set<std::string>& keys)
   auto backward = scan_all(store, true);
   if (!backward) return backward;
   const auto disagree = [](const std::string& what) { return Status(StatusCode::kInvalidArgument, what); };
-  if (std::string what = difference(*forward, *backward); !what.empty())
+  if (std::string what = difference(*forward, *backward, 0); !what.empty())
     return disagree("reverse scan: " + what);
   for (const std::string& key : keys) {
     const auto value = store.get(key);
     const auto scanned = forward->find(key);
-    if (value && (scanned == forward->end() || scanned->second != value->data)) {
+    if (value && (scanned == forward->end() ||
+                  scanned->second != Item{value->data, value->version, value->expiry_ms})) {
       return disagree("get and scan differ on " + key);
     }
     if (!value && value.code() != StatusCode::kNotFound) return value.status().with_context("get of " + key);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,31 +14,47 @@
 
 namespace minikv::sim {
 
-using Contents = std::map<std::string, std::string>;
+// What there is under a key.
+struct Item {
+  std::string value;
+  std::uint64_t version = 0;
+  std::int64_t expiry_ms = kNoExpiry;
+
+  bool has_expired(std::int64_t now_ms) const { return expiry_ms != kNoExpiry && expiry_ms <= now_ms; }
+  bool operator==(const Item&) const = default;
+};
+// Those that have expired may still be among them: what counts is what is left of them at a time.
+using Contents = std::map<std::string, Item>;
 
 // One atomic step of a history.
 struct ModelChange {
+  enum class Kind : std::uint8_t { kWrite, kSetExpiry };
+
   std::string key;
-  std::optional<std::string> value;  // nothing: the key is deleted
+  std::optional<std::string> value;  // of kWrite; nothing: the key is deleted
+  std::int64_t expiry_ms = kNoExpiry;
+  Kind kind = Kind::kWrite;
+  std::uint64_t version = 0;  // of a value, once the store has told it
 };
 using ModelBatch = std::vector<ModelChange>;
 
-void apply(const ModelBatch& batch, Contents& contents);
+// Returns for each change whether the key was there before.
+std::vector<bool> apply(const ModelBatch& batch, std::int64_t now_ms, Contents& contents);
 
 // "3 keys: a (5 bytes), b (1,000 bytes) ..." for messages.
 std::string describe(const Contents& contents);
-// The first difference, or nothing.
-std::string difference(const Contents& expected, const Contents& seen);
+// The first difference, or nothing. What has expired by now is not expected.
+std::string difference(const Contents& expected, const Contents& seen, std::int64_t now_ms);
 
 // Batches in the order in which they were submitted, and what became of them. Copies share their contents.
 class History {
  public:
   using Possible = std::vector<std::shared_ptr<const Contents>>;
 
-  void acknowledged(const ModelBatch& batch);
+  void acknowledged(const ModelBatch& batch, std::int64_t now_ms);
   // Not answered, or answered with an error that leaves open what is on the disk. The next acknowledged write settles
   // that it did not happen: it was answered by a store that did not have it.
-  void in_doubt(const ModelBatch& batch);
+  void in_doubt(const ModelBatch& batch, std::int64_t now_ms);
   // A store was opened and `seen` is what it held.
   void settle(const Contents& seen);
 
@@ -52,15 +69,20 @@ class History {
   const std::set<std::string>& keys() const { return *keys_; }
 
  private:
+  struct Doubtful {
+    ModelBatch batch;
+    std::int64_t now_ms = 0;
+  };
   void learn_keys(const ModelBatch& batch);
 
   Possible past_{std::make_shared<const Contents>()};  // after each batch, beginning with none
-  std::vector<ModelBatch> doubtful_;
+  std::vector<Doubtful> doubtful_;
   std::shared_ptr<const std::set<std::string>> keys_ = std::make_shared<const std::set<std::string>>();
 };
 
-// The one among `possible` that is `seen`; without one, `problem` says what is wrong with the first.
-bool is_possible(const Contents& seen, const History::Possible& possible, std::string& problem);
+// Whether one among `possible` is `seen`; if not, `problem` says what is wrong with the first.
+bool is_possible(const Contents& seen, const History::Possible& possible, std::int64_t now_ms,
+                 std::string& problem);
 
 // Reads everything there is, by every way of reading, which must agree. Errors are those of values that can't be read,
 // and disagreements.

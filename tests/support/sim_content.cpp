@@ -2,8 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace minikv::sim {
+namespace {
+
+bool is_zero(std::string_view bytes) {
+  // A run of zeros is equal to itself moved by one.
+  return bytes.empty() ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+}  // namespace
 
 SimContent::Block& SimContent::own_block(std::size_t index) {
   if (index >= blocks_.size()) blocks_.resize(index + 1);
@@ -22,7 +32,12 @@ void SimContent::write(std::uint64_t offset, std::string_view bytes) {
   while (!bytes.empty()) {
     const std::size_t within = offset % kBlockBytes;
     const std::size_t count = std::min(bytes.size(), kBlockBytes - within);
-    std::memcpy(own_block(offset / kBlockBytes).data() + within, bytes.data(), count);
+    const std::size_t index = offset / kBlockBytes;
+    const bool is_hole = index >= blocks_.size() || blocks_[index] == nullptr;
+    // Much of what a store writes is zeros: they cost nothing where there are zeros already.
+    if (!is_hole || !is_zero(bytes.substr(0, count))) {
+      std::memcpy(own_block(index).data() + within, bytes.data(), count);
+    }
     bytes.remove_prefix(count);
     offset += count;
   }
@@ -54,6 +69,17 @@ void SimContent::read(std::uint64_t offset, std::span<char> out) const {
     out = out.subspan(count);
     offset += count;
   }
+}
+
+std::uint64_t SimContent::fingerprint() const {
+  std::uint64_t sum = size_;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (blocks_[i] == nullptr) continue;
+    const std::string_view bytes(blocks_[i]->data(), blocks_[i]->size());
+    if (is_zero(bytes)) continue;
+    sum = sum * 0x9E3779B97F4A7C15U + std::hash<std::string_view>()(bytes) + i;
+  }
+  return sum;
 }
 
 std::string SimContent::slice(std::uint64_t offset, std::uint64_t length) const {

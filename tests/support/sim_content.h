@@ -25,6 +25,8 @@ class SimContent {
   void resize(std::uint64_t size);
   // Fills `out`; zeros beyond the end.
   void read(std::uint64_t offset, std::span<char> out) const;
+  // Equal for equal contents.
+  std::uint64_t fingerprint() const;
   // What there is of `length` bytes from `offset`.
   std::string slice(std::uint64_t offset, std::uint64_t length) const;
 

@@ -72,12 +72,11 @@ bool SimDisk::has_pending() const {
 
 std::uint64_t SimDisk::fingerprint() const {
   std::uint64_t sum = 0;
-  const auto add = [&sum](const std::string& text) {
-    sum = sum * 0x9E3779B97F4A7C15U + std::hash<std::string>()(text) + 1;
-  };
-  for (const std::string& path : files()) {
-    add(path);
-    add(contents(path));
+  for (const auto& [path, directory] : directories_) {
+    for (const auto& [name, id] : directory.live) {
+      sum = sum * 0x9E3779B97F4A7C15U + std::hash<std::string>()(path + "/" + name);
+      sum = sum * 0x9E3779B97F4A7C15U + inode(id).live().fingerprint();
+    }
   }
   return sum;
 }

@@ -1,5 +1,7 @@
 #include "tests/support/sim_explorer.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -42,11 +44,7 @@ void Explorer::explore_one(const CrashPoint& point, CrashMode mode, std::uint64_
   SimDisk disk = point.disk.after_crash(mode, seed);
   // The same disk is another state if more had been acknowledged.
   std::uint64_t state = disk.fingerprint();
-  for (const auto& contents : allowed_(point, mode)) {
-    for (const auto& [key, value] : *contents)
-      state = state * 31 + std::hash<std::string>()(key + '\0' + value);
-    state = state * 31 + 7;
-  }
+  for (const auto& contents : allowed_(point, mode)) state = state * 31 + fingerprint_of(contents);
   if (!seen_.insert(state).second) {
     ++duplicates_;
     return;
@@ -68,12 +66,27 @@ void Explorer::explore_one(const CrashPoint& point, CrashMode mode, std::uint64_
   explore(deeper, below);
 }
 
+// Histories share their contents, so that each of them is looked through once.
+std::uint64_t Explorer::fingerprint_of(const std::shared_ptr<const Contents>& contents) {
+  const auto [known, is_new] = fingerprints_.try_emplace(contents, 7);
+  if (!is_new) return known->second;
+  for (const auto& [key, item] : *contents) {
+    known->second = known->second * 31 + std::hash<std::string>()(key + '\0' + item.value);
+    known->second = known->second * 31 + item.version;
+    known->second = known->second * 31 + static_cast<std::uint64_t>(item.expiry_ms);
+  }
+  return known->second;
+}
+
 std::string Explorer::examine(const CrashPoint& point, CrashMode mode, SimDisk disk,
                               std::vector<CrashPoint>* deeper) {
   SimRun run(options_, std::move(disk), point.time_ms);
   run.history() = point.history;
   if (deeper != nullptr) run.note_crash_points();
   if (const Status opened = run.open(); !opened) return "open: " + opened.message();
+  if (deeper != nullptr) *deeper = run.take_crash_points();
+  for (std::size_t i = 0; deeper != nullptr && i < deeper->size(); ++i)
+    (*deeper)[i].after_power_cut = point.after_power_cut || mode != CrashMode::kKeepAll;
   if (std::string problem = run.settle(allowed_(point, mode)); !problem.empty()) return problem;
   if (run.store()->stats().lost_keys != 0) return "keys count as lost";
 
@@ -85,7 +98,7 @@ std::string Explorer::examine(const CrashPoint& point, CrashMode mode, SimDisk d
   }
   if (const auto value = run.store()->get("after the crash"); !value || value->data != "x")
     return "write, then get";
-  if (deeper != nullptr) *deeper = run.take_crash_points();
+  if (deeper != nullptr) std::ranges::move(run.take_crash_points(), std::back_inserter(*deeper));
   if (const Status closed = run.close(); !closed) return "close: " + closed.message();
   if (const Status opened = run.open(); !opened) return "open again: " + opened.message();
   if (std::string problem = run.check(); !problem.empty()) return "opened again: " + problem;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -40,11 +42,13 @@ class Explorer {
   std::string summary() const;
 
  private:
+  std::uint64_t fingerprint_of(const std::shared_ptr<const Contents>& contents);
   std::string examine(const CrashPoint& point, CrashMode mode, SimDisk disk, std::vector<CrashPoint>* deeper);
 
   Options options_;
   Allowed allowed_;
   std::unordered_set<std::uint64_t> seen_;
+  std::unordered_map<std::shared_ptr<const Contents>, std::uint64_t> fingerprints_;
   std::uint64_t states_ = 0;
   std::uint64_t duplicates_ = 0;
   std::vector<std::string> failures_;
