@@ -95,12 +95,13 @@ Result<Manifest> ManifestFile::load(std::string* note) {
   if (!size) return size.status();
   file_ = std::move(*file);
   copy_bytes_ = *size / 2;
+  is_synced_ = false;
 
   std::optional<Manifest> newest;
   Status problem(StatusCode::kCorruption, "the manifest is empty");
-  for (int copy = 0; copy < 2; ++copy) {
+  for (std::uint64_t copy = 0; copy < 2; ++copy) {
     std::string bytes(copy_bytes_, '\0');
-    Status read = file_->read(static_cast<std::uint64_t>(copy) * copy_bytes_, bytes);
+    Status read = file_->read(copy * copy_bytes_, bytes);
     auto manifest = read.is_ok() ? decode_manifest(bytes) : Result<Manifest>(read);
     if (manifest.code() == StatusCode::kRefused) return manifest.status().with_context(path);
     if (!manifest) {
@@ -110,6 +111,7 @@ Result<Manifest> ManifestFile::load(std::string* note) {
             fmt::format("copy {} of {} is damaged ({}); it is written anew", copy, path, problem.message());
     } else if (!newest || manifest->generation > newest->generation) {
       newest = std::move(*manifest);
+      staler_copy_ = 1 - copy;
     }
   }
   if (!newest) {
@@ -124,10 +126,13 @@ Status ManifestFile::commit(Manifest& manifest) {
   ++manifest.generation;
   const std::string encoded = encode_manifest(manifest);
   if (!file_ || encoded.size() > copy_bytes_) return rewrite(encoded);
+  if (!is_synced_) MINIKV_TRY(file_->sync());
+  is_synced_ = true;
   const std::array<std::string_view, 1> pieces{encoded};
-  for (std::uint64_t copy = 0; copy < 2; ++copy) {
-    MINIKV_TRY(file_->write(copy * copy_bytes_, pieces));
+  for (int copy = 0; copy < 2; ++copy) {
+    MINIKV_TRY(file_->write(staler_copy_ * copy_bytes_, pieces));
     MINIKV_TRY(file_->sync());
+    staler_copy_ = 1 - staler_copy_;
   }
   return {};
 }

@@ -1,5 +1,6 @@
 // The manifest: which segments make up the store. Two copies of it lie in one file; a commit writes one after the
-// other, each synced, so that a torn write leaves the other, and so that a rotten copy never brings back an older state.
+// other, the staler one first, each synced, so that a torn write leaves the other, and so that a rotten copy never brings
+// back an older state.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,9 @@ class ManifestFile {
   std::string directory_;
   std::unique_ptr<File> file_;
   std::uint64_t copy_bytes_ = 0;  // of one copy's room in the file
+  // The copy that a commit begins with: not the one that is the newest, which may be the only one that is whole.
+  std::uint64_t staler_copy_ = 0;
+  bool is_synced_ = true;  // false: what was read may be what memory remembers of a commit that was cut short
 };
 
 }  // namespace minikv::engine

@@ -155,6 +155,38 @@ TEST_F(ManifestFileTest, ADamagedCopyIsWrittenAnewByTheNextCommit) {
   EXPECT_EQ(note_, "");
 }
 
+// Power goes, the machine starts, and power goes again, each time in the middle of a commit: the second commit must not
+// begin with the only copy that the first has left whole, nor rely on one that was only seen in memory.
+TEST_F(ManifestFileTest, TwoCommitsThatCrashesInterruptLeaveAWholeCopy) {
+  commit_twice();
+  for (const bool power_was_cut : {true, false}) {
+    sim::SimFileSystem first(files_->disk().after_crash(sim::CrashMode::kDropAll));
+    ManifestFile file(first, "d");
+    auto manifest = file.load(nullptr);
+    ASSERT_TRUE(manifest);
+    first.record_snapshots();
+    ASSERT_TRUE(file.commit(*manifest));
+    for (const sim::SimSnapshot& once : first.take_snapshots()) {
+      for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        sim::SimFileSystem second(power_was_cut ? once.disk.after_crash(sim::CrashMode::kRandom, seed)
+                                                : once.disk);
+        ManifestFile again(second, "d");
+        auto left = again.load(nullptr);
+        ASSERT_TRUE(left) << left.status().message();
+        left->segments.resize(12);  // of several sectors, so that it can be torn
+        second.record_snapshots();
+        ASSERT_TRUE(again.commit(*left));
+        for (const sim::SimSnapshot& twice : second.take_snapshots()) {
+          sim::SimFileSystem after(twice.disk.after_crash(sim::CrashMode::kRandom, seed));
+          const auto found = ManifestFile(after, "d").load(nullptr);
+          ASSERT_TRUE(found) << once.call.describe() << ", then " << twice.call.describe() << ", seed "
+                             << seed << ": " << found.status().message();
+        }
+      }
+    }
+  }
+}
+
 // At every call of a commit, power may go: then the manifest is the one before or the one after.
 TEST_F(ManifestFileTest, ACommitThatACrashInterruptsLeavesTheStateBeforeOrAfter) {
   for (const bool grows : {false, true}) {

@@ -93,6 +93,12 @@ class GatedFileSystem final : public FileSystem {
   Gate gate;
 };
 
+// So that a test that fails ends: a store that is being closed waits behind the gate.
+struct OpenAtEnd {
+  Gate& gate;
+  ~OpenAtEnd() { gate.open(); }
+};
+
 TEST(RecoveryChainTest, ASpareInUseIsReadBehindItsPredecessorThatIsNotSealedYet) {
   std::string directory = testing::TempDir() + "minikv-chain-XXXXXX";
   ASSERT_NE(mkdtemp(directory.data()), nullptr);
@@ -104,6 +110,7 @@ TEST(RecoveryChainTest, ASpareInUseIsReadBehindItsPredecessorThatIsNotSealedYet)
   auto store = Store::open(directory + "/live", options);
   ASSERT_TRUE(store) << store.status().message();
 
+  const OpenAtEnd open_at_end{files.gate};
   files.gate.close();
   const std::string value(100 * 1024, 'v');
   int written = 0;
@@ -111,7 +118,7 @@ TEST(RecoveryChainTest, ASpareInUseIsReadBehindItsPredecessorThatIsNotSealedYet)
     ASSERT_TRUE((*store)->set("key" + std::to_string(written), value + std::to_string(written)));
     ++written;
   };
-  while (!files.gate.has_somebody() && written < 60)
+  while (!files.gate.has_somebody() && written < 200)
     set();                                 // into the second segment, as soon as there is one
   ASSERT_TRUE(files.gate.has_somebody());  // the first one is not sealed, and will not be
   for (int i = 0; i < 3; ++i) set();       // groups whose watermark covers all of the first segment
