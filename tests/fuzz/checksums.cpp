@@ -12,6 +12,8 @@ namespace minikv::fuzz {
 namespace {
 
 using engine::FrameHeader;
+using engine::HintEntryHeader;
+using engine::HintHeader;
 using engine::ManifestHeader;
 using engine::ManifestSegment;
 using engine::RecordHeader;
@@ -96,6 +98,40 @@ void fix_frames(std::string& bytes, const engine::SegmentIdentity& identity, std
       at = engine::align_up(fix_frame(bytes, at, identity, offset + at));
     }
   }
+}
+
+void fix_hint(std::string& bytes) {
+  if (bytes.size() < sizeof(HintHeader)) return;
+  auto header = read_at<HintHeader>(bytes, 0);
+  if (is_left_alone(header.checksum)) return;
+  bytes.resize(engine::align_up(bytes.size()));
+  std::memcpy(header.magic, engine::kHintMagic, sizeof(header.magic));
+  if (header.reserved2 % 2 == 0) {
+    std::size_t at = sizeof(header);
+    header.entry_count = 0;
+    while (at + sizeof(HintEntryHeader) <= bytes.size()) {
+      auto entry = read_at<HintEntryHeader>(bytes, at);
+      const std::size_t room = bytes.size() - at - sizeof(entry);
+      entry.record.key_length =
+          static_cast<std::uint16_t>(std::min<std::size_t>(entry.record.key_length, room));
+      std::size_t kept = 0;
+      if (entry.record.type != engine::RecordType::kPut) {
+        kept = std::min<std::size_t>(entry.record.value_length, room - entry.record.key_length);
+        entry.record.value_length = static_cast<std::uint32_t>(kept);
+      }
+      write_at(bytes, at, entry);
+      at += static_cast<std::size_t>(engine::align_up(sizeof(entry) + entry.record.key_length + kept));
+      ++header.entry_count;
+    }
+    bytes.resize(std::min(at, bytes.size()));
+    header.body_bytes = bytes.size() - sizeof(header);
+    header.format_version = engine::kFormatVersion;
+    header.incompat_features = 0;
+  }
+  header.body_checksum = engine::crc32c(std::string_view(bytes).substr(sizeof(header)));
+  write_at(bytes, 0, header);
+  const std::size_t covered_from = offsetof(HintHeader, checksum);
+  seal(bytes, covered_from, sizeof(header) - covered_from, 0);
 }
 
 void fix_manifest(std::string& bytes) {

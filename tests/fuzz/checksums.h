@@ -16,6 +16,10 @@ inline constexpr std::uint8_t kLeaveAlone = 0xBD;
 // checksum is to be left alone; counts are put right, but in frames with an odd `commit_sequence`.
 void fix_frames(std::string& bytes, const engine::SegmentIdentity& identity, std::uint64_t offset);
 
+// Of the hint in `bytes`. Lengths that reach too far are cut, and counts put right, but for a header with an odd
+// `reserved2`.
+void fix_hint(std::string& bytes);
+
 // Of the manifest copy that `bytes` begins with. A count of segments that does not fit is cut.
 void fix_manifest(std::string& bytes);
 

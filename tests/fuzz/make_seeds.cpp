@@ -1,5 +1,5 @@
 // Writes inputs that the fuzzers of the storage format begin with, of the format as it is: make_seeds DIRECTORY makes
-// DIRECTORY/frame, DIRECTORY/manifest and DIRECTORY/recovery.
+// DIRECTORY/frame, manifest, hint and recovery.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +10,7 @@
 
 #include "engine/format/crc32c.h"
 #include "engine/format/frame.h"
+#include "engine/format/hint.h"
 #include "engine/format/manifest.h"
 
 namespace minikv::fuzz {
@@ -114,6 +115,37 @@ void save_manifests(const std::filesystem::path& directory) {
   }
 }
 
+// Zeros stand for the segment's identity.
+void save_hints(const std::filesystem::path& directory) {
+  std::string body;
+  std::uint64_t offset = 120, count = 0;
+  const auto add = [&](const NewRecord& record) {
+    engine::HintEntryHeader entry{};
+    entry.offset = offset;
+    entry.record.type = record.type;
+    entry.record.key_length = static_cast<std::uint16_t>(record.key.size());
+    entry.record.value_length = static_cast<std::uint32_t>(record.value.size());
+    entry.record.sequence = record.sequence;
+    entry.record.version = record.version;
+    body.append(reinterpret_cast<const char*>(&entry), sizeof(entry));
+    body += record.key;
+    if (record.type != RecordType::kPut) body += record.value;
+    body.resize(engine::align_up(body.size()), '\0');
+    offset += engine::record_bytes(record.key.size(), record.value.size());
+    engine::HintHeader header{};
+    header.entry_count = ++count;
+    header.body_bytes = body.size();
+    const std::string_view bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+    save(directory / std::to_string(count), '\1' + std::string(bytes) + body);
+  };
+  add(record(RecordType::kPut, "a", "1", 1));
+  add(record(RecordType::kDelete, "d", "", 2));
+  add(record(RecordType::kPut, "key0", "of some length", 3));
+  add(record(RecordType::kExpire, "key0", "", 4));
+  add(record(RecordType::kRangeDelete, "key1", "key3", 5));
+  add(record(RecordType::kLost, "key4", "\x01", 6));
+}
+
 }  // namespace
 }  // namespace minikv::fuzz
 
@@ -132,5 +164,6 @@ int main(int argc, char** argv) {
     save_frames(directory / "recovery" / std::to_string(static_cast<unsigned char>(prefix[1])), prefix);
   }
   save_manifests(directory / "manifest");
+  save_hints(directory / "hint");
   return 0;
 }

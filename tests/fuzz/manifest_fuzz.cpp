@@ -24,22 +24,6 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-// Segments of both kinds, an active one with something in it, and a spare.
-const sim::SimDisk& small_store() {
-  static const sim::SimDisk disk = [] {
-    sim::SimRun run;
-    require(run.open().is_ok());
-    for (int i = 0; i < 12; ++i) {
-      require(
-          run.write({{"key" + std::to_string(i % 5), std::string(700, 'v')}, {"d", std::nullopt}}).is_ok());
-      if (i == 6) require(run.compact().is_ok());
-    }
-    run.kill();
-    return run.file_system().disk().after_crash(sim::CrashMode::kKeepAll);
-  }();
-  return disk;
-}
-
 const Manifest& small_manifest() {
   static const Manifest manifest = [] {
     const std::string bytes = small_store().contents(kManifestPath);
