@@ -159,6 +159,10 @@ MadeStore make_store(bool closed, bool with_hints) {
   }
   made.disk = run.file_system().disk().after_crash(CrashMode::kDropAll);
   with_hints ? add_hints(made.disk) : remove_hints(made.disk);
+  for (const SeenRecord& record : records_of(made.disk)) {
+    std::uint64_t& newest = made.newest[record.key];
+    newest = std::max(newest, record.header.sequence);
+  }
   return made;
 }
 

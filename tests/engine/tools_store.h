@@ -29,7 +29,8 @@ struct MadeStore {
   SimDisk disk;
   Facts truth;
   Facts before_last_write;
-  std::set<std::string> keys;  // all that were ever written
+  std::set<std::string> keys;                   // all that were ever written
+  std::map<std::string, std::uint64_t> newest;  // of each key: the sequence of its newest record
 };
 
 std::string path_of(const std::string& name);
