@@ -28,11 +28,15 @@ class Connection {
 
   virtual ClientState& client() = 0;
 
-  // Whether nothing of this connection is with the writer. While something is, a read that ran at once would overtake
-  // the writes before it.
+  // Whether something of this connection is with the writer: a read that ran at once would overtake the writes before it.
+  virtual bool has_writes_in_flight() const = 0;
+  // Whether all requests before this one have been answered.
   virtual bool is_quiet() const = 0;
   // Hands a command to the writer; its reply takes its place in the order of the requests.
   virtual void submit(std::unique_ptr<Task> task) = 0;
+  // Has a reader load what the task is answered with, for which it needs the disk but not the writer. Requests behind it
+  // go on meanwhile: what the task has found already must be what it is answered with, whatever they change.
+  virtual void load(std::unique_ptr<Task> task) = 0;
   // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be called
   // while !is_quiet() only, by a handler that does nothing else.
   virtual void defer() = 0;

@@ -60,6 +60,17 @@ struct Context {
     submit(std::move(memory), std::move(execute),
            [](protocol::ReplyEncoder& encoder, const Outcome& outcome) { outcome.encode(encoder); });
   }
+  // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer than
+  // `max_bytes`; it returns an Outcome.
+  template <typename Execute>
+  void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute) const {
+    const auto encode = [](protocol::ReplyEncoder& encoder, const Outcome& outcome) {
+      outcome.encode(encoder);
+    };
+    OldValue old{key, max_bytes};
+    connection.submit(std::make_unique<ReadModifyTask<Execute, decltype(encode)>>(
+        std::move(memory), std::move(old), std::move(execute), encode));
+  }
 };
 
 }  // namespace minikv::server

@@ -21,7 +21,8 @@
 namespace minikv::server {
 namespace {
 
-// Descriptors for data files, the log, event loops and so on.
+// Descriptors for the log, event loops and so on, and for data files that are still to come; each that is there has one
+// of its own.
 constexpr std::uint64_t kFilesBesideClients = 512;
 
 int refuse(const Status& status) {
@@ -61,16 +62,18 @@ Options store_options(const Config& config) {
   options.max_value_bytes = config.max_value_bytes;
   options.max_batch_bytes = config.max_batch_bytes;
   options.compaction_threshold = static_cast<std::uint32_t>(config.compaction_threshold);
+  options.reader_threads = static_cast<std::uint32_t>(config.reader_threads);
   options.accept_data_loss = config.accept_data_loss;
   options.accept_clock_jump = config.accept_clock_jump;
   return options;
 }
 
 // So many connections as the limit of open files leaves room for.
-void fit_max_clients(Config& config, spdlog::logger& logger) {
+void fit_max_clients(Config& config, const Stats& stats, spdlog::logger& logger) {
   const std::uint64_t limit = open_files_limit();
-  const std::uint64_t room =
-      limit > 2 * kFilesBesideClients ? limit - kFilesBesideClients : std::max<std::uint64_t>(limit / 2, 1);
+  const std::uint64_t others =
+      kFilesBesideClients + 2 * stats.segments;  // compaction writes new ones beside the old
+  const std::uint64_t room = limit > 2 * others ? limit - others : std::max<std::uint64_t>(limit / 2, 1);
   if (config.max_clients <= room) return;
   logger.warn(
       "max_clients lowered from {} to {}: the limit of open files is {} (raise it with ulimit -n or "
@@ -151,7 +154,7 @@ int serve(Config config, const std::string& version) {
   opening = false;
   signals.store_is_open();
 
-  fit_max_clients(config, *logger);
+  fit_max_clients(config, store.stats(), *logger);
   Server server(server_options(config, version), std::move(*listener), store, logger);
   if (const Status status = server.start(); !status) return refuse(status);
   log_start(config, addresses, version, *logger);

@@ -76,9 +76,17 @@ void EventLoop::remove(Session& session) {
   sessions_.erase(&session);
 }
 
-void EventLoop::gather(std::unique_ptr<Task> task) {
+void EventLoop::gather(Task& task) {
   ++tasks_in_flight_;
-  gathered_.push_back(task.release());  // comes back through collect()
+  gathered_.push_back(&task);  // comes back through collect()
+}
+
+void EventLoop::send_to_reader(Task& task) {
+  ++tasks_in_flight_;
+  server_.store.run_on_reader([this, &task] {
+    task.run_on_reader(server_.store);
+    collect_and_wake(task);
+  });
 }
 
 void EventLoop::hand_over() {
@@ -90,6 +98,15 @@ void EventLoop::hand_over() {
 void EventLoop::collect(Task& task) {
   const engine::MutexLock lock(mutex_);
   collected_.push_back(&task);
+}
+
+void EventLoop::collect_and_wake(Task& task) {
+  // All under the lock: once the task has been delivered, the loop may end.
+  const engine::MutexLock lock(mutex_);
+  collected_.push_back(&task);
+  if (delivery_posted_) return;
+  delivery_posted_ = true;
+  asio::post(io_, [this] { deliver(); });
 }
 
 void EventLoop::wake() {
@@ -111,8 +128,7 @@ void EventLoop::deliver() {
   }
   tasks_in_flight_ -= done.size();
   std::vector<std::shared_ptr<Session>> touched;
-  for (Task* one : done) {
-    const std::unique_ptr<Task> task(one);
+  for (Task* task : done) {
     std::shared_ptr<Session> session = std::move(task->session_);
     session->task_done(*task);
     if (session->touch()) touched.push_back(std::move(session));

@@ -25,7 +25,7 @@ struct ServerState;
 // most one wake-up of the writer for all the writes of an iteration. The answers come back the same way: the writer
 // collects those of a group, and posts to each loop once.
 //
-// Thread safety: run() on the thread that is the loop; io(), begin_stop(), collect() and wake() from any; all else on
+// Thread safety: run() on the thread that is the loop; io(), begin_stop(), collect..() and wake() from any; all else on
 // the loop.
 class EventLoop {
  public:
@@ -46,12 +46,16 @@ class EventLoop {
   bool is_stopping() const { return stopping_; }
 
   // Takes a task that goes to the store at the end of this iteration.
-  void gather(std::unique_ptr<Task> task);
+  void gather(Task& task);
+  // Has a reader do what the task needs the disk for.
+  void send_to_reader(Task& task);
   // Calls session.room_again() when the store is not saturated any more.
   void wait_for_room(std::shared_ptr<Session> session);
 
   // A task of this loop is done.
   void collect(Task& task) MINIKV_EXCLUDES(mutex_);
+  // The same for a task that no group's end announces.
+  void collect_and_wake(Task& task) MINIKV_EXCLUDES(mutex_);
   // A group is done: if that concerns this loop, it is told.
   void wake() MINIKV_EXCLUDES(mutex_);
 

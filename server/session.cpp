@@ -61,19 +61,41 @@ void Session::begin_stop() {
 }
 
 void Session::task_done(Task& task) {
-  --in_flight_requests_;
-  in_flight_bytes_ -= task.bytes();
-  tail_bytes_ -= task.tail_.size();
-  if (newest_task_ == &task) newest_task_ = nullptr;
-  if (state_ == State::kClosed) return;
-  const std::size_t before = output_.bytes().size();
-  task.answer(output_.bytes());
-  count_reply(output_.bytes(), before);
+  switch (task.stage_) {
+    case Task::Stage::kPreparing: preparing_ = false; return hand_to_writer(task);
+    case Task::Stage::kWithWriter:
+      --writes_in_flight_;
+      task.stage_ = Task::Stage::kDone;
+      return;
+    default: task.stage_ = Task::Stage::kLoaded;
+  }
+}
+
+bool Session::can_answer() const {
+  if (tasks_.empty() || state_ == State::kClosed || output_.size() > server_.options.max_output_bytes)
+    return false;
+  const Task::Stage stage = tasks_.front().stage_;
+  return stage == Task::Stage::kDone || stage == Task::Stage::kLoaded;
+}
+
+void Session::answer_tasks() {
+  while (can_answer()) {
+    Task& task = tasks_.front();
+    if (task.stage_ == Task::Stage::kDone && task.status_ && !task.try_load())
+      return send_to_reader(task, Task::Stage::kLoading);
+    in_flight_bytes_ -= task.bytes();
+    tail_bytes_ -= task.tail_.size();
+    const std::size_t before = output_.bytes().size();
+    task.answer(output_.bytes());
+    count_reply(output_.bytes(), before);
+    tasks_.pop();
+  }
 }
 
 void Session::take_turn() {
   const auto self = shared_from_this();
   touched_ = false;
+  answer_tasks();
   run_requests();
   flush();
   go_on();
@@ -84,14 +106,36 @@ void Session::room_again() {
   if (state_ != State::kClosed) take_turn();
 }
 
-void Session::submit(std::unique_ptr<Task> task) {
+Task& Session::adopt(std::unique_ptr<Task> task) {
   task->loop_ = &loop_;
-  task->session_ = shared_from_this();
   task->format_ = format_;
-  ++in_flight_requests_;
   in_flight_bytes_ += task->bytes();
-  newest_task_ = task.get();
-  loop_.gather(std::move(task));
+  tasks_.push(std::move(task));
+  return tasks_.back();
+}
+
+void Session::submit(std::unique_ptr<Task> task) {
+  Task& adopted = adopt(std::move(task));
+  ++writes_in_flight_;
+  if (server_.store.try_load(adopted.old_values())) return hand_to_writer(adopted);
+  preparing_ = true;
+  send_to_reader(adopted, Task::Stage::kPreparing);
+}
+
+void Session::load(std::unique_ptr<Task> task) {
+  send_to_reader(adopt(std::move(task)), Task::Stage::kLoading);
+}
+
+void Session::send_to_reader(Task& task, Task::Stage stage) {
+  task.stage_ = stage;
+  task.session_ = shared_from_this();
+  loop_.send_to_reader(task);
+}
+
+void Session::hand_to_writer(Task& task) {
+  task.stage_ = Task::Stage::kWithWriter;
+  task.session_ = shared_from_this();
+  loop_.gather(task);
   if (!waiting_for_room_ && server_.store.is_saturated()) {
     waiting_for_room_ = true;
     loop_.wait_for_room(shared_from_this());
@@ -175,14 +219,12 @@ void Session::count_reply(const std::string& target, std::size_t before) {
   if (target.size() > before && target[before] == '-') server_.counters.errors.add();
 }
 
-std::string& Session::reply_target() {
-  return newest_task_ != nullptr ? newest_task_->tail_ : output_.bytes();
-}
+std::string& Session::reply_target() { return tasks_.empty() ? output_.bytes() : tasks_.back().tail_; }
 
 bool Session::is_held_back() const {
   const ServerOptions& options = server_.options;
-  return waiting_for_room_ || running_aside_ || in_flight_requests_ >= options.max_in_flight_requests ||
-         in_flight_bytes_ >= options.max_in_flight_bytes ||
+  return waiting_for_room_ || running_aside_ || preparing_ ||
+         tasks_.size() >= options.max_in_flight_requests || in_flight_bytes_ >= options.max_in_flight_bytes ||
          replies_waiting_bytes() > options.max_output_bytes;
 }
 

@@ -23,8 +23,8 @@ struct ServerState;
 // Reads requests, has them carried out, and sends the replies in the order of the requests.
 //
 // A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever needs the
-// writer is submitted and answered in a later turn; a reply that is known at once but belongs behind such a one waits
-// in the newest task (Task::tail_). A turn is bounded, so that one client cannot starve the others of its loop.
+// writer or the disk becomes a task and is answered in a later turn, in the order of the requests; a reply that is known
+// at once but belongs behind such a one waits in the newest task (Task::tail_). A turn is bounded, so that one client cannot starve the others of its loop.
 //
 // Not read from is a connection that has too much with the writer, too many replies waiting, or a request that has to
 // wait for the ones before it. Closing never loses a reply that is owed, unless the client has gone.
@@ -42,7 +42,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool was_turned_away() const { return turned_away_; }
   // Executes what was read, answers what comes now with SHUTDOWN, closes.
   void begin_stop();
-  // The task was done: takes its reply. take_turn() has to follow.
+  // The task is back from the writer or a reader. take_turn() has to follow.
   void task_done(Task& task);
   // Runs what can be run, sends what can be sent, and waits for what is to wait for.
   void take_turn();
@@ -57,8 +57,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool touch() { return !std::exchange(touched_, true); }
 
   ClientState& client() override { return client_; }
-  bool is_quiet() const override { return in_flight_requests_ == 0; }
+  bool has_writes_in_flight() const override { return writes_in_flight_ > 0; }
+  bool is_quiet() const override { return tasks_.empty(); }
   void submit(std::unique_ptr<Task> task) override;
+  void load(std::unique_ptr<Task> task) override;
   void defer() override { deferred_ = true; }
   void run_aside(std::function<Encode()> work) override;
   void close_when_answered() override;
@@ -75,6 +77,11 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void run_requests();
   void run(const protocol::Request& request);
   void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
+  Task& adopt(std::unique_ptr<Task> task);
+  void hand_to_writer(Task& task);
+  void send_to_reader(Task& task, Task::Stage stage);
+  bool can_answer() const;
+  void answer_tasks();
   void finish_aside(std::uint64_t aside_id, const Encode& encode);
   void count_reply(const std::string& target, std::size_t before);
   std::string& reply_target();
@@ -106,6 +113,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool starved_ = true;            // the parser needs more than there is
   bool deferred_ = false;          // the parser's request waits until the connection is quiet
   bool running_aside_ = false;     // a request runs on a worker thread
+  bool preparing_ = false;         // the newest task waits for a reader before it may go to the writer
   bool waiting_for_room_ = false;  // in the store's queue
   bool peer_closed_ = false;       // the client will send no more
   bool stopping_ = false;
@@ -118,10 +126,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
 
   std::uint64_t aside_id_ = 0;  // of the newest run_aside(); an answer to an older one comes too late
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
-  Task* newest_task_ = nullptr;
-  std::size_t in_flight_requests_ = 0;
-  std::size_t in_flight_bytes_ = 0;
-  std::size_t tail_bytes_ = 0;  // in the tails of the tasks in flight
+  TaskQueue tasks_;                                              // not answered yet
+  std::size_t writes_in_flight_ = 0;  // of them, with the writer or on their way to it
+  std::size_t in_flight_bytes_ = 0;   // of all of them
+  std::size_t tail_bytes_ = 0;        // in their tails
 
   Clock::time_point last_sent_{};
   Clock::time_point over_limit_since_{};  // the epoch: it is not

@@ -126,7 +126,7 @@ void Session::go_on() {
   if (state_ == State::kOpen && starved_ && !running_aside_ && (peer_closed_ || stopping_))
     state_ = State::kDraining;
   if (state_ == State::kDraining && is_quiet() && output_.empty()) return finish();
-  if (may_run() && !turn_posted_) {
+  if ((may_run() || can_answer()) && !turn_posted_) {
     turn_posted_ = true;
     asio::post(loop_.io(), [self = shared_from_this()] {
       self->turn_posted_ = false;

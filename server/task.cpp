@@ -1,5 +1,6 @@
 #include "server/task.h"
 
+#include "minikv/store.h"
 #include "server/errors.h"
 #include "server/event_loop.h"
 
@@ -8,6 +9,11 @@ namespace minikv::server {
 void Task::done(const Status& status) {
   status_ = status;
   loop_->collect(*this);
+}
+
+void Task::run_on_reader(const Store& store) {
+  if (stage_ == Stage::kPreparing) return store.load(old_values());
+  load();
 }
 
 void Task::answer(std::string& out) {

@@ -3,9 +3,11 @@
 
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -14,6 +16,10 @@
 #include "minikv/status.h"
 #include "minikv/transaction.h"
 #include "protocol/reply_encoder.h"
+
+namespace minikv {
+class Store;
+}
 
 namespace minikv::server {
 
@@ -42,20 +48,34 @@ class Memory {
   std::size_t capacity_;
 };
 
-// Made on the event loop, executed by the writer, answered and freed on the event loop. All tasks of one connection are
-// done in the order in which they were submitted, so that the replies need no queue of their own: whatever is to
-// follow a task's reply and is known already (a PING behind a SET) waits in the task itself.
+// Made on the event loop and owned by its session, which answers the tasks in the order of the requests; executed by
+// the writer, if it needs one. Whatever is to follow a task's reply and is known already (a PING behind a SET) waits
+// in the task itself.
+//
+// What takes the disk is done by one of the store's readers: old values that the writer will want, before it gets the
+// task; and values that the reply is made of, after it, or without it.
 //
 // Thread safety: handed from one thread to the other, never shared.
 class Task : public WriteTask {
  public:
-  explicit Task(Memory memory) : memory_(std::move(memory)) {
-    set_bytes(memory_.capacity() + kOverheadBytes);
+  // `reply_bytes`: of values that the task will hold.
+  explicit Task(Memory memory, std::uint64_t reply_bytes = 0) : memory_(std::move(memory)) {
+    set_bytes(memory_.capacity() + kOverheadBytes + static_cast<std::size_t>(reply_bytes));
   }
 
+  // A task that is not for the writer need not say what it does there.
+  void execute(Transaction&) override {}
   void done(const Status& status) final;
 
-  // On the event loop, after done(): appends the reply and what follows it.
+  // On the event loop: whether encode() has all it needs, now that what is in memory has been read.
+  virtual bool try_load() { return true; }
+  // On a reader's thread, after try_load() has failed: reads the rest.
+  virtual void load() {}
+
+  // On a reader's thread: what the task is there for.
+  void run_on_reader(const Store& store);
+
+  // On the event loop, when it is done and loaded: appends the reply and what follows it.
   void answer(std::string& out);
 
  protected:
@@ -64,8 +84,19 @@ class Task : public WriteTask {
  private:
   friend class EventLoop;
   friend class Session;
+  friend class TaskQueue;
   static constexpr std::size_t kOverheadBytes = 64;  // about a record's header
 
+  enum class Stage : std::uint8_t {
+    kPreparing,   // a reader brings the old values in
+    kWithWriter,  // from the end of the iteration on
+    kDone,        // by the writer: what is left is to read values, if need be, and to answer
+    kLoading,     // a reader reads them
+    kLoaded,
+  };
+
+  Stage stage_ = Stage::kDone;
+  Task* next_ = nullptr;  // in the session's queue
   Memory memory_;
   Status status_;
   EventLoop* loop_ = nullptr;  // where the answer is given
@@ -74,9 +105,41 @@ class Task : public WriteTask {
   std::string tail_;  // the replies to what came after this request and needed no writer
 };
 
+// A session's tasks in the order of the requests. Costs nothing while it is empty, as nearly all are.
+// Thread safety: none.
+class TaskQueue {
+ public:
+  TaskQueue() = default;
+  TaskQueue(const TaskQueue&) = delete;
+  TaskQueue& operator=(const TaskQueue&) = delete;
+  ~TaskQueue() {
+    while (!empty()) pop();
+  }
+
+  bool empty() const { return first_ == nullptr; }
+  std::size_t size() const { return size_; }
+  Task& front() const { return *first_; }
+  Task& back() const { return *last_; }
+  void push(std::unique_ptr<Task> task) {
+    (empty() ? first_ : last_->next_) = task.get();
+    last_ = task.release();
+    ++size_;
+  }
+  void pop() {
+    const std::unique_ptr<Task> task(first_);
+    first_ = task->next_;
+    --size_;
+  }
+
+ private:
+  Task* first_ = nullptr;
+  Task* last_ = nullptr;  // valid while there is a first one
+  std::size_t size_ = 0;
+};
+
 // A task made of two functions: `execute` runs on the writer, and `encode` turns what it returned into a reply.
 template <typename Execute, typename Encode>
-class FunctionTask final : public Task {
+class FunctionTask : public Task {
  public:
   FunctionTask(Memory memory, Execute execute, Encode encode)
       : Task(std::move(memory)), execute_(std::move(execute)), encode_(std::move(encode)) {}
@@ -92,6 +155,21 @@ class FunctionTask final : public Task {
   Execute execute_;
   Encode encode_;
   std::optional<std::invoke_result_t<Execute&, Transaction&>> result_;
+};
+
+// The same for one whose `execute` reads the value under a key.
+template <typename Execute, typename Encode>
+class ReadModifyTask final : public FunctionTask<Execute, Encode> {
+ public:
+  // `key` must be kept in `memory`.
+  ReadModifyTask(Memory memory, OldValue old, Execute execute, Encode encode)
+      : FunctionTask<Execute, Encode>(std::move(memory), std::move(execute), std::move(encode)),
+        old_(std::move(old)) {}
+
+  std::span<OldValue> old_values() override { return {&old_, 1}; }
+
+ private:
+  OldValue old_;
 };
 
 }  // namespace minikv::server

@@ -11,6 +11,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual std::int64_t wall_ms() const = 0;    // since 1970, may jump either way
   virtual std::int64_t steady_ms() const = 0;  // since some moment, never goes back
+  // The same, up to a few milliseconds behind, for those who ask all the time.
+  virtual std::int64_t coarse_ms() const { return steady_ms(); }
 
   static Clock& system();
 };

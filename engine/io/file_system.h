@@ -2,6 +2,7 @@
 // what was not, and can crash, tear, fail and fill up at any call.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -35,6 +36,11 @@ class File {
   virtual Result<std::uint64_t> size() const = 0;
   // Reads exactly out.size() bytes; a file that ends before is a kIoError that says so.
   virtual Status read(std::uint64_t offset, std::span<char> out) const = 0;
+  // Fills the pieces, one behind the other, with what can be had from `offset` on without waiting for the disk, and
+  // says how many bytes that was: fewer than there is room for, perhaps none, where the rest is not in memory (or the
+  // file system can't tell, or the file ends).
+  virtual Result<std::size_t> read_cached(std::uint64_t offset,
+                                          std::span<const std::span<char>> pieces) const = 0;
   // Writes all pieces, one behind the other, beginning at `offset`. On an error any part of them may have been
   // written.
   virtual Status write(std::uint64_t offset, std::span<const std::string_view> pieces) = 0;

@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <limits>
 
@@ -20,6 +23,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr mode_t kFileMode = 0640;
+constexpr std::size_t kMaxCachedPieces = 4;  // further ones are not filled
 
 Result<off_t> checked_offset(std::uint64_t offset, const char* call, const std::string& path) {
   if (offset <= static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
@@ -89,6 +93,16 @@ class PosixFile final : public File {
     return Status::ok();
   }
 
+  Result<std::size_t> read_cached(std::uint64_t offset,
+                                  std::span<const std::span<char>> pieces) const override {
+    auto position = checked_offset(offset, "read", path_);
+    if (!position) return position.status();
+    std::array<iovec, kMaxCachedPieces> vectors;
+    const std::size_t count = std::min(pieces.size(), vectors.size());
+    for (std::size_t i = 0; i < count; ++i) vectors[i] = {pieces[i].data(), pieces[i].size()};
+    return read_cached(*position, {vectors.data(), count});
+  }
+
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
     auto position = checked_offset(offset, "write", path_);
     if (!position) return position.status();
@@ -128,7 +142,27 @@ class PosixFile final : public File {
   }
 
  private:
+  // Whether a read can be told not to wait for the disk.
+  enum class Cached : std::uint8_t { kYes, kAlways, kNever };
+
   int fd() const { return descriptor_.fd(); }
+
+  Result<std::size_t> read_cached(off_t position, std::span<const iovec> vectors) const {
+    const Cached cached = cached_.load(std::memory_order_relaxed);
+    if (cached == Cached::kNever) return std::size_t{0};
+    const int flags = cached == Cached::kYes ? RWF_NOWAIT : 0;
+    const ssize_t got = without_interruption(
+        [&] { return preadv2(fd(), vectors.data(), static_cast<int>(vectors.size()), position, flags); });
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EAGAIN) return std::size_t{0};
+    if (flags == 0 || errno != EOPNOTSUPP) return error("read");
+    // tmpfs can't be asked because it never waits; others (overlays, network file systems) can't tell.
+    struct statfs info {};
+    const bool is_memory =
+        fstatfs(fd(), &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
+    cached_.store(is_memory ? Cached::kAlways : Cached::kNever, std::memory_order_relaxed);
+    return read_cached(position, vectors);
+  }
 
   Status error(const char* call) const {
     return Status::from_errno(errno, fmt::format("{} {}", call, path_));
@@ -139,6 +173,7 @@ class PosixFile final : public File {
 
   Descriptor descriptor_;
   std::string path_;
+  mutable std::atomic<Cached> cached_{Cached::kYes};
 };
 
 class PosixFileLock final : public FileLock {

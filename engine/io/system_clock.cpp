@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include <chrono>
 
 #include "engine/io/clock.h"
@@ -14,6 +16,11 @@ class SystemClock final : public Clock {
  public:
   std::int64_t wall_ms() const override { return now_ms<std::chrono::system_clock>(); }
   std::int64_t steady_ms() const override { return now_ms<std::chrono::steady_clock>(); }
+  std::int64_t coarse_ms() const override {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  }
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ Status check_options(const Options& options) {
   if (options.max_batch_bytes < options.max_value_bytes || options.max_batch_bytes > 2 * kMaxValueBytes) {
     return refuse(fmt::format("max_batch_bytes must be from max_value_bytes to {}", 2 * kMaxValueBytes));
   }
+  if (options.reader_threads == 0) return refuse("reader_threads must be at least 1");
   if (options.fsync == Fsync::kInterval && options.fsync_interval_ms == 0) {
     return refuse("fsync_interval_ms must be at least 1");
   }
@@ -127,7 +128,9 @@ Status Engine::start() {
     ExclusiveGuard guard(state_->lock);
     state_->segments.emplace(static_cast<std::uint32_t>((*active)->id()), *active);
   }
-  writer_ = std::make_unique<Writer>(*state_, *keeper_, std::move(*active), next);
+  readers_ =
+      std::make_unique<ReaderPool>(state_->options.single_threaded ? 0 : state_->options.reader_threads);
+  writer_ = std::make_unique<Writer>(*state_, *keeper_, *readers_, std::move(*active), next);
   hints_ = std::make_unique<Hints>(*state_, keeper_->store_id());
   hints_->start();
   keeper_->on_sealed([this](const ManifestSegment& sealed) {
@@ -164,6 +167,7 @@ Engine::~Engine() {
   }
   stop_background_compaction();
   if (writer_) writer_->stop();
+  if (readers_) readers_->stop();
   if (keeper_) keeper_->stop();
   if (hints_) hints_->stop();
 }

@@ -17,6 +17,7 @@
 #include "engine/store/compactor.h"
 #include "engine/store/hints.h"
 #include "engine/store/keeper.h"
+#include "engine/store/reader_pool.h"
 #include "engine/store/recovery.h"
 #include "engine/store/state.h"
 #include "engine/store/writer.h"
@@ -31,7 +32,14 @@ class Engine {
   ~Engine();
   Status close();
 
+  // ---- reads (engine/store/read.cpp, engine/store/read_ahead.cpp) ----
   std::optional<ValueHandle> locate(std::string_view key) const;
+  std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
+  Result<Value> read(std::string_view key, const ValueHandle& handle) const;
+  std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
+  bool try_load(std::span<OldValue> values) const;
+  void load(std::span<OldValue> values) const;
+  void run_on_reader(std::function<void()> work) const { readers_->run(std::move(work)); }
   Result<Value> get(std::string_view key) const;
   std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
   std::size_t count_existing(std::span<const std::string_view> keys) const;
@@ -67,6 +75,7 @@ class Engine {
   std::unique_ptr<SharedState> state_;
   std::unique_ptr<Hints> hints_;
   std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<Writer> writer_;
   Mutex compaction_mutex_;  // held for the length of one step
   std::atomic<bool> closing_{false};

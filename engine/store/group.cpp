@@ -2,38 +2,7 @@
 
 #include <cassert>
 
-#include <fmt/format.h>
-
 namespace minikv::engine {
-
-ValueHandle HandleAccess::make(SegmentPtr segment, const Place& place) {
-  ValueHandle handle;
-  handle.segment_ = std::move(segment);
-  handle.offset_ = place.offset;
-  handle.expiry_ms_ = place.expiry_ms;
-  handle.version_ = place.version;
-  handle.value_bytes_ = place.value_bytes;
-  handle.lost_ = place.lost;
-  return handle;
-}
-
-Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key) {
-  if (handle.lost_) {
-    return {StatusCode::kCorruption,
-            "the value was damaged on disk and can't be had back; set or delete the key to heal it"};
-  }
-  Value value;
-  value.version = handle.version_;
-  value.expiry_ms = handle.expiry_ms_;
-  auto record = handle.segment_->read_record(handle.offset_, key.size(), handle.value_bytes_, value.data);
-  if (!record) return record.status();
-  if (record->key != key || record->header.version != handle.version_) {
-    return {StatusCode::kCorruption, fmt::format("{} at offset {}: the record is not the one the index names",
-                                                 handle.segment_->path(), handle.offset_)};
-  }
-  value.data.erase(0, value.data.size() - record->value.size());
-  return value;
-}
 
 void Group::begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t first_sequence,
                   std::int64_t now_ms) {
@@ -45,7 +14,8 @@ void Group::begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::u
   now_ms_ = now_ms;
 }
 
-void Group::begin_task() {
+void Group::begin_task(std::span<OldValue> old_values) {
+  old_values_ = old_values;
   task_first_change_ = changes_.size();
   task_first_record_ = frame_.record_count();
 }
@@ -93,7 +63,26 @@ Result<Value> Group::get(std::string_view key) {
   const auto found = present(key);
   if (!found) return {StatusCode::kNotFound, "no such key"};
   if (found->value) return Value{std::string(*found->value), found->place.version, found->place.expiry_ms};
+  for (OldValue& old : old_values_) {
+    if (old.key != key || !old.value || old.version != found->place.version) continue;
+    Result<Value> value = std::move(*old.value);
+    old.value.reset();
+    if (value) value->expiry_ms = found->place.expiry_ms;
+    return value;
+  }
   return HandleAccess::read(HandleAccess::make(segment_of(found->place), found->place), key);
+}
+
+std::optional<ValueHandle> Group::find_missing(OldValue& old) {
+  const auto found = present(old.key);
+  if (!found || found->value || found->place.lost || found->place.value_bytes > old.max_bytes)
+    return std::nullopt;
+  if (old.value && old.version == found->place.version) return std::nullopt;
+  ValueHandle handle = HandleAccess::make(segment_of(found->place), found->place);
+  old.version = found->place.version;
+  old.value = HandleAccess::try_read(handle, old.key, state_.warm_pages);
+  if (old.value) return std::nullopt;
+  return handle;
 }
 
 void Group::change(std::string_view key, const Pending& pending) {

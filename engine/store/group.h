@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,17 +12,11 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "engine/format/frame.h"
+#include "engine/store/handle.h"
 #include "engine/store/state.h"
 #include "minikv/transaction.h"
 
 namespace minikv::engine {
-
-// Makes ValueHandles and looks into them.
-struct HandleAccess {
-  static ValueHandle make(SegmentPtr segment, const Place& place);
-  // Reads the value and checks that it is the one the handle was made for.
-  static Result<Value> read(const ValueHandle& handle, std::string_view key);
-};
 
 // A change of one key that is in the frame but not yet in the index.
 struct Change {
@@ -41,7 +36,8 @@ class Group final : public Transaction {
   // Where the frame will stand, and the first sequence it may use.
   void begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t first_sequence,
              std::int64_t now_ms);
-  void begin_task();
+  // The values that the task has announced, each as find_missing() has left it.
+  void begin_task(std::span<OldValue> old_values = {});
   void end_task();
 
   std::uint64_t next_sequence() const { return next_sequence_; }
@@ -49,6 +45,10 @@ class Group final : public Transaction {
   bool task_has_changes() const { return changes_.size() > task_first_change_; }
   const std::vector<Change>& changes() const { return changes_; }
   FrameBuilder& frame() { return frame_; }
+
+  // Makes sure that get() can give `old` to the next task without waiting for the disk: nothing if it can; else where the
+  // value has to be read from, and OldValue::version is set to what it is.
+  std::optional<ValueHandle> find_missing(OldValue& old);
 
   // Writes down that the key's record at `sequence` was damaged, if that is still the newest.
   void add_lost(std::string_view key, std::uint64_t sequence, std::string_view type);
@@ -80,6 +80,7 @@ class Group final : public Transaction {
   FrameBuilder frame_;
   std::vector<Change> changes_;
   absl::flat_hash_map<std::string_view, Pending> pending_;
+  std::span<OldValue> old_values_;  // of the present task
   std::size_t task_first_change_ = 0;
   std::size_t task_first_record_ = 0;
   std::uint64_t next_sequence_ = 0;

@@ -68,11 +68,20 @@ Result<Value> Engine::get(std::string_view key) const {
   if (closing_) return closed();
   const auto handle = locate(key);
   if (!handle) return not_found();
-  return HandleAccess::read(*handle, key);
+  return read(key, *handle);
 }
 
-std::vector<Result<Value>> Engine::multi_get(std::span<const std::string_view> keys) const {
-  if (closing_) return std::vector<Result<Value>>(keys.size(), closed());
+Result<Value> Engine::read(std::string_view key, const ValueHandle& handle) const {
+  if (ReaderPool::is_this_thread_one()) return HandleAccess::read_from_disk(handle, key, state_->warm_pages);
+  return HandleAccess::read(handle, key);
+}
+
+std::optional<Result<Value>> Engine::try_read(std::string_view key, const ValueHandle& handle) const {
+  if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
+  return HandleAccess::try_read(handle, key, state_->warm_pages);
+}
+
+std::vector<std::optional<ValueHandle>> Engine::multi_locate(std::span<const std::string_view> keys) const {
   std::vector<std::optional<ValueHandle>> handles(keys.size());
   const std::int64_t now = now_ms();
   {
@@ -83,10 +92,16 @@ std::vector<Result<Value>> Engine::multi_get(std::span<const std::string_view> k
       handles[i] = HandleAccess::make(state_->segments.find(place->segment)->second, *place);
     }
   }
+  return handles;
+}
+
+std::vector<Result<Value>> Engine::multi_get(std::span<const std::string_view> keys) const {
+  if (closing_) return std::vector<Result<Value>>(keys.size(), closed());
+  const std::vector<std::optional<ValueHandle>> handles = multi_locate(keys);
   std::vector<Result<Value>> values;
   values.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    values.push_back(handles[i] ? HandleAccess::read(*handles[i], keys[i]) : Result<Value>(not_found()));
+    values.push_back(handles[i] ? read(keys[i], *handles[i]) : Result<Value>(not_found()));
   }
   return values;
 }
@@ -131,7 +146,7 @@ ScanPage Engine::scan(const ScanOptions& options) const {
         }
         last.assign(key);
         if (is_present(place, now)) {
-          auto handle = options.with_values
+          auto handle = options.with_values || options.with_places
                             ? HandleAccess::make(state_->segments.find(place.segment)->second, place)
                             : ValueHandle();
           found.push_back({last, std::move(handle)});
@@ -158,9 +173,11 @@ ScanPage Engine::scan(const ScanOptions& options) const {
       }
       ScanItem& out = page.items.emplace_back();
       bytes += item.key.size();
-      if (options.with_values) {
-        auto value = HandleAccess::read(item.handle, item.key);
-        bytes += item.handle.value_bytes();
+      bytes += item.handle.value_bytes();
+      if (options.with_places) {
+        out.place = std::move(item.handle);
+      } else if (options.with_values) {
+        auto value = read(item.key, item.handle);
         out.status = value.status();
         if (value) out.value = std::move(*value);
       }

@@ -24,22 +24,6 @@ std::uint64_t parse_segment_name(std::string_view name) {
   return is_canonical ? id : 0;
 }
 
-Result<RecordView> Segment::read_record(std::uint64_t offset, std::size_t key_length,
-                                        std::size_t value_length, std::string& buffer) const {
-  buffer.resize(sizeof(RecordHeader) + key_length + value_length);
-  MINIKV_TRY(mapping_->copy(offset, buffer));
-  const auto record = parse_record(buffer, identity_, offset);
-  if (!record || record->key.size() != key_length || record->value.size() != value_length) {
-    return {StatusCode::kCorruption,
-            fmt::format("{} at offset {}: the record does not check out", path_, offset)};
-  }
-  if (!record->value_intact) {
-    return {StatusCode::kCorruption,
-            fmt::format("{} at offset {}: the value does not check out", path_, offset)};
-  }
-  return *record;
-}
-
 Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,
                                               std::uint64_t length) {

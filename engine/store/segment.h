@@ -44,10 +44,7 @@ class Segment {
   void rename(std::string path) { path_ = std::move(path); }
   File& file() const { return *file_; }
 
-  // Reads the record whose header stands at `offset`, checks header and value, and returns it; its views point into
-  // `buffer`. kCorruption names the segment and the offset.
-  Result<RecordView> read_record(std::uint64_t offset, std::size_t key_length, std::size_t value_length,
-                                 std::string& buffer) const;
+  const Mapping& mapping() const { return *mapping_; }
 
   // What is known of the segment's keys; null until somebody has read them all. Set once.
   void set_keys(std::unique_ptr<const SegmentKeys> keys) {

@@ -16,6 +16,7 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/index/index.h"
 #include "engine/store/segment.h"
+#include "engine/store/warm_pages.h"
 #include "minikv/options.h"
 #include "minikv/store.h"
 
@@ -62,7 +63,8 @@ struct SharedState {
         file_system(files),
         clock(system_clock),
         log(given.log),
-        directory(std::move(where)) {}
+        directory(std::move(where)),
+        warm_pages(system_clock, given.single_threaded ? 64 : WarmPages::kUsualSlots) {}
 
   const Options options;
   FileSystem& file_system;
@@ -70,6 +72,7 @@ struct SharedState {
   const Log log;
   const std::string directory;
   const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>();
+  WarmPages warm_pages;
   Health health;
   Counters counters;
 

@@ -64,8 +64,20 @@ ScanPage Store::scan(const ScanOptions& options) const { return engine_->scan(op
 std::optional<ValueHandle> Store::locate(std::string_view key) const { return engine_->locate(key); }
 
 Result<Value> Store::read(std::string_view key, const ValueHandle& handle) const {
-  return engine::HandleAccess::read(handle, key);
+  return engine_->read(key, handle);
 }
+
+std::vector<std::optional<ValueHandle>> Store::multi_locate(std::span<const std::string_view> keys) const {
+  return engine_->multi_locate(keys);
+}
+
+std::optional<Result<Value>> Store::try_read(std::string_view key, const ValueHandle& handle) const {
+  return engine_->try_read(key, handle);
+}
+
+void Store::run_on_reader(std::function<void()> work) const { engine_->run_on_reader(std::move(work)); }
+bool Store::try_load(std::span<OldValue> values) const { return engine_->try_load(values); }
+void Store::load(std::span<OldValue> values) const { engine_->load(values); }
 
 std::uint64_t Store::size() const { return engine_->size(); }
 

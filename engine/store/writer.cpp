@@ -13,10 +13,11 @@ constexpr std::size_t kRecordsPerHold = 256;     // published while the readers 
 
 }  // namespace
 
-Writer::Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> active,
+Writer::Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::shared_ptr<Segment> active,
                std::uint64_t next_sequence)
     : state_(state),
       keeper_(keeper),
+      readers_(readers),
       group_(state),
       active_(std::move(active)),
       next_sequence_(next_sequence),
@@ -126,12 +127,19 @@ bool Writer::run_errand() {
   return true;
 }
 
+// While a reader brings what the first waiting task needs, no other is executed: they may be its connection's.
+bool Writer::is_something_due() const {
+  if (!errands_.empty()) return true;
+  return !fetching_ && (!waiting_.empty() || !queue_.empty() || stopping_);
+}
+
 void Writer::run() {
   for (;;) {
-    bool idle = false;
+    bool idle = false, fetching = false;
     {
       MutexLock lock(mutex_);
       wait_for_work();
+      fetching = fetching_;
       waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
       queue_.clear();
       idle = waiting_.empty() && errands_.empty();
@@ -139,7 +147,7 @@ void Writer::run() {
     }
     while (run_errand()) {
     }
-    if (!waiting_.empty()) {
+    if (!waiting_.empty() && !fetching) {
       commit_group();
     } else if (idle) {
       append_watermark();
@@ -151,15 +159,15 @@ void Writer::run() {
 // Until there is something to do, or the time has come for what is done without being asked for.
 void Writer::wait_for_work() {
   using std::chrono::steady_clock;
-  if (!waiting_.empty() || !queue_.empty() || !errands_.empty() || stopping_) return;
+  if (is_something_due()) return;
   std::optional<steady_clock::time_point> deadline;
-  if (wants_watermark()) deadline = watermark_due_;
+  if (!fetching_ && wants_watermark()) deadline = watermark_due_;
   if (const auto due = housekeeping_.due_in_ms()) {
     if (*due <= 0) return;
     const auto at = steady_clock::now() + std::chrono::milliseconds(*due);
     deadline = deadline ? std::min(*deadline, at) : at;
   }
-  while (queue_.empty() && errands_.empty() && !stopping_) {
+  while (!is_something_due()) {
     if (!deadline) {
       wake_.wait(mutex_);
     } else if (steady_clock::now() < *deadline) {
@@ -182,6 +190,7 @@ void Writer::commit_group() {
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now_ms());
   execute_tasks();
+  if (group_tasks_.empty()) return;  // the first one waits for a value that it needs
   if (state_.health.is_read_only()) {
     refuse_changes();
     return;
@@ -203,13 +212,35 @@ void Writer::execute_tasks() {
     // What a task really adds may be more than it said: append to a large value, for one.
     const std::uint64_t after = group_.frame().bytes() + task->bytes();
     if (!group_tasks_.empty() && (after > kGroupBytes || group_.frame().bytes() > kGroupBytes)) break;
+    if (!has_old_values(*task)) break;
     waiting_.pop_front();
     group_tasks_.push_back(task);
-    group_.begin_task();
+    group_.begin_task(task->old_values());
     task->execute(group_);
     group_.end_task();
     if (state_.health.is_read_only() && group_.has_changes()) break;
   }
+}
+
+// Whether the values that the task is going to ask for are in memory. If one is not, a reader brings it, and the task
+// stays where it is: at the head of the next group.
+bool Writer::has_old_values(WriteTask& task) {
+  for (OldValue& old : task.old_values()) {
+    const std::optional<ValueHandle> missing = group_.find_missing(old);
+    if (!missing) continue;
+    {
+      MutexLock lock(mutex_);
+      fetching_ = true;
+    }
+    readers_.run([this, &old, handle = *missing] {
+      old.value = HandleAccess::read_from_disk(handle, old.key, state_.warm_pages);
+      MutexLock lock(mutex_);
+      fetching_ = false;
+      wake_.notify_one();
+    });
+    return false;
+  }
+  return true;
 }
 
 // A read-only store still answers tasks that change nothing. Each task that would have changed something ends the
@@ -238,6 +269,7 @@ Status Writer::write_frame() {
                      written.message());
     return written;
   }
+  state_.warm_pages.touch(active_->id(), offset, group_.frame().bytes());
   last_watermark_ = header.watermark;
   last_time_ms_ = header.engine_time_ms;
   put_off_watermark();

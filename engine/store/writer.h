@@ -20,6 +20,7 @@
 #include "engine/store/group.h"
 #include "engine/store/housekeeping.h"
 #include "engine/store/keeper.h"
+#include "engine/store/reader_pool.h"
 #include "engine/store/state.h"
 #include "minikv/transaction.h"
 
@@ -28,7 +29,8 @@ namespace minikv::engine {
 // Thread safety: submit(), is_saturated() and run_on_writer() may be called from any thread; start() and stop() once.
 class Writer {
  public:
-  Writer(SharedState& state, Keeper& keeper, std::shared_ptr<Segment> active, std::uint64_t next_sequence);
+  Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::shared_ptr<Segment> active,
+         std::uint64_t next_sequence);
   ~Writer();
 
   void start();
@@ -70,10 +72,12 @@ class Writer {
 
   void run();
   void wait_for_work() MINIKV_REQUIRES(mutex_);
+  bool is_something_due() const MINIKV_REQUIRES(mutex_);
   void drain_if_single_threaded();
   bool run_errand();
   void commit_group();
   void execute_tasks();
+  bool has_old_values(WriteTask& task);
   Status write_frame();
   Status sync_frame();
   void publish();
@@ -91,6 +95,7 @@ class Writer {
 
   SharedState& state_;
   Keeper& keeper_;
+  ReaderPool& readers_;
   std::thread thread_;
 
   mutable Mutex mutex_;
@@ -100,7 +105,8 @@ class Writer {
   CondVar errand_done_;
   bool stopping_ MINIKV_GUARDED_BY(mutex_) = false;
   bool stopped_ MINIKV_GUARDED_BY(mutex_) = false;
-  bool draining_ = false;  // single-threaded mode
+  bool fetching_ MINIKV_GUARDED_BY(mutex_) = false;  // a reader brings what the first waiting task needs
+  bool draining_ = false;                            // single-threaded mode
   std::atomic<std::uint64_t> queued_bytes_{0};
   std::function<void()> group_done_;
 

@@ -1,4 +1,5 @@
 // INCR and its kind, APPEND, GETDEL, DEL, CAD: commands whose change depends on what is there.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,9 +57,10 @@ Outcome append(Transaction& transaction, std::string_view key, std::string_view 
 void submit_add(const Context& context, std::int64_t delta) {
   Memory memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
-  context.submit(std::move(memory), [key, delta, text = std::string()](Transaction& transaction) mutable {
-    return add(transaction, key, delta, text);
-  });
+  context.submit_reading(key, kMaxIntegerBytes, std::move(memory),
+                         [key, delta, text = std::string()](Transaction& transaction) mutable {
+                           return add(transaction, key, delta, text);
+                         });
 }
 
 void submit_delete(const Context& context) {
@@ -104,9 +106,11 @@ void handle<kAppend>(Context& context) {
   const std::string_view key = memory.keep(context.arg(0));
   const std::string_view more = memory.keep(context.arg(1));
   const std::size_t max_bytes = context.store().options().max_value_bytes;
-  context.submit(std::move(memory), [=, whole = std::string()](Transaction& transaction) mutable {
-    return append(transaction, key, more, max_bytes, whole);
-  });
+  const std::size_t max_old_bytes = max_bytes - std::min(max_bytes, more.size());
+  context.submit_reading(key, max_old_bytes, std::move(memory),
+                         [=, whole = std::string()](Transaction& transaction) mutable {
+                           return append(transaction, key, more, max_bytes, whole);
+                         });
 }
 
 // The value is read before the key is deleted: if it can't be, nothing is changed.
@@ -114,7 +118,7 @@ template <>
 void handle<kGetDel>(Context& context) {
   Memory memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
-  context.submit(std::move(memory), [key](Transaction& transaction) {
+  context.submit_reading(key, SIZE_MAX, std::move(memory), [key](Transaction& transaction) {
     Result<Value> before = transaction.get(key);
     if (before.code() == StatusCode::kNotFound) return Outcome::nothing();
     if (!before) return Outcome::error(before.status());

@@ -2,6 +2,7 @@
 #include "server/commands/read.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -25,27 +26,78 @@ void finish(ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& se
   encode(reply, found, server);
 }
 
-void read_behind_writes(Context& context, EncodeValues encode) {
+// The values of some keys, when they are not to be had at once: looked up by the writer, behind the writes before them,
+// or found already; and read by a reader, if they are not in memory.
+class ValuesTask final : public Task {
+ public:
+  using Places = std::vector<std::optional<ValueHandle>>;
+
+  ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
+             EncodeValues encode)
+      : Task(std::move(memory), value_bytes(places)),
+        keys_(std::move(keys)),
+        places_(std::move(places)),
+        server_(server),
+        encode_(encode) {}
+
+  void execute(Transaction& transaction) override {
+    places_.reserve(keys_.size());
+    for (const std::string_view key : keys_) places_.push_back(transaction.locate(key));
+  }
+
+  bool try_load() override { return try_read_places(server_.store, keys_, places_, found_); }
+
+  void load() override {
+    while (found_.size() < keys_.size()) {
+      const std::size_t i = found_.size();
+      found_.push_back(places_[i] ? server_.store.read(keys_[i], *places_[i]) : not_found());
+    }
+  }
+
+  // Reads into `found` until it has all values, or comes to one that is not in memory, or has done enough for a thread
+  // that has others to serve: then it answers false.
+  static bool try_read_places(const Store& store, std::span<const std::string_view> keys,
+                              const Places& places, std::vector<Result<Value>>& found) {
+    found.reserve(keys.size());
+    std::uint64_t bytes = 0;
+    while (found.size() < keys.size()) {
+      const std::optional<ValueHandle>& place = places[found.size()];
+      if (!place) {
+        found.push_back(not_found());
+        continue;
+      }
+      bytes += place->value_bytes();
+      if (bytes > kMaxBytesAtOnce) return false;
+      std::optional<Result<Value>> value = store.try_read(keys[found.size()], *place);
+      if (!value) return false;
+      found.push_back(*std::move(value));
+    }
+    return true;
+  }
+
+ private:
+  static Result<Value> not_found() { return {StatusCode::kNotFound, "no such key"}; }
+  static std::uint64_t value_bytes(const Places& places) {
+    std::uint64_t bytes = 0;
+    for (const auto& place : places) bytes += place ? place->value_bytes() : 0;
+    return bytes;
+  }
+
+  void encode(ReplyEncoder& reply) override { finish(reply, found_, server_, encode_); }
+
+  std::vector<std::string_view> keys_;
+  Places places_;
+  std::vector<Result<Value>> found_;  // of the first keys, or all
+  ServerState& server_;
+  EncodeValues encode_;
+};
+
+std::unique_ptr<Task> make_values_task(const Context& context, ValuesTask::Places places,
+                                       EncodeValues encode) {
   Memory memory = context.memory();
-  const std::vector<std::string_view> keys = context.keep_all(memory);
-  context.submit(
-      std::move(memory),
-      [keys](Transaction& transaction) {
-        std::vector<std::optional<ValueHandle>> places;
-        places.reserve(keys.size());
-        for (const std::string_view key : keys) places.push_back(transaction.locate(key));
-        return places;
-      },
-      [keys, encode, &server = context.server](ReplyEncoder& reply,
-                                               const std::vector<std::optional<ValueHandle>>& places) {
-        std::vector<Result<Value>> found;
-        found.reserve(keys.size());
-        for (std::size_t i = 0; i < keys.size(); ++i) {
-          found.push_back(places[i] ? server.store.read(keys[i], *places[i])
-                                    : Result<Value>(StatusCode::kNotFound, "no such key"));
-        }
-        finish(reply, found, server, encode);
-      });
+  std::vector<std::string_view> keys = context.keep_all(memory);
+  return std::make_unique<ValuesTask>(std::move(memory), std::move(keys), std::move(places), context.server,
+                                      encode);
 }
 
 // What one key came to, where it is not the value itself that is asked for.
@@ -65,7 +117,8 @@ void encode_value(ReplyEncoder& reply, const Result<Value>& found) {
 // Answers from what the index knows about the key, without reading its value.
 template <typename Encode>
 void look_at_key(Context& context, Encode encode) {
-  if (context.connection.is_quiet()) return encode(context.reply, context.store().locate(context.arg(0)));
+  if (!context.connection.has_writes_in_flight())
+    return encode(context.reply, context.store().locate(context.arg(0)));
   Memory memory = context.memory();
   const std::string_view key = context.keep_all(memory).front();
   context.submit(
@@ -90,7 +143,7 @@ void tell_time_left(Context& context, bool seconds) {
 // How many of the arguments are keys, counting repeats.
 template <typename Encode>
 void count_existing(Context& context, Encode encode) {
-  if (context.connection.is_quiet()) {
+  if (!context.connection.has_writes_in_flight()) {
     std::vector<std::string_view> keys;
     keys.reserve(context.args.size());
     for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
@@ -110,16 +163,25 @@ void count_existing(Context& context, Encode encode) {
 }  // namespace
 
 void read_values(Context& context, EncodeValues encode) {
-  if (!context.connection.is_quiet()) return read_behind_writes(context, encode);
-  if (context.args.size() == 1) {
-    Result<Value> found = context.store().get(context.arg(0));
-    return finish(context.reply, {&found, 1}, context.server, encode);
+  if (context.connection.has_writes_in_flight())
+    return context.connection.submit(make_values_task(context, {}, encode));
+  const Store& store = context.store();
+  if (context.args.size() == 1) {  // the same, for what is asked most, without the vectors
+    const std::string_view key = context.arg(0);
+    const std::optional<ValueHandle> place = store.locate(key);
+    std::optional<Result<Value>> found =
+        place ? store.try_read(key, *place) : Result<Value>(StatusCode::kNotFound, "no such key");
+    if (found) return finish(context.reply, {&*found, 1}, context.server, encode);
+    return context.connection.load(make_values_task(context, {place}, encode));
   }
   std::vector<std::string_view> keys;
   keys.reserve(context.args.size());
   for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
-  std::vector<Result<Value>> found = context.store().multi_get(keys);
-  finish(context.reply, found, context.server, encode);
+  ValuesTask::Places places = store.multi_locate(keys);
+  std::vector<Result<Value>> found;
+  if (ValuesTask::try_read_places(store, keys, places, found))
+    return finish(context.reply, found, context.server, encode);
+  context.connection.load(make_values_task(context, std::move(places), encode));
 }
 
 template <>

@@ -1,4 +1,5 @@
 // LIST, SCAN, RANGE: commands that walk over keys in byte order.
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -6,6 +7,7 @@
 
 #include "server/commands/arguments.h"
 #include "server/commands/handlers.h"
+#include "server/commands/read.h"
 
 namespace minikv::server {
 
@@ -85,6 +87,78 @@ void encode_resume_key(ReplyEncoder& reply, const ScanPage& page) {
   }
 }
 
+using EncodePage = void (*)(ReplyEncoder& reply, const ScanPage& page);
+
+// A page's values, read one after the other.
+class PageTask final : public Task {
+ public:
+  PageTask(ScanPage page, const Store& store, EncodePage encode)
+      : Task(Memory(0), bytes_of(page)), page_(std::move(page)), store_(store), encode_(encode) {}
+
+  bool try_load() override {
+    std::uint64_t bytes = 0;
+    for (; loaded_ < page_.items.size(); ++loaded_) {
+      ScanItem& item = page_.items[loaded_];
+      bytes += item.place.value_bytes();
+      if (bytes > kMaxBytesAtOnce) return false;
+      std::optional<Result<Value>> value = store_.try_read(item.key, item.place);
+      if (!value) return false;
+      take(item, *std::move(value));
+    }
+    return true;
+  }
+
+  void load() override {
+    for (; loaded_ < page_.items.size(); ++loaded_) {
+      ScanItem& item = page_.items[loaded_];
+      take(item, store_.read(item.key, item.place));
+    }
+  }
+
+  void encode(ReplyEncoder& reply) override { encode_(reply, page_); }
+
+ private:
+  static std::uint64_t bytes_of(const ScanPage& page) {
+    std::uint64_t bytes = 0;
+    for (const ScanItem& item : page.items) bytes += item.key.size() + item.place.value_bytes();
+    return bytes;
+  }
+  static void take(ScanItem& item, Result<Value> value) {
+    item.place = {};  // lets go of its segment
+    item.status = value.status();
+    if (value) item.value = *std::move(value);
+  }
+
+  ScanPage page_;
+  std::size_t loaded_ = 0;  // items that have their value
+  const Store& store_;
+  EncodePage encode_;
+};
+
+// The keys are found here, in memory; their values by a reader, if any of them is not in memory.
+void answer_page(Context& context, ScanOptions options, EncodePage encode) {
+  options.with_values = false;
+  options.with_places = true;
+  auto task = std::make_unique<PageTask>(context.store().scan(options), context.store(), encode);
+  if (task->try_load()) return task->encode(context.reply);
+  context.connection.load(std::move(task));
+}
+
+void encode_range(ReplyEncoder& reply, const ScanPage& page) {
+  if (reply.is_text()) return encode_pairs(reply, page);
+  encode_resume_key(reply, page);
+  reply.array(page.items.size() * 3);
+  for (const ScanItem& item : page.items) {
+    reply.bulk(item.key);
+    if (item.status) {
+      reply.bulk(item.value.data);
+    } else {
+      reply.error(error_from(item.status));
+    }
+    reply.integer(static_cast<std::int64_t>(item.value.version));
+  }
+}
+
 bool is_end(const protocol::Arg& arg, std::string_view sign, bool is_text) {
   return is_text ? !arg.quoted && arg.bytes == sign : arg.bytes.empty();
 }
@@ -115,7 +189,7 @@ void handle<kScan>(Context& context) {
   WalkRequest walk;
   if (auto error = read_walk(context, {1, 1, true, false}, walk)) return context.fail(*error);
   walk.options.prefix = walk.plain[0].bytes;
-  encode_pairs(context.reply, context.store().scan(walk.options));
+  answer_page(context, std::move(walk.options), encode_pairs);
 }
 
 template <>
@@ -125,19 +199,7 @@ void handle<kRange>(Context& context) {
   if (auto error = read_walk(context, {2, 2, false, true}, walk)) return context.fail(*error);
   if (!is_end(walk.plain[0], "-", context.is_text())) walk.options.from = walk.plain[0].bytes;
   if (!is_end(walk.plain[1], "+", context.is_text())) walk.options.to = walk.plain[1].bytes;
-  const ScanPage page = context.store().scan(walk.options);
-  if (context.is_text()) return encode_pairs(context.reply, page);
-  encode_resume_key(context.reply, page);
-  context.reply.array(page.items.size() * 3);
-  for (const ScanItem& item : page.items) {
-    context.reply.bulk(item.key);
-    if (item.status) {
-      context.reply.bulk(item.value.data);
-    } else {
-      context.reply.error(error_from(item.status));
-    }
-    context.reply.integer(static_cast<std::int64_t>(item.value.version));
-  }
+  answer_page(context, std::move(walk.options), encode_range);
 }
 
 template <>

@@ -11,8 +11,9 @@ void SetChange::submit(const Context& context, std::string_view new_key, std::st
   key = memory.keep(new_key);
   value = memory.keep(new_value);
   checksum = value_checksum(value);
-  context.submit(std::move(memory),
-                 [change = *this](Transaction& transaction) { return change.execute(transaction); });
+  const auto run = [change = *this](Transaction& transaction) { return change.execute(transaction); };
+  if (return_old) return context.submit_reading(key, SIZE_MAX, std::move(memory), run);
+  context.submit(std::move(memory), run);
 }
 
 std::optional<Outcome> SetChange::refusal(const std::optional<Transaction::Entry>& entry) const {

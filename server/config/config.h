@@ -30,6 +30,7 @@ struct Config {
   std::uint64_t fsync_interval_ms = 1000;
   std::uint64_t segment_size = 64 * kMiB;
   std::uint64_t compaction_threshold = 3;
+  std::uint64_t reader_threads = Options{}.reader_threads;
 
   std::uint64_t max_key_bytes = kMaxKeyBytes;
   std::uint64_t max_value_bytes = 64 * kMiB;

@@ -97,6 +97,15 @@ constexpr std::array kSettings = {
             .max = 100'000,
             .operand = "N",
             .help = "Compaction starts by itself only when there are this many full data files"},
+    Setting{
+        .key = "reader_threads",
+        .section = kStorage,
+        .type = SettingType::kInteger,
+        .field = &Config::reader_threads,
+        .min = 1,
+        .max = 64,
+        .operand = "N",
+        .help = "Threads that read values which are not in memory, so that nobody else waits for the disk"},
 
     Setting{.key = "max_key_bytes",
             .section = kLimits,

@@ -1,4 +1,8 @@
 // What every FileSystem has to do, held against the operating system's and the simulated one alike.
+#include <linux/magic.h>
+#include <sys/statfs.h>
+
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -15,6 +19,7 @@ namespace minikv::engine {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -117,6 +122,40 @@ TEST_P(FileSystemTest, ReadingBeyondTheEndIsAnErrorThatNamesTheFile) {
   EXPECT_THAT(status.message(), AllOf(HasSubstr("short"), HasSubstr("ends")));
   EXPECT_EQ(file->read(100, out).code(), StatusCode::kIoError);
   EXPECT_TRUE(file->read(100, {}).is_ok());
+}
+
+// How much that is, a file system may choose; what there is has to be right.
+TEST_P(FileSystemTest, ReadingWithoutWaitingGivesAFrontPartOfWhatIsThere) {
+  auto file = create("a", "0123456789");
+  std::string first(3, '-'), second(4, '-');
+  const std::array<std::span<char>, 2> pieces = {first, second};
+  for (const std::uint64_t offset : {0U, 2U, 5U, 9U, 10U, 100U}) {
+    const auto got = file->read_cached(offset, pieces);
+    ASSERT_TRUE(got.is_ok()) << got.status().message();
+    const std::string there = offset < 10 ? std::string("0123456789").substr(offset, 7) : "";
+    EXPECT_THAT(*got, AnyOf(0U, there.size())) << offset;
+    EXPECT_EQ((first + second).substr(0, *got), there.substr(0, *got));
+  }
+  EXPECT_EQ(*file->read_cached(3, {}), 0U);
+}
+
+TEST(PosixFileSystemTest, WhatLiesInMemoryFilesIsAlwaysReadWithoutWaiting) {
+  std::string directory = "/dev/shm/minikv-io-XXXXXX";
+  struct statfs info {};
+  if (::statfs("/dev/shm", &info) != 0 || info.f_type != TMPFS_MAGIC ||
+      ::mkdtemp(directory.data()) == nullptr)
+    GTEST_SKIP() << "there is no tmpfs here";
+  auto file = FileSystem::posix().open(directory + "/a", OpenMode::kCreate);
+  ASSERT_TRUE(file.is_ok());
+  const std::string_view contents = "0123456789";
+  ASSERT_TRUE((*file)->write(0, {&contents, 1}).is_ok());
+  for (int i = 0; i < 2; ++i) {
+    std::string out(4, '-');
+    const std::span<char> piece = out;
+    EXPECT_EQ(*(*file)->read_cached(3, {&piece, 1}), 4U);
+    EXPECT_EQ(out, "3456");
+  }
+  std::filesystem::remove_all(directory);
 }
 
 TEST_P(FileSystemTest, TruncateCutsAndExtendsWithZeros) {

@@ -55,6 +55,10 @@ class GatedFile final : public File {
   GatedFile(std::unique_ptr<File> file, Gate& gate) : file_(std::move(file)), gate_(gate) {}
   Result<std::uint64_t> size() const override { return file_->size(); }
   Status read(std::uint64_t offset, std::span<char> out) const override { return file_->read(offset, out); }
+  Result<std::size_t> read_cached(std::uint64_t offset,
+                                  std::span<const std::span<char>> pieces) const override {
+    return file_->read_cached(offset, pieces);
+  }
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
     return file_->write(offset, pieces);
   }

@@ -11,6 +11,7 @@ const char* name_of(SimCall::Kind kind) {
     case SimCall::Kind::kCreate: return "create";
     case SimCall::Kind::kSize: return "size";
     case SimCall::Kind::kRead: return "read";
+    case SimCall::Kind::kReadCached: return "read_cached";
     case SimCall::Kind::kWrite: return "write";
     case SimCall::Kind::kSync: return "sync";
     case SimCall::Kind::kTruncate: return "truncate";
@@ -49,6 +50,7 @@ std::string SimCall::describe() const {
   std::string text = fmt::format("call {}: {} {}", number, name_of(kind), path);
   switch (kind) {
     case Kind::kRead:
+    case Kind::kReadCached:
     case Kind::kWrite:
     case Kind::kCopy: return text + fmt::format(" {}+{}", offset, length);
     case Kind::kTruncate:

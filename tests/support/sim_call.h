@@ -12,6 +12,7 @@ struct SimCall {
     kCreate,
     kSize,
     kRead,
+    kReadCached,
     kWrite,
     kSync,
     kTruncate,
@@ -30,7 +31,7 @@ struct SimCall {
   std::uint64_t number = 0;  // from 1
   Kind kind = Kind::kOpen;
   std::string path{};
-  std::uint64_t offset = 0;  // of kRead, kWrite, kCopy
+  std::uint64_t offset = 0;  // of kRead, kReadCached, kWrite, kCopy
   std::uint64_t length = 0;  // of these, and the size of kTruncate and kMap
   std::string to{};          // of kRename
 

@@ -4,12 +4,6 @@
 #include <cerrno>
 
 namespace minikv::sim {
-namespace {
-
-constexpr std::uint64_t kPageBytes = 4096;
-
-}  // namespace
-
 using engine::MutexLock;
 using Kind = SimCall::Kind;
 
@@ -31,7 +25,29 @@ Status SimFile::read(std::uint64_t offset, std::span<char> out) const {
     return fs_.answer(EIO).with_context("the file ends too early");
   }
   content.read(offset, out);
+  fs_.bring_in(inode_, offset, out.size());
   return Status::ok();
+}
+
+Result<std::size_t> SimFile::read_cached(std::uint64_t offset,
+                                         std::span<const std::span<char>> pieces) const {
+  std::size_t wanted = 0;
+  for (const std::span<char> piece : pieces) wanted += piece.size();
+  MutexLock lock(fs_.mutex_);
+  const auto verdict =
+      fs_.begin({.kind = Kind::kReadCached, .path = path_, .offset = offset, .length = wanted});
+  if (verdict.error != 0) return fs_.answer(verdict.error);
+  const SimContent& content = fs_.disk_.inode(inode_).live();
+  const std::uint64_t left = content.size() - std::min(offset, content.size());
+  const auto got =
+      static_cast<std::size_t>(fs_.cached_bytes(inode_, offset, std::min<std::uint64_t>(wanted, left)));
+  std::size_t done = 0;
+  for (const std::span<char> piece : pieces) {
+    const std::size_t count = std::min(piece.size(), got - done);
+    content.read(offset + done, piece.first(count));
+    done += count;
+  }
+  return got;
 }
 
 Status SimFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
@@ -53,6 +69,7 @@ Status SimFile::write(std::uint64_t offset, std::span<const std::string_view> pi
     }
   }
   fs_.disk_.own_inode(inode_).write(offset, bytes, ++fs_.disk_.last_change_);
+  fs_.bring_in(inode_, offset, bytes.size());
   fs_.leave_snapshot();
   return fs_.answer(verdict.error);
 }
@@ -99,9 +116,11 @@ Status SimMapping::copy(std::uint64_t offset, std::span<char> out) const {
   if (verdict.error != 0) return fs_.answer(verdict.error);
   if (out.empty()) return Status::ok();
   const SimContent& content = fs_.disk_.inode(inode_).live();
-  const std::uint64_t readable = (content.size() + kPageBytes - 1) / kPageBytes * kPageBytes;
+  const std::uint64_t readable = (content.size() + fs_.kPageBytes - 1) / fs_.kPageBytes * fs_.kPageBytes;
   const std::uint64_t end = std::min(readable, length_);
   if (offset > end || out.size() > end - offset) return fs_.answer(EIO).with_context("beyond the end");
+  if (fs_.cached_bytes(inode_, offset, out.size()) < out.size()) ++fs_.page_faults_;
+  fs_.bring_in(inode_, offset, out.size());
   content.read(offset, out);
   return Status::ok();
 }

@@ -17,6 +17,8 @@ class SimFile final : public engine::File {
 
   Result<std::uint64_t> size() const override;
   Status read(std::uint64_t offset, std::span<char> out) const override;
+  Result<std::size_t> read_cached(std::uint64_t offset,
+                                  std::span<const std::span<char>> pieces) const override;
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
   Status sync() override;
   Status truncate(std::uint64_t size) override;

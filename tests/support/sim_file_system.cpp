@@ -79,6 +79,31 @@ std::vector<SimCall> SimFileSystem::log() const {
   return log_;
 }
 
+void SimFileSystem::forget_pages() {
+  MutexLock lock(mutex_);
+  in_memory_.emplace();
+}
+
+std::uint64_t SimFileSystem::page_faults() const {
+  MutexLock lock(mutex_);
+  return page_faults_;
+}
+
+std::uint64_t SimFileSystem::cached_bytes(std::uint64_t inode, std::uint64_t offset,
+                                          std::uint64_t length) const {
+  if (!in_memory_) return length;
+  std::uint64_t end = offset;
+  while (end < offset + length && in_memory_->contains({inode, end / kPageBytes}))
+    end = (end / kPageBytes + 1) * kPageBytes;
+  return std::min(end, offset + length) - offset;
+}
+
+void SimFileSystem::bring_in(std::uint64_t inode, std::uint64_t offset, std::uint64_t length) {
+  if (!in_memory_ || length == 0) return;
+  for (std::uint64_t page = offset / kPageBytes; page <= (offset + length - 1) / kPageBytes; ++page)
+    in_memory_->insert({inode, page});
+}
+
 SimDisk SimFileSystem::disk() const {
   MutexLock lock(mutex_);
   return disk_;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
@@ -45,15 +46,19 @@ class SimFileSystem final : public engine::FileSystem {
   void fail_syncs_from(std::uint64_t number);
   // Writes that would need more fail with ENOSPC, once what there is room for has been written.
   void set_capacity(std::optional<std::uint64_t> bytes);
-  // Reads and copies that touch a byte of this range fail.
+  // Reads and copies that touch a byte of this range fail, but for those of what is in memory only.
   void fail_reads_of(const std::string& path, std::uint64_t offset, std::uint64_t length);
   void clear_faults();
+  // From now on a page is in memory only once it has been read or written again.
+  void forget_pages();
   // Meddles with the disk under whoever uses it. Files must stay.
   void damage(const std::function<void(SimDisk&)>& meddle);
 
   // ---- what happened ----
   std::uint64_t calls() const;  // the number of the last one
   std::vector<SimCall> log() const;
+  // Copies out of mappings that would have waited for the disk.
+  std::uint64_t page_faults() const;
   // The disk with all that is pending.
   SimDisk disk() const;
   // From now on every call that changes the disk leaves a snapshot.
@@ -72,6 +77,8 @@ class SimFileSystem final : public engine::FileSystem {
   Result<std::uint64_t> free_space(const std::string& path) override;
 
  private:
+  static constexpr std::uint64_t kPageBytes = 4096;
+
   friend class SimFile;
   friend class SimMapping;
   friend class SimFileLock;
@@ -95,6 +102,10 @@ class SimFileSystem final : public engine::FileSystem {
   // The answer to the call that has begun last.
   Status answer(int error) const MINIKV_REQUIRES(mutex_);
   Status create_entry(const std::string& path) MINIKV_REQUIRES(mutex_);
+  // How many of these bytes, from the front, are in memory; and that they are from now on.
+  std::uint64_t cached_bytes(std::uint64_t inode, std::uint64_t offset, std::uint64_t length) const
+      MINIKV_REQUIRES(mutex_);
+  void bring_in(std::uint64_t inode, std::uint64_t offset, std::uint64_t length) MINIKV_REQUIRES(mutex_);
   bool is_dead() const MINIKV_REQUIRES(mutex_) { return calls_before_ + log_.size() >= crash_at_; }
 
   const std::uint64_t calls_before_;
@@ -103,6 +114,9 @@ class SimFileSystem final : public engine::FileSystem {
   std::vector<SimCall> log_ MINIKV_GUARDED_BY(mutex_);
   std::vector<SimSnapshot> snapshots_ MINIKV_GUARDED_BY(mutex_);
   bool recording_ MINIKV_GUARDED_BY(mutex_) = false;
+  std::optional<std::set<std::pair<std::uint64_t, std::uint64_t>>> in_memory_
+      MINIKV_GUARDED_BY(mutex_);  // pages, by inode; nothing: all of them
+  std::uint64_t page_faults_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::set<std::string> locks_ MINIKV_GUARDED_BY(mutex_);
 
   Judge judge_ MINIKV_GUARDED_BY(mutex_);

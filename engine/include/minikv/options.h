@@ -39,6 +39,10 @@ struct Options {
   std::uint64_t max_queue_bytes =
       256 * kMiB;  // writes that wait for the writer thread; more must wait outside
 
+  // Threads that read values which are not in memory, for those who can't wait (see Store::run_on_reader()); at most
+  // this many such reads wait for the disk at the same time. At least 1.
+  std::uint32_t reader_threads = 4;
+
   // Compaction by itself starts only when at least this many sealed segments exist, and when this share of the bytes of
   // some of them, or of all together, is dead. 0 segments: never by itself.
   std::uint32_t compaction_threshold = 3;

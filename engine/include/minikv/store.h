@@ -58,12 +58,14 @@ struct ScanOptions {
       16 * kMiB;         // stop when keys and values together pass this, though not before the first
   bool reverse = false;  // from the last key to the first
   bool with_values = true;
+  bool with_places = false;  // instead: where the values are, to be had with Store::read(); no disk I/O
 };
 
 struct ScanItem {
   std::string key;
-  Status status;  // why the value could not be read, if it could not: kCorruption or kIoError
-  Value value;    // empty without ScanOptions::with_values
+  Status status;      // why the value could not be read, if it could not: kCorruption or kIoError
+  Value value;        // empty without ScanOptions::with_values
+  ValueHandle place;  // with ScanOptions::with_places
 };
 
 // Not a snapshot: a key that is there throughout appears once, with a value that it had during the call.
@@ -129,6 +131,22 @@ class Store {
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
   std::uint64_t size() const;  // keys; those that expired within the last 100 ms or so may be among them
+
+  // ---- for servers: reads on a thread that must not wait for the disk ----
+  // As locate(), for all keys at one moment.
+  std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
+  // As read(); nothing if the value is not in memory, or has more than kMaxValueAtOnceBytes. Then read() is to be called
+  // on a thread that may wait.
+  std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
+  static constexpr std::uint32_t kMaxValueAtOnceBytes = 64 * 1024;
+  // Runs `work` on one of Options::reader_threads, which may wait for the disk. It must not throw, and must not wait for
+  // anything else. In single-threaded mode it is run at once.
+  void run_on_reader(std::function<void()> work) const;
+  // Whether a task that announces these values (WriteTask::old_values()) can be submitted as things are: they are in
+  // memory, or there is nothing to read. What it took to find out is kept in them. Otherwise load() has to be called
+  // before, on a thread that may wait.
+  bool try_load(std::span<OldValue> values) const;
+  void load(std::span<OldValue> values) const;
 
   // ---- writes: return when acknowledged ----
   // The new version.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,17 @@ class ValueHandle {
   bool lost_ = false;
 };
 
+// A value that a WriteTask is going to read. The writer executes the task when the value is in memory, so that the
+// writes of others do not wait for the disk.
+struct OldValue {
+  std::string_view key;
+  std::size_t max_bytes = SIZE_MAX;  // of a longer value, execute() asks for nothing but its length
+
+  // What was read ahead, by whoever did: used if the key still has this version.
+  std::uint64_t version = 0;
+  std::optional<Result<Value>> value;
+};
+
 // The CRC-32C that a value carries from the thread that received it to the disk and back.
 std::uint32_t value_checksum(std::string_view value);
 
@@ -73,7 +85,8 @@ class Transaction {
     bool lost = false;
   };
   virtual std::optional<Entry> find(std::string_view key) = 0;
-  // The key's value. kNotFound, kCorruption or kIoError otherwise.
+  // The key's value. kNotFound, kCorruption or kIoError otherwise. Waits for the disk, and lets all writes wait, if the
+  // value is not in memory and the task's old_values() did not announce it.
   virtual Result<Value> get(std::string_view key) = 0;
   // Where the key's value is, or nothing if there is no such key: for a read that has to follow the writes before it.
   // To be read with Store::read() once the task's done() has been called.
@@ -99,6 +112,9 @@ class WriteTask {
   WriteTask& operator=(const WriteTask&) = delete;
   virtual ~WriteTask() = default;
 
+  // The values that execute() is going to ask for with Transaction::get(). Whoever submits the task may have read them
+  // ahead (Store::load()); what is missing or outdated is read before the task is executed.
+  virtual std::span<OldValue> old_values() { return {}; }
   // Called once, on the writer thread, in the order of submission. A task that changes nothing is fine.
   virtual void execute(Transaction& transaction) = 0;
   // Called once, on the writer thread, in the order of submission, when the task's changes (and those of all tasks it

@@ -1,0 +1,38 @@
+// Values for tasks that are going to read them on the writer: brought into memory before the task is queued.
+
+#include "engine/store/engine.h"
+
+namespace minikv::engine {
+namespace {
+
+// Where the value is that has to be had for `old`, if any has.
+std::optional<ValueHandle> wanted(const Engine& engine, OldValue& old) {
+  auto handle = engine.locate(old.key);
+  if (!handle || !handle->is_readable() || handle->value_bytes() > old.max_bytes) return std::nullopt;
+  if (old.value && old.version == HandleAccess::version(*handle)) return std::nullopt;
+  old.version = HandleAccess::version(*handle);
+  old.value.reset();
+  return handle;
+}
+
+}  // namespace
+
+bool Engine::try_load(std::span<OldValue> values) const {
+  for (OldValue& old : values) {
+    const auto handle = wanted(*this, old);
+    if (!handle) continue;
+    // What is warm now will still be in memory when the writer comes to it.
+    if (HandleAccess::is_warm(*handle, old.key, state_->warm_pages)) continue;
+    old.value = try_read(old.key, *handle);
+    if (!old.value) return false;
+  }
+  return true;
+}
+
+void Engine::load(std::span<OldValue> values) const {
+  for (OldValue& old : values) {
+    if (const auto handle = wanted(*this, old)) old.value = read(old.key, *handle);
+  }
+}
+
+}  // namespace minikv::engine
