@@ -72,7 +72,9 @@ Result<Value> Engine::get(std::string_view key) const {
 }
 
 Result<Value> Engine::read(std::string_view key, const ValueHandle& handle) const {
-  if (ReaderPool::is_this_thread_one()) return HandleAccess::read_from_disk(handle, key, state_->warm_pages);
+  // A large value that is not in memory would cost a page fault for every page.
+  if (ReaderPool::is_this_thread_one() || handle.value_bytes() > Store::kMaxValueAtOnceBytes)
+    return HandleAccess::read_from_disk(handle, key, state_->warm_pages);
   return HandleAccess::read(handle, key);
 }
 

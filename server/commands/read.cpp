@@ -33,12 +33,12 @@ class ValuesTask final : public Task {
   using Places = std::vector<std::optional<ValueHandle>>;
 
   ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
-             EncodeValues encode)
+             EncodeValues encode_found)
       : Task(std::move(memory), value_bytes(places)),
         keys_(std::move(keys)),
         places_(std::move(places)),
         server_(server),
-        encode_(encode) {}
+        encode_found_(encode_found) {}
 
   void execute(Transaction& transaction) override {
     places_.reserve(keys_.size());
@@ -83,13 +83,13 @@ class ValuesTask final : public Task {
     return bytes;
   }
 
-  void encode(ReplyEncoder& reply) override { finish(reply, found_, server_, encode_); }
+  void encode(ReplyEncoder& reply) override { finish(reply, found_, server_, encode_found_); }
 
   std::vector<std::string_view> keys_;
   Places places_;
   std::vector<Result<Value>> found_;  // of the first keys, or all
   ServerState& server_;
-  EncodeValues encode_;
+  EncodeValues encode_found_;
 };
 
 std::unique_ptr<Task> make_values_task(const Context& context, ValuesTask::Places places,

@@ -92,8 +92,8 @@ using EncodePage = void (*)(ReplyEncoder& reply, const ScanPage& page);
 // A page's values, read one after the other.
 class PageTask final : public Task {
  public:
-  PageTask(ScanPage page, const Store& store, EncodePage encode)
-      : Task(Memory(0), bytes_of(page)), page_(std::move(page)), store_(store), encode_(encode) {}
+  PageTask(ScanPage page, const Store& store, EncodePage encode_page)
+      : Task(Memory(0), bytes_of(page)), page_(std::move(page)), store_(store), encode_page_(encode_page) {}
 
   bool try_load() override {
     std::uint64_t bytes = 0;
@@ -115,7 +115,7 @@ class PageTask final : public Task {
     }
   }
 
-  void encode(ReplyEncoder& reply) override { encode_(reply, page_); }
+  void encode(ReplyEncoder& reply) override { encode_page_(reply, page_); }
 
  private:
   static std::uint64_t bytes_of(const ScanPage& page) {
@@ -132,7 +132,7 @@ class PageTask final : public Task {
   ScanPage page_;
   std::size_t loaded_ = 0;  // items that have their value
   const Store& store_;
-  EncodePage encode_;
+  EncodePage encode_page_;
 };
 
 // The keys are found here, in memory; their values by a reader, if any of them is not in memory.
