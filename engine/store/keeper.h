@@ -99,7 +99,10 @@ class Keeper {
 
   Status sync_log() MINIKV_EXCLUDES(mutex_);
   Status seal(const RetiredSegment& retired);
+  // Makes and opens one; where that can't be done, the writer goes on without, and it is tried again.
   Status prepare_spare();
+  Status create_spare();
+  void go_without_spare(const Status& why) MINIKV_EXCLUDES(mutex_);
   Status raise_seq_limit();
   Status commit_now(CompactionCommit& request);
   Status bury();
@@ -112,7 +115,9 @@ class Keeper {
 
   SharedState& state_;
   std::uint8_t store_id_[16];
-  ManifestFile file_;  // the keeper's thread alone, once it runs
+  ManifestFile file_;  // the keeper's thread alone, once it runs; so is the next
+  std::optional<SegmentIdentity>
+      unopened_spare_;  // is there and in the manifest, but could not be opened yet
   std::thread thread_;
 
   mutable Mutex mutex_;

@@ -52,7 +52,34 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
   return (*file)->sync();
 }
 
+void Keeper::go_without_spare(const Status& why) {
+  state_.log.warn("no spare segment: {}", why.message());
+  MutexLock lock(mutex_);
+  spare_failure_ = why;
+  spare_retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
+}
+
 Status Keeper::prepare_spare() {
+  if (!unopened_spare_) MINIKV_TRY(create_spare());
+  if (!unopened_spare_) return {};
+  // No descriptor left, for one: the file is there, and is opened when there is one.
+  auto segment = open_segment(state_.file_system, state_.path_of(unopened_spare_->id), OpenMode::kReadWrite,
+                              *unopened_spare_, SegmentKind::kLog, log_map_bytes(state_.options));
+  if (!segment) {
+    go_without_spare(segment.status());
+    return {};
+  }
+  unopened_spare_.reset();
+  (*segment)->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
+
+  MutexLock lock(mutex_);
+  spare_ = share_segment(std::move(*segment), state_.graveyard);
+  spare_wanted_ = false;
+  spare_failure_ = Status();
+  return {};
+}
+
+Status Keeper::create_spare() {
   const std::uint64_t size = state_.options.segment_size;
   std::random_device random;
   const SegmentIdentity identity{allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
@@ -70,10 +97,7 @@ Status Keeper::prepare_spare() {
   if (!made) {
     // Nobody depends on the file yet. The writer goes on in its segment, which grows meanwhile.
     (void)state_.file_system.remove(temporary);
-    state_.log.warn("no spare segment: {}", made.message());
-    MutexLock lock(mutex_);
-    spare_failure_ = made;
-    spare_retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
+    go_without_spare(made);
     return {};
   }
   Manifest next = manifest_copy();
@@ -88,15 +112,7 @@ Status Keeper::prepare_spare() {
   // Only a file under its final name is ever written to; one under the temporary name is blank.
   MINIKV_TRY(state_.file_system.rename(temporary, path));
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
-  auto segment = open_segment(state_.file_system, path, OpenMode::kReadWrite, identity, SegmentKind::kLog,
-                              log_map_bytes(state_.options));
-  if (!segment) return segment.status();
-  (*segment)->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
-
-  MutexLock lock(mutex_);
-  spare_ = share_segment(std::move(*segment), state_.graveyard);
-  spare_wanted_ = false;
-  spare_failure_ = Status();
+  unopened_spare_ = identity;
   return {};
 }
 

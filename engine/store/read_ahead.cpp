@@ -1,4 +1,5 @@
-// Values for tasks that are going to read them on the writer: brought into memory before the task is queued.
+// Values for tasks that are going to read them on the writer: brought into memory before the task is queued; or before it
+// is executed, if they have changed and left memory again meanwhile.
 
 #include "engine/store/engine.h"
 
@@ -33,6 +34,27 @@ void Engine::load(std::span<OldValue> values) const {
   for (OldValue& old : values) {
     if (const auto handle = wanted(*this, old)) old.value = read(old.key, *handle);
   }
+}
+
+// Whether the values that the task is going to ask for are in memory. If one is not, a reader brings it, and the task
+// stays where it is: at the head of the next group.
+bool Writer::has_old_values(WriteTask& task) {
+  for (OldValue& old : task.old_values()) {
+    const std::optional<ValueHandle> missing = group_.find_missing(old);
+    if (!missing) continue;
+    {
+      MutexLock lock(mutex_);
+      fetching_ = true;
+    }
+    readers_.run([this, &old, handle = *missing] {
+      old.value = HandleAccess::read_from_disk(handle, old.key, state_.warm_pages);
+      MutexLock lock(mutex_);
+      fetching_ = false;
+      wake_.notify_one();
+    });
+    return false;
+  }
+  return true;
 }
 
 }  // namespace minikv::engine

@@ -127,12 +127,6 @@ bool Writer::run_errand() {
   return true;
 }
 
-// While a reader brings what the first waiting task needs, no other is executed: they may be its connection's.
-bool Writer::is_something_due() const {
-  if (!errands_.empty()) return true;
-  return !fetching_ && (!waiting_.empty() || !queue_.empty() || stopping_);
-}
-
 void Writer::run() {
   for (;;) {
     bool idle = false, fetching = false;
@@ -220,27 +214,6 @@ void Writer::execute_tasks() {
     group_.end_task();
     if (state_.health.is_read_only() && group_.has_changes()) break;
   }
-}
-
-// Whether the values that the task is going to ask for are in memory. If one is not, a reader brings it, and the task
-// stays where it is: at the head of the next group.
-bool Writer::has_old_values(WriteTask& task) {
-  for (OldValue& old : task.old_values()) {
-    const std::optional<ValueHandle> missing = group_.find_missing(old);
-    if (!missing) continue;
-    {
-      MutexLock lock(mutex_);
-      fetching_ = true;
-    }
-    readers_.run([this, &old, handle = *missing] {
-      old.value = HandleAccess::read_from_disk(handle, old.key, state_.warm_pages);
-      MutexLock lock(mutex_);
-      fetching_ = false;
-      wake_.notify_one();
-    });
-    return false;
-  }
-  return true;
 }
 
 // A read-only store still answers tasks that change nothing. Each task that would have changed something ends the

@@ -72,12 +72,15 @@ class Writer {
 
   void run();
   void wait_for_work() MINIKV_REQUIRES(mutex_);
-  bool is_something_due() const MINIKV_REQUIRES(mutex_);
+  // While a reader brings what the first waiting task needs, no other is executed: they may be its connection's.
+  bool is_something_due() const MINIKV_REQUIRES(mutex_) {
+    return !errands_.empty() || (!fetching_ && (!waiting_.empty() || !queue_.empty() || stopping_));
+  }
   void drain_if_single_threaded();
   bool run_errand();
   void commit_group();
   void execute_tasks();
-  bool has_old_values(WriteTask& task);
+  bool has_old_values(WriteTask& task);  // engine/store/read_ahead.cpp
   Status write_frame();
   Status sync_frame();
   void publish();
