@@ -39,8 +39,10 @@ class File {
   // Fills the pieces, one behind the other, with what can be had from `offset` on without waiting for the disk, and
   // says how many bytes that was: fewer than there is room for, perhaps none, where the rest is not in memory (or the
   // file system can't tell, or the file ends).
-  virtual Result<std::size_t> read_cached(std::uint64_t offset,
-                                          std::span<const std::span<char>> pieces) const = 0;
+  virtual Result<std::size_t> read_cached(std::uint64_t /*offset*/,
+                                          std::span<const std::span<char>> /*pieces*/) const {
+    return std::size_t{0};
+  }
   // Writes all pieces, one behind the other, beginning at `offset`. On an error any part of them may have been
   // written.
   virtual Status write(std::uint64_t offset, std::span<const std::string_view> pieces) = 0;
