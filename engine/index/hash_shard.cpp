@@ -79,6 +79,8 @@ void HashShard::erase(Entry* entry, std::uint64_t hash) {
       hole = i;
     }
   }
+  // Millions of keys may go at once, and their slots with them.
+  if (slots > kFirstSlots && leaf.used * 8 < slots) resize(leaf, slots / 2);
 }
 
 std::shared_ptr<HashShard::Leaf> HashShard::new_leaf(unsigned depth, std::size_t capacity) {

@@ -30,6 +30,7 @@ void ActiveExpiry::run_slice() {
   };
   has_more_ = true;
   for (std::size_t hold = 0; hold < kHoldsPerSlice && has_more_; ++hold) {
+    state_.lock.let_readers_pass();
     ExclusiveGuard guard(state_.lock);
     const std::size_t taken = state_.index.take_expired(now, kKeysPerHold, visit);
     state_.counters.expired_keys.fetch_add(taken, std::memory_order_relaxed);

@@ -1,0 +1,143 @@
+// Walks over many keys: in pieces of a few hundred, so that the lock is never held for longer than one takes.
+
+#include <algorithm>
+#include <optional>
+
+#include "engine/store/engine.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kKeysPerHold = 256;
+constexpr std::size_t kLargePage = 65'536;  // items; for more, room is made as they come
+
+// The first byte string that does not begin with `prefix` and is behind all that do; nothing: there is none.
+std::optional<std::string> behind_prefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
+  if (prefix.empty()) return std::nullopt;
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+// What is still to be walked over.
+struct Remaining {
+  explicit Remaining(const ScanOptions& options)
+      : low(std::max(options.from, options.prefix)), high(options.to), reverse(options.reverse) {
+    if (const auto end = behind_prefix(options.prefix); end && (!high || *end < *high)) high = end;
+    if (options.after) go_on_behind(*options.after);
+  }
+
+  // In the direction of the walk; never back.
+  void go_on_behind(std::string_view key) {
+    if (reverse) {
+      if (!high || key < *high) high = key;
+    } else if (key >= low) {
+      low = key;
+      low_included = false;
+    }
+  }
+  Index::Range range() const {
+    return {Index::Start{low, low_included}, high ? std::optional<std::string_view>(*high) : std::nullopt};
+  }
+
+  std::string low;
+  bool low_included = true;
+  std::optional<std::string> high;  // not included
+  bool reverse;
+};
+
+// What one hold of the lock found. The keys lie in one string, so that nothing is allocated for each of them meanwhile.
+struct Piece {
+  void clear() {
+    keys.clear();
+    ends.clear();
+    handles.clear();
+  }
+  std::string_view key(std::size_t i) const {
+    const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(keys).substr(begin, ends[i] - begin);
+  }
+
+  std::string keys;
+  std::vector<std::size_t> ends;
+  std::vector<ValueHandle> handles;  // if they are wanted
+  std::string last;                  // key that was seen, there or not
+  bool is_last = false;              // there are no more keys behind it
+};
+
+// Looks at up to `limit` keys.
+void find_piece(const SharedState& state, const Remaining& remaining, std::size_t limit, bool with_handles,
+                std::int64_t now, Piece& piece) MINIKV_REQUIRES_SHARED(state.lock) {
+  piece.clear();
+  piece.is_last = true;
+  std::size_t seen = 0;
+  std::string_view last;
+  const auto visit = [&](std::string_view key, const Place& place) {
+    state.lock.assert_shared();
+    if (seen++ == limit) {
+      piece.is_last = false;
+      return false;
+    }
+    last = key;
+    if (!is_present(place, now)) return true;
+    piece.keys.append(key);
+    piece.ends.push_back(piece.keys.size());
+    if (with_handles) {
+      piece.handles.push_back(HandleAccess::make(state.segments.find(place.segment)->second, place));
+    }
+    return true;
+  };
+  if (remaining.reverse) {
+    state.index.walk_range_back(remaining.range(), visit);
+  } else {
+    state.index.walk_range(remaining.range(), visit);
+  }
+  piece.last = last;
+}
+
+}  // namespace
+
+ScanPage Engine::scan(const ScanOptions& options) const {
+  ScanPage page;
+  if (closing_) return page;
+  Remaining remaining(options);
+  const std::int64_t now = now_ms();
+  std::uint64_t bytes = 0;
+  const bool with_handles = options.with_values || options.with_places;
+  std::size_t most = 0;  // items that the page may have
+  Piece piece;
+  while (!piece.is_last) {
+    // One more than is wanted says whether there are more.
+    const std::size_t wanted = options.limit - page.items.size();
+    {
+      SharedGuard guard(state_->lock);
+      if (page.items.empty()) most = std::min({options.limit, state_->index.size(), kLargePage});
+      find_piece(*state_, remaining, std::min(wanted, kKeysPerHold - 1) + 1, with_handles, now, piece);
+    }
+    remaining.go_on_behind(piece.last);
+    if (page.items.empty()) {
+      page.items.reserve(piece.is_last ? piece.ends.size() : most);
+    }
+    for (std::size_t i = 0; i < piece.ends.size(); ++i) {
+      if (page.items.size() == options.limit || (bytes >= options.max_bytes && !page.items.empty())) {
+        page.more = true;
+        return page;
+      }
+      ScanItem& out = page.items.emplace_back();
+      out.key = piece.key(i);
+      bytes += out.key.size();
+      if (!with_handles) continue;
+      bytes += piece.handles[i].value_bytes();
+      if (options.with_places) {
+        out.place = std::move(piece.handles[i]);
+        continue;
+      }
+      auto value = read(out.key, piece.handles[i]);
+      out.status = value.status();
+      if (value) out.value = std::move(*value);
+    }
+  }
+  return page;
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,287 @@
+// Millions of keys: what the index takes, how fast it is walked, and that neither a long walk nor a million keys that
+// expire in the same second hold up anybody. Prints its figures; docs/TESTING.md has some. The limits are for release
+// builds; with sanitizers or without optimization there are fewer keys, and time is only reported.
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "engine/index/index.h"
+#include "minikv/store.h"
+#include "tests/support/sim_clock.h"
+#include "tests/support/sim_run.h"
+
+namespace minikv {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
+#ifdef NDEBUG
+constexpr bool kIsRelease = !kIsSanitized;
+#else
+constexpr bool kIsRelease = false;
+#endif
+
+constexpr std::uint64_t kIndexKeys = kIsRelease ? 5'000'000 : 300'000;
+constexpr std::uint64_t kStoreKeys = kIsRelease ? 1'000'000 : 20'000;
+// No call may take longer than this beyond three times what the longest took with nothing else going on: a busy machine
+// stops threads for tens of milliseconds by itself. Holding the lock for all of a walk or an expiry would take seconds.
+constexpr double kLongestWaitMs = kIsRelease ? 50 : 5'000;
+constexpr auto kQuietTime = std::chrono::seconds(kIsRelease ? 3 : 1);
+constexpr double kScanKeysPerSecond = 1'000'000;
+
+// 16 bytes, in no order.
+std::string key_of(std::uint64_t number) {
+  std::uint64_t mixed = (number + 1) * 0x9E3779B97F4A7C15;
+  mixed = (mixed ^ mixed >> 31) * 0xBF58476D1CE4E5B9;
+  return fmt::format("{:016x}", mixed ^ mixed >> 29);
+}
+
+double thread_cpu_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+// How long each of many calls took.
+class Latencies {
+ public:
+  void measure(const std::function<void()>& call) {
+    const auto begin = std::chrono::steady_clock::now();
+    call();
+    ms_.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+  }
+  double longest() const { return ms_.empty() ? 0 : *std::max_element(ms_.begin(), ms_.end()); }
+  std::string report() {
+    std::sort(ms_.begin(), ms_.end());
+    const auto at = [&](double share) {
+      return ms_[static_cast<std::size_t>(share * double(ms_.size() - 1))];
+    };
+    return fmt::format("{} calls, p50 {:.3f} p99 {:.3f} p99.9 {:.3f} max {:.3f} ms", ms_.size(), at(0.5),
+                       at(0.99), at(0.999), at(1));
+  }
+  bool is_empty() const { return ms_.empty(); }
+
+ private:
+  std::vector<double> ms_;
+};
+
+void expect_not_held_up(Latencies& calls, const Latencies& when_quiet) {
+  EXPECT_LT(calls.longest(), 3 * when_quiet.longest() + kLongestWaitMs);
+}
+
+// ---- the index ----
+
+TEST(IndexScaleTest, TakesAtMost64BytesAKeyBesideTheKey) {
+  if (kIsSanitized) GTEST_SKIP() << "the sanitizer's allocator is another one";
+  const auto in_use = [] {
+    const auto info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const std::size_t before = in_use();
+  engine::Index index;
+  for (std::uint64_t i = 0; i < kIndexKeys; ++i) {
+    engine::Place place;
+    place.sequence = place.version = i + 1;
+    index.put(key_of(i), place);
+  }
+  ASSERT_EQ(index.size(), kIndexKeys);
+  const double keys = static_cast<double>(kIndexKeys);
+  const double measured = static_cast<double>(in_use() - before) / keys;
+  const double estimated = static_cast<double>(index.memory_bytes()) / keys;
+  fmt::print(
+      "{} keys of 16 bytes: {:.1f} bytes a key beside the key's own, {:.1f} by the index's own estimate\n",
+      kIndexKeys, measured - 16, estimated - 16);
+  EXPECT_LE(measured - 16, 64);
+  EXPECT_NEAR(estimated / measured, 1, 0.15);
+}
+
+// ---- the store ----
+
+class StoreScaleTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "minikv-scale-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    options_.fsync = Fsync::kNever;
+    options_.clock = &clock_;  // stands still, so that no key expires before it is told to
+    auto opened = Store::open(directory_, options_);
+    ASSERT_TRUE(opened) << opened.status().message();
+    store_ = std::move(*opened);
+  }
+  void TearDown() override {
+    store_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  void fill(const std::string& prefix, std::uint64_t keys, std::int64_t expiry_ms = kNoExpiry) {
+    WriteBatch batch;
+    for (std::uint64_t i = 0; i < keys; ++i) {
+      batch.set(prefix + key_of(i), "v", expiry_ms);
+      if (batch.size() < 1000 && i + 1 < keys) continue;
+      ASSERT_TRUE(store_->write(batch));
+      batch.clear();
+    }
+  }
+  // Walks over all of it, a page at a time, and says how many keys there were.
+  std::uint64_t walk(ScanOptions options) {
+    options.with_values = false;
+    std::uint64_t keys = 0;
+    const double begin_ms = thread_cpu_ms();
+    for (bool more = true; more;) {
+      const ScanPage page = store_->scan(options);
+      keys += page.items.size();
+      more = page.more;
+      if (more) options.after = page.items.back().key;
+    }
+    const double rate = static_cast<double>(keys) / (thread_cpu_ms() - begin_ms) * 1e3;
+    fmt::print("  {} keys, pages of {}, {}{}: {:.2f} million keys a second\n", keys, options.limit,
+               options.prefix.empty() ? "range" : "prefix", options.reverse ? ", backwards" : "", rate / 1e6);
+    if (kIsRelease) {
+      EXPECT_GE(rate, kScanKeysPerSecond);
+    }
+    return keys;
+  }
+
+  std::string directory_;
+  Options options_;
+  sim::SimClock clock_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreScaleTest, WalksAMillionKeysASecondInEveryDirection) {
+  fill("a:", 1000);
+  fill("user:", kStoreKeys);
+  fill("z:", 1000);
+  for (const bool reverse : {false, true}) {
+    for (const std::size_t limit : {std::size_t{1000}, std::size_t{10'000}}) {
+      ScanOptions options;
+      options.reverse = reverse;
+      options.limit = limit;
+      options.max_bytes = 1024 * kMiB;
+      EXPECT_EQ(walk(options), kStoreKeys + 2000);
+      options.prefix = "user:";
+      EXPECT_EQ(walk(options), kStoreKeys);
+      options.prefix.clear();
+      options.from = "b";
+      options.to = "zz";
+      EXPECT_EQ(walk(options), kStoreKeys + 1000);
+    }
+  }
+}
+
+// One thread writes and another reads until `is_over`.
+struct Traffic {
+  Traffic(Store& store, const std::string& prefix, std::uint64_t keys, const std::function<bool()>& is_over) {
+    std::atomic<bool> over{false};
+    std::thread reader([&] {
+      for (std::uint64_t i = 0; !over; ++i) {
+        const std::string key = prefix + key_of(i % keys);
+        reads.measure([&] { EXPECT_TRUE(store.get(key)); });
+      }
+    });
+    for (std::uint64_t i = 0; !is_over(); ++i) {
+      const std::string key = prefix + key_of(i % keys);
+      writes.measure([&] { EXPECT_TRUE(store.set(key, "w")); });
+    }
+    over = true;
+    reader.join();
+  }
+  void print(const char* when) {
+    fmt::print("  {}:\n    writes: {}\n    reads: {}\n", when, writes.report(), reads.report());
+  }
+  Latencies writes, reads;
+};
+
+std::function<bool()> after(std::chrono::steady_clock::duration time) {
+  return [end = std::chrono::steady_clock::now() + time] { return std::chrono::steady_clock::now() >= end; };
+}
+
+TEST_F(StoreScaleTest, AWalkOverEverythingHoldsUpNoWriterAndNoReader) {
+  fill("user:", kStoreKeys);
+  Traffic quiet(*store_, "user:", 10'000, after(kQuietTime));
+  std::atomic<bool> walked{false};
+  std::thread walker([&] {
+    ScanOptions options;
+    options.with_values = false;
+    options.limit = kStoreKeys * 2;
+    options.max_bytes = 1024 * kMiB;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(store_->scan(options).items.size(), kStoreKeys);
+    walked = true;
+  });
+  Traffic beside(*store_, "user:", 10'000, [&] { return walked.load(); });
+  walker.join();
+  if (beside.writes.is_empty() || beside.reads.is_empty())
+    return;  // the walks were over before there was any
+  fmt::print("walks over {} keys\n", kStoreKeys);
+  quiet.print("without");
+  beside.print("beside them");
+  expect_not_held_up(beside.writes, quiet.writes);
+  expect_not_held_up(beside.reads, quiet.reads);
+}
+
+TEST_F(StoreScaleTest, AMillionKeysThatExpireInTheSameSecondHoldUpNobody) {
+  constexpr std::uint64_t kStaying = 10'000;
+  fill("stays:", kStaying);
+  const std::uint64_t empty_bytes = store_->stats().index_bytes;
+  fill("goes:", kStoreKeys, store_->now_ms() + 1000);
+  ASSERT_EQ(store_->size(), kStaying + kStoreKeys);
+  const std::uint64_t full_bytes = store_->stats().index_bytes;
+  Traffic quiet(*store_, "stays:", kStaying, after(kQuietTime));
+
+  clock_.advance_ms(1000);
+  EXPECT_FALSE(store_->exists("goes:" + key_of(kStoreKeys - 1)));  // collected or not
+  const auto begin = std::chrono::steady_clock::now();
+  const auto too_late = after(std::chrono::minutes(2));
+  Traffic meanwhile(*store_, "stays:", kStaying, [&] { return store_->size() <= kStaying || too_late(); });
+  const double took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const Stats stats = store_->stats();
+  EXPECT_EQ(stats.keys, kStaying);
+  EXPECT_EQ(stats.keys_with_expiry, 0u);
+  EXPECT_EQ(stats.expired_keys, kStoreKeys);
+  EXPECT_LT(stats.index_bytes, empty_bytes + (full_bytes - empty_bytes) / (kIsRelease ? 10 : 4));
+  fmt::print("{} keys expired and gone in {:.2f} s, the index from {:.1f} to {:.1f} MB\n", kStoreKeys, took_s,
+             double(full_bytes) / 1e6, double(stats.index_bytes) / 1e6);
+  if (meanwhile.writes.is_empty() || meanwhile.reads.is_empty()) return;
+  quiet.print("before");
+  meanwhile.print("meanwhile");
+  expect_not_held_up(meanwhile.writes, quiet.writes);
+  expect_not_held_up(meanwhile.reads, quiet.reads);
+}
+
+TEST(MissingKeyTest, CostsNoCallToTheFileSystem) {
+  sim::SimRun run;
+  ASSERT_TRUE(run.open());
+  Store& store = *run.store();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(store.set("key" + std::to_string(i), "value"));
+  const std::uint64_t calls = run.file_system().calls();
+  for (int i = 0; i < 1000; ++i) {
+    const std::string key = "missing" + std::to_string(i);
+    const std::string_view keys[] = {key, "another"};
+    EXPECT_EQ(store.get(key).code(), StatusCode::kNotFound);
+    EXPECT_FALSE(store.exists(key));
+    EXPECT_FALSE(store.locate(key));
+    EXPECT_EQ(store.multi_get(keys)[1].code(), StatusCode::kNotFound);
+    EXPECT_TRUE(store.exists("key7"));
+  }
+  EXPECT_EQ(run.file_system().calls(), calls);
+}
+
+}  // namespace
+}  // namespace minikv
