@@ -46,6 +46,11 @@ bool parse_entry(std::string_view bytes, HintEntry& entry) {
   return true;
 }
 
+bool lies_in_segment(const HintEntry& entry, std::uint64_t segment_size) {
+  return entry.offset % kAlignment == 0 && entry.offset < segment_size &&
+         record_bytes(entry.header.key_length, entry.header.value_length) <= segment_size - entry.offset;
+}
+
 // A `lost` record stands for the one that it names.
 std::uint64_t rank(const RecordHeader& header) {
   return header.type == RecordType::kLost ? header.version : header.sequence;
@@ -203,6 +208,7 @@ Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity) {
   std::size_t position = 0;
   HintEntry entry;
   while (position < body.size() && parse_entry(body.substr(position), entry)) {
+    if (!lies_in_segment(entry, header.segment_size)) return refuse("an entry points out of the segment");
     position += static_cast<std::size_t>(entry_bytes(entry.header));
     ++count;
   }

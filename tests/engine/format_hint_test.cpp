@@ -177,6 +177,22 @@ TEST_F(HintFile, LengthsThatLeadOutOfTheFileAreNoticed) {
   EXPECT_EQ(parse_hint(with_key_length(300), nullptr).code(), StatusCode::kCorruption);
 }
 
+// The index could not even hold some of them.
+TEST_F(HintFile, AnEntryThatPointsOutOfItsSegmentIsNoticed) {
+  for (const std::uint64_t offset :
+       {std::uint64_t{4096}, std::uint64_t{4096 - 40}, std::uint64_t{84}, ~std::uint64_t{7}}) {
+    HintBuilder builder;
+    RecordHeader header{};
+    header.type = RecordType::kPut;
+    header.key_length = 3;
+    builder.add(header, "key", "", offset);
+    sim::SimFileSystem files;
+    auto file = files.open("hint", OpenMode::kCreate);
+    ASSERT_TRUE(file && builder.write(identity(), **file));
+    EXPECT_EQ(parse_hint(files.disk().contents("hint"), nullptr).code(), StatusCode::kCorruption) << offset;
+  }
+}
+
 TEST(HintName, IsToldFromOthers) {
   EXPECT_EQ(hint_name(12), "segment-00000012.hint");
   EXPECT_EQ(parse_hint_name("segment-00000012.hint"), 12u);

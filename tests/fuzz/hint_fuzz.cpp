@@ -59,11 +59,13 @@ void fill_in_identity(std::string& bytes) {
   std::memcpy(bytes.data(), &header, sizeof(header));
 }
 
-std::string written(const engine::HintBuilder& builder) {
+std::string written(const engine::HintBuilder& builder, const HintHeader& header) {
+  engine::HintIdentity identity;
+  identity.segment_size = header.segment_size;
   sim::SimFileSystem file_system;
   {
     auto file = file_system.open("hint", engine::OpenMode::kCreate);
-    require(file.is_ok() && builder.write({}, **file).is_ok());
+    require(file.is_ok() && builder.write(identity, **file).is_ok());
   }
   return file_system.disk().contents("hint");
 }
@@ -84,7 +86,7 @@ void read(const std::string& bytes) {
   builder.note_time(hint->newest_time_ms());
   builder.arrange();
   require(builder.size() <= count);
-  const auto again = engine::parse_hint(written(builder), nullptr);
+  const auto again = engine::parse_hint(written(builder, hint->header()), nullptr);
   require(again.is_ok() && again->entry_count() == builder.size());
 }
 
