@@ -63,6 +63,9 @@ Options store_options(const Config& config) {
   options.max_batch_bytes = config.max_batch_bytes;
   options.compaction_threshold = static_cast<std::uint32_t>(config.compaction_threshold);
   options.reader_threads = static_cast<std::uint32_t>(config.reader_threads);
+  options.compaction_dead_ratio = config.compaction_dead_ratio;
+  options.compaction_threads = static_cast<std::uint32_t>(config.compaction_threads);
+  options.compaction_rate_limit = config.compaction_rate_limit;
   options.accept_data_loss = config.accept_data_loss;
   options.accept_clock_jump = config.accept_clock_jump;
   return options;

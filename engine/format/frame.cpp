@@ -88,6 +88,12 @@ std::uint64_t FrameBuilder::add(const NewRecord& record) {
   return offset;
 }
 
+RecordHeader FrameBuilder::last_header() const {
+  RecordHeader header;
+  std::memcpy(&header, buffer_.data() + records_.back().position, sizeof(header));
+  return header;
+}
+
 void FrameBuilder::join_batch(std::size_t first) {
   for (std::size_t i = first; i + 1 < records_.size(); ++i) {
     buffer_[records_[i].position + offsetof(RecordHeader, flags)] |= static_cast<char>(kFlagBatchContinues);

@@ -42,6 +42,8 @@ class FrameBuilder {
   // Returns the offset in the segment at which the record will stand. `record.value` must stay as it is until the
   // pieces were written.
   std::uint64_t add(const NewRecord& record);
+  // Of the record that was added last, as it stands now: without its checksum.
+  RecordHeader last_header() const;
   // All records from the `first`-th on form one batch.
   void join_batch(std::size_t first);
 

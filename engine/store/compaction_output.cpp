@@ -3,6 +3,7 @@
 #include <random>
 
 #include "engine/store/compactor.h"
+#include "engine/store/hints.h"
 
 namespace minikv::engine {
 namespace {
@@ -15,6 +16,8 @@ constexpr std::uint64_t kSyncEveryBytes =
 
 CompactionOutput::~CompactionOutput() {
   for (const std::string& path : paths_) (void)state_.file_system.remove(path);
+  for (const std::uint64_t id : hinted_)
+    (void)state_.file_system.remove(state_.directory + "/" + hint_name(id));
 }
 
 Status CompactionOutput::begin_segment() {
@@ -53,6 +56,7 @@ Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record
   entry.max_seq = std::max(entry.max_seq, record.sequence);
   frame_min_seq_ = frame_min_seq_ == 0 ? record.sequence : std::min(frame_min_seq_, record.sequence);
   const Position position{static_cast<std::uint32_t>(entry.id), frame_.add(record)};
+  hint_.add(frame_.last_header(), record.key, record.value, position.offset);
   // A value that the frame only refers to does not outlive this call.
   if (record.value.size() >= kFrameBytes / 16) MINIKV_TRY(write_frame());
   return position;
@@ -63,6 +67,7 @@ Status CompactionOutput::write_frame() {
   FrameHeader header{};
   header.first_sequence = frame_min_seq_;
   header.engine_time_ms = state_.clock.now_ms();
+  hint_.note_time(header.engine_time_ms);
   File& file = segments_.back()->file();
   MINIKV_TRY(file.write(used_, frame_.finish(header)));
   used_ += frame_.bytes();
@@ -80,7 +85,21 @@ Status CompactionOutput::end_segment() {
   segments_.back()->used_bytes.store(used_, std::memory_order_relaxed);
   entries_.back().size = used_;
   open_ = false;
+  write_hint_of_segment();
   return {};
+}
+
+// While its keys are at hand: whoever made the hint later would have to read the segment.
+void CompactionOutput::write_hint_of_segment() {
+  hint_.arrange();
+  segments_.back()->set_keys(keys_of(hint_));
+  hinted_.push_back(entries_.back().id);
+  if (Status written = write_hint(state_, hint_, hint_identity(keeper_.store_id(), entries_.back()));
+      !written) {
+    state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
+                    written.message());
+  }
+  hint_.clear();
 }
 
 Status CompactionOutput::finish() {
@@ -108,6 +127,7 @@ std::vector<std::shared_ptr<Segment>> CompactionOutput::keep() {
   }
   segments_.clear();
   paths_.clear();
+  hinted_.clear();
   return kept;
 }
 

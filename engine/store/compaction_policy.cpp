@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::uint64_t kStepSegments = 4;   // a step writes about this many segments at most
 constexpr std::uint64_t kSmallFraction = 4;  // smaller than a fourth of a segment: small
-constexpr std::size_t kSmallSegments = 8;    // so many small ones are folded
+constexpr double kWorthOnTightDisk = 0.05;
+constexpr std::size_t kSmallSegments = 8;  // so many small ones are folded
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -17,8 +18,27 @@ double dead_ratio(const SegmentUse& segment) { return ratio(segment.dead_bytes()
 
 }  // namespace
 
+namespace {
+
+std::vector<ManifestSegment> pick_for_tight_disk(std::vector<SegmentUse> sealed,
+                                                 const CompactionPolicy& policy) {
+  std::stable_sort(sealed.begin(), sealed.end(),
+                   [](const SegmentUse& a, const SegmentUse& b) { return a.dead_bytes() > b.dead_bytes(); });
+  std::vector<ManifestSegment> inputs;
+  std::uint64_t live = 0;
+  for (const SegmentUse& segment : sealed) {
+    if (dead_ratio(segment) < kWorthOnTightDisk || live + segment.live_bytes > policy.room) continue;
+    live += segment.live_bytes;
+    inputs.push_back(segment.entry);
+  }
+  return inputs;
+}
+
+}  // namespace
+
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy) {
+  if (policy.disk_is_tight) return pick_for_tight_disk(sealed, policy);
   if (sealed.size() < policy.threshold) return {};
   std::uint64_t used = 0, dead = 0;
   std::size_t small = 0;
@@ -49,17 +69,32 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
   return inputs;
 }
 
-std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed,
-                                           const CompactionPolicy& policy) {
-  std::vector<ManifestSegment> all;
+std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> sealed,
+                                                    const CompactionPolicy& policy) {
+  std::stable_sort(sealed.begin(), sealed.end(), [](const SegmentUse& a, const SegmentUse& b) {
+    return a.entry.min_seq < b.entry.min_seq;
+  });
+  std::vector<std::vector<ManifestSegment>> steps;
+  std::vector<ManifestSegment> step;
+  std::uint64_t live = 0;
   std::size_t small = 0;
   bool is_worth_it = false;
+  const auto close_step = [&] {
+    if (is_worth_it || small > 1) steps.push_back(step);
+    step.clear();
+    live = small = 0;
+    is_worth_it = false;
+  };
+  const std::uint64_t most = policy.disk_is_tight ? policy.room : kStepSegments * policy.segment_size;
   for (const SegmentUse& segment : sealed) {
-    all.push_back(segment.entry);
-    is_worth_it |= segment.entry.kind == SegmentKind::kLog || dead_ratio(segment) > 0.01;
+    if (!step.empty() && live + segment.live_bytes > most) close_step();
+    step.push_back(segment.entry);
+    live += segment.live_bytes;
     small += segment.used_bytes < policy.segment_size / 2 ? 1 : 0;
+    is_worth_it |= segment.entry.kind == SegmentKind::kLog || dead_ratio(segment) > 0.01;
   }
-  return is_worth_it || small > 1 ? all : std::vector<ManifestSegment>();
+  close_step();
+  return steps;
 }
 
 }  // namespace minikv::engine

@@ -27,15 +27,19 @@ struct CompactionPolicy {
   std::uint32_t threshold = 3;     // sealed segments that must be there before anything is done
   double dead_ratio = 0.5;         // of one segment's bytes, or of all
   std::uint64_t segment_size = 0;  // output is written in segments of about this size
+  // The disk is full: whatever gives something back is worth it, as far as the output fits into `room` bytes.
+  bool disk_is_tight = false;
+  std::uint64_t room = 0;
 };
 
 // What background compaction should do next, as one bounded step: empty if nothing is worth it.
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy);
 
-// What compaction by hand should do: everything, unless all it could do were to copy compacted segments that are
-// nearly all alive.
-std::vector<ManifestSegment> pick_for_full(const std::vector<SegmentUse>& sealed,
-                                           const CompactionPolicy& policy);
+// What compaction by hand should do: everything, in bounded steps to be taken in this order, oldest records first. So a
+// tombstone comes after all that it could be needed against, and goes. Steps that would only copy compacted segments which
+// are nearly all alive are left out.
+std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> sealed,
+                                                    const CompactionPolicy& policy);
 
 }  // namespace minikv::engine

@@ -5,26 +5,23 @@
 
 #include <fmt/format.h>
 
+#include "engine/store/hints.h"
+
 namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kMovesPerHold = 256;
-constexpr std::size_t kMovesPerErrand = 4096;
+constexpr std::size_t kMovesPerErrand = 512;  // then writes get their turn
 
 }  // namespace
 
 Result<std::uint64_t> Compaction::run(const std::vector<ManifestSegment>& inputs) {
-  for (const ManifestSegment& input : inputs) input_ids_.push_back(input.id);
-  outside_min_seq_ = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t input_bytes = 0;
-  for (const ManifestSegment& segment : keeper_.segments()) {
-    if (std::find(input_ids_.begin(), input_ids_.end(), segment.id) != input_ids_.end()) {
-      input_bytes += segment.size;
-    } else if (segment.state == SegmentState::kSealed && segment.min_seq != 0) {
-      // The log's segments hold only what was written after everything that is sealed.
-      outside_min_seq_ = std::min(outside_min_seq_, segment.min_seq);
-    }
+  for (const ManifestSegment& input : inputs) {
+    input_ids_.push_back(input.id);
+    input_bytes += input.size;
   }
+  look_outside();
   MINIKV_TRY(check_space(inputs));
   for (const ManifestSegment& input : inputs) MINIKV_TRY(merge(input));
   MINIKV_TRY(output_.finish());
@@ -36,8 +33,25 @@ Result<std::uint64_t> Compaction::run(const std::vector<ManifestSegment>& inputs
   return reclaimed;
 }
 
-Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) const {
-  std::uint64_t needed = 0;
+bool Compaction::is_input(std::uint64_t segment_id) const {
+  return std::find(input_ids_.begin(), input_ids_.end(), segment_id) != input_ids_.end();
+}
+
+// The log's segments are left out: they hold only what was written after everything that is sealed.
+void Compaction::look_outside() {
+  const std::vector<ManifestSegment> entries = keeper_.segments();
+  SharedGuard guard(state_.lock);
+  for (const ManifestSegment& entry : entries) {
+    if (entry.state != SegmentState::kSealed || entry.min_seq == 0 || is_input(entry.id)) continue;
+    const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
+    outside_.push_back({entry, found == state_.segments.end() ? nullptr : found->second});
+  }
+  std::sort(outside_.begin(), outside_.end(),
+            [](const Outside& a, const Outside& b) { return a.entry.min_seq < b.entry.min_seq; });
+}
+
+Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
+  std::uint64_t needed = kMiB;
   {
     SharedGuard guard(state_.lock);
     for (const ManifestSegment& input : inputs) {
@@ -45,11 +59,17 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) const
       if (found != state_.segments.end()) needed += found->second->live_bytes.load(std::memory_order_relaxed);
     }
   }
-  const auto free = state_.file_system.free_space(state_.directory);
+  auto free = state_.file_system.free_space(state_.directory);
+  if (free && *free <= needed) {
+    // The spare is the reserve of a full disk: what it takes is enough to give back more.
+    holds_spare_ = true;
+    MINIKV_TRY(keeper_.release_spare());
+    free = state_.file_system.free_space(state_.directory);
+  }
   if (!free) return free.status();
-  if (*free > needed + kMiB) return {};
+  if (*free > needed) return {};
   return {StatusCode::kDiskFull, fmt::format("{}: compaction needs {} bytes of room and there are {}",
-                                             state_.directory, needed + kMiB, *free)};
+                                             state_.directory, needed, *free)};
 }
 
 Status Compaction::merge(const ManifestSegment& input) {
@@ -65,90 +85,139 @@ Status Compaction::merge(const ManifestSegment& input) {
     }
     auto frame = read_frame(reader, segment->identity(), offset);
     if (!frame) return frame.status();
-    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
-                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
-    if (!has_all_names) {
-      return {StatusCode::kCorruption,
-              fmt::format("{}: damaged at offset {}: compaction leaves the segment as it is", segment->path(),
-                          offset)};
+    if (frame->kind == FrameAt::Kind::kWhole ||
+        (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all)) {
+      for (const RecordView& record : frame->body.records) {
+        MINIKV_TRY(take_record(record, static_cast<std::uint32_t>(input.id)));
+      }
+      rate_.spend(frame->end - offset, cancelled_);
+      offset = frame->end;
+    } else {
+      auto next = find_frame(reader, segment->identity(), offset + kAlignment,
+                             [](const FrameHeader&) { return true; });
+      if (!next) return next.status();
+      const std::uint64_t end = next->value_or(input.size);
+      if (Status merged = merge_damaged(input, *segment, offset, end); !merged) {
+        segment->has_unnamed_damage.store(merged.code() == StatusCode::kCorruption,
+                                          std::memory_order_relaxed);
+        return merged;
+      }
+      offset = end;
     }
-    for (const RecordView& record : frame->body.records) {
-      MINIKV_TRY(take_record(record, static_cast<std::uint32_t>(input.id)));
-    }
-    offset = frame->end;
   }
   return {};
 }
 
+Status Compaction::merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
+                                 std::uint64_t end) {
+  const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input.id),
+                              hint_identity(keeper_.store_id(), input));
+  if (!hint) {
+    return {StatusCode::kCorruption,
+            fmt::format(
+                "{}: damaged at offset {}, and there is no hint that says of which keys: compaction leaves "
+                "the segment as it is",
+                segment.path(), begin)};
+  }
+  state_.log.error("{}: damaged at offset {}; its hint says of which keys", segment.path(), begin);
+  Status status;
+  std::string bytes;
+  hint->for_each([&](const HintEntry& entry) {
+    if (entry.offset < begin || entry.offset >= end) return true;
+    RecordView record;
+    record.header = entry.header;
+    record.offset = entry.offset;
+    record.key = entry.key;
+    record.value = entry.value;
+    record.value_intact = entry.header.type != RecordType::kPut;
+    // Some of the stretch may be sound.
+    bytes.resize(sizeof(RecordHeader) + entry.key.size() + entry.header.value_length);
+    if (segment.file().read(entry.offset, bytes)) {
+      if (const auto sound = parse_record(bytes, segment.identity(), entry.offset)) record = *sound;
+    }
+    status = take_record(record, static_cast<std::uint32_t>(input.id));
+    return status.is_ok();
+  });
+  return status;
+}
+
+Status Compaction::copy(const RecordView& record) {
+  const RecordHeader& header = record.header;
+  return output_
+      .add({header.type, record.key, record.value, header.value_checksum, header.sequence, header.version,
+            header.expiry_ms})
+      .status();
+}
+
 Status Compaction::take_record(const RecordView& record, std::uint32_t segment) {
+  const RecordHeader& header = record.header;
+  if (header.type == RecordType::kRangeDelete) return take_range_delete(record);
   std::optional<Place> place;
   {
     SharedGuard guard(state_.lock);
     place = state_.index.find(record.key);
+    if (place && state_.ranges.cover(record.key, place->sequence)) place.reset();
   }
-  const RecordHeader& header = record.header;
-  const NewRecord as_it_is{header.type,     record.key,     record.value,    header.value_checksum,
-                           header.sequence, header.version, header.expiry_ms};
   switch (header.type) {
     case RecordType::kPut:
-      if (!place && header.expiry_ms != 0) return bury(record);
-      if (!place || !place->is_at(segment, record.offset)) return {};
-      return take_put(record, segment, *place);
+      if (place && place->is_at(segment, record.offset)) return take_put(record, segment, *place);
+      return place ? Status() : take_dead(record);
     case RecordType::kLost:
       if (!place || !place->is_at(segment, record.offset)) return {};
-      return keep(as_it_is, segment, record, *place);
-    case RecordType::kDelete: {
+      return keep({header.type, record.key, record.value, header.value_checksum, place->sequence,
+                   header.version, place->expiry_ms},
+                  segment, record, *place);
+    case RecordType::kDelete:
       // Whatever is newer than a tombstone does its work as well.
-      if ((place && place->sequence > header.sequence) || may_drop_tombstone(header.sequence)) return {};
-      auto added = output_.add(as_it_is);
-      return added.status();
-    }
-    case RecordType::kExpire: {
+      if (place && place->sequence > header.sequence) return {};
+      return keep_tombstone(record.key, header.sequence);
+    case RecordType::kExpire:
+      if (!place) return take_dead(record);
       // A put that is copied takes its newest expiry along; only one that stays where it is still needs this record.
-      if (!place) return bury(record);
-      if (place->sequence != header.sequence) return {};
-      if (std::find(input_ids_.begin(), input_ids_.end(), place->segment) != input_ids_.end()) return {};
-      auto added = output_.add(as_it_is);
-      return added.status();
-    }
-    case RecordType::kRangeDelete: break;
+      if (place->sequence != header.sequence || is_input(place->segment)) return {};
+      return copy(record);
+    default: break;
   }
   return {StatusCode::kCorruption, fmt::format("a record of unknown type {}", static_cast<int>(header.type))};
 }
 
 Status Compaction::take_put(const RecordView& record, std::uint32_t segment, const Place& place) {
-  if (!record.value_intact || place.lost) {
-    const char type = static_cast<char>(record.header.type);
-    const std::string_view value(&type, 1);
-    Place lost = place;
-    lost.lost = true;
-    lost.expiry_ms = 0;
-    lost.version = lost.sequence;
-    lost.value_bytes = 1;
-    return keep(
-        {RecordType::kLost, record.key, value, value_checksum(value), place.sequence, place.sequence, 0},
-        segment, record, lost);
+  if (!is_present(place, state_.clock.now_ms())) {
+    // Expired. Older records of the key may be elsewhere, and must not come back.
+    MINIKV_TRY(keep_tombstone(record.key, place.sequence));
+    moves_.push_back({std::string(record.key), segment, record.offset, place, true});
+    return {};
   }
-  if (is_present(place, state_.clock.now_ms())) {
+  if (record.value_intact && !place.lost) {
     return keep({RecordType::kPut, record.key, record.value, record.header.value_checksum, place.sequence,
                  place.version, place.expiry_ms},
                 segment, record, place);
   }
-  MINIKV_TRY(add_tombstone(record.key, place.sequence));
-  moves_.push_back({std::string(record.key), segment, record.offset, place, true});
-  return {};
+  const char type = static_cast<char>(record.header.type);
+  const std::string_view value(&type, 1);
+  Place lost = place;
+  lost.lost = true;
+  lost.version = lost.sequence;
+  lost.value_bytes = 1;
+  return keep({RecordType::kLost, record.key, value, value_checksum(value), place.sequence, place.sequence,
+               place.expiry_ms},
+              segment, record, lost);
 }
 
-// The key is not in the index. It may have expired and left it, and this record may be what tells recovery so.
-Status Compaction::bury(const RecordView& record) {
-  return add_tombstone(record.key, record.header.sequence);
+// Of a key that is not in the index. If something newer on disk says that it is gone, this record may go. But an expired
+// key leaves the index without a word on disk: then this record is all that stands before older ones.
+Status Compaction::take_dead(const RecordView& record) {
+  const std::int64_t expiry_ms = record.header.expiry_ms;
+  if (expiry_ms == kNoExpiry || expiry_ms > state_.clock.now_ms()) return {};
+  return keep_tombstone(record.key, record.header.sequence);
 }
 
-// For an expired record: older ones of the key may be elsewhere, and must not come back.
-Status Compaction::add_tombstone(std::string_view key, std::uint64_t sequence) {
-  if (may_drop_tombstone(sequence)) return {};
-  auto added = output_.add({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0});
-  return added.status();
+Status Compaction::take_range_delete(const RecordView& record) {
+  if (!record.value_intact) {
+    return {StatusCode::kCorruption, "a range delete is damaged: compaction leaves the segment as it is"};
+  }
+  if (may_drop({std::string(record.key), std::string(record.value), record.header.sequence})) return {};
+  return copy(record);
 }
 
 Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place) {
@@ -160,7 +229,39 @@ Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const Re
   return {};
 }
 
-bool Compaction::may_drop_tombstone(std::uint64_t sequence) const { return outside_min_seq_ > sequence; }
+// Unless nothing is left that it could be needed against.
+Status Compaction::keep_tombstone(std::string_view key, std::uint64_t sequence) {
+  if (may_drop_tombstone(key, sequence)) return {};
+  return output_.add({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0}).status();
+}
+
+bool Compaction::may_drop_tombstone(std::string_view key, std::uint64_t sequence) const {
+  for (const Outside& outside : outside_) {
+    if (outside.entry.min_seq > sequence) return true;
+    const SegmentKeys* const keys = outside.segment ? outside.segment->keys() : nullptr;
+    if (keys == nullptr || keys->may_hold(key)) return false;
+  }
+  return true;
+}
+
+bool Compaction::may_drop(const RangeDelete& range) const {
+  for (const Outside& outside : outside_) {
+    if (outside.entry.min_seq > range.sequence) return true;
+    const SegmentKeys* const keys = outside.segment ? outside.segment->keys() : nullptr;
+    if (keys == nullptr) return false;
+    if (!keys->may_hold_any(range.from, range.to)) continue;
+    // Range deletes are few: the hint tells exactly.
+    const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(outside.entry.id),
+                                hint_identity(keeper_.store_id(), outside.entry));
+    if (!hint) return false;
+    const bool holds_none = hint->for_each([&](const HintEntry& entry) {
+      return entry.header.type == RecordType::kRangeDelete || !range.covers(entry.key) ||
+             entry.header.sequence > range.sequence;
+    });
+    if (!holds_none) return false;
+  }
+  return true;
+}
 
 Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   // What made records dead must be durable before their segments may go.
@@ -209,9 +310,9 @@ void Compaction::apply(const Move& move) {
   const auto place = state_.index.find(move.key);
   if (!place || !place->is_at(move.from_segment, move.from_offset)) return;
   if (move.erase) {
-    if (place->sequence == move.to.sequence) {
-      state_.index.erase(move.key);
-    }
+    if (place->sequence != move.to.sequence) return;
+    state_.index.erase(move.key);
+    state_.forget(move.key, *place);
     return;
   }
   Place now = *place;
@@ -221,7 +322,6 @@ void Compaction::apply(const Move& move) {
   now.lost = move.to.lost;
   if (now.lost && !place->lost) {
     now.version = now.sequence;
-    now.expiry_ms = 0;
     state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
   }
   state_.index.put(move.key, now);

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/format/hint.h"
 #include "engine/store/keeper.h"
+#include "engine/store/rate_limit.h"
 #include "engine/store/scan.h"
 #include "engine/store/state.h"
 #include "engine/store/writer.h"
@@ -40,13 +42,16 @@ class CompactionOutput {
   Status begin_segment();
   Status write_frame();
   Status end_segment();
+  void write_hint_of_segment();
 
   SharedState& state_;
   Keeper& keeper_;
   FrameBuilder frame_;
+  HintBuilder hint_;  // of the segment that is being written
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<ManifestSegment> entries_;
   std::vector<std::string> paths_;  // as they are named now
+  std::vector<std::uint64_t> hinted_;
   std::uint64_t used_ = 0;
   std::uint64_t unsynced_ = 0;
   std::uint64_t frame_min_seq_ = 0;
@@ -59,11 +64,26 @@ class CompactionOutput {
 // A crash at any step leaves the state before or after: outputs that the manifest does not name are removed at the next
 // start, inputs that it calls dropped likewise.
 //
-// Thread safety: run() by one thread; cancel() from any.
+// Several may run at once over disjoint sets of segments. What one of them assumes of the segments outside its own merge
+// (that none holds a key before a tombstone's sequence) stays true when another one replaces some of these: an output holds
+// no key, and no older record, than its inputs did.
+//
+// Thread safety: run() by one thread.
 class Compaction {
  public:
-  Compaction(SharedState& state, Keeper& keeper, Writer& writer, const std::atomic<bool>& cancelled)
-      : state_(state), keeper_(keeper), writer_(writer), cancelled_(cancelled), output_(state, keeper) {}
+  Compaction(SharedState& state, Keeper& keeper, Writer& writer, RateLimit& rate,
+             const std::atomic<bool>& cancelled)
+      : state_(state),
+        keeper_(keeper),
+        writer_(writer),
+        rate_(rate),
+        cancelled_(cancelled),
+        output_(state, keeper) {}
+  ~Compaction() {
+    if (holds_spare_) keeper_.allow_spare();
+  }
+  Compaction(const Compaction&) = delete;
+  Compaction& operator=(const Compaction&) = delete;
 
   // Returns the bytes given back. kShutdown if it was cancelled.
   Result<std::uint64_t> run(const std::vector<ManifestSegment>& inputs);
@@ -77,15 +97,28 @@ class Compaction {
     Place to;
     bool erase = false;
   };
+  // A segment that is not part of the merge.
+  struct Outside {
+    ManifestSegment entry{};
+    std::shared_ptr<Segment> segment;  // null: nothing is known of its keys
+  };
 
+  void look_outside();
   Status merge(const ManifestSegment& input);
+  // What the hint knows of a stretch of the segment that can't be read as frames.
+  Status merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
+                       std::uint64_t end);
   Status take_record(const RecordView& record, std::uint32_t segment);
   Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
-  Status bury(const RecordView& record);
-  Status add_tombstone(std::string_view key, std::uint64_t sequence);
+  Status take_dead(const RecordView& record);
+  Status take_range_delete(const RecordView& record);
+  Status copy(const RecordView& record);
   Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place);
-  bool may_drop_tombstone(std::uint64_t sequence) const;
-  Status check_space(const std::vector<ManifestSegment>& inputs) const;
+  Status keep_tombstone(std::string_view key, std::uint64_t sequence);
+  bool is_input(std::uint64_t segment_id) const;
+  bool may_drop_tombstone(std::string_view key, std::uint64_t sequence) const;
+  bool may_drop(const RangeDelete& range) const;
+  Status check_space(const std::vector<ManifestSegment>& inputs);
   Status install(const std::vector<ManifestSegment>& inputs);
   void apply_moves(std::size_t first, std::size_t last);
   void apply(const Move& move) MINIKV_REQUIRES(state_.lock);
@@ -93,9 +126,11 @@ class Compaction {
   SharedState& state_;
   Keeper& keeper_;
   Writer& writer_;
+  RateLimit& rate_;
   const std::atomic<bool>& cancelled_;
   CompactionOutput output_;
-  std::uint64_t outside_min_seq_ = 0;  // of all segments outside the merge
+  bool holds_spare_ = false;
+  std::vector<Outside> outside_;  // by min_seq
   std::vector<std::uint64_t> input_ids_;
   std::vector<Move> moves_;
 };

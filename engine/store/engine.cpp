@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kMaxSegmentSize = 4096 * kMiB;
 constexpr std::uint64_t kMaxValueBytes = 1024 * kMiB;
+constexpr std::uint32_t kMaxCompactionThreads = 16;
 
 Status check_options(const Options& options) {
   const auto refuse = [](std::string message) {
@@ -31,6 +32,12 @@ Status check_options(const Options& options) {
     return refuse(fmt::format("max_batch_bytes must be from max_value_bytes to {}", 2 * kMaxValueBytes));
   }
   if (options.reader_threads == 0) return refuse("reader_threads must be at least 1");
+  if (options.compaction_threads == 0 || options.compaction_threads > kMaxCompactionThreads) {
+    return refuse(fmt::format("compaction_threads must be from 1 to {}", kMaxCompactionThreads));
+  }
+  if (!(options.compaction_dead_ratio > 0 && options.compaction_dead_ratio <= 1)) {
+    return refuse("compaction_dead_ratio must be above 0 and at most 1");
+  }
   if (options.fsync == Fsync::kInterval && options.fsync_interval_ms == 0) {
     return refuse("fsync_interval_ms must be at least 1");
   }
@@ -131,24 +138,23 @@ Status Engine::start() {
   readers_ =
       std::make_unique<ReaderPool>(state_->options.single_threaded ? 0 : state_->options.reader_threads);
   writer_ = std::make_unique<Writer>(*state_, *keeper_, *readers_, std::move(*active), next);
-  hints_ = std::make_unique<Hints>(*state_, keeper_->store_id());
-  hints_->start();
   keeper_->on_sealed([this](const ManifestSegment& sealed) {
-    hints_->want(sealed);
-    MutexLock lock(compactor_mutex_);
-    compaction_may_be_due_ = true;
-    compactor_wake_.notify_one();
+    want_hint(sealed);
+    wake_compactors();
   });
+  keeper_->on_disk_tight([this] { wake_compactors(); });
   keeper_->start();
   writer_->start();
   MINIKV_TRY(write_lost_records(recovered->lost));
-  for (const ManifestSegment& entry : recovered->without_hint) hints_->want(entry);
-  if (!state_->options.single_threaded) {
-    compactor_ = std::thread([this] { compact_in_background(); });
-  }
+  for (const ManifestSegment& entry : recovered->without_hint) want_hint(entry);
+  start_background_compaction();
   state_->log.info("{}: open, {} keys, next sequence {}, {} ms", state_->directory, size(), next,
                    state_->counters.recovery_ms.load());
   return {};
+}
+
+void Engine::want_hint(const ManifestSegment& segment) {
+  state_->background.add([this, segment] { make_hint(*state_, keeper_->store_id(), segment); });
 }
 
 // Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have been compacted
@@ -169,20 +175,26 @@ Engine::~Engine() {
   if (writer_) writer_->stop();
   if (readers_) readers_->stop();
   if (keeper_) keeper_->stop();
-  if (hints_) hints_->stop();
+  state_->background.stop();
 }
 
 Status Engine::close() {
   if (closing_.exchange(true)) return {StatusCode::kShutdown, "the store is closed"};
   stop_background_compaction();
-  MutexLock no_compaction(compaction_mutex_);
   writer_->stop();
   const Status finished = keeper_->finish(writer_->active(), writer_->next_sequence());
-  if (finished) hints_->finish();
-  hints_->stop();
+  if (finished) state_->background.finish();
+  state_->background.stop();
   lock_.reset();  // from here on nothing is written any more, and somebody else may open the directory
   if (finished) state_->log.info("{}: closed, {} keys", state_->directory, size());
   return finished;
+}
+
+void Engine::submit(std::span<WriteTask* const> tasks) {
+  writer_->submit(tasks);
+  if (!state_->options.single_threaded || state_->options.compaction_threshold == 0) return;
+  while (compact_if_due()) {
+  }
 }
 
 Status Engine::check_sizes(std::string_view key, std::uint64_t value_bytes) const {
@@ -217,8 +229,8 @@ Stats Engine::stats() const {
   std::uint64_t used_bytes = 0;
   {
     SharedGuard guard(state_->lock);
-    stats.keys = state_->index.size();
     stats.keys_with_expiry = state_->index.keys_with_expiry();
+    stats.keys = state_->key_count();
     stats.index_bytes = state_->index.memory_bytes();
     stats.segments = state_->segments.size();
     for (const auto& [id, segment] : state_->segments) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,7 +48,7 @@ class Engine {
   std::uint64_t size() const;
 
   Status check_sizes(std::string_view key, std::uint64_t value_bytes) const;
-  void submit(std::span<WriteTask* const> tasks) { writer_->submit(tasks); }
+  void submit(std::span<WriteTask* const> tasks);
   bool is_saturated() const { return writer_->is_saturated(); }
   void on_group_done(std::function<void()> callback) { writer_->on_group_done(std::move(callback)); }
 
@@ -58,32 +59,42 @@ class Engine {
 
  private:
   Engine(std::unique_ptr<FileLock> lock, std::unique_ptr<SharedState> state)
-      : lock_(std::move(lock)), state_(std::move(state)) {}
+      : lock_(std::move(lock)),
+        state_(std::move(state)),
+        compaction_rate_(state_->options.compaction_rate_limit) {}
 
   static Result<Manifest> load_or_create_manifest(SharedState& state, ManifestFile& file);
   Status start();
+  void want_hint(const ManifestSegment& segment);
   Status write_lost_records(const std::vector<LostKey>& lost);
 
   // ---- compaction (engine/store/engine_compaction.cpp) ----
+  CompactionPolicy compaction_policy() const;
   std::vector<SegmentUse> sealed_segments() const;
-  Result<std::uint64_t> compact_step(const std::vector<ManifestSegment>& inputs)
-      MINIKV_REQUIRES(compaction_mutex_);
-  void compact_in_background();
-  void stop_background_compaction();
+  Result<std::uint64_t> compact_step(const std::vector<ManifestSegment>& inputs);
+  Result<CompactionResult> compact_everything();
+  bool compact_if_due() MINIKV_EXCLUDES(compactor_mutex_);
+  void start_background_compaction();
+  void compact_in_background() MINIKV_EXCLUDES(compactor_mutex_);
+  void wake_compactors() MINIKV_EXCLUDES(compactor_mutex_);
+  void brake() MINIKV_EXCLUDES(compactor_mutex_);
+  void stop_background_compaction() MINIKV_EXCLUDES(compactor_mutex_);
 
   std::unique_ptr<FileLock> lock_;  // goes last, or with close()
   std::unique_ptr<SharedState> state_;
-  std::unique_ptr<Hints> hints_;
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<Writer> writer_;
-  Mutex compaction_mutex_;  // held for the length of one step
   std::atomic<bool> closing_{false};
 
-  std::thread compactor_;
+  RateLimit compaction_rate_;
+  std::vector<std::thread> compactors_;
   Mutex compactor_mutex_;
   CondVar compactor_wake_;
   bool compaction_may_be_due_ MINIKV_GUARDED_BY(compactor_mutex_) = true;
+  bool manual_compaction_ MINIKV_GUARDED_BY(compactor_mutex_) =
+      false;  // one is under way; the others keep still
+  std::set<std::uint64_t> claimed_ MINIKV_GUARDED_BY(compactor_mutex_);  // segments that somebody compacts
 };
 
 }  // namespace minikv::engine

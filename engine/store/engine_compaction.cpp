@@ -1,15 +1,42 @@
 // When the engine compacts: by hand, and by itself.
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
 #include "engine/store/engine.h"
 
 namespace minikv::engine {
 namespace {
 
-CompactionPolicy policy_of(const Options& options) {
-  return {options.compaction_threshold, options.compaction_dead_ratio, options.segment_size};
+constexpr int kNiceness = 10;  // whoever waits for an answer goes first
+constexpr auto kLongestBrake = std::chrono::milliseconds(500);
+constexpr std::uint64_t kBehindSegments = 8;
+
+void be_nice() {
+  // On Linux this is the thread's own. Without the right to it, it is not so important either.
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
 }
 
 }  // namespace
+
+CompactionPolicy Engine::compaction_policy() const {
+  const Options& options = state_->options;
+  CompactionPolicy policy;
+  policy.threshold = options.compaction_threshold;
+  policy.dead_ratio = options.compaction_dead_ratio;
+  policy.segment_size = options.segment_size;
+  policy.disk_is_tight = keeper_->is_disk_tight();
+  if (policy.disk_is_tight) {
+    const auto free = state_->file_system.free_space(state_->directory);
+    policy.room = (free ? *free : 0) + (keeper_->has_spare() ? options.segment_size : 0);
+    policy.room -= std::min(policy.room, kMiB);
+  }
+  return policy;
+}
 
 std::vector<SegmentUse> Engine::sealed_segments() const {
   const std::vector<ManifestSegment> entries = keeper_->segments();
@@ -20,6 +47,7 @@ std::vector<SegmentUse> Engine::sealed_segments() const {
     const auto found = state_->segments.find(static_cast<std::uint32_t>(entry.id));
     if (found == state_->segments.end()) continue;
     const Segment& segment = *found->second;
+    if (segment.has_unnamed_damage.load(std::memory_order_relaxed)) continue;
     sealed.push_back({entry, segment.used_bytes.load(std::memory_order_relaxed),
                       segment.live_bytes.load(std::memory_order_relaxed),
                       segment.dead_at_birth_bytes.load(std::memory_order_relaxed)});
@@ -29,7 +57,7 @@ std::vector<SegmentUse> Engine::sealed_segments() const {
 
 Result<std::uint64_t> Engine::compact_step(const std::vector<ManifestSegment>& inputs) {
   const std::int64_t started_ms = state_->clock.steady_ms();
-  Compaction compaction(*state_, *keeper_, *writer_, closing_);
+  Compaction compaction(*state_, *keeper_, *writer_, compaction_rate_, closing_);
   auto reclaimed = compaction.run(inputs);
   if (reclaimed) {
     state_->log.info("compaction: {} segments read, {} bytes reclaimed, {} ms", inputs.size(), *reclaimed,
@@ -40,44 +68,113 @@ Result<std::uint64_t> Engine::compact_step(const std::vector<ManifestSegment>& i
   return reclaimed;
 }
 
+// ---- by hand ----
+
 Result<CompactionResult> Engine::compact() {
-  MutexLock one_at_a_time(compaction_mutex_);
-  if (closing_) return {StatusCode::kShutdown, "the store is closing"};
+  {
+    MutexLock lock(compactor_mutex_);
+    while (manual_compaction_ && !closing_) compactor_wake_.wait(compactor_mutex_);
+    if (closing_) return {StatusCode::kShutdown, "the store is closing"};
+    manual_compaction_ = true;
+    // The steps that are under way end; no new ones begin.
+    while (!claimed_.empty()) compactor_wake_.wait(compactor_mutex_);
+  }
+  auto result = compact_everything();
+  MutexLock lock(compactor_mutex_);
+  manual_compaction_ = false;
+  compaction_may_be_due_ = true;
+  compactor_wake_.notify_all();
+  return result;
+}
+
+Result<CompactionResult> Engine::compact_everything() {
   if (state_->health.is_read_only()) return state_->health.refusal();
   const std::int64_t started_ms = state_->clock.steady_ms();
   Status rotated;
   MINIKV_TRY(writer_->run_on_writer([&] { rotated = writer_->rotate(); }));
-  MINIKV_TRY(std::move(rotated));
+  // On a full disk there may be no segment to go on in: what is sealed already is compacted all the same.
+  if (!rotated && rotated.code() != StatusCode::kDiskFull) return rotated;
   MINIKV_TRY(keeper_->wait_until_sealed());
   CompactionResult result;
-  const auto inputs = pick_for_full(sealed_segments(), policy_of(state_->options));
-  if (!inputs.empty()) {
-    auto reclaimed = compact_step(inputs);
+  for (const auto& step : plan_full(sealed_segments(), compaction_policy())) {
+    auto reclaimed = compact_step(step);
     if (!reclaimed) return reclaimed.status();
-    result.reclaimed_bytes = *reclaimed;
+    result.reclaimed_bytes += *reclaimed;
   }
   result.duration_ms = static_cast<std::uint64_t>(state_->clock.steady_ms() - started_ms);
   return result;
 }
 
-// The compactor thread. Segments become due only by writing, and writing leads to seals: so a seal is when to look.
+// ---- by itself ----
+
+// One bounded step over segments that nobody else is at. False: there was nothing to do, or it failed; what fails is tried
+// again after the next seal.
+bool Engine::compact_if_due() {
+  std::vector<ManifestSegment> inputs;
+  {
+    MutexLock lock(compactor_mutex_);
+    if (closing_ || manual_compaction_ || state_->health.is_read_only()) return false;
+    std::vector<SegmentUse> sealed = sealed_segments();
+    std::erase_if(sealed, [this](const SegmentUse& segment) MINIKV_REQUIRES(compactor_mutex_) {
+      return claimed_.contains(segment.entry.id);
+    });
+    if (sealed.empty()) return false;
+    inputs = pick_for_background(sealed, compaction_policy());
+    if (inputs.empty()) return false;
+    for (const ManifestSegment& input : inputs) claimed_.insert(input.id);
+    // What is left may be enough for another thread.
+    compaction_may_be_due_ = true;
+    compactor_wake_.notify_all();
+  }
+  const bool went_well = compact_step(inputs).is_ok();
+  MutexLock lock(compactor_mutex_);
+  for (const ManifestSegment& input : inputs) claimed_.erase(input.id);
+  compactor_wake_.notify_all();
+  return went_well;
+}
+
+void Engine::start_background_compaction() {
+  if (state_->options.single_threaded || state_->options.compaction_threshold == 0) return;
+  writer_->on_rotation([this] { brake(); });
+  for (std::uint32_t i = 0; i < state_->options.compaction_threads; ++i) {
+    compactors_.emplace_back([this] { compact_in_background(); });
+  }
+}
+
 void Engine::compact_in_background() {
-  if (state_->options.compaction_threshold == 0) return;
+  be_nice();
   for (;;) {
     {
       MutexLock lock(compactor_mutex_);
       while (!compaction_may_be_due_ && !closing_) compactor_wake_.wait(compactor_mutex_);
+      if (closing_) return;
       compaction_may_be_due_ = false;
     }
-    // One bounded step at a time, so that compaction by hand gets its turn; what fails is tried again after the next
-    // seal.
-    for (bool went_well = true; went_well;) {
-      MutexLock one_at_a_time(compaction_mutex_);
-      if (closing_ || state_->health.is_read_only()) return;
-      const auto inputs = pick_for_background(sealed_segments(), policy_of(state_->options));
-      if (inputs.empty()) break;
-      went_well = compact_step(inputs).is_ok();
+    while (compact_if_due()) {
     }
+  }
+}
+
+void Engine::wake_compactors() {
+  MutexLock lock(compactor_mutex_);
+  compaction_may_be_due_ = true;
+  compactor_wake_.notify_all();
+}
+
+// On the writer's thread, once a segment. If writes outrun compaction, they are slowed, and never for long: what compaction
+// can't do for a while (no room, an error) must not keep anybody from writing.
+void Engine::brake() {
+  const auto deadline = std::chrono::steady_clock::now() + kLongestBrake;
+  for (;;) {
+    std::uint64_t dead = 0, live = 0;
+    for (const SegmentUse& segment : sealed_segments()) {
+      dead += segment.dead_bytes();
+      live += segment.live_bytes;
+    }
+    if (dead <= std::max(kBehindSegments * state_->options.segment_size, 2 * live)) return;
+    MutexLock lock(compactor_mutex_);
+    if (claimed_.empty() || closing_ || std::chrono::steady_clock::now() >= deadline) return;
+    compactor_wake_.wait_until(compactor_mutex_, deadline);
   }
 }
 
@@ -86,7 +183,10 @@ void Engine::stop_background_compaction() {
     MutexLock lock(compactor_mutex_);
     compactor_wake_.notify_all();
   }
-  if (compactor_.joinable()) compactor_.join();
+  for (std::thread& compactor : compactors_) compactor.join();
+  compactors_.clear();
+  MutexLock lock(compactor_mutex_);
+  while (manual_compaction_) compactor_wake_.wait(compactor_mutex_);
 }
 
 }  // namespace minikv::engine

@@ -11,19 +11,11 @@ namespace {
 constexpr std::size_t kKeysPerHold = 256;
 constexpr std::size_t kLargePage = 65'536;  // items; for more, room is made as they come
 
-// The first byte string that does not begin with `prefix` and is behind all that do; nothing: there is none.
-std::optional<std::string> behind_prefix(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
-  if (prefix.empty()) return std::nullopt;
-  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
-
 // What is still to be walked over.
 struct Remaining {
   explicit Remaining(const ScanOptions& options)
       : low(std::max(options.from, options.prefix)), high(options.to), reverse(options.reverse) {
-    if (const auto end = behind_prefix(options.prefix); end && (!high || *end < *high)) high = end;
+    if (const auto end = end_of_prefix(options.prefix); end && (!high || *end < *high)) high = end;
     if (options.after) go_on_behind(*options.after);
   }
 
@@ -79,7 +71,7 @@ void find_piece(const SharedState& state, const Remaining& remaining, std::size_
       return false;
     }
     last = key;
-    if (!is_present(place, now)) return true;
+    if (!state.is_there(key, place, now)) return true;
     piece.keys.append(key);
     piece.ends.push_back(piece.keys.size());
     if (with_handles) {

@@ -111,7 +111,7 @@ std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
     const auto named = named_.find(key);
     const bool has_a_name = named != named_.end() && named->second == lost.sequence;
     if (place && place->lost && place->sequence == lost.sequence && !has_a_name &&
-        !ranges.cover(key, place->sequence)) {
+        is_present(*place, now_ms) && !ranges.cover(key, place->sequence)) {
       lost_keys.push_back(lost);
     }
   }

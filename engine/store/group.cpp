@@ -1,5 +1,6 @@
 #include "engine/store/group.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace minikv::engine {
@@ -10,6 +11,7 @@ void Group::begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::u
   segment_ = std::move(segment);
   changes_.clear();
   pending_.clear();
+  ranges_.clear();
   next_sequence_ = first_sequence;
   now_ms_ = now_ms;
 }
@@ -26,16 +28,28 @@ void Group::end_task() {
   frame_.join_batch(task_first_record_);
 }
 
+bool Group::only_removes() const {
+  return std::all_of(changes_.begin(), changes_.end(),
+                     [](const Change& change) { return change.range != nullptr || change.place.deleted; });
+}
+
 std::optional<Group::Pending> Group::present(std::string_view key) const {
   if (const auto found = pending_.find(key); found != pending_.end()) {
     const Place& place = found->second.place;
-    if (place.deleted || !is_present(place, now_ms_)) return std::nullopt;
+    if (place.deleted || !is_present(place, now_ms_) || is_covered(key, place)) return std::nullopt;
     return found->second;
   }
   state_.lock.assert_writer_thread();
-  const auto place = state_.index.find(key);
-  if (!place || !is_present(*place, now_ms_)) return std::nullopt;
+  const auto place = state_.look_up(key, now_ms_);
+  if (!place || is_covered(key, *place)) return std::nullopt;
   return Pending{*place, std::nullopt};
+}
+
+// By one of this group's range deletes.
+bool Group::is_covered(std::string_view key, const Place& place) const {
+  return std::any_of(ranges_.begin(), ranges_.end(), [&](const RangeDelete& range) {
+    return range.sequence > place.sequence && range.covers(key);
+  });
 }
 
 SegmentPtr Group::segment_of(const Place& place) const {
@@ -131,8 +145,59 @@ bool Group::set_expiry(std::string_view key, std::int64_t expiry_ms) {
   return true;
 }
 
+Group::Covered Group::count(const RangeDelete& range) const {
+  Covered covered;
+  const auto add = [&](const Place& place) {
+    ++covered.entries;
+    if (is_present(place, now_ms_)) ++covered.keys;
+  };
+  state_.lock.assert_writer_thread();
+  const Index::Range walked{Index::Start{range.from, true},
+                            range.to.empty() ? std::nullopt : std::optional<std::string_view>(range.to)};
+  state_.index.walk_range(walked, [&](std::string_view key, const Place& place) {
+    state_.lock.assert_writer_thread();
+    if (!state_.ranges.cover(key, place.sequence) && !is_covered(key, place) && !pending_.contains(key))
+      add(place);
+    return true;
+  });
+  for (const auto& [key, pending] : pending_) {
+    if (range.covers(key) && !pending.place.deleted && !is_covered(key, pending.place)) add(pending.place);
+  }
+  return covered;
+}
+
+void Group::add_range(RangeDelete range, std::uint64_t newly_covered) {
+  const RangeDelete& added = ranges_.emplace_back(std::move(range));
+  frame_.add({RecordType::kRangeDelete, added.from, added.to, value_checksum(added.to), added.sequence,
+              added.sequence, 0});
+  Change change;
+  change.range = &added;
+  change.newly_covered = newly_covered;
+  changes_.push_back(change);
+}
+
+std::uint64_t Group::remove_range(std::string_view from, std::string_view to) {
+  RangeDelete range{std::string(from), std::string(to), next_sequence_};
+  const Covered covered = count(range);
+  if (covered.keys == 0) return 0;
+  ++next_sequence_;
+  add_range(std::move(range), covered.entries);
+  return covered.keys;
+}
+
+void Group::remove_all() {
+  state_.lock.assert_writer_thread();
+  if (pending_.empty() && state_.key_count() == 0) return;
+  add_range({{}, {}, next_sequence_++}, 0);
+}
+
 void Group::add_lost(std::string_view key, std::uint64_t sequence, std::string_view type) {
-  Place place = append({RecordType::kLost, key, type, value_checksum(type), next_sequence_++, sequence, 0});
+  auto found = present(key);
+  if (!found) return;  // expired meanwhile
+  const std::int64_t expiry_ms = found->place.expiry_ms;
+  Place place =
+      append({RecordType::kLost, key, type, value_checksum(type), next_sequence_++, sequence, expiry_ms});
+  place.sequence = found->place.sequence;
   place.lost = true;
   change(key, {place, std::nullopt});
 }

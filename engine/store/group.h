@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,11 +19,15 @@
 
 namespace minikv::engine {
 
-// A change of one key that is in the frame but not yet in the index.
+// A change that is in the frame but not yet in the index.
 struct Change {
   std::string_view key;
   Place place;  // `deleted`: the key goes
   bool ends_task = false;
+  // Not null: a range of keys goes, and `key` and `place` mean nothing. So many entries of the index, those that the
+  // group's changes before this one make included, are covered by this one and were not before.
+  const RangeDelete* range = nullptr;
+  std::uint64_t newly_covered = 0;
 };
 
 // The Transaction that a group's tasks get, one after the other. Records go into one frame, and a small map in front of
@@ -42,8 +47,12 @@ class Group final : public Transaction {
 
   std::uint64_t next_sequence() const { return next_sequence_; }
   bool has_changes() const { return !changes_.empty(); }
+  // Later tasks belong into the next group: each range delete looks through all that its group has changed.
+  bool has_range() const { return !ranges_.empty(); }
   bool task_has_changes() const { return changes_.size() > task_first_change_; }
   const std::vector<Change>& changes() const { return changes_; }
+  // Nothing in it takes room for good.
+  bool only_removes() const;
   FrameBuilder& frame() { return frame_; }
 
   // Makes sure that get() can give `old` to the next task without waiting for the disk: nothing if it can; else where the
@@ -62,6 +71,8 @@ class Group final : public Transaction {
                     std::int64_t expiry_ms) override;
   bool remove(std::string_view key) override;
   bool set_expiry(std::string_view key, std::int64_t expiry_ms) override;
+  std::uint64_t remove_range(std::string_view from, std::string_view to) override;
+  void remove_all() override;
 
  private:
   struct Pending {
@@ -75,12 +86,21 @@ class Group final : public Transaction {
   Place append(const NewRecord& record);
   void change(std::string_view key, const Pending& pending);
 
+  struct Covered {
+    std::uint64_t keys = 0;     // that are there
+    std::uint64_t entries = 0;  // those that have expired included
+  };
+  Covered count(const RangeDelete& range) const;
+  bool is_covered(std::string_view key, const Place& place) const;
+  void add_range(RangeDelete range, std::uint64_t newly_covered);
+
   SharedState& state_;
   std::shared_ptr<Segment> segment_;
   FrameBuilder frame_;
   std::vector<Change> changes_;
   absl::flat_hash_map<std::string_view, Pending> pending_;
   std::span<OldValue> old_values_;  // of the present task
+  std::deque<RangeDelete> ranges_;  // of this group
   std::size_t task_first_change_ = 0;
   std::size_t task_first_record_ = 0;
   std::uint64_t next_sequence_ = 0;

@@ -7,6 +7,30 @@
 #include "engine/store/scan.h"
 
 namespace minikv::engine {
+namespace {
+
+// From the file and not from memory: what the hint says has been read back.
+Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
+  SegmentReader reader(segment.file(), entry.size);
+  for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
+    auto frame = read_frame(reader, segment.identity(), offset);
+    if (!frame) return frame.status();
+    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
+                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
+    if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
+    hint.note_time(frame->header.engine_time_ms);
+    for (const RecordView& record : frame->body.records) {
+      if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
+        return {StatusCode::kCorruption, fmt::format("damaged at offset {}", record.offset)};
+      }
+      hint.add(record.header, record.key, record.value, record.offset);
+    }
+    offset = frame->end;
+  }
+  return {};
+}
+
+}  // namespace
 
 HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment) {
   HintIdentity identity;
@@ -53,57 +77,11 @@ std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint) {
   return keys.finish();
 }
 
-Hints::Hints(SharedState& state, const std::uint8_t (&store_id)[16]) : state_(state) {
-  std::memcpy(store_id_, store_id, sizeof(store_id_));
-}
-
-void Hints::start() {
-  if (!state_.options.single_threaded) thread_ = std::thread([this] { run(); });
-}
-
-void Hints::want(const ManifestSegment& segment) {
-  if (state_.options.single_threaded) return make(segment);
-  MutexLock lock(mutex_);
-  wanted_.push_back(segment);
-  changed_.notify_all();
-}
-
-void Hints::finish() {
-  MutexLock lock(mutex_);
-  while (!stopping_ && (busy_ || !wanted_.empty())) changed_.wait(mutex_);
-}
-
-void Hints::stop() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-void Hints::run() {
-  for (;;) {
-    ManifestSegment next{};
-    {
-      MutexLock lock(mutex_);
-      busy_ = false;
-      changed_.notify_all();
-      while (wanted_.empty() && !stopping_) changed_.wait(mutex_);
-      if (stopping_) return;
-      next = wanted_.front();
-      wanted_.pop_front();
-      busy_ = true;
-    }
-    make(next);
-  }
-}
-
-void Hints::make(const ManifestSegment& entry) {
+void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry) {
   const auto find = [&]() -> std::shared_ptr<Segment> {
-    SharedGuard guard(state_.lock);
-    const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
-    return found == state_.segments.end() ? nullptr : found->second;
+    SharedGuard guard(state.lock);
+    const auto found = state.segments.find(static_cast<std::uint32_t>(entry.id));
+    return found == state.segments.end() ? nullptr : found->second;
   };
   const auto segment = find();
   if (!segment) return;  // compacted away meanwhile
@@ -112,35 +90,14 @@ void Hints::make(const ManifestSegment& entry) {
   if (status) {
     hint.arrange();
     segment->set_keys(keys_of(hint));
-    status = write_hint(state_, hint, hint_identity(store_id_, entry));
+    status = write_hint(state, hint, hint_identity(store_id, entry));
   }
   if (!status) {
-    state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
-                    status.message());
+    state.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
+                   status.message());
   }
   // Whoever compacted it away while it was being written may have looked for a hint too early.
-  if (!find()) (void)state_.file_system.remove(state_.directory + "/" + hint_name(entry.id));
-}
-
-// From the file and not from memory: what the hint says has been read back.
-Status Hints::collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) const {
-  SegmentReader reader(segment.file(), entry.size);
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
-    auto frame = read_frame(reader, segment.identity(), offset);
-    if (!frame) return frame.status();
-    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
-                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
-    if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
-    hint.note_time(frame->header.engine_time_ms);
-    for (const RecordView& record : frame->body.records) {
-      if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
-        return {StatusCode::kCorruption, fmt::format("damaged at offset {}", record.offset)};
-      }
-      hint.add(record.header, record.key, record.value, record.offset);
-    }
-    offset = frame->end;
-  }
-  return {};
+  if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(entry.id));
 }
 
 }  // namespace minikv::engine

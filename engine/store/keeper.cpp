@@ -121,13 +121,13 @@ bool Keeper::sync_is_due() const {
 }
 
 bool Keeper::spare_is_due() const {
-  return spare_wanted_ && !stopping_ && state_.clock.steady_ms() >= spare_retry_ms_;
+  return spare_wanted_ && spare_holds_ == 0 && !stopping_ && state_.clock.steady_ms() >= spare_retry_ms_;
 }
 
 bool Keeper::has_job() const {
   if (state_.health.is_read_only()) return !commits_.empty();  // somebody waits for their refusal
   return sync_is_due() || !commits_.empty() || sequences_wanted_ || !retired_.empty() ||
-         !state_.graveyard->is_empty() || spare_is_due();
+         !state_.graveyard->is_empty() || spare_unwanted_ || spare_is_due();
 }
 
 void Keeper::run() {
@@ -141,7 +141,7 @@ void Keeper::run() {
         } else if (unsynced_since_ms_ >= 0 && state_.options.fsync == Fsync::kInterval) {
           changed_.wait_until(mutex_, in_ms(unsynced_since_ms_ + state_.options.fsync_interval_ms -
                                             state_.clock.steady_ms()));
-        } else if (spare_wanted_) {
+        } else if (spare_wanted_ && spare_holds_ == 0) {
           changed_.wait_until(mutex_, in_ms(spare_retry_ms_ - state_.clock.steady_ms()));
         } else {
           changed_.wait(mutex_);
@@ -160,7 +160,7 @@ void Keeper::run_pending_if_single_threaded() {
 
 // The most urgent one first: somebody waits for a sync, a commit or sequences; nobody waits for the spare yet.
 bool Keeper::run_one_job() {
-  enum class Job { kSync, kCommit, kSequences, kSeal, kBury, kSpare };
+  enum class Job { kSync, kCommit, kSequences, kSeal, kBury, kDropSpare, kSpare };
   Job job;
   CompactionCommit* compaction = nullptr;
   RetiredSegment retired;
@@ -179,6 +179,8 @@ bool Keeper::run_one_job() {
       retired = retired_.front();
     } else if (!state_.graveyard->is_empty()) {
       job = Job::kBury;
+    } else if (spare_unwanted_) {
+      job = Job::kDropSpare;
     } else {
       job = Job::kSpare;
     }
@@ -190,6 +192,7 @@ bool Keeper::run_one_job() {
     case Job::kSequences: status = raise_seq_limit(); break;
     case Job::kSeal: status = seal(retired); break;
     case Job::kBury: status = bury(); break;
+    case Job::kDropSpare: status = drop_spare(); break;
     case Job::kSpare: status = prepare_spare(); break;
   }
   if (!status) fail(status);

@@ -51,8 +51,13 @@ class Keeper {
   void run_pending_if_single_threaded();
 
   // ---- for the writer ----
-  // Null if there is none ready.
-  std::shared_ptr<Segment> take_spare();
+  // Null if there is none ready. kDiskFull: there is one, but no room for another, so that it is the reserve.
+  Result<std::shared_ptr<Segment>> take_spare();
+  // The spare on a full disk: for groups that only delete. The first call shows it, the second takes it for good; null if
+  // there is none (any more).
+  std::shared_ptr<Segment> reserve() const;
+  std::shared_ptr<Segment> take_reserve();
+  bool has_spare() const;
   // As take_spare(), but waits; kDiskFull or kIoError if there won't be one.
   Result<std::shared_ptr<Segment>> wait_for_spare();
   // `full` is to be synced and sealed; `next` is what the log goes on in.
@@ -65,6 +70,13 @@ class Keeper {
   Status wait_while_sync_is_late();
 
   // ---- for compaction ----
+  // Whether there is no room for another segment.
+  bool is_disk_tight() const;
+  // Called when it has become so. Set before start().
+  void on_disk_tight(std::function<void()> callback);
+  // Gives the room that the spare takes to the file system, and makes no other until allow_spare().
+  Status release_spare();
+  void allow_spare();
   // Called on the keeper's thread after each seal. Set before start().
   void on_sealed(std::function<void(const ManifestSegment&)> callback);
   std::uint64_t allocate_segment_id();
@@ -103,6 +115,8 @@ class Keeper {
   Status prepare_spare();
   Status create_spare();
   void go_without_spare(const Status& why) MINIKV_EXCLUDES(mutex_);
+  Status drop_spare();
+  void tell_disk_tight() MINIKV_EXCLUDES(mutex_);
   Status raise_seq_limit();
   Status commit_now(CompactionCommit& request);
   Status bury();
@@ -132,6 +146,9 @@ class Keeper {
   bool spare_wanted_ MINIKV_GUARDED_BY(mutex_) = true;
   Status spare_failure_ MINIKV_GUARDED_BY(mutex_);
   std::int64_t spare_retry_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
+  bool spare_unwanted_ MINIKV_GUARDED_BY(mutex_) = false;  // somebody needs the room now
+  int spare_holds_ MINIKV_GUARDED_BY(mutex_) = 0;
+  std::function<void()> disk_tight_ MINIKV_GUARDED_BY(mutex_);
 
   std::atomic<std::uint64_t> seq_limit_;
   bool sequences_wanted_ MINIKV_GUARDED_BY(mutex_) = false;

@@ -53,10 +53,14 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
 }
 
 void Keeper::go_without_spare(const Status& why) {
-  state_.log.warn("no spare segment: {}", why.message());
-  MutexLock lock(mutex_);
-  spare_failure_ = why;
-  spare_retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
+  {
+    MutexLock lock(mutex_);
+    // Once a second is often enough to try, and too often to tell.
+    if (spare_failure_.message() != why.message()) state_.log.warn("no spare segment: {}", why.message());
+    spare_failure_ = why;
+    spare_retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
+  }
+  if (why.code() == StatusCode::kDiskFull) tell_disk_tight();
 }
 
 Status Keeper::prepare_spare() {
@@ -90,7 +94,8 @@ Status Keeper::create_spare() {
   Status made =
       free && *free < size + kMiB
           ? Status(StatusCode::kDiskFull,
-                   fmt::format("{}: {} bytes free, the next segment needs {}", state_.directory, *free, size))
+                   fmt::format("{}: the disk is full: there is no room for another segment of {} bytes",
+                               state_.directory, size))
           : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
   // The manifest must not name what a power cut could take.
   if (made) made = state_.file_system.sync_dir(state_.directory);
@@ -116,9 +121,91 @@ Status Keeper::create_spare() {
   return {};
 }
 
-std::shared_ptr<Segment> Keeper::take_spare() {
+bool Keeper::is_disk_tight() const {
+  const auto free = state_.file_system.free_space(state_.directory);
+  return free && *free < state_.options.segment_size + kMiB;
+}
+
+void Keeper::on_disk_tight(std::function<void()> callback) {
+  MutexLock lock(mutex_);
+  disk_tight_ = std::move(callback);
+}
+
+void Keeper::tell_disk_tight() {
+  std::function<void()> tell;
+  {
+    MutexLock lock(mutex_);
+    tell = disk_tight_;
+  }
+  if (tell) tell();
+}
+
+Result<std::shared_ptr<Segment>> Keeper::take_spare() {
+  if (!has_spare()) return std::shared_ptr<Segment>();
+  if (is_disk_tight()) {
+    tell_disk_tight();
+    return {StatusCode::kDiskFull,
+            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
+                        state_.directory)};
+  }
   MutexLock lock(mutex_);
   return std::exchange(spare_, nullptr);
+}
+
+bool Keeper::has_spare() const {
+  MutexLock lock(mutex_);
+  return spare_ != nullptr;
+}
+
+std::shared_ptr<Segment> Keeper::reserve() const {
+  MutexLock lock(mutex_);
+  return spare_;
+}
+
+std::shared_ptr<Segment> Keeper::take_reserve() {
+  MutexLock lock(mutex_);
+  return std::exchange(spare_, nullptr);
+}
+
+Status Keeper::release_spare() {
+  {
+    MutexLock lock(mutex_);
+    ++spare_holds_;
+    spare_unwanted_ = spare_ != nullptr;
+    changed_.notify_all();
+  }
+  run_pending_if_single_threaded();
+  MutexLock lock(mutex_);
+  return wait_for([this]() MINIKV_REQUIRES(mutex_) { return !spare_unwanted_; });
+}
+
+void Keeper::allow_spare() {
+  {
+    MutexLock lock(mutex_);
+    --spare_holds_;
+    spare_wanted_ |= spare_ == nullptr;
+    changed_.notify_all();
+  }
+  run_pending_if_single_threaded();
+}
+
+Status Keeper::drop_spare() {
+  std::shared_ptr<Segment> spare;
+  {
+    MutexLock lock(mutex_);
+    spare = std::exchange(spare_, nullptr);
+  }
+  if (spare) {
+    Manifest next = manifest_copy();
+    next.find(spare->id())->state = SegmentState::kDropped;
+    MINIKV_TRY(commit(next));
+    spare.reset();
+    MINIKV_TRY(bury());
+  }
+  MutexLock lock(mutex_);
+  spare_unwanted_ = false;
+  spare_wanted_ = true;
+  return {};
 }
 
 Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {

@@ -17,7 +17,7 @@ std::optional<ValueHandle> Engine::locate(std::string_view key) const {
   {
     SharedGuard guard(state_->lock);
     const auto place = state_->index.find(key);
-    if (!place) return std::nullopt;
+    if (!place || state_->ranges.cover(key, place->sequence)) return std::nullopt;
     handle = HandleAccess::make(state_->segments.find(place->segment)->second, *place);
   }
   if (handle.expiry_ms() != kNoExpiry && handle.expiry_ms() <= now_ms()) return std::nullopt;
@@ -49,8 +49,8 @@ std::vector<std::optional<ValueHandle>> Engine::multi_locate(std::span<const std
   {
     SharedGuard guard(state_->lock);
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const auto place = state_->index.find(keys[i]);
-      if (!place || !is_present(*place, now)) continue;
+      const auto place = state_->look_up(keys[i], now);
+      if (!place) continue;
       handles[i] = HandleAccess::make(state_->segments.find(place->segment)->second, *place);
     }
   }
@@ -73,15 +73,14 @@ std::size_t Engine::count_existing(std::span<const std::string_view> keys) const
   std::size_t count = 0;
   SharedGuard guard(state_->lock);
   for (const std::string_view key : keys) {
-    const auto place = state_->index.find(key);
-    if (place && is_present(*place, now)) ++count;
+    if (state_->look_up(key, now)) ++count;
   }
   return count;
 }
 
 std::uint64_t Engine::size() const {
   SharedGuard guard(state_->lock);
-  return state_->index.size();
+  return state_->key_count();
 }
 
 }  // namespace minikv::engine

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <unordered_map>
-#include <vector>
+#include <string_view>
 
 #include <absl/container/flat_hash_map.h>
 
@@ -15,6 +15,8 @@
 #include "engine/base/reader_lock.h"
 #include "engine/base/thread_annotations.h"
 #include "engine/index/index.h"
+#include "engine/store/background_jobs.h"
+#include "engine/store/range_deletes.h"
 #include "engine/store/segment.h"
 #include "engine/store/warm_pages.h"
 #include "minikv/options.h"
@@ -55,6 +57,11 @@ struct Counters {
       lost_keys{0}, expired_keys{0}, recovery_ms{0};
 };
 
+// Whether `place` names something that is there at `now_ms`.
+inline bool is_present(const Place& place, std::int64_t now_ms) {
+  return place.expiry_ms == 0 || place.expiry_ms > now_ms;
+}
+
 // The index and the segments it points into: what readers see. Changed by the writer alone, under the lock; the writer
 // may look without it.
 struct SharedState {
@@ -64,6 +71,7 @@ struct SharedState {
         clock(system_clock),
         log(given.log),
         directory(std::move(where)),
+        background(!given.single_threaded),
         warm_pages(system_clock, given.single_threaded ? 64 : WarmPages::kUsualSlots) {}
 
   const Options options;
@@ -71,6 +79,7 @@ struct SharedState {
   EngineClock clock;
   const Log log;
   const std::string directory;
+  BackgroundJobs background;
   const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>();
   WarmPages warm_pages;
   Health health;
@@ -80,21 +89,31 @@ struct SharedState {
   Index index MINIKV_GUARDED_BY(lock);
   absl::flat_hash_map<std::uint32_t, std::shared_ptr<Segment>> segments MINIKV_GUARDED_BY(lock);
 
+  // Range deletes whose keys are still being taken out of the index, slice by slice, and how many such keys there are.
+  // What they cover is gone already: whoever looks something up asks is_there().
+  RangeDeletes ranges MINIKV_GUARDED_BY(lock);
+  std::uint64_t covered_keys MINIKV_GUARDED_BY(lock) = 0;
+
+  // What the index says of the key, if it is there at `now_ms`.
+  std::optional<Place> look_up(std::string_view key, std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {
+    auto place = index.find(key);
+    if (place && !is_there(key, *place, now_ms)) place.reset();
+    return place;
+  }
+  bool is_there(std::string_view key, const Place& place, std::int64_t now_ms) const
+      MINIKV_REQUIRES_SHARED(lock) {
+    return is_present(place, now_ms) && !ranges.cover(key, place.sequence);
+  }
+  std::uint64_t key_count() const MINIKV_REQUIRES_SHARED(lock) { return index.size() - covered_keys; }
+  // The index has let go of this place.
+  void forget(std::string_view key, const Place& place) MINIKV_REQUIRES(lock);
+
   // The last sequence whose write() has returned, and the last one that a successful sync covers: its write had
   // returned before that sync was called.
   std::atomic<std::uint64_t> written_sequence{0};
   std::atomic<std::uint64_t> durable_sequence{0};
   // The last sequence that readers see.
   std::atomic<std::uint64_t> visible_sequence{0};
-
-  // The index has let go of this place.
-  void forget(std::string_view key, const Place& place) MINIKV_REQUIRES(lock) {
-    if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
-    const auto found = segments.find(place.segment);
-    if (found == segments.end()) return;
-    found->second->live_bytes.fetch_sub(record_bytes(key.size(), place.value_bytes),
-                                        std::memory_order_relaxed);
-  }
 
   std::string path_of(std::uint64_t segment_id) const { return directory + "/" + segment_name(segment_id); }
   static void raise(std::atomic<std::uint64_t>& number, std::uint64_t to) {
@@ -104,15 +123,19 @@ struct SharedState {
   }
 };
 
+inline void SharedState::forget(std::string_view key, const Place& place) {
+  if (const auto found = segments.find(place.segment); found != segments.end()) {
+    found->second->live_bytes.fetch_sub(record_bytes(key.size(), place.value_bytes),
+                                        std::memory_order_relaxed);
+  }
+  if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
+  if (ranges.cover(key, place.sequence)) --covered_keys;
+}
+
 // How much of a log segment is mapped: it may grow beyond its size by a frame that began inside it, and where no spare
 // can be had. Costs addresses, not memory.
 inline std::uint64_t log_map_bytes(const Options& options) {
   return 2 * options.segment_size + options.max_batch_bytes + 8 * kMiB;
-}
-
-// Whether `place` names something that is there at `now_ms`.
-inline bool is_present(const Place& place, std::int64_t now_ms) {
-  return place.expiry_ms == 0 || place.expiry_ms > now_ms;
 }
 
 }  // namespace minikv::engine

@@ -99,6 +99,33 @@ Result<bool> Store::remove(std::string_view key) {
   return existed;
 }
 
+std::optional<std::string> end_of_prefix(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xFF) end.pop_back();
+  if (end.empty()) return std::nullopt;
+  end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
+}
+
+Result<std::uint64_t> Store::remove_range(std::string_view from, const std::optional<std::string>& to) {
+  MINIKV_TRY(engine_->check_sizes(from, 0));
+  if (to) MINIKV_TRY(engine_->check_sizes(*to, 0));
+  if (to && *to <= from) return std::uint64_t{0};
+  std::uint64_t removed = 0;
+  MINIKV_TRY(
+      transact([&](Transaction& transaction) { removed = transaction.remove_range(from, to.value_or("")); },
+               log_bytes(from, to ? to->size() : 0)));
+  return removed;
+}
+
+Result<std::uint64_t> Store::remove_prefix(std::string_view prefix) {
+  return remove_range(prefix, end_of_prefix(prefix));
+}
+
+Status Store::clear() {
+  return transact([](Transaction& transaction) { transaction.remove_all(); });
+}
+
 Status Store::write(const WriteBatch& batch) {
   std::size_t bytes = 0;
   for (const WriteBatch::Change& change : batch.changes_) {

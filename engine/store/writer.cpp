@@ -4,6 +4,9 @@
 #include <array>
 #include <cassert>
 #include <chrono>
+#include <limits>
+
+#include <fmt/format.h>
 
 namespace minikv::engine {
 namespace {
@@ -22,8 +25,10 @@ Writer::Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::sha
       active_(std::move(active)),
       next_sequence_(next_sequence),
       last_time_ms_(state.clock.now_ms()),
-      active_expiry_(state) {
+      active_expiry_(state),
+      range_sweep_(state) {
   housekeeping_.add(active_expiry_);
+  housekeeping_.add(range_sweep_);
   housekeeping_.add(time_keeping_);
 }
 
@@ -181,27 +186,60 @@ void Writer::commit_group() {
     if (bytes > kGroupBytes) break;
   }
   Status status = state_.health.is_read_only() ? Status() : make_room(bytes);
+  if (status.code() == StatusCode::kDiskFull) return commit_to_reserve(status);
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now_ms());
-  execute_tasks();
+  execute_tasks(std::numeric_limits<std::size_t>::max());
   if (group_tasks_.empty()) return;  // the first one waits for a value that it needs
   if (state_.health.is_read_only()) {
     refuse_changes();
     return;
   }
+  if (status && group_.has_changes()) status = append_group();
+  finish_group(status);
+  range_sweep_.note_group();
+  keeper_.run_pending_if_single_threaded();
+}
+
+Status Writer::append_group() {
+  MINIKV_TRY(keeper_.reserve_sequences(group_.next_sequence()));
+  MINIKV_TRY(write_frame());
+  MINIKV_TRY(sync_frame());
+  publish();
+  return {};
+}
+
+// On a full disk the spare is the reserve. One task a group: those that add something are refused alone.
+void Writer::commit_to_reserve(const Status& full) {
+  const auto reserve = in_reserve_ ? active_ : keeper_.reserve();
+  const auto& segment = reserve ? reserve : active_;
+  group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
+               state_.clock.now_ms());
+  execute_tasks(1);
+  if (group_tasks_.empty()) return;
+  Status status;
   if (group_.has_changes()) {
-    if (status) status = keeper_.reserve_sequences(group_.next_sequence());
-    if (status) status = write_frame();
-    if (status) status = sync_frame();
-    if (status) publish();
+    const bool fits =
+        reserve && segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
+                       state_.options.segment_size;
+    status = fits && group_.only_removes() ? Status() : full;
+    if (status && !in_reserve_) {
+      if (keeper_.take_reserve() == reserve) {
+        go_on_in(reserve);
+        in_reserve_ = true;
+      } else {
+        status = full;
+      }
+    }
+    if (status) status = append_group();
   }
   finish_group(status);
   keeper_.run_pending_if_single_threaded();
 }
 
-void Writer::execute_tasks() {
+void Writer::execute_tasks(std::size_t limit) {
   group_tasks_.clear();
-  while (!waiting_.empty()) {
+  while (!waiting_.empty() && group_tasks_.size() < limit) {
     WriteTask* task = waiting_.front();
     // What a task really adds may be more than it said: append to a large value, for one.
     const std::uint64_t after = group_.frame().bytes() + task->bytes();
@@ -213,6 +251,7 @@ void Writer::execute_tasks() {
     task->execute(group_);
     group_.end_task();
     if (state_.health.is_read_only() && group_.has_changes()) break;
+    if (group_.has_range()) break;
   }
 }
 
@@ -302,19 +341,30 @@ void Writer::publish() {
 }
 
 void Writer::apply(const Change& change) {
+  if (change.range != nullptr) return apply(*change.range, change.newly_covered);
   const std::optional<Place> before =
       change.place.deleted ? state_.index.erase(change.key) : state_.index.put(change.key, change.place);
-  const auto live = [&](const Place& place) { return record_bytes(change.key.size(), place.value_bytes); };
-  if (before) {
-    if (const auto found = state_.segments.find(before->segment); found != state_.segments.end()) {
-      found->second->live_bytes.fetch_sub(live(*before), std::memory_order_relaxed);
-    }
-    if (before->lost && !change.place.lost) state_.counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
+  if (before) state_.forget(change.key, *before);
+  if (change.place.deleted) return;
+  state_.segments.find(change.place.segment)
+      ->second->live_bytes.fetch_add(record_bytes(change.key.size(), change.place.value_bytes),
+                                     std::memory_order_relaxed);
+  if (change.place.lost) state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Writer::apply(const RangeDelete& range, std::uint64_t newly_covered) {
+  if (!range.is_everything()) {
+    state_.ranges.add(range);
+    state_.covered_keys += newly_covered;
+    return;
   }
-  if (!change.place.deleted) {
-    state_.segments.find(change.place.segment)
-        ->second->live_bytes.fetch_add(live(change.place), std::memory_order_relaxed);
-  }
+  auto old = std::make_shared<Index>();
+  old->swap(state_.index);
+  state_.ranges.clear();
+  state_.covered_keys = 0;
+  state_.counters.lost_keys.store(0, std::memory_order_relaxed);
+  for (const auto& [id, segment] : state_.segments) segment->live_bytes.store(0, std::memory_order_relaxed);
+  state_.background.add([old]() mutable { old.reset(); });  // freeing millions of keys takes a while
 }
 
 // ---- segments ----
@@ -322,16 +372,21 @@ void Writer::apply(const Change& change) {
 Status Writer::make_room(std::size_t bytes) {
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
   const std::uint64_t size = state_.options.segment_size;
-  if (used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= size) return {};
-  if (auto spare = keeper_.take_spare()) {
-    go_on_in(std::move(spare));
-    return {};
+  const bool fits = used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= size;
+  if (in_reserve_ && keeper_.has_spare()) in_reserve_ = false;  // there is room for another segment again
+  if (in_reserve_) {
+    return {StatusCode::kDiskFull,
+            fmt::format("{}: the disk is full: what room is left is kept for deletes and "
+                        "compaction",
+                        state_.directory)};
   }
-  // The spare is not ready: the segment grows, so that nobody waits, as far as it is mapped.
-  if (used < 2 * size + kGroupBytes) return {};
-  auto spare = keeper_.wait_for_spare();
+  if (fits) return {};
+  if (rotation_) rotation_();
+  auto spare = keeper_.take_spare();
+  // The spare is not ready: the segment grows a little, so that nobody waits for a moment.
+  if (spare && !*spare && used >= size + size / 4) spare = keeper_.wait_for_spare();
   if (!spare) return spare.status();
-  go_on_in(std::move(*spare));
+  if (*spare) go_on_in(std::move(*spare));
   return {};
 }
 

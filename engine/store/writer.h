@@ -20,6 +20,7 @@
 #include "engine/store/group.h"
 #include "engine/store/housekeeping.h"
 #include "engine/store/keeper.h"
+#include "engine/store/range_sweep.h"
 #include "engine/store/reader_pool.h"
 #include "engine/store/state.h"
 #include "minikv/transaction.h"
@@ -45,6 +46,9 @@ class Writer {
     return queued_bytes_.load(std::memory_order_relaxed) > state_.options.max_queue_bytes;
   }
   void on_group_done(std::function<void()> callback);
+  // Called on the writer's thread before it goes on in another segment: may wait, where compaction does not keep up. Set
+  // before start().
+  void on_rotation(std::function<void()> callback) { rotation_ = std::move(callback); }
 
   // Runs `work` on the writer thread, between two groups, and waits for it. kShutdown if it was not run.
   Status run_on_writer(const std::function<void()>& work);
@@ -79,16 +83,20 @@ class Writer {
   void drain_if_single_threaded();
   bool run_errand();
   void commit_group();
-  void execute_tasks();
   bool has_old_values(WriteTask& task);  // engine/store/read_ahead.cpp
+  void execute_tasks(std::size_t limit);
   Status write_frame();
   Status sync_frame();
   void publish();
   void apply(const Change& change) MINIKV_REQUIRES(state_.lock);
+  void apply(const RangeDelete& range, std::uint64_t newly_covered) MINIKV_REQUIRES(state_.lock);
   void finish_group(const Status& status);
   void refuse_changes();
 
+  // kDiskFull: only deletes are taken now.
   Status make_room(std::size_t bytes);
+  void commit_to_reserve(const Status& full);
+  Status append_group();
   void go_on_in(std::shared_ptr<Segment> next);
   bool wants_watermark() const;
   void put_off_watermark();
@@ -112,6 +120,7 @@ class Writer {
   bool draining_ = false;                            // single-threaded mode
   std::atomic<std::uint64_t> queued_bytes_{0};
   std::function<void()> group_done_;
+  std::function<void()> rotation_;
 
   // The writer thread's own.
   std::deque<WriteTask*> waiting_;  // taken from the queue, not yet executed
@@ -123,7 +132,9 @@ class Writer {
   std::uint64_t last_watermark_ = 0;                          // of the newest frame
   std::chrono::steady_clock::time_point watermark_due_ = {};  // while wants_watermark()
   std::int64_t last_time_ms_;                                 // of the newest frame
+  bool in_reserve_ = false;  // the disk is full, and the active segment is for deletes alone
   ActiveExpiry active_expiry_;
+  RangeSweep range_sweep_;
   TimeKeeping time_keeping_{*this};
   Housekeeping housekeeping_;
 };

@@ -50,7 +50,7 @@ void Writer::append_time() {
   last_time_ms_ = state_.clock.now_ms();  // also if it fails: not tried again before the next is due
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
   if (used + sizeof(FrameHeader) > state_.options.segment_size) {
-    if (auto spare = keeper_.take_spare()) go_on_in(std::move(spare));
+    if (auto spare = keeper_.take_spare(); spare && *spare) go_on_in(std::move(*spare));
   }
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_, last_time_ms_);
   if (write_frame()) (void)sync_frame();

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/ascii.h"
 #include "protocol/number.h"
 #include "server/commands/handlers.h"
 
@@ -73,6 +74,19 @@ void submit_delete(const Context& context) {
   });
 }
 
+// ASYNC and SYNC are the same here: nobody waits for the freeing of memory.
+void submit_flush(const Context& context) {
+  const std::size_t given = context.args.size();
+  if (given > 1 || (given == 1 && !protocol::equals_ignoring_case(context.arg(0), "async") &&
+                    !protocol::equals_ignoring_case(context.arg(0), "sync"))) {
+    return context.fail(errors::usage(context.command));
+  }
+  context.submit(Memory(0), [](Transaction& transaction) {
+    transaction.remove_all();
+    return Outcome::ok();
+  });
+}
+
 }  // namespace
 
 template <>
@@ -135,6 +149,26 @@ void handle<kDelete>(Context& context) {
 template <>
 void handle<kUnlink>(Context& context) {
   submit_delete(context);
+}
+
+template <>
+void handle<kDelPrefix>(Context& context) {
+  Memory memory(context.arg(0).size());
+  const std::string_view prefix = memory.keep(context.arg(0));
+  context.submit(std::move(memory),
+                 [prefix, end = end_of_prefix(prefix).value_or("")](Transaction& transaction) {
+                   return Outcome::integer(static_cast<std::int64_t>(transaction.remove_range(prefix, end)));
+                 });
+}
+
+template <>
+void handle<kFlushAll>(Context& context) {
+  submit_flush(context);
+}
+
+template <>
+void handle<kFlushDb>(Context& context) {
+  submit_flush(context);
 }
 
 template <>

@@ -31,6 +31,9 @@ struct Config {
   std::uint64_t segment_size = 64 * kMiB;
   std::uint64_t compaction_threshold = 3;
   std::uint64_t reader_threads = Options{}.reader_threads;
+  double compaction_dead_ratio = 0.5;
+  std::uint64_t compaction_threads = 1;
+  std::uint64_t compaction_rate_limit = 0;
 
   std::uint64_t max_key_bytes = kMaxKeyBytes;
   std::uint64_t max_value_bytes = 64 * kMiB;

@@ -1,5 +1,6 @@
 // One setting's value: from text, to text, and what is allowed.
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +12,8 @@
 namespace minikv::server {
 namespace {
 
+constexpr double kLeastRatio = 0.01;
+
 Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
 
 // Numbers and sizes.
@@ -21,6 +24,18 @@ Status store(const Setting& setting, std::uint64_t& field, std::string_view text
   if (*number < setting.min || *number > setting.max)
     return invalid(fmt::format("is out of range ({})", setting.accepts()));
   field = *number;
+  return Status::ok();
+}
+
+Status store(const Setting& setting, double& field, std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size())
+    return invalid("is not a number");
+  if (!(number >= kLeastRatio && number <= 1)) {
+    return invalid(fmt::format("is out of range ({})", setting.accepts()));
+  }
+  field = number;
   return Status::ok();
 }
 
@@ -80,6 +95,7 @@ Status store(const Setting&, std::vector<std::string>& field, std::string_view t
 std::string show(const Setting& setting, std::uint64_t value) {
   return setting.type == SettingType::kSize ? format_size(value) : fmt::format("{}", value);
 }
+std::string show(const Setting&, double value) { return fmt::format("{}", value); }
 std::string show(const Setting&, bool value) { return value ? "true" : "false"; }
 std::string show(const Setting&, const std::string& value) { return value; }
 std::string show(const Setting&, const std::vector<std::string>& value) {
@@ -117,6 +133,7 @@ Status Setting::set(Config& config, std::string_view text) const {
 std::string Setting::accepts() const {
   switch (type) {
     case SettingType::kInteger: return fmt::format("{} to {}", min, max);
+    case SettingType::kRatio: return fmt::format("{} to 1", kLeastRatio);
     case SettingType::kSize: return fmt::format("{} to {}", format_size(min), format_size(max));
     case SettingType::kChoice:
       return fmt::format("{} or {}", fmt::join(choices.begin(), choices.end() - 1, ", "), choices.back());

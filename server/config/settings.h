@@ -20,6 +20,7 @@ enum class SettingType : std::uint8_t {
   kText,     // as it is written
   kList,     // host names or addresses, separated by commas
   kInteger,  // a whole number
+  kRatio,    // a number from 0.01 to 1
   kSize,     // bytes, with a unit if wanted; see size.h
   kChoice,   // one of a few words
   kFlag,     // true or false
@@ -27,8 +28,9 @@ enum class SettingType : std::uint8_t {
 
 // One row. Lives as long as the program.
 struct Setting {
-  using Field = std::variant<std::string Config::*, std::vector<std::string> Config::*,
-                             std::uint64_t Config::*, bool Config::*, Fsync Config::*, LogLevel Config::*>;
+  using Field =
+      std::variant<std::string Config::*, std::vector<std::string> Config::*, std::uint64_t Config::*,
+                   double Config::*, bool Config::*, Fsync Config::*, LogLevel Config::*>;
 
   std::string_view key;
   std::string_view

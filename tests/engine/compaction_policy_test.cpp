@@ -30,7 +30,7 @@ std::string ids(const std::vector<ManifestSegment>& segments) {
   return joined;
 }
 
-const CompactionPolicy kPolicy{3, 0.5, kSize};
+const CompactionPolicy kPolicy{3, 0.5, kSize, false, 0};
 
 TEST(CompactionPolicyTest, NothingIsDoneBelowTheThreshold) {
   EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 0)}, kPolicy)), "");
@@ -77,13 +77,39 @@ TEST(CompactionPolicyTest, AStepIsBoundedByWhatItWrites) {
   EXPECT_EQ(pick_for_background(sealed, kPolicy).size(), 8u);
 }
 
+std::string plan(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy = kPolicy) {
+  std::string joined;
+  for (const auto& step : plan_full(sealed, policy)) joined += (joined.empty() ? "" : "| ") + ids(step);
+  return joined;
+}
+
 TEST(CompactionPolicyTest, ByHandEverythingIsTakenUnlessItIsCompactAlready) {
-  EXPECT_EQ(ids(pick_for_full({segment(1, 1000, 1000), segment(2, 50, 50)}, kPolicy)), "1 2 ");
+  EXPECT_EQ(plan({segment(1, 1000, 1000), segment(2, 50, 50)}), "1 2 ");
   const auto full = segment(1, 1000, 999, 0, SegmentKind::kCompacted);
   const auto rest = segment(2, 100, 99, 0, SegmentKind::kCompacted);
-  EXPECT_EQ(ids(pick_for_full({full, rest}, kPolicy)), "");
-  EXPECT_EQ(ids(pick_for_full({full, rest, rest}, kPolicy)), "1 2 2 ");
-  EXPECT_EQ(ids(pick_for_full({}, kPolicy)), "");
+  EXPECT_EQ(plan({full, rest}), "");
+  EXPECT_EQ(plan({full, rest, rest}), "1 2 2 ");
+  EXPECT_EQ(plan({}), "");
+}
+
+TEST(CompactionPolicyTest, ByHandItGoesInBoundedStepsOldestRecordsFirst) {
+  std::vector<SegmentUse> sealed;
+  for (std::uint64_t id = 1; id <= 6; ++id) {
+    sealed.push_back(segment(id, 1000, 1000));
+    sealed.back().entry.min_seq = 100 - id;
+  }
+  EXPECT_EQ(plan(sealed), "6 5 4 3 | 2 1 ");
+}
+
+TEST(CompactionPolicyTest, OnAFullDiskWhateverGivesSpaceBackIsWorthItIfItsOutputFits) {
+  CompactionPolicy tight = kPolicy;
+  tight.disk_is_tight = true;
+  tight.room = 950;
+  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 980), segment(2, 1000, 900)}, tight)), "2 ");
+  EXPECT_EQ(
+      ids(pick_for_background({segment(1, 2000, 951), segment(2, 1000, 500), segment(3, 1000, 501)}, tight)),
+      "2 ");
+  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 940)}, tight)), "1 2 ");
 }
 
 }  // namespace

@@ -159,7 +159,9 @@ TEST(Fault, AFullDiskRefusesWritesAndServesReadsUntilThereIsRoom) {
 }
 
 TEST(Fault, AnUnreadablePageIsAnErrorForItsKeysAlone) {
-  SimRun run;
+  Options options = sim_options();
+  options.compaction_threshold = 0;
+  SimRun run(options);
   ASSERT_TRUE(run.open().is_ok());
   ASSERT_TRUE(run.write({{"bad", std::string(900, 'b')}}).is_ok());
   const std::string path = run.file_system().log().back().path;

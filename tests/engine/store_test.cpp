@@ -15,6 +15,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/sim_run.h"
+
 namespace minikv {
 namespace {
 
@@ -245,6 +247,68 @@ TEST_F(StoreTest, CompactionRunsByItselfAndGivesSpaceBack) {
   EXPECT_LE(on_disk(), 12 * kMiB);
   EXPECT_GT(store_->stats().compactions, 0u);
   for (int key = 0; key < 64; ++key) EXPECT_EQ(get("key" + std::to_string(key)), value + "63");
+}
+
+// The promise about space, in its own figures.
+TEST_F(StoreTest, AGibibyteOfOverwritesSettlesUnderThreeTimesWhatIsAliveAndTwoSegments) {
+  constexpr std::uint64_t kKeys = 1280, kValueBytes = 8 * 1024;  // 10 MiB
+  const std::uint64_t rounds = sim::scaled_rounds(102);          // 1 GiB
+  options_.fsync = Fsync::kNever;
+  options_.segment_size = 8 * kMiB;
+  open();
+  const std::string filler(kValueBytes - 16, 'v');
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    for (std::uint64_t first = 0; first < kKeys; first += 64) {
+      WriteBatch batch;
+      for (std::uint64_t key = first; key < first + 64; ++key) {
+        batch.set("key" + std::to_string(key), filler + std::to_string(round));
+      }
+      ASSERT_TRUE(store_->write(batch));
+    }
+  }
+  const std::uint64_t bound = 3 * kKeys * kValueBytes + 2 * options_.segment_size;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (on_disk() > bound && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_LE(on_disk(), bound);
+  EXPECT_LE(store_->stats().disk_bytes, bound);
+  EXPECT_EQ(get("key7"), filler + std::to_string(rounds - 1));
+}
+
+TEST_F(StoreTest, SeveralCompactorsWorkBesideWritersOnDifferentSegments) {
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threads = 4;
+  open();
+  const std::string filler(2000, 'v');
+  for (int round = 0; round < 30; ++round) {
+    for (int key = 0; key < 300; ++key) {
+      ASSERT_TRUE(store_->set("key" + std::to_string(key), filler + std::to_string(round)));
+    }
+    ASSERT_TRUE(store_->remove("key" + std::to_string(round)));
+  }
+  for (int key = 0; key < 300; ++key) {
+    EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
+  }
+  EXPECT_GT(store_->stats().compactions, 3u);
+  open();
+  for (int key = 0; key < 300; ++key) {
+    EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
+  }
+}
+
+TEST_F(StoreTest, ARateLimitSlowsCompactionAndNothingElse) {
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threshold = 0;
+  const auto compaction_ms = [&](std::uint64_t limit) {
+    options_.compaction_rate_limit = limit;
+    open();
+    for (int key = 0; key < 200; ++key) set("key" + std::to_string(key), std::string(10'000, 'v'));
+    const auto result = store_->compact();
+    EXPECT_TRUE(result) << result.status().message();
+    return result.is_ok() ? result->duration_ms : 0;
+  };
+  // 2 MB in the log (and what the first round left) at 4 MB a second.
+  EXPECT_LT(compaction_ms(0), 450u);
+  EXPECT_GE(compaction_ms(4'000'000), 450u);
 }
 
 TEST_F(StoreTest, WritersAndReadersOfManyThreadsSeeWholeBatches) {

@@ -110,6 +110,7 @@ engine::ManifestSegment sealed_log(const SimDisk& disk) {
 Options tools_options() {
   Options options = sim_options();
   options.segment_size = 2048;
+  options.compaction_threshold = 0;  // what is damaged has to stay where it is
   return options;
 }
 

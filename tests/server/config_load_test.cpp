@@ -96,6 +96,7 @@ TEST(ConfigLoad, EverySettingCanBeSetByFlagEnvironmentAndFile) {
       case SettingType::kText: text = "/some/where"; break;
       case SettingType::kList: text = "::1,10.0.0.1"; break;
       case SettingType::kInteger: text = fmt::format("{}", setting.min + 7); break;
+      case SettingType::kRatio: text = "0.25"; break;
       case SettingType::kSize: text = fmt::format("{}", setting.max - 1); break;
       case SettingType::kChoice: text = setting.choices.back(); break;
       case SettingType::kFlag: text = "true"; break;

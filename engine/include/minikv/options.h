@@ -47,6 +47,9 @@ struct Options {
   // some of them, or of all together, is dead. 0 segments: never by itself.
   std::uint32_t compaction_threshold = 3;
   double compaction_dead_ratio = 0.5;
+  std::uint32_t compaction_threads = 1;  // from 1 to 16; they work on different segments
+  std::uint64_t compaction_rate_limit =
+      0;  // bytes a second that all of them read together; 0: as fast as it goes
 
   // Open a store although records are damaged beyond a name: what can't be read is given up, and older values of
   // the keys concerned may come back. Said in so many words, because nothing else in minikv loses data silently.

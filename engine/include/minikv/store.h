@@ -27,6 +27,9 @@ namespace engine {
 class Engine;
 }
 
+// The first key behind all those that begin with `prefix`; nothing: there is none, they go on to the last key.
+std::optional<std::string> end_of_prefix(std::string_view prefix);
+
 // Several changes that happen together or not at all.
 // Thread safety: distinct objects may be used by distinct threads at once.
 class WriteBatch {
@@ -153,6 +156,12 @@ class Store {
   Result<std::uint64_t> set(std::string_view key, std::string_view value, std::int64_t expiry_ms = kNoExpiry);
   // Whether there was one.
   Result<bool> remove(std::string_view key);
+  // Deletes the keys from `from` to before `to` (nothing: to the last key), or those that begin with `prefix`, at once and by
+  // one record; how many there were. Costs the log a few bytes, and this call the time to count them.
+  Result<std::uint64_t> remove_range(std::string_view from, const std::optional<std::string>& to);
+  Result<std::uint64_t> remove_prefix(std::string_view prefix);
+  // Deletes all keys, in the same time however many there are.
+  Status clear();
   Status write(const WriteBatch& batch);
   // Runs `body` on the writer thread: an atomic read-modify-write. Must not block; see Transaction for the memory it
   // hands to put().

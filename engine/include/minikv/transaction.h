@@ -100,6 +100,11 @@ class Transaction {
   }
   // Deletes the key; false if there was none.
   virtual bool remove(std::string_view key) = 0;
+  // Deletes the keys from `from` to before `to` (empty: to the last key) by one record, however many there are; returns
+  // their number. Counting takes time by keys; nothing else does.
+  virtual std::uint64_t remove_range(std::string_view from, std::string_view to) = 0;
+  // Deletes all keys, without counting them.
+  virtual void remove_all() = 0;
   // Gives the key another expiry (or none), keeping value and version; false if there is no such key.
   virtual bool set_expiry(std::string_view key, std::int64_t expiry_ms) = 0;
 };
