@@ -46,7 +46,10 @@ Status Recovery::load_logs() {
     later.erase(later.begin());
     // Of a spare in use the manifest knows only its place behind the segment before it.
     if (log.entry->state == SegmentState::kActive) expected = log.entry->min_seq;
-    if (predecessor_is_whole) {
+    if (log.entry->state == SegmentState::kSpare && manifest_.clean_sequence != 0) {
+      // Closed in order, so nothing was ever written to it: the zeros need not be read.
+      log.end = log.data_end = sizeof(SegmentHeader);
+    } else if (predecessor_is_whole) {
       MINIKV_TRY(scan_log(log, expected, later));
     } else {
       log.end = sizeof(SegmentHeader);

@@ -167,7 +167,15 @@ TEST(Hints, AreMadeAgainWhereTheyWereMissing) {
   ended.options.compaction_threshold = 0;  // so that all of the segments stay
   SimRun run(ended.options, std::move(without), ended.time_ms);
   ASSERT_EQ(run.open().message(), "");
-  for (const std::string& path : hints) EXPECT_TRUE(run.file_system().disk().exists(path)) << path;
+  // Some belonged to segments that a compaction had replaced, and that were about to go.
+  std::size_t made = 0;
+  for (const std::string& path : hints) {
+    const std::string segment = path.substr(0, path.size() - std::string_view(".hint").size()) + ".dat";
+    if (!run.file_system().disk().exists(segment)) continue;
+    EXPECT_TRUE(run.file_system().disk().exists(path)) << path;
+    ++made;
+  }
+  EXPECT_GT(made, 0U);
 }
 
 }  // namespace
