@@ -29,11 +29,24 @@ Result<Contents> scan_all(const Store& store, bool reverse) {
   }
 }
 
+std::uint64_t remove_range(const ModelChange& range, std::int64_t now_ms, Contents& contents) {
+  const auto first = contents.lower_bound(range.key);
+  const auto last = range.to.empty() ? contents.end() : contents.lower_bound(range.to);
+  const auto count =
+      std::count_if(first, last, [&](const auto& entry) { return !entry.second.has_expired(now_ms); });
+  contents.erase(first, last);
+  return static_cast<std::uint64_t>(count);
+}
+
 }  // namespace
 
-std::vector<bool> apply(const ModelBatch& batch, std::int64_t now_ms, Contents& contents) {
-  std::vector<bool> was_there;
+std::vector<std::uint64_t> apply(const ModelBatch& batch, std::int64_t now_ms, Contents& contents) {
+  std::vector<std::uint64_t> was_there;
   for (const ModelChange& change : batch) {
+    if (change.kind == ModelChange::Kind::kRangeDelete) {
+      was_there.push_back(remove_range(change, now_ms, contents));
+      continue;
+    }
     const auto found = contents.find(change.key);
     const bool is_there = found != contents.end() && !found->second.has_expired(now_ms);
     was_there.push_back(is_there);
@@ -94,7 +107,7 @@ void History::learn_keys(const ModelBatch& batch) {
 void History::acknowledged(const ModelBatch& batch, std::int64_t now_ms) {
   learn_keys(batch);
   auto next = std::make_shared<Contents>(contents());
-  const std::vector<bool> was_there = apply(batch, now_ms, *next);
+  const std::vector<std::uint64_t> was_there = apply(batch, now_ms, *next);
   bool wrote = false;  // a store that takes no more writes still answers those that change nothing
   for (std::size_t i = 0; i < batch.size(); ++i) wrote |= batch[i].value.has_value() || was_there[i];
   if (wrote) doubtful_.clear();

@@ -28,18 +28,19 @@ using Contents = std::map<std::string, Item>;
 
 // One atomic step of a history.
 struct ModelChange {
-  enum class Kind : std::uint8_t { kWrite, kSetExpiry };
+  enum class Kind : std::uint8_t { kWrite, kSetExpiry, kRangeDelete };
 
   std::string key;
   std::optional<std::string> value;  // of kWrite; nothing: the key is deleted
   std::int64_t expiry_ms = kNoExpiry;
   Kind kind = Kind::kWrite;
   std::uint64_t version = 0;  // of a value, once the store has told it
+  std::string to = {};        // of kRangeDelete, which begins with `key`; empty: to the last key
 };
 using ModelBatch = std::vector<ModelChange>;
 
-// Returns for each change whether the key was there before.
-std::vector<bool> apply(const ModelBatch& batch, std::int64_t now_ms, Contents& contents);
+// Returns for each change how many keys it found: of one key 1 or 0.
+std::vector<std::uint64_t> apply(const ModelBatch& batch, std::int64_t now_ms, Contents& contents);
 
 // "3 keys: a (5 bytes), b (1,000 bytes) ..." for messages.
 std::string describe(const Contents& contents);

@@ -67,6 +67,16 @@ ModelBatch RandomHistory::random_batch() {
   return batch;
 }
 
+// Not in a group of several: a range delete ends its group, and the model takes a group for one frame.
+void RandomHistory::add_range_delete(ModelBatch& batch) {
+  ModelChange range{.key = chance(6) ? "" : random_key(), .kind = ModelChange::Kind::kRangeDelete};
+  if (!chance(4)) {
+    range.to = random_key();
+    if (range.to <= range.key) range.to = range.key + "5";
+  }
+  batch.insert(batch.begin() + static_cast<std::ptrdiff_t>(below(batch.size() + 1)), std::move(range));
+}
+
 std::string RandomHistory::step() {
   ++operations_;
   switch (below(24)) {
@@ -90,6 +100,10 @@ std::string RandomHistory::write() {
     puts |=
         std::any_of(batch.begin(), batch.end(), [](const auto& change) { return change.value.has_value(); });
   }
+  if (group.size() == 1 && chance(12)) {
+    add_range_delete(group.front());
+    if (chance(6)) add_range_delete(group.front());
+  }
   what_ = fmt::format("a group of {}, {} changes", group.size(), changes);
   operations_ += changes;
   const std::uint64_t before = run_.last_version();
@@ -99,6 +113,7 @@ std::string RandomHistory::write() {
   if (puts && run_.last_version() <= before) return "a version that was given before";
   for (const ModelBatch& batch : group) {
     for (const ModelChange& change : batch) {
+      if (change.kind == ModelChange::Kind::kRangeDelete) continue;
       const auto seen = run_.store()->get(change.key);
       const auto expected = run_.history().contents().find(change.key);
       const bool is_there = expected != run_.history().contents().end() &&

@@ -41,6 +41,7 @@ class RandomHistory {
   std::string random_value();
   std::int64_t random_expiry();
   ModelBatch random_batch();
+  void add_range_delete(ModelBatch& batch);
 
   std::string step();
   std::string write();

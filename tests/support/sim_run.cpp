@@ -25,15 +25,17 @@ class BatchTask final : public WriteTask {
   void execute(Transaction& transaction) override {
     now_ms_ = transaction.now_ms();
     for (ModelChange& change : batch_) {
-      bool was_there = false;
-      if (change.kind == ModelChange::Kind::kSetExpiry) {
-        was_there = transaction.set_expiry(change.key, change.expiry_ms);
+      std::uint64_t was_there = 0;
+      if (change.kind == ModelChange::Kind::kRangeDelete) {
+        was_there = transaction.remove_range(change.key, change.to);
+      } else if (change.kind == ModelChange::Kind::kSetExpiry) {
+        was_there = transaction.set_expiry(change.key, change.expiry_ms) ? 1 : 0;
       } else if (change.value) {
-        was_there = transaction.find(change.key).has_value();
+        was_there = transaction.find(change.key).has_value() ? 1 : 0;
         change.version = transaction.put(change.key, *change.value, change.expiry_ms);
         version_ = std::max(version_, change.version);
       } else {
-        was_there = transaction.remove(change.key);
+        was_there = transaction.remove(change.key) ? 1 : 0;
       }
       was_there_.push_back(was_there);
     }
@@ -45,7 +47,7 @@ class BatchTask final : public WriteTask {
 
   const Status& status() const { return status_; }
   const ModelBatch& batch() const { return batch_; }  // with the versions
-  const std::vector<bool>& was_there() const { return was_there_; }
+  const std::vector<std::uint64_t>& was_there() const { return was_there_; }
   std::int64_t now_ms() const { return now_ms_; }
   std::uint64_t version() const { return version_; }
   std::uint64_t answered_at_call() const { return answered_at_call_; }
@@ -54,7 +56,7 @@ class BatchTask final : public WriteTask {
   ModelBatch batch_;
   const SimFileSystem& file_system_;
   Status status_{StatusCode::kShutdown, "never answered"};
-  std::vector<bool> was_there_;
+  std::vector<std::uint64_t> was_there_;
   std::int64_t now_ms_ = 0;
   std::uint64_t version_ = 0;
   std::uint64_t answered_at_call_ = 0;
@@ -63,7 +65,9 @@ class BatchTask final : public WriteTask {
 std::string describe(const ModelBatch& batch) {
   std::string text;
   for (const ModelChange& change : batch) {
-    if (change.kind == ModelChange::Kind::kSetExpiry) {
+    if (change.kind == ModelChange::Kind::kRangeDelete) {
+      text += fmt::format(" delete from {} to {}", change.key, change.to.empty() ? "the end" : change.to);
+    } else if (change.kind == ModelChange::Kind::kSetExpiry) {
       text += fmt::format(" expire {}", change.key);
     } else {
       text += change.value ? fmt::format(" set {} ({} bytes)", change.key, change.value->size())
@@ -193,8 +197,8 @@ std::vector<Status> SimRun::write_group(const std::vector<ModelBatch>& batches) 
   return statuses;
 }
 
-void SimRun::check_answers(const ModelBatch& batch, std::int64_t now_ms, const std::vector<bool>& answers,
-                           Contents before) {
+void SimRun::check_answers(const ModelBatch& batch, std::int64_t now_ms,
+                           const std::vector<std::uint64_t>& answers, Contents before) {
   if (wrong_answer_.empty() && apply(batch, now_ms, before) != answers) {
     wrong_answer_ = "the store is wrong about what was there before" + describe(batch);
   }
@@ -265,6 +269,9 @@ std::string run_script(SimRun& run) {
   for (int i = 0; i < 4; ++i) write({{"counter", fmt::format("{} {}", i, value('n', 600))}});
   compact();
   write({{"k3", std::nullopt}, {"name", "Carol"}});
+  compact();
+  write({{.key = "k", .kind = ModelChange::Kind::kRangeDelete, .to = "l"}, {"k4", "after the range"}});
+  write({{"k5", value('5', 900)}});
   compact();
   (void)run.close();
   open();

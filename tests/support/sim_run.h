@@ -82,7 +82,7 @@ class SimRun {
             const History& outcome);
   void note(const std::string& step) { note(step, 0, history_, history_); }
   // Whether the store was right about which keys were there.
-  void check_answers(const ModelBatch& batch, std::int64_t now_ms, const std::vector<bool>& answers,
+  void check_answers(const ModelBatch& batch, std::int64_t now_ms, const std::vector<std::uint64_t>& answers,
                      Contents before);
   void start_machine(SimDisk disk, std::uint64_t calls_before);
 
