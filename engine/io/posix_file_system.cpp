@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "engine/base/thread_annotations.h"
 #include "engine/io/file_system.h"
 #include "engine/io/posix_file.h"
 
@@ -17,6 +19,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0750;
+constexpr std::size_t kKeptDirectories = 16;
 
 int flags_of(OpenMode mode) {
   switch (mode) {
@@ -75,9 +78,9 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Status sync_dir(const std::string& path) override {
-    auto directory = Descriptor::open(path, O_RDONLY | O_DIRECTORY);
+    auto directory = open_directory(path);
     if (!directory) return directory.status();
-    if (without_interruption([&] { return fsync(directory->fd()); }) == 0) return Status::ok();
+    if (without_interruption([&] { return fsync((*directory)->fd()); }) == 0) return Status::ok();
     return Status::from_errno(errno, fmt::format("fsync directory {}", path));
   }
 
@@ -108,7 +111,33 @@ class PosixFileSystem final : public FileSystem {
     }
     return std::uint64_t{info.f_bavail} * info.f_frsize;
   }
+
+ private:
+  Result<std::shared_ptr<Descriptor>> open_directory(const std::string& path);
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<Descriptor>> directories_ MINIKV_GUARDED_BY(mutex_);
 };
+
+// Kept open: a store that has run out of descriptors must still be able to make durable what it did. The path may mean
+// another directory by now; then that one is opened.
+Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::string& path) {
+  MutexLock lock(mutex_);
+  struct stat wanted {};
+  struct stat known {};
+  if (stat(path.c_str(), &wanted) == 0) {
+    for (const auto& directory : directories_) {
+      if (fstat(directory->fd(), &known) == 0 && known.st_dev == wanted.st_dev &&
+          known.st_ino == wanted.st_ino) {
+        return directory;
+      }
+    }
+  }
+  auto opened = Descriptor::open(path, O_RDONLY | O_DIRECTORY);
+  if (!opened) return opened.status();
+  if (directories_.size() == kKeptDirectories) directories_.erase(directories_.begin());
+  return directories_.emplace_back(std::make_shared<Descriptor>(std::move(*opened)));
+}
 
 }  // namespace
 

@@ -13,6 +13,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr int kNiceness = 10;  // whoever waits for an answer goes first
+constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr auto kLongestBrake = std::chrono::milliseconds(500);
 constexpr std::uint64_t kBehindSegments = 8;
 
@@ -146,7 +147,12 @@ void Engine::compact_in_background() {
   for (;;) {
     {
       MutexLock lock(compactor_mutex_);
-      while (!compaction_may_be_due_ && !closing_) compactor_wake_.wait(compactor_mutex_);
+      // Segments become due by writing, which leads to seals; but also by what is overwritten before the next seal, and by
+      // what expires.
+      const auto look_again = std::chrono::steady_clock::now() + kLookAgain;
+      while (!compaction_may_be_due_ && !closing_ && std::chrono::steady_clock::now() < look_again) {
+        compactor_wake_.wait_until(compactor_mutex_, look_again);
+      }
       if (closing_) return;
       compaction_may_be_due_ = false;
     }
