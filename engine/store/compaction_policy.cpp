@@ -87,6 +87,8 @@ std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> seal
   };
   const std::uint64_t most = policy.disk_is_tight ? policy.room : kStepSegments * policy.segment_size;
   for (const SegmentUse& segment : sealed) {
+    if (policy.disk_is_tight && (dead_ratio(segment) < kWorthOnTightDisk || segment.live_bytes > most))
+      continue;
     if (!step.empty() && live + segment.live_bytes > most) close_step();
     step.push_back(segment.entry);
     live += segment.live_bytes;

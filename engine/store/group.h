@@ -42,6 +42,8 @@ class Group final : public Transaction {
   void begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t first_sequence,
              std::int64_t now_ms);
   // The values that the task has announced, each as find_missing() has left it.
+  // Lets go of the segment, which may be about to be given up.
+  void end() { segment_.reset(); }
   void begin_task(std::span<OldValue> old_values = {});
   void end_task();
 

@@ -233,7 +233,9 @@ void Writer::commit_to_reserve(const Status& full) {
     }
     if (status) status = append_group();
   }
+  group_.end();
   finish_group(status);
+  range_sweep_.note_group();
   keeper_.run_pending_if_single_threaded();
 }
 
@@ -405,6 +407,9 @@ void Writer::go_on_in(std::shared_ptr<Segment> next) {
 
 Status Writer::rotate() {
   if (active_max_seq_ == 0) return {};
+  if (keeper_.is_disk_tight()) {
+    return {StatusCode::kDiskFull, "the disk is full: the spare segment is kept for deletes and compaction"};
+  }
   auto spare = keeper_.wait_for_spare();
   if (!spare) return spare.status();
   go_on_in(std::move(*spare));

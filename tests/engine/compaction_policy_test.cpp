@@ -32,6 +32,12 @@ std::string ids(const std::vector<ManifestSegment>& segments) {
 
 const CompactionPolicy kPolicy{3, 0.5, kSize, false, 0};
 
+std::string plan(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy = kPolicy) {
+  std::string joined;
+  for (const auto& step : plan_full(sealed, policy)) joined += (joined.empty() ? "" : "| ") + ids(step);
+  return joined;
+}
+
 TEST(CompactionPolicyTest, NothingIsDoneBelowTheThreshold) {
   EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 0)}, kPolicy)), "");
   EXPECT_EQ(
@@ -77,12 +83,6 @@ TEST(CompactionPolicyTest, AStepIsBoundedByWhatItWrites) {
   EXPECT_EQ(pick_for_background(sealed, kPolicy).size(), 8u);
 }
 
-std::string plan(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy = kPolicy) {
-  std::string joined;
-  for (const auto& step : plan_full(sealed, policy)) joined += (joined.empty() ? "" : "| ") + ids(step);
-  return joined;
-}
-
 TEST(CompactionPolicyTest, ByHandEverythingIsTakenUnlessItIsCompactAlready) {
   EXPECT_EQ(plan({segment(1, 1000, 1000), segment(2, 50, 50)}), "1 2 ");
   const auto full = segment(1, 1000, 999, 0, SegmentKind::kCompacted);
@@ -110,6 +110,10 @@ TEST(CompactionPolicyTest, OnAFullDiskWhateverGivesSpaceBackIsWorthItIfItsOutput
       ids(pick_for_background({segment(1, 2000, 951), segment(2, 1000, 500), segment(3, 1000, 501)}, tight)),
       "2 ");
   EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), segment(2, 1000, 940)}, tight)), "1 2 ");
+  EXPECT_EQ(plan({segment(1, 1000, 980), segment(2, 1000, 500), segment(3, 2000, 951), segment(4, 1000, 460)},
+                 tight),
+            "2 | 4 ")
+      << "not what gives nothing back, nor what does not fit";
 }
 
 }  // namespace
