@@ -4,7 +4,7 @@
 
 namespace minikv::engine {
 
-void ExpiryOrder::build(std::vector<Entry*> entries) {
+void ExpiryOrder::build(const std::vector<Entry*>& entries) {
   std::vector<Due> sorted;
   sorted.reserve(entries.size());
   for (Entry* entry : entries) sorted.emplace_back(entry->expiry_ms(), entry);

@@ -26,7 +26,7 @@ class ExpiryOrder {
     if (entry->expiry_ms() != 0) order_.erase({entry->expiry_ms(), entry});
   }
   // Instead of insert(), many at once, when nothing is there yet.
-  void build(std::vector<Entry*> entries);
+  void build(const std::vector<Entry*>& entries);
 
   std::size_t size() const { return order_.size(); }
   std::size_t memory_bytes() const { return order_.size() * sizeof(Due) * 4 / 3; }

@@ -105,7 +105,9 @@ Mount::Mount(std::string directory, bool is_ext4)
 }
 
 Mount::Mount(Mount&& other) noexcept
-    : directory_(std::exchange(other.directory_, {})), path_(other.path_), is_ext4_(other.is_ext4_) {}
+    : directory_(std::exchange(other.directory_, {})),
+      path_(std::move(other.path_)),
+      is_ext4_(other.is_ext4_) {}
 
 Mount::~Mount() {
   if (directory_.empty()) return;

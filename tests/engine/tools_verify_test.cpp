@@ -19,7 +19,6 @@ using engine::Effect;
 using engine::Finding;
 using engine::FindingKind;
 using engine::RecordType;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
