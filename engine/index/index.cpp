@@ -147,7 +147,7 @@ void Index::finish_loading(const Keep& keep, unsigned threads) {
     if (i + kFetchAhead < kept.size()) __builtin_prefetch(kept[i + kFetchAhead].entry);
     order_.insert(order_.end(), kept[i].entry);
   }
-  expiry_.build(std::move(expiring));
+  expiry_.build(expiring);
 }
 
 }  // namespace minikv::engine
