@@ -188,15 +188,21 @@ class ColdTraffic {
   std::vector<std::thread> threads_;
 };
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kIsSanitized = true;
+#elif defined(__has_feature)  // clang's way to say it
+constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kIsSanitized = false;
+#endif
+
 std::string describe(const char* what, const Latencies& hot) {
   return fmt::format("{:<28}{:>9} reads  p50 {:.3f} ms  p99 {:.3f} ms  max {:.3f} ms\n", what, hot.count,
                      hot.p50_ms, hot.p99_ms, hot.max_ms);
 }
 
 TEST(ColdReads, HotKeysOnTheSameEventLoopDoNotWaitForTheDisk) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers take more memory than the limit leaves";
-#endif
+  if (kIsSanitized) GTEST_SKIP() << "sanitizers take more memory than the limit leaves";
   const std::size_t mib = number_from("MINIKV_TEST_COLD_MIB", 256);
   const std::chrono::milliseconds duration(1000 * number_from("MINIKV_TEST_COLD_SECONDS", 2));
   const std::size_t keys = mib * 1024 * 1024 / kValueBytes;

@@ -16,7 +16,6 @@
 namespace minikv::fuzz {
 namespace {
 
-using engine::Hint;
 using engine::HintEntry;
 using engine::HintHeader;
 
