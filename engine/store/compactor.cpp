@@ -270,6 +270,7 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   // name after all is removed at the next start.
   const auto outputs = output_.keep();
   MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
+  note_dead_at_birth(outputs);
   const Status installed = writer_.run_on_writer([&] {
     ExclusiveGuard guard(state_.lock);
     for (const auto& output : outputs)
@@ -279,12 +280,6 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   for (std::size_t first = 0; first < moves_.size(); first += kMovesPerErrand) {
     const std::size_t last = std::min(first + kMovesPerErrand, moves_.size());
     MINIKV_TRY(writer_.run_on_writer([&] { apply_moves(first, last); }));
-  }
-  for (const auto& output : outputs) {
-    output->dead_at_birth_bytes.store(output->used_bytes.load(std::memory_order_relaxed) -
-                                          std::min(output->used_bytes.load(std::memory_order_relaxed),
-                                                   output->live_bytes.load(std::memory_order_relaxed)),
-                                      std::memory_order_relaxed);
   }
   std::vector<std::shared_ptr<Segment>> dropped;
   MINIKV_TRY(writer_.run_on_writer([&] {
@@ -296,6 +291,20 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
     }
   }));
   return {};  // the inputs go to the graveyard here, or when their last reader is done
+}
+
+// What was written for other reasons than to be alive. Not what has died since it was copied: another compaction gives
+// that back.
+void Compaction::note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs) {
+  absl::flat_hash_map<std::uint32_t, std::uint64_t> copied;
+  for (const Move& move : moves_) {
+    if (!move.erase) copied[move.to.segment] += record_bytes(move.key.size(), move.to.value_bytes);
+  }
+  for (const auto& output : outputs) {
+    const std::uint64_t used = output->used_bytes.load(std::memory_order_relaxed);
+    output->dead_at_birth_bytes.store(used - copied[static_cast<std::uint32_t>(output->id())],
+                                      std::memory_order_relaxed);
+  }
 }
 
 void Compaction::apply_moves(std::size_t first, std::size_t last) {

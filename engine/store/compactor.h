@@ -120,6 +120,7 @@ class Compaction {
   bool may_drop(const RangeDelete& range) const;
   Status check_space(const std::vector<ManifestSegment>& inputs);
   Status install(const std::vector<ManifestSegment>& inputs);
+  void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs);
   void apply_moves(std::size_t first, std::size_t last);
   void apply(const Move& move) MINIKV_REQUIRES(state_.lock);
 

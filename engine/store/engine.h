@@ -77,7 +77,7 @@ class Engine {
   void start_background_compaction();
   void compact_in_background() MINIKV_EXCLUDES(compactor_mutex_);
   void wake_compactors() MINIKV_EXCLUDES(compactor_mutex_);
-  void brake() MINIKV_EXCLUDES(compactor_mutex_);
+  bool is_behind() MINIKV_EXCLUDES(compactor_mutex_);
   void stop_background_compaction() MINIKV_EXCLUDES(compactor_mutex_);
 
   std::unique_ptr<FileLock> lock_;  // goes last, or with close()

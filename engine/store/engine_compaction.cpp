@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kNiceness = 10;  // whoever waits for an answer goes first
 constexpr auto kLookAgain = std::chrono::seconds(1);
-constexpr auto kLongestBrake = std::chrono::milliseconds(500);
 constexpr std::uint64_t kBehindSegments = 8;
 
 void be_nice() {
@@ -136,7 +135,7 @@ bool Engine::compact_if_due() {
 
 void Engine::start_background_compaction() {
   if (state_->options.single_threaded || state_->options.compaction_threshold == 0) return;
-  writer_->on_rotation([this] { brake(); });
+  writer_->slow_down_while([this] { return is_behind(); });
   for (std::uint32_t i = 0; i < state_->options.compaction_threads; ++i) {
     compactors_.emplace_back([this] { compact_in_background(); });
   }
@@ -167,21 +166,16 @@ void Engine::wake_compactors() {
   compactor_wake_.notify_all();
 }
 
-// On the writer's thread, once a segment. If writes outrun compaction, they are slowed, and never for long: what compaction
-// can't do for a while (no room, an error) must not keep anybody from writing.
-void Engine::brake() {
-  const auto deadline = std::chrono::steady_clock::now() + kLongestBrake;
-  for (;;) {
-    std::uint64_t dead = 0, live = 0;
-    for (const SegmentUse& segment : sealed_segments()) {
-      dead += segment.dead_bytes();
-      live += segment.live_bytes;
-    }
-    if (dead <= std::max(kBehindSegments * state_->options.segment_size, 2 * live)) return;
-    MutexLock lock(compactor_mutex_);
-    if (claimed_.empty() || closing_ || std::chrono::steady_clock::now() >= deadline) return;
-    compactor_wake_.wait_until(compactor_mutex_, deadline);
+// Whether there is much to give back, and somebody at it.
+bool Engine::is_behind() {
+  std::uint64_t dead = 0, live = 0;
+  for (const SegmentUse& segment : sealed_segments()) {
+    dead += segment.dead_bytes();
+    live += segment.live_bytes;
   }
+  if (dead <= std::max(kBehindSegments * state_->options.segment_size, 2 * live)) return false;
+  MutexLock lock(compactor_mutex_);
+  return !claimed_.empty() && !closing_;
 }
 
 void Engine::stop_background_compaction() {

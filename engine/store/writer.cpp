@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
 constexpr std::size_t kRecordsPerHold = 256;     // published while the readers wait
+constexpr auto kLongestBrake = std::chrono::milliseconds(500), kBrakePause = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -371,25 +372,42 @@ void Writer::apply(const RangeDelete& range, std::uint64_t newly_covered) {
 
 // ---- segments ----
 
-Status Writer::make_room(std::size_t bytes) {
+bool Writer::fits(std::size_t bytes) const {
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
-  const std::uint64_t size = state_.options.segment_size;
-  const bool fits = used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= size;
+  return used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= state_.options.segment_size;
+}
+
+Status Writer::make_room(std::size_t bytes) {
   if (in_reserve_ && keeper_.has_spare()) in_reserve_ = false;  // there is room for another segment again
   if (in_reserve_) {
     return {StatusCode::kDiskFull,
-            fmt::format("{}: the disk is full: what room is left is kept for deletes and "
-                        "compaction",
+            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
                         state_.directory)};
   }
-  if (fits) return {};
-  if (rotation_) rotation_();
+  if (fits(bytes)) return {};
+  slow_down();
+  if (fits(bytes)) return {};  // an errand has rotated meanwhile
+  const std::uint64_t size = state_.options.segment_size;
   auto spare = keeper_.take_spare();
   // The spare is not ready: the segment grows a little, so that nobody waits for a moment.
-  if (spare && !*spare && used >= size + size / 4) spare = keeper_.wait_for_spare();
+  if (spare && !*spare && active_->used_bytes.load(std::memory_order_relaxed) >= size + size / 4) {
+    spare = keeper_.wait_for_spare();
+  }
   if (!spare) return spare.status();
   if (*spare) go_on_in(std::move(*spare));
   return {};
+}
+
+// Never for long: what compaction can't do for a while (no room, an error) must not keep anybody from writing. Its errands
+// are run meanwhile; it could not get on without.
+void Writer::slow_down() {
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + kLongestBrake;
+  while (is_behind_ && is_behind_() && steady_clock::now() < deadline) {
+    if (run_errand()) continue;
+    MutexLock lock(mutex_);
+    if (errands_.empty()) wake_.wait_until(mutex_, std::min(deadline, steady_clock::now() + kBrakePause));
+  }
 }
 
 void Writer::go_on_in(std::shared_ptr<Segment> next) {

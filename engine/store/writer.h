@@ -46,9 +46,9 @@ class Writer {
     return queued_bytes_.load(std::memory_order_relaxed) > state_.options.max_queue_bytes;
   }
   void on_group_done(std::function<void()> callback);
-  // Called on the writer's thread before it goes on in another segment: may wait, where compaction does not keep up. Set
-  // before start().
-  void on_rotation(std::function<void()> callback) { rotation_ = std::move(callback); }
+  // If writes outrun compaction, they are slowed: asked on the writer's thread before it goes on in another segment. Set
+  // before the first submit().
+  void slow_down_while(std::function<bool()> is_behind) { is_behind_ = std::move(is_behind); }
 
   // Runs `work` on the writer thread, between two groups, and waits for it. kShutdown if it was not run.
   Status run_on_writer(const std::function<void()>& work);
@@ -95,6 +95,8 @@ class Writer {
 
   // kDiskFull: only deletes are taken now.
   Status make_room(std::size_t bytes);
+  bool fits(std::size_t bytes) const;
+  void slow_down() MINIKV_EXCLUDES(mutex_);
   void commit_to_reserve(const Status& full);
   Status append_group();
   void go_on_in(std::shared_ptr<Segment> next);
@@ -120,7 +122,7 @@ class Writer {
   bool draining_ = false;                            // single-threaded mode
   std::atomic<std::uint64_t> queued_bytes_{0};
   std::function<void()> group_done_;
-  std::function<void()> rotation_;
+  std::function<bool()> is_behind_;
 
   // The writer thread's own.
   std::deque<WriteTask*> waiting_;  // taken from the queue, not yet executed
