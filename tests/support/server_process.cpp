@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 namespace minikv::test {
 namespace {
@@ -148,6 +149,12 @@ void ServerProcess::spawn() {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  // What is meant for the tests, or for another server, is none of this one's settings.
+  std::vector<char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with("MINIKV_")) variables.push_back(*variable);
+  }
+  variables.push_back(nullptr);
   const pid_t parent = getpid();
 
   const int log_fd = open(log_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -159,7 +166,7 @@ void ServerProcess::spawn() {
     dup2(null_fd, STDIN_FILENO);
     dup2(log_fd, STDOUT_FILENO);
     dup2(log_fd, STDERR_FILENO);
-    execv(argv[0], argv.data());
+    execve(argv[0], argv.data(), variables.data());
     _exit(127);
   }
   close(log_fd);
