@@ -10,6 +10,7 @@
 
 #include "minikv/store.h"
 #include "tests/support/sim_run.h"
+#include "tests/support/store_fixture.h"
 
 namespace minikv {
 namespace {
@@ -199,42 +200,13 @@ TEST_F(ExpiryTest, AClockSetBackByMoreThanAnHourIsARefusalThatNamesTheFlag) {
 
 // ---- with threads and a real directory ----
 
-class ExpiryThreadsTest : public testing::Test {
+class ExpiryThreadsTest : public test::StoreFixture {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "minikv-expiry-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    options_.segment_size = kMiB;
-  }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-  void open() {
-    store_.reset();
-    auto opened = Store::open(directory_, options_);
-    ASSERT_TRUE(opened) << opened.status().message();
-    store_ = std::move(*opened);
-  }
-  template <typename Condition>
-  bool wait_until(Condition condition) const {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return true;
-  }
   void set_many(const std::string& prefix, int count, std::size_t value_bytes) {
     WriteBatch batch;
     for (int i = 0; i < count; ++i) batch.set(prefix + std::to_string(i), std::string(value_bytes, 'v'));
     ASSERT_TRUE(store_->write(batch));
   }
-
-  std::string directory_;
-  Options options_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_F(ExpiryThreadsTest, KeysGoWithoutAnybodyAskingForThem) {

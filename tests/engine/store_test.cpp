@@ -15,39 +15,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/sim_run.h"
+#include "tests/support/store_fixture.h"
 
 namespace minikv {
 namespace {
 
-class StoreTest : public testing::Test {
+class StoreTest : public test::StoreFixture {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "minikv-store-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    options_.segment_size = kMiB;
-  }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  void open() {
-    store_.reset();
-    auto opened = Store::open(directory_, options_);
-    ASSERT_TRUE(opened) << opened.status().message();
-    store_ = std::move(*opened);
-  }
-  void set(std::string_view key, std::string_view value) {
-    auto version = store_->set(key, value);
-    ASSERT_TRUE(version) << version.status().message();
-  }
-  // The value, or "(code)".
-  std::string get(std::string_view key) {
-    auto value = store_->get(key);
-    return value ? value->data : "(" + std::to_string(static_cast<int>(value.code())) + ")";
-  }
   std::string keys(const ScanOptions& scan) {
     std::string joined;
     const ScanPage page = store_->scan(scan);
@@ -55,24 +29,6 @@ class StoreTest : public testing::Test {
       joined += item.key + (scan.with_values ? "=" + item.value.data : "") + " ";
     return joined + (page.more ? "more" : "end");
   }
-
-  // Bytes of all files, while the store may be adding and removing some.
-  std::uint64_t on_disk() const {
-    std::uint64_t bytes = 0;
-    for (const auto& file : std::filesystem::directory_iterator(directory_)) {
-      std::error_code gone;
-      const std::uint64_t size = file.file_size(gone);
-      if (!gone) bytes += size;
-    }
-    return bytes;
-  }
-
-  static inline const std::string kMissing =
-      "(" + std::to_string(static_cast<int>(StatusCode::kNotFound)) + ")";
-
-  Options options_;
-  std::string directory_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_F(StoreTest, WhatWasSetIsThereAlsoAfterReopening) {
@@ -209,107 +165,6 @@ TEST_F(StoreTest, ExpiredKeysAreGoneAndAnExpiryKeepsTheVersion) {
     }
     open();
   }
-}
-
-TEST_F(StoreTest, CompactionKeepsWhatLivesAndGivesBackTheRest) {
-  open();
-  const std::string value(10'000, 'v');
-  for (int round = 0; round < 5; ++round) {
-    for (int key = 0; key < 100; ++key) set("key" + std::to_string(key), value + std::to_string(round));
-  }
-  for (int key = 50; key < 100; ++key) ASSERT_TRUE(*store_->remove("key" + std::to_string(key)));
-  auto result = store_->compact();
-  ASSERT_TRUE(result) << result.status().message();
-  EXPECT_GT(store_->stats().reclaimed_bytes, 4'000'000u);  // some of it by the compaction in the background
-  for (int round = 0; round < 2; ++round) {
-    EXPECT_EQ(store_->size(), 50u);
-    for (int key = 0; key < 100; ++key) {
-      EXPECT_EQ(get("key" + std::to_string(key)), key < 50 ? value + "4" : kMissing);
-    }
-    EXPECT_LT(store_->stats().live_bytes, 600'000u);
-    open();
-  }
-  EXPECT_LT(on_disk(), 600'000u + 3 * options_.segment_size);
-}
-
-TEST_F(StoreTest, CompactionRunsByItselfAndGivesSpaceBack) {
-  options_.fsync = Fsync::kNever;
-  options_.compaction_threshold = 1;
-  open();
-  // 64 MiB of overwrites of 1 MiB of live data.
-  const std::string value(16 * 1024, 'v');
-  for (int round = 0; round < 64; ++round) {
-    for (int key = 0; key < 64; ++key) set("key" + std::to_string(key), value + std::to_string(round));
-  }
-  // The last segments settle in the background.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (on_disk() > 12 * kMiB && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_LE(on_disk(), 12 * kMiB);
-  EXPECT_GT(store_->stats().compactions, 0u);
-  for (int key = 0; key < 64; ++key) EXPECT_EQ(get("key" + std::to_string(key)), value + "63");
-}
-
-// The promise about space, in its own figures.
-TEST_F(StoreTest, AGibibyteOfOverwritesSettlesUnderThreeTimesWhatIsAliveAndTwoSegments) {
-  constexpr std::uint64_t kKeys = 1280, kValueBytes = 8 * 1024;  // 10 MiB
-  const std::uint64_t rounds = sim::scaled_rounds(102);          // 1 GiB
-  options_.fsync = Fsync::kNever;
-  options_.segment_size = 8 * kMiB;
-  open();
-  const std::string filler(kValueBytes - 16, 'v');
-  for (std::uint64_t round = 0; round < rounds; ++round) {
-    for (std::uint64_t first = 0; first < kKeys; first += 64) {
-      WriteBatch batch;
-      for (std::uint64_t key = first; key < first + 64; ++key) {
-        batch.set("key" + std::to_string(key), filler + std::to_string(round));
-      }
-      ASSERT_TRUE(store_->write(batch));
-    }
-  }
-  const std::uint64_t bound = 3 * kKeys * kValueBytes + 2 * options_.segment_size;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  const auto most = [&] { return std::max(on_disk(), store_->stats().disk_bytes); };
-  while (most() > bound && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_LE(on_disk(), bound);
-  EXPECT_LE(store_->stats().disk_bytes, bound);
-  EXPECT_EQ(get("key7"), filler + std::to_string(rounds - 1));
-}
-
-TEST_F(StoreTest, SeveralCompactorsWorkBesideWritersOnDifferentSegments) {
-  options_.fsync = Fsync::kNever;
-  options_.compaction_threads = 4;
-  open();
-  const std::string filler(2000, 'v');
-  for (int round = 0; round < 30; ++round) {
-    for (int key = 0; key < 300; ++key) {
-      ASSERT_TRUE(store_->set("key" + std::to_string(key), filler + std::to_string(round)));
-    }
-    ASSERT_TRUE(store_->remove("key" + std::to_string(round)));
-  }
-  for (int key = 0; key < 300; ++key) {
-    EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
-  }
-  EXPECT_GT(store_->stats().compactions, 0u);
-  open();
-  for (int key = 0; key < 300; ++key) {
-    EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
-  }
-}
-
-TEST_F(StoreTest, ARateLimitSlowsCompactionAndNothingElse) {
-  options_.fsync = Fsync::kNever;
-  options_.compaction_threshold = 0;
-  const auto compaction_ms = [&](std::uint64_t limit) {
-    options_.compaction_rate_limit = limit;
-    open();
-    for (int key = 0; key < 200; ++key) set("key" + std::to_string(key), std::string(10'000, 'v'));
-    const auto result = store_->compact();
-    EXPECT_TRUE(result) << result.status().message();
-    return result.is_ok() ? result->duration_ms : 0;
-  };
-  // 2 MB in the log (and what the first round left) at 4 MB a second.
-  EXPECT_LT(compaction_ms(0), 450u);
-  EXPECT_GE(compaction_ms(4'000'000), 450u);
 }
 
 TEST_F(StoreTest, WritersAndReadersOfManyThreadsSeeWholeBatches) {

@@ -1,0 +1,135 @@
+// Compaction as a store's users see it: space comes back, and nothing else changes.
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/sim_run.h"
+#include "tests/support/store_fixture.h"
+
+namespace minikv {
+namespace {
+
+class CompactionStoreTest : public test::StoreFixture {};
+
+TEST_F(CompactionStoreTest, CompactionKeepsWhatLivesAndGivesBackTheRest) {
+  open();
+  const std::string value(10'000, 'v');
+  for (int round = 0; round < 5; ++round) {
+    for (int key = 0; key < 100; ++key) set("key" + std::to_string(key), value + std::to_string(round));
+  }
+  for (int key = 50; key < 100; ++key) ASSERT_TRUE(*store_->remove("key" + std::to_string(key)));
+  auto result = store_->compact();
+  ASSERT_TRUE(result) << result.status().message();
+  EXPECT_GT(store_->stats().reclaimed_bytes, 4'000'000u);  // some of it by the compaction in the background
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(store_->size(), 50u);
+    for (int key = 0; key < 100; ++key) {
+      EXPECT_EQ(get("key" + std::to_string(key)), key < 50 ? value + "4" : kMissing);
+    }
+    EXPECT_LT(store_->stats().live_bytes, 600'000u);
+    open();
+  }
+  EXPECT_LT(on_disk(), 600'000u + 3 * options_.segment_size);
+}
+
+TEST_F(CompactionStoreTest, CompactionRunsByItselfAndGivesSpaceBack) {
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threshold = 1;
+  open();
+  // 64 MiB of overwrites of 1 MiB of live data.
+  const std::string value(16 * 1024, 'v');
+  for (int round = 0; round < 64; ++round) {
+    for (int key = 0; key < 64; ++key) set("key" + std::to_string(key), value + std::to_string(round));
+  }
+  // The last segments settle in the background.
+  EXPECT_TRUE(wait_until([&] { return on_disk() <= 12 * kMiB; })) << on_disk();
+  EXPECT_GT(store_->stats().compactions, 0u);
+  for (int key = 0; key < 64; ++key) EXPECT_EQ(get("key" + std::to_string(key)), value + "63");
+}
+
+// The promise about space, in its own figures.
+TEST_F(CompactionStoreTest, AGibibyteOfOverwritesSettlesUnderThreeTimesWhatIsAliveAndTwoSegments) {
+  constexpr std::uint64_t kKeys = 1280, kValueBytes = 8 * 1024;  // 10 MiB
+  const std::uint64_t rounds = sim::scaled_rounds(102);          // 1 GiB
+  options_.fsync = Fsync::kNever;
+  options_.segment_size = 8 * kMiB;
+  open();
+  const std::string filler(kValueBytes - 16, 'v');
+  for (std::uint64_t round = 0; round < rounds; ++round) {
+    for (std::uint64_t first = 0; first < kKeys; first += 64) {
+      WriteBatch batch;
+      for (std::uint64_t key = first; key < first + 64; ++key) {
+        batch.set("key" + std::to_string(key), filler + std::to_string(round));
+      }
+      ASSERT_TRUE(store_->write(batch));
+    }
+  }
+  const std::uint64_t bound = 3 * kKeys * kValueBytes + 2 * options_.segment_size;
+  const auto most = [&] { return std::max(on_disk(), store_->stats().disk_bytes); };
+  EXPECT_TRUE(wait_until([&] { return most() <= bound; })) << most() << " and not " << bound;
+  EXPECT_EQ(get("key7"), filler + std::to_string(rounds - 1));
+}
+
+TEST_F(CompactionStoreTest, SeveralCompactorsWorkBesideWritersOnDifferentSegments) {
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threads = 4;
+  open();
+  const std::string filler(2000, 'v');
+  for (int round = 0; round < 30; ++round) {
+    for (int key = 0; key < 300; ++key) {
+      ASSERT_TRUE(store_->set("key" + std::to_string(key), filler + std::to_string(round)));
+    }
+    ASSERT_TRUE(store_->remove("key" + std::to_string(round)));
+  }
+  for (int key = 0; key < 300; ++key) {
+    EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
+  }
+  EXPECT_GT(store_->stats().compactions, 0u);
+  open();
+  for (int key = 0; key < 300; ++key) {
+    EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
+  }
+}
+
+TEST_F(CompactionStoreTest, ARateLimitSlowsItDown) {
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threshold = 0;
+  options_.compaction_rate_limit = 4'000'000;
+  open();
+  for (int key = 0; key < 200; ++key) set("key" + std::to_string(key), std::string(10'000, 'v'));
+  const auto result = store_->compact();  // 2 MB
+  ASSERT_TRUE(result) << result.status().message();
+  EXPECT_GE(result->duration_ms, 450u);
+}
+
+// What is copied and dies before it is installed was not dead from the beginning: it has to be given back like anything
+// else that dies.
+TEST_F(CompactionStoreTest, WhatDiesWhileItIsCopiedIsGivenBackByTheNext) {
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threshold = 1;
+  options_.compaction_rate_limit = 8'000'000;
+  open();
+  const std::string value(10'000, 'v');
+  for (int key = 0; key < 600; ++key) set("key" + std::to_string(key), value);  // 6 MB
+  std::thread compactor([&] { ASSERT_TRUE(store_->compact()); });
+  const auto is_copying = [&] {
+    const auto files = std::filesystem::directory_iterator(directory_);
+    return std::any_of(begin(files), end(files), [](const auto& file) {
+      std::error_code gone;
+      return file.path().extension() == ".tmp" && file.path().stem().extension() == ".dat" &&
+             file.file_size(gone) > 0 && file.file_size(gone) < kMiB / 2 && !gone;
+    });
+  };
+  EXPECT_TRUE(wait_until(is_copying));
+  ASSERT_TRUE(store_->clear());
+  compactor.join();
+  // The active segment and the spare are what is left.
+  EXPECT_TRUE(wait_until([&] { return on_disk() < 3 * kMiB; })) << on_disk();
+}
+
+}  // namespace
+}  // namespace minikv
