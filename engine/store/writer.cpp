@@ -2,18 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <chrono>
 #include <limits>
-
-#include <fmt/format.h>
 
 namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
-constexpr std::size_t kRecordsPerHold = 256;     // published while the readers wait
-constexpr auto kLongestBrake = std::chrono::milliseconds(500), kBrakePause = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -324,114 +319,6 @@ void Writer::finish_group(const Status& status) {
 void Writer::fail(const Status& status) {
   state_.log.error("the store is read-only until it is restarted: {}", status.message());
   state_.health.fail(status);
-}
-
-// ---- publishing ----
-
-void Writer::publish() {
-  const auto& changes = group_.changes();
-  std::size_t next = 0;
-  while (next < changes.size()) {
-    ExclusiveGuard guard(state_.lock);
-    // Whole batches: no reader sees half of one.
-    for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
-      if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
-      apply(changes[next]);
-    }
-  }
-  state_.counters.writes.fetch_add(changes.size(), std::memory_order_relaxed);
-  state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
-}
-
-void Writer::apply(const Change& change) {
-  if (change.range != nullptr) return apply(*change.range, change.newly_covered);
-  const std::optional<Place> before =
-      change.place.deleted ? state_.index.erase(change.key) : state_.index.put(change.key, change.place);
-  if (before) state_.forget(change.key, *before);
-  if (change.place.deleted) return;
-  state_.segments.find(change.place.segment)
-      ->second->live_bytes.fetch_add(record_bytes(change.key.size(), change.place.value_bytes),
-                                     std::memory_order_relaxed);
-  if (change.place.lost) state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Writer::apply(const RangeDelete& range, std::uint64_t newly_covered) {
-  if (!range.is_everything()) {
-    state_.ranges.add(range);
-    state_.covered_keys += newly_covered;
-    return;
-  }
-  auto old = std::make_shared<Index>();
-  old->swap(state_.index);
-  state_.ranges.clear();
-  state_.covered_keys = 0;
-  state_.counters.lost_keys.store(0, std::memory_order_relaxed);
-  for (const auto& [id, segment] : state_.segments) segment->live_bytes.store(0, std::memory_order_relaxed);
-  state_.background.add([old]() mutable { old.reset(); });  // freeing millions of keys takes a while
-}
-
-// ---- segments ----
-
-bool Writer::fits(std::size_t bytes) const {
-  const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
-  return used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= state_.options.segment_size;
-}
-
-Status Writer::make_room(std::size_t bytes) {
-  if (in_reserve_ && keeper_.has_spare()) in_reserve_ = false;  // there is room for another segment again
-  if (in_reserve_) {
-    return {StatusCode::kDiskFull,
-            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
-                        state_.directory)};
-  }
-  if (fits(bytes)) return {};
-  slow_down();
-  if (fits(bytes)) return {};  // an errand has rotated meanwhile
-  const std::uint64_t size = state_.options.segment_size;
-  auto spare = keeper_.take_spare();
-  // The spare is not ready: the segment grows a little, so that nobody waits for a moment.
-  if (spare && !*spare && active_->used_bytes.load(std::memory_order_relaxed) >= size + size / 4) {
-    spare = keeper_.wait_for_spare();
-  }
-  if (!spare) return spare.status();
-  if (*spare) go_on_in(std::move(*spare));
-  return {};
-}
-
-// Never for long: what compaction can't do for a while (no room, an error) must not keep anybody from writing. Its errands
-// are run meanwhile; it could not get on without.
-void Writer::slow_down() {
-  using std::chrono::steady_clock;
-  const auto deadline = steady_clock::now() + kLongestBrake;
-  while (is_behind_ && is_behind_() && steady_clock::now() < deadline) {
-    if (run_errand()) continue;
-    MutexLock lock(mutex_);
-    if (errands_.empty()) wake_.wait_until(mutex_, std::min(deadline, steady_clock::now() + kBrakePause));
-  }
-}
-
-void Writer::go_on_in(std::shared_ptr<Segment> next) {
-  {
-    ExclusiveGuard guard(state_.lock);
-    state_.segments.emplace(static_cast<std::uint32_t>(next->id()), next);
-  }
-  RetiredSegment full = active();
-  // Nothing but times: the next one goes on all the same with the sequence behind the last that was given.
-  if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
-  keeper_.retire(full, next);
-  active_ = std::move(next);
-  active_min_seq_ = active_max_seq_ = 0;
-}
-
-Status Writer::rotate() {
-  if (active_max_seq_ == 0) return {};
-  if (keeper_.is_disk_tight()) {
-    return {StatusCode::kDiskFull, "the disk is full: the spare segment is kept for deletes and compaction"};
-  }
-  auto spare = keeper_.wait_for_spare();
-  if (!spare) return spare.status();
-  go_on_in(std::move(*spare));
-  return {};
 }
 
 }  // namespace minikv::engine

@@ -1,0 +1,191 @@
+// The spare: the segment that is ready before the writer needs it, and the reserve of a full disk.
+
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/store/keeper.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::int64_t kSpareRetryMs = 1000;
+
+}  // namespace
+
+void Keeper::go_without_spare(const Status& why) {
+  {
+    MutexLock lock(mutex_);
+    // Once a second is often enough to try, and too often to tell.
+    if (spare_failure_.message() != why.message()) state_.log.warn("no spare segment: {}", why.message());
+    spare_failure_ = why;
+    spare_retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
+  }
+  if (why.code() == StatusCode::kDiskFull) tell_disk_tight();
+}
+
+Status Keeper::prepare_spare() {
+  if (!unopened_spare_) MINIKV_TRY(create_spare());
+  if (!unopened_spare_) return {};
+  // No descriptor left, for one: the file is there, and is opened when there is one.
+  auto segment = open_segment(state_.file_system, state_.path_of(unopened_spare_->id), OpenMode::kReadWrite,
+                              *unopened_spare_, SegmentKind::kLog, log_map_bytes(state_.options));
+  if (!segment) {
+    go_without_spare(segment.status());
+    return {};
+  }
+  unopened_spare_.reset();
+  (*segment)->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
+
+  MutexLock lock(mutex_);
+  spare_ = share_segment(std::move(*segment), state_.graveyard);
+  spare_wanted_ = false;
+  spare_failure_ = Status();
+  return {};
+}
+
+Status Keeper::create_spare() {
+  const std::uint64_t size = state_.options.segment_size;
+  std::random_device random;
+  const SegmentIdentity identity{allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
+  const std::string path = state_.path_of(identity.id);
+  const std::string temporary = path + ".tmp";
+
+  const auto free = state_.file_system.free_space(state_.directory);
+  Status made =
+      free && *free < size + kMiB
+          ? Status(StatusCode::kDiskFull,
+                   fmt::format("{}: the disk is full: there is no room for another segment of {} bytes",
+                               state_.directory, size))
+          : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
+  // The manifest must not name what a power cut could take.
+  if (made) made = state_.file_system.sync_dir(state_.directory);
+  if (!made) {
+    // Nobody depends on the file yet. The writer goes on in its segment, which grows meanwhile.
+    (void)state_.file_system.remove(temporary);
+    go_without_spare(made);
+    return {};
+  }
+  Manifest next = manifest_copy();
+  ManifestSegment entry{};
+  entry.id = identity.id;
+  entry.salt = identity.salt;
+  entry.size = size;
+  entry.kind = SegmentKind::kLog;
+  entry.state = SegmentState::kSpare;
+  next.segments.push_back(entry);
+  MINIKV_TRY(commit(next));
+  // Only a file under its final name is ever written to; one under the temporary name is blank.
+  MINIKV_TRY(state_.file_system.rename(temporary, path));
+  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  unopened_spare_ = identity;
+  return {};
+}
+
+bool Keeper::is_disk_tight() const {
+  const auto free = state_.file_system.free_space(state_.directory);
+  return free && *free < state_.options.segment_size + kMiB;
+}
+
+void Keeper::on_disk_tight(std::function<void()> callback) {
+  MutexLock lock(mutex_);
+  disk_tight_ = std::move(callback);
+}
+
+void Keeper::tell_disk_tight() {
+  std::function<void()> tell;
+  {
+    MutexLock lock(mutex_);
+    tell = disk_tight_;
+  }
+  if (tell) tell();
+}
+
+Result<std::shared_ptr<Segment>> Keeper::take_spare() {
+  if (!has_spare()) return std::shared_ptr<Segment>();
+  if (is_disk_tight()) {
+    tell_disk_tight();
+    return {StatusCode::kDiskFull,
+            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
+                        state_.directory)};
+  }
+  MutexLock lock(mutex_);
+  return std::exchange(spare_, nullptr);
+}
+
+bool Keeper::has_spare() const {
+  MutexLock lock(mutex_);
+  return spare_ != nullptr;
+}
+
+std::shared_ptr<Segment> Keeper::reserve() const {
+  MutexLock lock(mutex_);
+  return spare_;
+}
+
+std::shared_ptr<Segment> Keeper::take_reserve() {
+  MutexLock lock(mutex_);
+  return std::exchange(spare_, nullptr);
+}
+
+Status Keeper::release_spare() {
+  {
+    MutexLock lock(mutex_);
+    ++spare_holds_;
+    spare_unwanted_ = spare_ != nullptr;
+    changed_.notify_all();
+  }
+  run_pending_if_single_threaded();
+  MutexLock lock(mutex_);
+  return wait_for([this]() MINIKV_REQUIRES(mutex_) { return !spare_unwanted_; });
+}
+
+void Keeper::allow_spare() {
+  {
+    MutexLock lock(mutex_);
+    --spare_holds_;
+    spare_wanted_ |= spare_ == nullptr;
+    changed_.notify_all();
+  }
+  run_pending_if_single_threaded();
+}
+
+Status Keeper::drop_spare() {
+  std::shared_ptr<Segment> spare;
+  {
+    MutexLock lock(mutex_);
+    spare = std::exchange(spare_, nullptr);
+  }
+  if (spare) {
+    Manifest next = manifest_copy();
+    next.find(spare->id())->state = SegmentState::kDropped;
+    MINIKV_TRY(commit(next));
+    spare.reset();
+    MINIKV_TRY(bury());
+  }
+  MutexLock lock(mutex_);
+  spare_unwanted_ = false;
+  spare_wanted_ = true;
+  return {};
+}
+
+Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {
+  {
+    MutexLock lock(mutex_);
+    if (!spare_) {
+      spare_wanted_ = true;
+      spare_failure_ = Status();
+      spare_retry_ms_ = 0;
+      changed_.notify_all();
+    }
+  }
+  run_pending_if_single_threaded();
+  MutexLock lock(mutex_);
+  MINIKV_TRY(
+      wait_for([this]() MINIKV_REQUIRES(mutex_) { return spare_ != nullptr || !spare_failure_.is_ok(); }));
+  if (!spare_) return spare_failure_;
+  return std::exchange(spare_, nullptr);
+}
+
+}  // namespace minikv::engine
