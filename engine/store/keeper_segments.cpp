@@ -7,6 +7,7 @@
 #include "engine/store/keeper.h"
 
 namespace minikv::engine {
+
 std::uint64_t Keeper::allocate_segment_id() {
   MutexLock lock(mutex_);
   return next_segment_id_++;
