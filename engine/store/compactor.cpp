@@ -79,6 +79,7 @@ Status Compaction::merge(const ManifestSegment& input) {
     segment = state_.segments.find(static_cast<std::uint32_t>(input.id))->second;
   }
   SegmentReader reader(segment->file(), input.size);
+  live_bytes_met_ = 0;
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < input.size;) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
@@ -104,6 +105,15 @@ Status Compaction::merge(const ManifestSegment& input) {
       }
       offset = end;
     }
+  }
+  // Nothing becomes live in a sealed segment, so that there can only be less by now.
+  if (segment->live_bytes.load(std::memory_order_relaxed) > live_bytes_met_) {
+    segment->has_unnamed_damage.store(true, std::memory_order_relaxed);
+    return {StatusCode::kCorruption,
+            fmt::format(
+                "{}: the index names records that are not in it (its hint is wrong): compaction leaves the "
+                "segment as it is",
+                segment->path())};
   }
   return {};
 }
@@ -156,6 +166,9 @@ Status Compaction::take_record(const RecordView& record, std::uint32_t segment) 
   {
     SharedGuard guard(state_.lock);
     place = state_.index.find(record.key);
+    if (place && place->is_at(segment, record.offset)) {
+      live_bytes_met_ += record_bytes(record.key.size(), place->value_bytes);
+    }
     if (place && state_.ranges.cover(record.key, place->sequence)) place.reset();
   }
   switch (header.type) {
@@ -269,6 +282,8 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest does not
   // name after all is removed at the next start.
   const auto outputs = output_.keep();
+  // Another compactor would take records that no move has reached yet for dead.
+  for (const auto& output : outputs) output->is_being_installed.store(true, std::memory_order_release);
   MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
   note_dead_at_birth(outputs);
   const Status installed = writer_.run_on_writer([&] {
@@ -290,6 +305,7 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
       state_.segments.erase(found);
     }
   }));
+  for (const auto& output : outputs) output->is_being_installed.store(false, std::memory_order_release);
   return {};  // the inputs go to the graveyard here, or when their last reader is done
 }
 

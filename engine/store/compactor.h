@@ -134,6 +134,7 @@ class Compaction {
   std::vector<Outside> outside_;  // by min_seq
   std::vector<std::uint64_t> input_ids_;
   std::vector<Move> moves_;
+  std::uint64_t live_bytes_met_ = 0;  // of records in this input that the index names
 };
 
 }  // namespace minikv::engine

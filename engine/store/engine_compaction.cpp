@@ -47,7 +47,10 @@ std::vector<SegmentUse> Engine::sealed_segments() const {
     const auto found = state_->segments.find(static_cast<std::uint32_t>(entry.id));
     if (found == state_->segments.end()) continue;
     const Segment& segment = *found->second;
-    if (segment.has_unnamed_damage.load(std::memory_order_relaxed)) continue;
+    if (segment.has_unnamed_damage.load(std::memory_order_relaxed) ||
+        segment.is_being_installed.load(std::memory_order_acquire)) {
+      continue;
+    }
     sealed.push_back({entry, segment.used_bytes.load(std::memory_order_relaxed),
                       segment.live_bytes.load(std::memory_order_relaxed),
                       segment.dead_at_birth_bytes.load(std::memory_order_relaxed)});

@@ -75,7 +75,7 @@ void find_piece(const SharedState& state, const Remaining& remaining, std::size_
     piece.keys.append(key);
     piece.ends.push_back(piece.keys.size());
     if (with_handles) {
-      piece.handles.push_back(HandleAccess::make(state.segments.find(place.segment)->second, place));
+      piece.handles.push_back(HandleAccess::make(state.segment_of(place), place));
     }
     return true;
   };

@@ -55,9 +55,7 @@ bool Group::is_covered(std::string_view key, const Place& place) const {
 SegmentPtr Group::segment_of(const Place& place) const {
   if (place.segment == segment_->id()) return segment_;
   state_.lock.assert_writer_thread();
-  const auto found = state_.segments.find(place.segment);
-  assert(found != state_.segments.end());
-  return found->second;
+  return state_.segment_of(place);
 }
 
 std::optional<Transaction::Entry> Group::find(std::string_view key) {

@@ -61,12 +61,12 @@ Result<Value> checked(RecordRoom& room, const Segment& segment, std::uint64_t of
 
 ValueHandle HandleAccess::make(SegmentPtr segment, const Place& place) {
   ValueHandle handle;
+  handle.lost_ = place.lost || segment == nullptr;
   handle.segment_ = std::move(segment);
   handle.offset_ = place.offset;
   handle.expiry_ms_ = place.expiry_ms;
   handle.version_ = place.version;
   handle.value_bytes_ = place.value_bytes;
-  handle.lost_ = place.lost;
   return handle;
 }
 

@@ -182,10 +182,14 @@ Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {
   }
   run_pending_if_single_threaded();
   MutexLock lock(mutex_);
-  MINIKV_TRY(
-      wait_for([this]() MINIKV_REQUIRES(mutex_) { return spare_ != nullptr || !spare_failure_.is_ok(); }));
-  if (!spare_) return spare_failure_;
-  return std::exchange(spare_, nullptr);
+  // Not for as long as compaction has its room: compaction waits for the writer at its end.
+  MINIKV_TRY(wait_for([this]() MINIKV_REQUIRES(mutex_) {
+    return spare_ != nullptr || !spare_failure_.is_ok() || spare_holds_ > 0;
+  }));
+  if (spare_) return std::exchange(spare_, nullptr);
+  if (!spare_failure_.is_ok()) return spare_failure_;
+  return {StatusCode::kDiskFull,
+          fmt::format("{}: the disk is full: compaction works in what room is left", state_.directory)};
 }
 
 }  // namespace minikv::engine

@@ -18,7 +18,7 @@ std::optional<ValueHandle> Engine::locate(std::string_view key) const {
     SharedGuard guard(state_->lock);
     const auto place = state_->index.find(key);
     if (!place || state_->ranges.cover(key, place->sequence)) return std::nullopt;
-    handle = HandleAccess::make(state_->segments.find(place->segment)->second, *place);
+    handle = HandleAccess::make(state_->segment_of(*place), *place);
   }
   if (handle.expiry_ms() != kNoExpiry && handle.expiry_ms() <= now_ms()) return std::nullopt;
   return handle;
@@ -51,7 +51,7 @@ std::vector<std::optional<ValueHandle>> Engine::multi_locate(std::span<const std
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const auto place = state_->look_up(keys[i], now);
       if (!place) continue;
-      handles[i] = HandleAccess::make(state_->segments.find(place->segment)->second, *place);
+      handles[i] = HandleAccess::make(state_->segment_of(*place), *place);
     }
   }
   return handles;

@@ -56,6 +56,9 @@ class Segment {
   // A part of it does not say of which keys it is: compaction leaves the segment alone.
   std::atomic<bool> has_unnamed_damage{false};
 
+  // Compacted, and the index does not point to all of its live records yet: what is live can't be told.
+  std::atomic<bool> is_being_installed{false};
+
   // Bytes of records that the index points to, and where the frames end (the file may be longer): what compaction
   // decides by.
   std::atomic<std::uint64_t> live_bytes{0};

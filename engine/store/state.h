@@ -105,6 +105,11 @@ struct SharedState {
     return is_present(place, now_ms) && !ranges.cover(key, place.sequence);
   }
   std::uint64_t key_count() const MINIKV_REQUIRES_SHARED(lock) { return index.size() - covered_keys; }
+  // Null only where the index was told of a place that never was: by a hint that is wrong though its checksums are right.
+  std::shared_ptr<Segment> segment_of(const Place& place) const MINIKV_REQUIRES_SHARED(lock) {
+    const auto found = segments.find(place.segment);
+    return found == segments.end() ? nullptr : found->second;
+  }
   // The index has let go of this place.
   void forget(std::string_view key, const Place& place) MINIKV_REQUIRES(lock);
 
@@ -124,9 +129,8 @@ struct SharedState {
 };
 
 inline void SharedState::forget(std::string_view key, const Place& place) {
-  if (const auto found = segments.find(place.segment); found != segments.end()) {
-    found->second->live_bytes.fetch_sub(record_bytes(key.size(), place.value_bytes),
-                                        std::memory_order_relaxed);
+  if (const auto segment = segment_of(place)) {
+    segment->live_bytes.fetch_sub(record_bytes(key.size(), place.value_bytes), std::memory_order_relaxed);
   }
   if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
   if (ranges.cover(key, place.sequence)) --covered_keys;

@@ -1,12 +1,16 @@
 // Compaction as a store's users see it: space comes back, and nothing else changes.
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "engine/store/blocking_task.h"
 #include "tests/support/sim_run.h"
 #include "tests/support/store_fixture.h"
 
@@ -92,6 +96,50 @@ TEST_F(CompactionStoreTest, SeveralCompactorsWorkBesideWritersOnDifferentSegment
   open();
   for (int key = 0; key < 300; ++key) {
     EXPECT_EQ(get("key" + std::to_string(key)), key == 29 ? kMissing : filler + "29");
+  }
+}
+
+// Sets a few keys, and keeps the writer busy for a while.
+class SlowTask final : public engine::BlockingTask {
+ public:
+  void execute(Transaction& transaction) override {
+    for (const auto& [key, value] : puts) transaction.put(key, value);
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+  std::vector<std::pair<std::string, std::string>> puts;
+};
+
+// A segment that one compactor has just written looks dead to the others until the index points to all of it. That takes
+// long where the moves stand behind a slow writer.
+TEST_F(CompactionStoreTest, SeveralCompactorsLeaveAloneWhatIsBeingInstalled) {
+  constexpr std::size_t kKeys = 60'000, kBatch = 1'000;
+  constexpr std::size_t kRounds = 25;
+  options_.fsync = Fsync::kNever;
+  options_.compaction_threads = 4;
+  options_.compaction_threshold = 1;
+  options_.compaction_dead_ratio = 0.1;
+  open();
+  const std::string filler(60, 'v');
+  std::vector<std::string> newest(kKeys);
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    for (std::size_t first = 0; first < kKeys; first += kBatch) {
+      SlowTask task;
+      for (std::size_t key = first; key < first + kBatch; ++key) {
+        if (round != 0 && (key * 7 + round) % 8 != 0) continue;
+        newest[key] = filler + std::to_string(round);
+        task.puts.emplace_back("key" + std::to_string(key), newest[key]);
+      }
+      WriteTask* const submitted = &task;
+      store_->submit({&submitted, 1});
+      ASSERT_TRUE(task.wait());
+    }
+  }
+  EXPECT_GT(store_->stats().compactions, 4u);
+  for (int pass = 0; pass < 2; ++pass) {
+    for (std::size_t key = 0; key < kKeys; ++key) {
+      ASSERT_EQ(get("key" + std::to_string(key)), newest[key]) << key << ", pass " << pass;
+    }
+    open();
   }
 }
 

@@ -1,0 +1,103 @@
+// A store whose disk is full, on a disk whose room the test decides.
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "minikv/store.h"
+#include "tests/support/sim_file_system.h"
+
+namespace minikv {
+namespace {
+
+constexpr std::uint64_t kSegmentBytes = kMiB;
+
+class FullDiskStoreTest : public testing::Test {
+ protected:
+  void open(Options options) {
+    options.segment_size = kSegmentBytes;
+    options.fsync = Fsync::kNever;
+    options.compaction_threshold = 0;
+    options.file_system = &files_;
+    auto opened = Store::open("data", options);
+    ASSERT_TRUE(opened) << opened.status().message();
+    store_ = std::move(*opened);
+  }
+
+  static std::string key(int i) { return "key" + std::to_string(i); }
+  // A few segments of which one key in ten is alive.
+  void write_segments_to_compact() {
+    const std::string value(100'000, 'v');
+    for (int i = 0; i < 35; ++i) ASSERT_TRUE(store_->set(key(i), value));
+    WriteBatch batch;
+    for (int i = 0; i < 35; ++i) {
+      if (i % 10 != 0) batch.remove(key(i));
+    }
+    ASSERT_TRUE(store_->write(batch));
+    // Sealed are all but the one that is written to, and the next one is ready: nothing else takes room or gives it back.
+    ASSERT_TRUE(wait_until([this] {
+      const auto files = files_.disk().files();
+      const auto count = [&](std::string_view ending) {
+        return std::count_if(files.begin(), files.end(),
+                             [&](const std::string& path) { return path.ends_with(ending); });
+      };
+      return count(".dat") == count(".hint") + 2 && count(".tmp") == 0;
+    }));
+  }
+  template <typename Condition>
+  static bool wait_until(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+  }
+  void leave_room_for(std::uint64_t bytes) {
+    files_.set_capacity(std::nullopt);
+    const std::uint64_t plenty = *files_.free_space("data");
+    files_.set_capacity(plenty);
+    files_.set_capacity(plenty - *files_.free_space("data") + bytes);
+  }
+  // Until one is refused.
+  Status write_until_refused() {
+    const std::string value(20'000, 'w');
+    for (int i = 0; i < 1'000; ++i) {
+      if (auto version = store_->set("more" + std::to_string(i), value); !version) return version.status();
+    }
+    return {};
+  }
+
+  sim::SimFileSystem files_;
+  std::unique_ptr<Store> store_;
+};
+
+// Compaction works in the room of the spare and waits for the writer at its end: the writer must not wait for the spare.
+TEST_F(FullDiskStoreTest, WritesAreRefusedAndNotHeldUpWhileCompactionWorksInTheRoomOfTheSpare) {
+  Options options;
+  options.compaction_rate_limit = kMiB;  // it takes seconds
+  open(options);
+  write_segments_to_compact();
+  leave_room_for(kMiB / 2);
+  const std::uint64_t free_before = *files_.free_space("data");
+  auto compaction = std::async(std::launch::async, [this] { return store_->compact(); });
+  ASSERT_TRUE(wait_until([&] { return *files_.free_space("data") >= free_before + kSegmentBytes; }));
+
+  const Status refused = write_until_refused();
+  EXPECT_EQ(refused.code(), StatusCode::kDiskFull) << refused.message();
+  EXPECT_EQ(compaction.wait_for(std::chrono::seconds(0)), std::future_status::timeout)
+      << "the compaction was over before a write was refused: nothing was tried";
+  const auto compacted = compaction.get();
+  ASSERT_TRUE(compacted) << compacted.status().message();
+  EXPECT_GT(compacted->reclaimed_bytes, kSegmentBytes);
+  EXPECT_TRUE(store_->set("again", "x"));
+  for (int i = 0; i < 35; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 10 == 0) << i;
+}
+
+}  // namespace
+}  // namespace minikv
