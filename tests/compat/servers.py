@@ -1,0 +1,126 @@
+"""The two servers that are compared, each in a temporary directory of its own and gone afterwards."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from wire import Connection, wait_for
+
+# The largest value of both: Redis' default would be 512 MiB, minikv's is this.
+MAX_VALUE = 64 << 20
+
+
+class Server:
+    """A running server. `address` is what wire.Connection takes."""
+
+    name = ""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="minikv-compat-")
+        self.log_path = os.path.join(self.directory, "log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(self.command(), executable=self.program(), cwd=self.directory,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self.address = wait_for(self.ready, f"{self.name} starts")
+        except BaseException:
+            self.stop()
+            raise
+
+    def program(self):
+        """The file that is run."""
+        raise NotImplementedError
+
+    def command(self):
+        """What it is called with, its own name first."""
+        raise NotImplementedError
+
+    def ready(self):
+        """The address once clients are served."""
+        raise NotImplementedError
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def check_alive(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.name} has ended with {self.process.returncode}:\n{self.log()}")
+
+    def connect(self):
+        self.check_alive()
+        return Connection(self.address)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Redis(Server):
+    """redis-server as it is installed, without persistence. It listens on a socket in its own directory and on no
+    port, so that it meets no other Redis and nobody else's port."""
+
+    name = "redis"
+
+    def program(self):
+        """Debian has the server in its redis-tools, as the program that checks files and that becomes the server when
+        it is called by that name. So no package is needed that would start a server of the machine."""
+        for name in ("redis-server", "redis-check-rdb"):
+            if shutil.which(name):
+                return shutil.which(name)
+        raise RuntimeError("redis-server is not installed: ./dev setup test")
+
+    def command(self):
+        return ["redis-server", "-", "--port", "0", "--unixsocket", self.socket(), "--save", "", "--appendonly",
+                "no", "--dir", self.directory, "--daemonize", "no", "--proto-max-bulk-len", str(MAX_VALUE),
+                "--slowlog-log-slower-than", "-1"]
+
+    def socket(self):
+        return os.path.join(self.directory, "socket")
+
+    def ready(self):
+        self.check_alive()
+        try:
+            connection = Connection(self.socket())
+        except OSError:
+            return None
+        answer = connection.ask("PING").raw
+        connection.close()
+        return self.socket() if answer == b"+PONG\r\n" else None
+
+
+class Minikv(Server):
+    """minikvd. It does not sync, which no reply shows."""
+
+    name = "minikv"
+
+    def __init__(self, bin_directory):
+        self.bin_directory = bin_directory
+        super().__init__()
+
+    def program(self):
+        return os.path.join(self.bin_directory, "minikvd")
+
+    def command(self):
+        return [self.program(), "--port", "0", "--port-file", self.port_file(),
+                "--data-dir", os.path.join(self.directory, "data"), "--fsync", "never", "--max-value-bytes",
+                str(MAX_VALUE)]
+
+    def port_file(self):
+        return os.path.join(self.directory, "port")
+
+    def ready(self):
+        self.check_alive()
+        try:
+            with open(self.port_file(), encoding="ascii") as file:
+                return int(file.read())
+        except FileNotFoundError:
+            return None
