@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/commands/handlers.h"
+#include "server/commands/values_task.h"
 
 namespace minikv::server {
 
@@ -20,84 +21,31 @@ constexpr std::string_view kLostValue =
     "the value was damaged on disk and can't be had back; set or delete the key to heal it";
 
 void finish(ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server, EncodeValues encode) {
-  for (const Result<Value>& one : found) {
-    (one.code() == StatusCode::kNotFound ? server.counters.misses : server.counters.hits).add();
-  }
+  count_lookups(found, server);
   encode(reply, found, server);
 }
 
-// The values of some keys, when they are not to be had at once: looked up by the writer, behind the writes before them,
-// or found already; and read by a reader, if they are not in memory.
-class ValuesTask final : public Task {
+// Answers with what its keys hold.
+class ReadTask final : public ValuesTask {
  public:
-  using Places = std::vector<std::optional<ValueHandle>>;
-
-  ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
-             EncodeValues encode_found)
-      : Task(std::move(memory), value_bytes(places)),
-        keys_(std::move(keys)),
-        places_(std::move(places)),
+  ReadTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
+           EncodeValues encode_found)
+      : ValuesTask(std::move(memory), std::move(keys), std::move(places), server.store),
         server_(server),
         encode_found_(encode_found) {}
 
-  void execute(Transaction& transaction) override {
-    places_.reserve(keys_.size());
-    for (const std::string_view key : keys_) places_.push_back(transaction.locate(key));
-  }
-
-  bool try_load() override { return try_read_places(server_.store, keys_, places_, found_); }
-
-  void load() override {
-    while (found_.size() < keys_.size()) {
-      const std::size_t i = found_.size();
-      found_.push_back(places_[i] ? server_.store.read(keys_[i], *places_[i]) : not_found());
-    }
-  }
-
-  // Reads into `found` until it has all values, or comes to one that is not in memory, or has done enough for a thread
-  // that has others to serve: then it answers false.
-  static bool try_read_places(const Store& store, std::span<const std::string_view> keys,
-                              const Places& places, std::vector<Result<Value>>& found) {
-    found.reserve(keys.size());
-    std::uint64_t bytes = 0;
-    while (found.size() < keys.size()) {
-      const std::optional<ValueHandle>& place = places[found.size()];
-      if (!place) {
-        found.push_back(not_found());
-        continue;
-      }
-      bytes += place->value_bytes();
-      if (bytes > kMaxBytesAtOnce) return false;
-      std::optional<Result<Value>> value = store.try_read(keys[found.size()], *place);
-      if (!value) return false;
-      found.push_back(*std::move(value));
-    }
-    return true;
-  }
-
  private:
-  static Result<Value> not_found() { return {StatusCode::kNotFound, "no such key"}; }
-  static std::uint64_t value_bytes(const Places& places) {
-    std::uint64_t bytes = 0;
-    for (const auto& place : places) bytes += place ? place->value_bytes() : 0;
-    return bytes;
-  }
+  void encode(ReplyEncoder& reply) override { finish(reply, found(), server_, encode_found_); }
 
-  void encode(ReplyEncoder& reply) override { finish(reply, found_, server_, encode_found_); }
-
-  std::vector<std::string_view> keys_;
-  Places places_;
-  std::vector<Result<Value>> found_;  // of the first keys, or all
   ServerState& server_;
   EncodeValues encode_found_;
 };
 
-std::unique_ptr<Task> make_values_task(const Context& context, ValuesTask::Places places,
-                                       EncodeValues encode) {
+std::unique_ptr<Task> make_read_task(const Context& context, ValuesTask::Places places, EncodeValues encode) {
   Memory memory = context.memory();
   std::vector<std::string_view> keys = context.keep_all(memory);
-  return std::make_unique<ValuesTask>(std::move(memory), std::move(keys), std::move(places), context.server,
-                                      encode);
+  return std::make_unique<ReadTask>(std::move(memory), std::move(keys), std::move(places), context.server,
+                                    encode);
 }
 
 // What one key came to, where it is not the value itself that is asked for.
@@ -162,9 +110,15 @@ void count_existing(Context& context, Encode encode) {
 
 }  // namespace
 
+void count_lookups(std::span<const Result<Value>> found, ServerState& server) {
+  for (const Result<Value>& one : found) {
+    (one.code() == StatusCode::kNotFound ? server.counters.misses : server.counters.hits).add();
+  }
+}
+
 void read_values(Context& context, EncodeValues encode) {
   if (context.connection.has_writes_in_flight())
-    return context.connection.submit(make_values_task(context, {}, encode));
+    return context.connection.submit(make_read_task(context, {}, encode));
   const Store& store = context.store();
   if (context.args.size() == 1) {  // the same, for what is asked most, without the vectors
     const std::string_view key = context.arg(0);
@@ -172,16 +126,16 @@ void read_values(Context& context, EncodeValues encode) {
     std::optional<Result<Value>> found =
         place ? store.try_read(key, *place) : Result<Value>(StatusCode::kNotFound, "no such key");
     if (found) return finish(context.reply, {&*found, 1}, context.server, encode);
-    return context.connection.load(make_values_task(context, {place}, encode));
+    return context.connection.load(make_read_task(context, {place}, encode));
   }
   std::vector<std::string_view> keys;
   keys.reserve(context.args.size());
   for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
   ValuesTask::Places places = store.multi_locate(keys);
   std::vector<Result<Value>> found;
-  if (ValuesTask::try_read_places(store, keys, places, found))
+  if (try_read_places(store, keys, places, found))
     return finish(context.reply, found, context.server, encode);
-  context.connection.load(make_values_task(context, std::move(places), encode));
+  context.connection.load(make_read_task(context, std::move(places), encode));
 }
 
 template <>

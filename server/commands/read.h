@@ -20,4 +20,7 @@ using EncodeValues = void (*)(protocol::ReplyEncoder& reply, std::span<Result<Va
 // by the writer, behind those. Values that are not in memory are read by a reader.
 void read_values(Context& context, EncodeValues encode);
 
+// For INFO: how many of the keys that were asked for were there.
+void count_lookups(std::span<const Result<Value>> found, ServerState& server);
+
 }  // namespace minikv::server
