@@ -209,6 +209,19 @@ ErrorReply incompatible_expire_options(bool only_gt_lt) {
                             : "NX and XX, GT or LT options at the same time are not compatible");
 }
 
+ErrorReply incompatible_lcs_options() {
+  return in_both(ErrorCode::kUsage, "ERR", "If you want both the length and indexes, please just use IDX.");
+}
+
+ErrorReply lcs_needs_too_much_memory() {
+  return in_both(ErrorCode::kTooLong, "ERR",
+                 "Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+}
+
+ErrorReply not_finite() {
+  return in_both(ErrorCode::kOverflow, "ERR", "increment would produce NaN or Infinity");
+}
+
 ErrorReply db_index_out_of_range() { return in_both(ErrorCode::kRange, "ERR", "DB index is out of range"); }
 
 ErrorReply no_such_protocol() {

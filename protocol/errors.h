@@ -104,6 +104,9 @@ ErrorReply invalid_expire_time(const CommandSpec& command);
 // ---- RESP only ----
 ErrorReply unsupported_option(std::string_view option);   // EXPIRE: "ERR Unsupported option ..."
 ErrorReply incompatible_expire_options(bool only_gt_lt);  // NX with XX, GT or LT; or GT with LT
+ErrorReply incompatible_lcs_options();                    // LEN with IDX
+ErrorReply lcs_needs_too_much_memory();
+ErrorReply not_finite();  // what INCRBYFLOAT would come to
 ErrorReply db_index_out_of_range();
 ErrorReply no_such_protocol();         // HELLO 4
 ErrorReply protocol_not_an_integer();  // HELLO x

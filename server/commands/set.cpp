@@ -1,7 +1,8 @@
-// SET, PUT, SETNX, SETEX, CAS, MSET: commands that store values.
+// SET, PUT, SETNX, SETEX, PSETEX, GETSET, CAS, MSET, MSETNX: commands that store values.
 #include <utility>
 #include <vector>
 
+#include "server/commands/expiry_option.h"
 #include "server/commands/handlers.h"
 #include "server/commands/set_change.h"
 
@@ -12,23 +13,9 @@ using protocol::ErrorReply;
 
 namespace {
 
-// EX, PX, EXAT or PXAT with its operand, if that is what comes next.
-struct ExpiryOption {
-  std::string_view word;
-  std::int64_t unit_ms;
-  Expiry::Kind kind;
-};
-constexpr ExpiryOption kExpiryOptions[] = {
-    {"ex", 1000, Expiry::Kind::kIn},
-    {"px", 1, Expiry::Kind::kIn},
-    {"exat", 1000, Expiry::Kind::kAt},
-    {"pxat", 1, Expiry::Kind::kAt},
-};
-
 // The options of SET, as Redis reads them: all words first, the operand of the expiry last.
 std::optional<ErrorReply> read_set_options(const Context& context, SetChange& change) {
-  const ExpiryOption* expiry = nullptr;
-  std::string_view operand;
+  ExpiryOption expiry;
   bool keep_ttl = false;
   for (ArgumentReader reader(context.args.subspan(2)); !reader.done();) {
     if (!change.if_present && reader.take_word("nx")) {
@@ -37,25 +24,47 @@ std::optional<ErrorReply> read_set_options(const Context& context, SetChange& ch
       change.if_present = true;
     } else if (reader.take_word("get")) {
       change.return_old = true;
-    } else if (expiry == nullptr && reader.take_word("keepttl")) {
+    } else if (!expiry.is_given() && reader.take_word("keepttl")) {
       keep_ttl = true;
-    } else {
-      if (expiry != nullptr || keep_ttl) return errors::usage(context.command);
-      for (const ExpiryOption& option : kExpiryOptions) {
-        if (reader.take_word(option.word)) expiry = &option;
-      }
-      if (expiry == nullptr || reader.done()) return errors::usage(context.command);
-      operand = reader.take().bytes;
+    } else if (keep_ttl || !expiry.take(reader)) {
+      return errors::usage(context.command);
     }
   }
   if (keep_ttl) change.expiry.kind = Expiry::Kind::kAsBefore;
-  if (expiry == nullptr) return std::nullopt;
-  const auto count = protocol::parse_redis_integer(operand);
-  if (!count) return errors::not_an_integer();
-  const auto made = make_expiry(*count, expiry->unit_ms, expiry->kind, context.store().now_ms());
-  if (!made) return errors::invalid_expire_time(context.command);
-  change.expiry = *made;
-  return std::nullopt;
+  if (!expiry.is_given()) return std::nullopt;
+  return expiry.resolve(context.command, context.store().now_ms(), change.expiry);
+}
+
+// SETEX and PSETEX.
+void submit_set_to_expire(const Context& context, std::int64_t unit_ms) {
+  const auto count = protocol::parse_redis_integer(context.arg(1));
+  if (!count) return context.fail(errors::bad_number(context.command, "seconds are a number"));
+  const auto expiry = make_expiry(*count, unit_ms, Expiry::Kind::kIn, context.store().now_ms());
+  if (!expiry) return context.fail(errors::invalid_expire_time(context.command));
+  SetChange change;
+  change.expiry = *expiry;
+  change.submit(context, context.arg(0), context.arg(2));
+}
+
+// MSET and MSETNX.
+void submit_several(const Context& context, bool if_missing) {
+  if (context.args.size() % 2 != 0) return context.fail(errors::wrong_arity(context.command));
+  Memory memory = context.memory();
+  if (memory.capacity() > context.store().options().max_batch_bytes) {
+    return context.fail(errors::request_too_long(context.store().options().max_batch_bytes));
+  }
+  const std::vector<std::string_view> kept = context.keep_all(memory);
+  std::vector<std::uint32_t> checksums;
+  for (std::size_t i = 1; i < kept.size(); i += 2) checksums.push_back(value_checksum(kept[i]));
+  context.submit(std::move(memory),
+                 [kept, checksums = std::move(checksums), if_missing](Transaction& transaction) {
+                   for (std::size_t i = 0; if_missing && i < kept.size(); i += 2) {
+                     if (transaction.find(kept[i])) return Outcome::integer(0);
+                   }
+                   for (std::size_t i = 0; i < kept.size(); i += 2)
+                     transaction.put(kept[i], kept[i + 1], checksums[i / 2]);
+                   return if_missing ? Outcome::integer(1) : Outcome::ok();
+                 });
 }
 
 // A version, as `cas`, `cad` and `put ... ver` take it.
@@ -110,13 +119,19 @@ void handle<kSetNx>(Context& context) {
 
 template <>
 void handle<kSetEx>(Context& context) {
-  const auto seconds = protocol::parse_redis_integer(context.arg(1));
-  if (!seconds) return context.fail(errors::bad_number(context.command, "seconds are a number"));
-  const auto expiry = make_expiry(*seconds, 1000, Expiry::Kind::kIn, context.store().now_ms());
-  if (!expiry) return context.fail(errors::invalid_expire_time(context.command));
+  submit_set_to_expire(context, 1000);
+}
+
+template <>
+void handle<kPsetEx>(Context& context) {
+  submit_set_to_expire(context, 1);
+}
+
+template <>
+void handle<kGetSet>(Context& context) {
   SetChange change;
-  change.expiry = *expiry;
-  change.submit(context, context.arg(0), context.arg(2));
+  change.return_old = true;
+  change.submit(context, context.arg(0), context.arg(1));
 }
 
 template <>
@@ -130,18 +145,12 @@ void handle<kCas>(Context& context) {
 
 template <>
 void handle<kMset>(Context& context) {
-  if (context.args.size() % 2 != 0) return context.fail(errors::wrong_arity(context.command));
-  Memory memory = context.memory();
-  if (memory.capacity() > context.store().options().max_batch_bytes) {
-    return context.fail(errors::request_too_long(context.store().options().max_batch_bytes));
-  }
-  const std::vector<std::string_view> kept = context.keep_all(memory);
-  std::vector<std::uint32_t> checksums;
-  for (std::size_t i = 1; i < kept.size(); i += 2) checksums.push_back(value_checksum(kept[i]));
-  context.submit(std::move(memory), [kept, checksums = std::move(checksums)](Transaction& transaction) {
-    for (std::size_t i = 0; i < kept.size(); i += 2) transaction.put(kept[i], kept[i + 1], checksums[i / 2]);
-    return Outcome::ok();
-  });
+  submit_several(context, false);
+}
+
+template <>
+void handle<kMsetNx>(Context& context) {
+  submit_several(context, true);
 }
 
 }  // namespace minikv::server

@@ -50,6 +50,14 @@ TEST(Errors, SayWhatBothDialectsPromise) {
       {errors::max_clients(), "MAXCLIENTS too many connections; try again later",
        "ERR max number of clients reached"},
       {errors::no_auth(), "NOAUTH Authentication required.", "NOAUTH Authentication required."},
+      {errors::not_finite(), "OVERFLOW increment would produce NaN or Infinity",
+       "ERR increment would produce NaN or Infinity"},
+      {errors::incompatible_lcs_options(),
+       "USAGE If you want both the length and indexes, please just use IDX.",
+       "ERR If you want both the length and indexes, please just use IDX."},
+      {errors::lcs_needs_too_much_memory(),
+       "TOOLONG Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+       "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"},
       {errors::unsupported_option("zz"), "USAGE Unsupported option zz", "ERR Unsupported option zz"},
   };
   for (const Case& one : cases) {

@@ -148,6 +148,45 @@ TEST_F(ColdReadServerTest, PagesOfValuesAreReadByAReader) {
   EXPECT_EQ(files_.page_faults(), 0U);
 }
 
+TEST_F(ColdReadServerTest, WhatIsMadeOfAColdValueIsMadeByAReader) {
+  make_cold();
+  TestClient client(server_->port()), other(server_->port());
+  {
+    const ReaderBlock block(server_->store());
+    client.send(resp({"GETRANGE", "a", "-2", "-1"}) + resp({"BITCOUNT", "b"}) + resp({"SET", "x", "1"}) +
+                resp({"BITPOS", "c", "1"}) + resp({"GETBIT", "x", "2"}) + resp({"DEL", "a", "b", "c"}));
+    EXPECT_EQ(other.ask("ping"), "+PONG");
+    EXPECT_TRUE(eventually([&] {
+      return other.ask(resp({"EXISTS", "c"})) == ":0";
+    })) << "the writes do not wait for the reads before them";
+  }
+  expect_reply(client, "$2\r\naa\r\n:30000\r\n+OK\r\n:1\r\n:1\r\n:3\r\n");
+  EXPECT_EQ(files_.page_faults(), 0U);
+}
+
+// It takes time by the product of the lengths, so none of the event loop's, however warm and short the values are.
+TEST_F(ColdReadServerTest, SubsequencesAreLookedForByAReaderAndNobodyWaits) {
+  TestClient client(server_->port()), other(server_->port());
+  {
+    const ReaderBlock block(server_->store());
+    client.send(resp({"LCS", "a", "hot", "LEN"}) + resp({"SET", "a", "xhoy"}) +
+                resp({"SET", "hot", "hohoho"}) + resp({"LCS", "a", "hot"}) + resp({"DEL", "hot"}));
+    EXPECT_EQ(other.ask(resp({"SET", "x", "1"})), "+OK");
+    EXPECT_TRUE(eventually([&] { return other.ask(resp({"EXISTS", "hot"})) == ":0"; }));
+  }
+  expect_reply(client, ":0\r\n+OK\r\n+OK\r\n" + bulk("ho") + ":1\r\n");
+}
+
+TEST_F(ColdReadServerTest, SubsequencesThatTakeTooMuchMemoryAreRefused) {
+  set("large", std::string(12'000, 'l'));
+  set("a", std::string(11'000, 'l'));
+  TestClient client(server_->port());
+  client.send(resp({"LCS", "large", "a", "LEN"}) + resp({"LCS", "large", "large"}) + resp({"PING"}));
+  expect_reply(client,
+               ":11000\r\n-ERR Insufficient memory, transient memory for LCS exceeds "
+               "proto-max-bulk-len\r\n+PONG\r\n");
+}
+
 // ---- commands that read and write ----
 
 TEST_F(ColdReadServerTest, ACommandThatNeedsAColdValueKeepsNobodyElsesWritesWaiting) {
@@ -156,12 +195,15 @@ TEST_F(ColdReadServerTest, ACommandThatNeedsAColdValueKeepsNobodyElsesWritesWait
   {
     const ReaderBlock block(server_->store());
     client.send(resp({"APPEND", "a", "!"}) + resp({"INCR", "number"}) + resp({"GETDEL", "b"}) +
-                resp({"SET", "c", "new", "GET"}) + resp({"GET", "c"}) + resp({"EXISTS", "b"}));
+                resp({"SET", "c", "new", "GET"}) + resp({"GET", "c"}) + resp({"EXISTS", "b"}) +
+                resp({"SETRANGE", "large", "0", "L"}) + resp({"SETBIT", "large", "1", "0"}) +
+                resp({"INCRBYFLOAT", "number", "0.5"}) + resp({"GETEX", "a", "PERSIST"}));
     EXPECT_EQ(other.ask(resp({"SET", "x", "1"})), "+OK");
     EXPECT_EQ(other.ask(resp({"INCR", "x"})), ":2");
     EXPECT_EQ(other.ask(resp({"STRLEN", "a"})), ":10000") << "it is not done yet";
   }
-  expect_reply(client, ":10001\r\n:42\r\n" + bulk_of("b") + bulk_of("c") + bulk("new") + ":0\r\n");
+  expect_reply(client, ":10001\r\n:42\r\n" + bulk_of("b") + bulk_of("c") + bulk("new") + ":0\r\n" +
+                           ":100000\r\n:1\r\n" + bulk("42.5") + bulk(value_of("a") + "!"));
   EXPECT_EQ(files_.page_faults(), 0U);
 }
 

@@ -58,7 +58,18 @@ TEST_F(CorruptionTest, CommandsThatNeedTheValueAnswerCorrupt) {
   EXPECT_TRUE(client_.ask("append bad x").starts_with("-CORRUPT "));
   EXPECT_TRUE(ask_resp({"GETDEL", "bad"}).starts_with("-CORRUPT "));
   EXPECT_TRUE(ask_resp({"SET", "bad", "x", "GET"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"GETEX", "bad", "EX", "100"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"GETSET", "bad", "x"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"GETRANGE", "bad", "0", "1"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"SETRANGE", "bad", "0", "x"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"INCRBYFLOAT", "bad", "1"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"SETBIT", "bad", "0", "1"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"GETBIT", "bad", "0"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"BITCOUNT", "bad"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"BITPOS", "bad", "1"}).starts_with("-CORRUPT "));
+  EXPECT_TRUE(ask_resp({"LCS", "good", "bad"}).starts_with("-CORRUPT "));
   // None of them changed anything.
+  EXPECT_EQ(client_.ask("ttl bad"), "+INT -1");
   EXPECT_EQ(client_.ask("exists bad"), "+INT 1");
   EXPECT_TRUE(client_.ask("get bad").starts_with("-CORRUPT "));
 }

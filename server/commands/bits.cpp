@@ -1,0 +1,174 @@
+// SETBIT, GETBIT, BITCOUNT, BITPOS.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "protocol/ascii.h"
+#include "protocol/number.h"
+#include "server/commands/bit_string.h"
+#include "server/commands/derive.h"
+#include "server/commands/handlers.h"
+
+namespace minikv::server {
+
+namespace errors = protocol::errors;
+using protocol::ErrorReply;
+using protocol::ReplyEncoder;
+
+namespace {
+
+// Up to where bits can be asked for, as in Redis, though values may end sooner here.
+constexpr std::uint64_t kMaxAddressableBytes = std::uint64_t{512} << 20;
+
+ErrorReply bad_bit_offset() { return errors::out_of_range("bit offset is not an integer or out of range"); }
+
+std::optional<std::uint64_t> read_bit_offset(std::string_view text, std::uint64_t max_bytes) {
+  const auto offset = protocol::parse_redis_integer(text);
+  if (!offset || *offset < 0 || static_cast<std::uint64_t>(*offset) / 8 >= max_bytes) return std::nullopt;
+  return static_cast<std::uint64_t>(*offset);
+}
+
+// `whole` is where the new value is made; it has to live as long as the task.
+Outcome change_bit(Transaction& transaction, std::string_view key, std::uint64_t bit, bool on,
+                   std::string& whole) {
+  Result<Value> before = transaction.get(key);
+  if (!before && before.code() != StatusCode::kNotFound) return Outcome::error(before.status());
+  const std::int64_t expiry_ms = before ? before.value().expiry_ms : kNoExpiry;
+  if (before) whole = std::move(before.value().data);
+  const bool was_on = bit_at(whole, bit);
+  const bool grows = bit / 8 >= whole.size();
+  if (!grows && was_on == on) return Outcome::integer(was_on);
+  if (grows) whole.resize(bit / 8 + 1);
+  set_bit(whole, bit, on);
+  transaction.put(key, whole, expiry_ms);
+  return Outcome::integer(was_on);
+}
+
+// `start` and `end` of BITCOUNT and BITPOS.
+struct BitRangeArguments {
+  std::int64_t first = 0;
+  std::int64_t last = -1;
+  bool in_bits = false;
+
+  bool is_backwards() const { return is_backwards_from_end(first, last); }
+  // The bits that are meant.
+  PositionRange bits(std::size_t value_bytes) const {
+    const auto bytes = static_cast<std::int64_t>(value_bytes);
+    if (in_bits) return resolve_positions(first, last, bytes * 8);
+    const PositionRange range = resolve_positions(first, last, bytes);
+    if (range.is_empty()) return {};
+    return {range.first * 8, range.last * 8 + 7};
+  }
+};
+
+bool read_number(const protocol::Arg& arg, std::int64_t& number) {
+  const auto parsed = protocol::parse_redis_integer(arg.bytes);
+  number = parsed.value_or(0);
+  return parsed.has_value();
+}
+
+bool read_unit(const protocol::Arg& arg, bool& in_bits) {
+  in_bits = protocol::equals_ignoring_case(arg.bytes, "bit");
+  return in_bits || protocol::equals_ignoring_case(arg.bytes, "byte");
+}
+
+// `args` begin with `start`. What is wrong with them, if something is, in the order in which Redis looks; here, what is
+// backwards is empty whatever the unit.
+std::optional<ErrorReply> read_count_range(const Context& context, std::span<const protocol::Arg> args,
+                                           BitRangeArguments& range) {
+  if (args.empty()) return std::nullopt;
+  if (args.size() == 1 || args.size() > 3) return errors::usage(context.command);
+  if (!read_number(args[0], range.first) || !read_number(args[1], range.last))
+    return errors::bad_number(context.command);
+  if (args.size() == 3 && !range.is_backwards() && !read_unit(args[2], range.in_bits))
+    return errors::usage(context.command);
+  return std::nullopt;
+}
+
+// And here the unit comes before the end.
+std::optional<ErrorReply> read_search_range(const Context& context, std::span<const protocol::Arg> args,
+                                            BitRangeArguments& range) {
+  if (args.size() > 3) return errors::usage(context.command);
+  if (!args.empty() && !read_number(args[0], range.first)) return errors::bad_number(context.command);
+  if (args.size() == 3 && !read_unit(args[2], range.in_bits)) return errors::usage(context.command);
+  if (args.size() > 1 && !read_number(args[1], range.last)) return errors::bad_number(context.command);
+  return std::nullopt;
+}
+
+Answer integer(std::int64_t n) {
+  return [n](ReplyEncoder& reply) { reply.integer(n); };
+}
+
+Answer failure(const ErrorReply& error) {
+  return [error](ReplyEncoder& reply) { reply.error(error); };
+}
+
+}  // namespace
+
+template <>
+void handle<kSetBit>(Context& context) {
+  const auto bit = read_bit_offset(context.arg(1), context.store().options().max_value_bytes);
+  if (!bit) return context.fail(bad_bit_offset());
+  const auto on = protocol::parse_redis_integer(context.arg(2));
+  if (!on || (*on != 0 && *on != 1))
+    return context.fail(errors::out_of_range("bit is not an integer or out of range"));
+  Memory memory(context.arg(0).size());
+  const std::string_view key = memory.keep(context.arg(0));
+  context.submit_reading(
+      key, SIZE_MAX, std::move(memory),
+      [key, bit = *bit, on = *on == 1, whole = std::string()](Transaction& transaction) mutable {
+        return change_bit(transaction, key, bit, on, whole);
+      });
+}
+
+template <>
+void handle<kGetBit>(Context& context) {
+  const auto bit = read_bit_offset(
+      context.arg(1),
+      std::max<std::uint64_t>(kMaxAddressableBytes, context.store().options().max_value_bytes));
+  if (!bit) return context.fail(bad_bit_offset());
+  derive_from_values(context, 1, Work::kAsReading, [bit = *bit](std::span<Result<Value>> found) {
+    return integer(bit_at(bytes_of(found.front()), bit) ? 1 : 0);
+  });
+}
+
+// Without a key it does not matter what else is asked: Redis looks for the key first, and so do all that know Redis.
+template <>
+void handle<kBitCount>(Context& context) {
+  BitRangeArguments range;
+  const std::optional<ErrorReply> error = read_count_range(context, context.args.subspan(1), range);
+  derive_from_values(context, 1, Work::kAsReading, [range, error](std::span<Result<Value>> found) -> Answer {
+    if (!found.front()) return integer(0);
+    if (error) return failure(*error);
+    if (range.is_backwards()) return integer(0);
+    const std::string_view bytes = bytes_of(found.front());
+    return integer(static_cast<std::int64_t>(count_bits(bytes, range.bits(bytes.size()))));
+  });
+}
+
+// As BITCOUNT without a key. Behind a value whose end was not named there are zeros without end.
+template <>
+void handle<kBitPos>(Context& context) {
+  const auto bit = protocol::parse_redis_integer(context.arg(1));
+  if (!bit) return context.fail(errors::bad_number(context.command, "the bit is a number"));
+  if (*bit != 0 && *bit != 1) return context.fail(errors::out_of_range("The bit argument must be 1 or 0."));
+  BitRangeArguments range;
+  const std::optional<ErrorReply> error = read_search_range(context, context.args.subspan(2), range);
+  const bool ends = context.args.size() > 3;
+  derive_from_values(context, 1, Work::kAsReading,
+                     [range, error, ends, on = *bit == 1](std::span<Result<Value>> found) -> Answer {
+                       if (!found.front()) return integer(on ? -1 : 0);
+                       if (error) return failure(*error);
+                       const std::string_view bytes = bytes_of(found.front());
+                       const PositionRange bits = range.bits(bytes.size());
+                       if (const auto at = find_bit(bytes, on, bits))
+                         return integer(static_cast<std::int64_t>(*at));
+                       const bool goes_on = !on && !ends && !bits.is_empty();
+                       return integer(goes_on ? static_cast<std::int64_t>(bytes.size()) * 8 : -1);
+                     });
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,38 @@
+// Answers that are made of values by some work, rather than copied from them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "minikv/store.h"
+#include "protocol/reply_encoder.h"
+#include "server/context.h"
+
+namespace minikv::server {
+
+// How a command is answered, when the work is done. Called once, on the event loop.
+using Answer = std::function<void(protocol::ReplyEncoder& reply)>;
+
+// Makes the answer of what was found under the keys, in their order: each is there or is not found. Called on whatever
+// thread has read the values, when the request is gone: it may use nothing of the request but what it has copied.
+using Derive = std::function<Answer(std::span<Result<Value>> found)>;
+
+// Where the work is done.
+enum class Work : std::uint8_t {
+  kAsReading,  // where the values are read: on the event loop, unless they are large or not in memory
+  kAside,      // on a reader's thread always: it may take milliseconds
+};
+
+// Reads the values of the first `keys` arguments as read_values() does, and answers with what `derive` makes of them;
+// or with the error, if one of them can't be read. Neither the writer nor, for more than a moment, an event loop waits.
+void derive_from_values(Context& context, std::size_t keys, Work work, Derive derive);
+
+// The value; none counts as empty.
+inline std::string_view bytes_of(const Result<Value>& found) {
+  return found ? std::string_view(found.value().data) : std::string_view();
+}
+
+}  // namespace minikv::server
