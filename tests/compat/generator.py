@@ -103,7 +103,7 @@ class Generator:
 
     def huge(self):
         """An offset that no value has room for, or none at all."""
-        return self.chance.choice((b"4294967296", b"9223372036854775807", b"-1", b"536870912", b"1000000000000", b"x", b""))
+        return self.chance.choice((b"4294967296", b"9223372036854775807", b"-1", b"1000000000000", b"x", b""))
 
     def float_number(self):
         if self.chance.random() < 0.5:
