@@ -1,5 +1,4 @@
 // SETBIT, GETBIT, BITCOUNT, BITPOS.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,15 +19,15 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// Up to where bits can be asked for, as in Redis, though values may end sooner here.
-constexpr std::uint64_t kMaxAddressableBytes = std::uint64_t{512} << 20;
-
 ErrorReply bad_bit_offset() { return errors::out_of_range("bit offset is not an integer or out of range"); }
 
-std::optional<std::uint64_t> read_bit_offset(std::string_view text, std::uint64_t max_bytes) {
-  const auto offset = protocol::parse_redis_integer(text);
-  if (!offset || *offset < 0 || static_cast<std::uint64_t>(*offset) / 8 >= max_bytes) return std::nullopt;
-  return static_cast<std::uint64_t>(*offset);
+// Of a bit that a value can have.
+std::optional<std::uint64_t> read_bit_offset(const Context& context) {
+  const auto offset = protocol::parse_redis_integer(context.arg(1));
+  if (!offset || *offset < 0) return std::nullopt;
+  const auto bit = static_cast<std::uint64_t>(*offset);
+  if (bit / 8 >= context.store().options().max_value_bytes) return std::nullopt;
+  return bit;
 }
 
 // `whole` is where the new value is made; it has to live as long as the task.
@@ -110,7 +109,7 @@ Answer failure(const ErrorReply& error) {
 
 template <>
 void handle<kSetBit>(Context& context) {
-  const auto bit = read_bit_offset(context.arg(1), context.store().options().max_value_bytes);
+  const auto bit = read_bit_offset(context);
   if (!bit) return context.fail(bad_bit_offset());
   const auto on = protocol::parse_redis_integer(context.arg(2));
   if (!on || (*on != 0 && *on != 1))
@@ -126,9 +125,7 @@ void handle<kSetBit>(Context& context) {
 
 template <>
 void handle<kGetBit>(Context& context) {
-  const auto bit = read_bit_offset(
-      context.arg(1),
-      std::max<std::uint64_t>(kMaxAddressableBytes, context.store().options().max_value_bytes));
+  const auto bit = read_bit_offset(context);
   if (!bit) return context.fail(bad_bit_offset());
   derive_from_values(context, 1, Work::kAsReading, [bit = *bit](std::span<Result<Value>> found) {
     return integer(bit_at(bytes_of(found.front()), bit) ? 1 : 0);

@@ -67,8 +67,9 @@ void encode_indexes(ReplyEncoder& reply, const std::vector<CommonPart>& parts, s
   reply.integer(length);
 }
 
-Answer compare(std::string_view a, std::string_view b, const LcsOptions& options) {
-  if (!subsequence_fits(a.size(), b.size())) {
+Answer compare(std::string_view a, std::string_view b, const LcsOptions& options,
+               std::size_t max_value_bytes) {
+  if (!subsequence_fits(a.size(), b.size(), max_value_bytes)) {
     return [](ReplyEncoder& reply) { reply.error(errors::lcs_needs_too_much_memory()); };
   }
   if (options.length) {
@@ -94,8 +95,9 @@ template <>
 void handle<kLcs>(Context& context) {
   LcsOptions options;
   if (auto error = read_options(context, options)) return context.fail(*error);
-  derive_from_values(context, 2, Work::kAside, [options](std::span<Result<Value>> found) {
-    return compare(bytes_of(found[0]), bytes_of(found[1]), options);
+  const std::size_t max_value_bytes = context.store().options().max_value_bytes;
+  derive_from_values(context, 2, Work::kAside, [options, max_value_bytes](std::span<Result<Value>> found) {
+    return compare(bytes_of(found[0]), bytes_of(found[1]), options, max_value_bytes);
   });
 }
 

@@ -8,7 +8,7 @@ namespace minikv::server {
 
 namespace {
 
-constexpr std::uint64_t kMaxCells = (std::uint64_t{512} << 20) / sizeof(std::uint32_t);
+constexpr std::size_t kRedisCellBytes = 4;
 // A string of more bytes goes down the rows if the other is shorter: a column costs room for 256 bits.
 constexpr std::size_t kMaxColumns = 65536;
 constexpr std::size_t kWordBits = 64;
@@ -100,8 +100,9 @@ bool b_goes_down(std::string_view a, std::string_view b) {
 
 static_assert(std::endian::native == std::endian::little, "a row is read by words and by bytes");
 
-bool subsequence_fits(std::size_t a_bytes, std::size_t b_bytes) {
-  return a_bytes < kMaxCells && b_bytes < kMaxCells && (a_bytes + 1) * (b_bytes + 1) <= kMaxCells;
+bool subsequence_fits(std::size_t a_bytes, std::size_t b_bytes, std::size_t max_value_bytes) {
+  const std::size_t max_cells = max_value_bytes / kRedisCellBytes;
+  return a_bytes < max_cells && b_bytes < max_cells / (a_bytes + 1);
 }
 
 std::size_t subsequence_length(std::string_view a, std::string_view b) {

@@ -13,10 +13,10 @@
 
 namespace minikv::server {
 
-// Redis' table has 4 bytes a cell, and must not take more than its proto-max-bulk-len, which is 512 MiB. So the
-// lengths, each with 1 added, multiply to at most 2^27. Ours takes 80 MiB then at most, and mostly 16.
-// All functions here want strings that fit.
-bool subsequence_fits(std::size_t a_bytes, std::size_t b_bytes);
+// Redis' table has 4 bytes a cell, and must not take more than a value may: so much do the lengths, each with 1 added,
+// multiply to at most. Ours takes a thirty-second of it then; or, if one string is shorter than 8 bytes, as much as the
+// other one. All functions here want strings that fit.
+bool subsequence_fits(std::size_t a_bytes, std::size_t b_bytes, std::size_t max_value_bytes);
 
 std::size_t subsequence_length(std::string_view a, std::string_view b);
 

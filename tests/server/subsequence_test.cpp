@@ -95,15 +95,20 @@ TEST(Subsequence, WhereTheSecondIsMuchLonger) {
   }
 }
 
-TEST(Subsequence, FitsAsLongAsRedisTableWould) {
-  EXPECT_TRUE(subsequence_fits(0, 0));
-  EXPECT_TRUE(subsequence_fits(11'584, 11'584));
-  EXPECT_FALSE(subsequence_fits(11'585, 11'585));
-  EXPECT_TRUE(subsequence_fits((std::size_t{1} << 27) - 1, 0));
-  EXPECT_FALSE(subsequence_fits(std::size_t{1} << 27, 0));
-  EXPECT_TRUE(subsequence_fits(1, (std::size_t{1} << 26) - 1));
-  EXPECT_FALSE(subsequence_fits(1, std::size_t{1} << 26));
-  EXPECT_FALSE(subsequence_fits(std::size_t{1} << 63, std::size_t{1} << 63)) << "whose product overflows";
+TEST(Subsequence, FitsAsLongAsRedisTableWouldFitAValue) {
+  constexpr std::size_t kMax = std::size_t{512} << 20;
+  EXPECT_TRUE(subsequence_fits(0, 0, kMax));
+  EXPECT_TRUE(subsequence_fits(11'584, 11'584, kMax));
+  EXPECT_FALSE(subsequence_fits(11'585, 11'585, kMax));
+  EXPECT_TRUE(subsequence_fits((std::size_t{1} << 27) - 1, 0, kMax));
+  EXPECT_TRUE(subsequence_fits(0, (std::size_t{1} << 27) - 1, kMax));
+  EXPECT_FALSE(subsequence_fits(std::size_t{1} << 27, 0, kMax));
+  EXPECT_FALSE(subsequence_fits(0, std::size_t{1} << 27, kMax));
+  EXPECT_TRUE(subsequence_fits(1, (std::size_t{1} << 26) - 1, kMax));
+  EXPECT_FALSE(subsequence_fits(1, std::size_t{1} << 26, kMax));
+  EXPECT_FALSE(subsequence_fits(SIZE_MAX, SIZE_MAX, kMax)) << "whose product overflows";
+  EXPECT_TRUE(subsequence_fits(21, 21, 2'000));
+  EXPECT_FALSE(subsequence_fits(21, 22, 2'000));
 }
 
 }  // namespace
