@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -61,15 +62,18 @@ struct Context {
            [](protocol::ReplyEncoder& encoder, const Outcome& outcome) { outcome.encode(encoder); });
   }
   // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer than
-  // `max_bytes`; it returns an Outcome.
+  // `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by `growth_bytes`.
   template <typename Execute>
-  void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute) const {
+  void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute,
+                      std::uint64_t growth_bytes = 0) const {
     const auto encode = [](protocol::ReplyEncoder& encoder, const Outcome& outcome) {
       outcome.encode(encoder);
     };
     OldValue old{key, max_bytes};
-    connection.submit(std::make_unique<ReadModifyTask<Execute, decltype(encode)>>(
-        std::move(memory), std::move(old), std::move(execute), encode));
+    auto task = std::make_unique<ReadModifyTask<Execute, decltype(encode)>>(std::move(memory), std::move(old),
+                                                                            std::move(execute), encode);
+    task->count_growth(growth_bytes);
+    connection.submit(std::move(task));
   }
 };
 

@@ -167,6 +167,8 @@ class ReadModifyTask final : public FunctionTask<Execute, Encode> {
         old_(std::move(old)) {}
 
   std::span<OldValue> old_values() override { return {&old_, 1}; }
+  // It may add so many bytes to the log beyond its arguments and the old value.
+  void count_growth(std::uint64_t bytes) { this->set_bytes(this->bytes() + static_cast<std::size_t>(bytes)); }
 
  private:
   OldValue old_;

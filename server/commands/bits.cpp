@@ -120,7 +120,8 @@ void handle<kSetBit>(Context& context) {
       key, SIZE_MAX, std::move(memory),
       [key, bit = *bit, on = *on == 1, whole = std::string()](Transaction& transaction) mutable {
         return change_bit(transaction, key, bit, on, whole);
-      });
+      },
+      *bit / 8 + 1);
 }
 
 template <>

@@ -49,7 +49,8 @@ void handle<kIncrByFloat>(Context& context) {
       key, kMaxDecimalBytes, std::move(memory),
       [key, delta = *delta, max_bytes, text = std::string()](Transaction& transaction) mutable {
         return add(transaction, key, delta, max_bytes, text);
-      });
+      },
+      kMaxDecimalBytes);
 }
 
 }  // namespace minikv::server

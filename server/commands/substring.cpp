@@ -84,7 +84,8 @@ void handle<kSetRange>(Context& context) {
   context.submit_reading(
       key, SIZE_MAX, std::move(memory),
       [key, offset = static_cast<std::size_t>(*offset), part, whole = std::string()](
-          Transaction& transaction) mutable { return overwrite(transaction, key, offset, part, whole); });
+          Transaction& transaction) mutable { return overwrite(transaction, key, offset, part, whole); },
+      static_cast<std::uint64_t>(*offset));
 }
 
 }  // namespace minikv::server
