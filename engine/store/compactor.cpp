@@ -1,7 +1,6 @@
 #include "engine/store/compactor.h"
 
 #include <algorithm>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -10,8 +9,12 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kMovesPerHold = 256;
-constexpr std::size_t kMovesPerErrand = 512;  // then writes get their turn
+// Whether this is the record that the index means: what a wrong hint has led to here is another's, or an older one.
+bool is_meant(const Place& place, std::uint32_t segment, const RecordView& record) {
+  if (!place.is_at(segment, record.offset)) return false;
+  return place.lost ||
+         (place.version == record.header.version && place.value_bytes == record.header.value_length);
+}
 
 }  // namespace
 
@@ -51,14 +54,16 @@ void Compaction::look_outside() {
 }
 
 Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
-  std::uint64_t needed = kMiB;
+  std::uint64_t live = 0;
   {
     SharedGuard guard(state_.lock);
     for (const ManifestSegment& input : inputs) {
       const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
-      if (found != state_.segments.end()) needed += found->second->live_bytes.load(std::memory_order_relaxed);
+      if (found != state_.segments.end()) live += found->second->live_bytes.load(std::memory_order_relaxed);
     }
   }
+  // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no harm.
+  const std::uint64_t needed = live + std::min(live, kMiB);
   auto free = state_.file_system.free_space(state_.directory);
   if (free && *free <= needed) {
     // The spare is the reserve of a full disk: what it takes is enough to give back more.
@@ -67,7 +72,7 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
     free = state_.file_system.free_space(state_.directory);
   }
   if (!free) return free.status();
-  if (*free > needed) return {};
+  if (*free >= needed) return {};
   return {StatusCode::kDiskFull, fmt::format("{}: compaction needs {} bytes of room and there are {}",
                                              state_.directory, needed, *free)};
 }
@@ -163,20 +168,21 @@ Status Compaction::take_record(const RecordView& record, std::uint32_t segment) 
   const RecordHeader& header = record.header;
   if (header.type == RecordType::kRangeDelete) return take_range_delete(record);
   std::optional<Place> place;
+  bool is_live = false;
   {
     SharedGuard guard(state_.lock);
     place = state_.index.find(record.key);
-    if (place && place->is_at(segment, record.offset)) {
-      live_bytes_met_ += record_bytes(record.key.size(), place->value_bytes);
-    }
+    is_live = place && is_meant(*place, segment, record);
+    if (is_live) live_bytes_met_ += record_bytes(record.key.size(), place->value_bytes);
     if (place && state_.ranges.cover(record.key, place->sequence)) place.reset();
   }
+  is_live = is_live && place;
   switch (header.type) {
     case RecordType::kPut:
-      if (place && place->is_at(segment, record.offset)) return take_put(record, segment, *place);
+      if (is_live) return take_put(record, segment, *place);
       return place ? Status() : take_dead(record);
     case RecordType::kLost:
-      if (!place || !place->is_at(segment, record.offset)) return {};
+      if (!is_live) return {};
       return keep({header.type, record.key, record.value, header.value_checksum, place->sequence,
                    header.version, place->expiry_ms},
                   segment, record, *place);
@@ -274,85 +280,6 @@ bool Compaction::may_drop(const RangeDelete& range) const {
     if (!holds_none) return false;
   }
   return true;
-}
-
-Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
-  // What made records dead must be durable before their segments may go.
-  MINIKV_TRY(keeper_.make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
-  // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest does not
-  // name after all is removed at the next start.
-  const auto outputs = output_.keep();
-  // Another compactor would take records that no move has reached yet for dead.
-  for (const auto& output : outputs) output->is_being_installed.store(true, std::memory_order_release);
-  MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
-  note_dead_at_birth(outputs);
-  const Status installed = writer_.run_on_writer([&] {
-    ExclusiveGuard guard(state_.lock);
-    for (const auto& output : outputs)
-      state_.segments.emplace(static_cast<std::uint32_t>(output->id()), output);
-  });
-  MINIKV_TRY(installed);
-  for (std::size_t first = 0; first < moves_.size(); first += kMovesPerErrand) {
-    const std::size_t last = std::min(first + kMovesPerErrand, moves_.size());
-    MINIKV_TRY(writer_.run_on_writer([&] { apply_moves(first, last); }));
-  }
-  std::vector<std::shared_ptr<Segment>> dropped;
-  MINIKV_TRY(writer_.run_on_writer([&] {
-    ExclusiveGuard guard(state_.lock);
-    for (const ManifestSegment& input : inputs) {
-      const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
-      dropped.push_back(std::move(found->second));
-      state_.segments.erase(found);
-    }
-  }));
-  for (const auto& output : outputs) output->is_being_installed.store(false, std::memory_order_release);
-  return {};  // the inputs go to the graveyard here, or when their last reader is done
-}
-
-// What was written for other reasons than to be alive. Not what has died since it was copied: another compaction gives
-// that back.
-void Compaction::note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs) {
-  absl::flat_hash_map<std::uint32_t, std::uint64_t> copied;
-  for (const Move& move : moves_) {
-    if (!move.erase) copied[move.to.segment] += record_bytes(move.key.size(), move.to.value_bytes);
-  }
-  for (const auto& output : outputs) {
-    const std::uint64_t used = output->used_bytes.load(std::memory_order_relaxed);
-    output->dead_at_birth_bytes.store(used - copied[static_cast<std::uint32_t>(output->id())],
-                                      std::memory_order_relaxed);
-  }
-}
-
-void Compaction::apply_moves(std::size_t first, std::size_t last) {
-  while (first < last) {
-    ExclusiveGuard guard(state_.lock);
-    for (std::size_t held = 0; held < kMovesPerHold && first < last; ++held, ++first) apply(moves_[first]);
-  }
-}
-
-// Only if the index still names the old place: who wrote meanwhile wins.
-void Compaction::apply(const Move& move) {
-  const auto place = state_.index.find(move.key);
-  if (!place || !place->is_at(move.from_segment, move.from_offset)) return;
-  if (move.erase) {
-    if (place->sequence != move.to.sequence) return;
-    state_.index.erase(move.key);
-    state_.forget(move.key, *place);
-    return;
-  }
-  Place now = *place;
-  now.segment = move.to.segment;
-  now.offset = move.to.offset;
-  now.value_bytes = move.to.value_bytes;
-  now.lost = move.to.lost;
-  if (now.lost && !place->lost) {
-    now.version = now.sequence;
-    state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
-  }
-  state_.index.put(move.key, now);
-  state_.segments.find(now.segment)
-      ->second->live_bytes.fetch_add(record_bytes(move.key.size(), now.value_bytes),
-                                     std::memory_order_relaxed);
 }
 
 }  // namespace minikv::engine

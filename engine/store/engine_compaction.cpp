@@ -33,7 +33,7 @@ CompactionPolicy Engine::compaction_policy() const {
   if (policy.disk_is_tight) {
     const auto free = state_->file_system.free_space(state_->directory);
     policy.room = (free ? *free : 0) + (keeper_->has_spare() ? options.segment_size : 0);
-    policy.room -= std::min(policy.room, kMiB);
+    policy.room -= std::min(policy.room / 2, kMiB);
   }
   return policy;
 }

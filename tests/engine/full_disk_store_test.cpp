@@ -65,8 +65,8 @@ class FullDiskStoreTest : public testing::Test {
     files_.set_capacity(plenty - *files_.free_space("data") + bytes);
   }
   // Until one is refused.
-  Status write_until_refused() {
-    const std::string value(20'000, 'w');
+  Status write_until_refused(std::size_t value_bytes = 20'000) {
+    const std::string value(value_bytes, 'w');
     for (int i = 0; i < 1'000; ++i) {
       if (auto version = store_->set("more" + std::to_string(i), value); !version) return version.status();
     }
@@ -97,6 +97,28 @@ TEST_F(FullDiskStoreTest, WritesAreRefusedAndNotHeldUpWhileCompactionWorksInTheR
   EXPECT_GT(compacted->reclaimed_bytes, kSegmentBytes);
   EXPECT_TRUE(store_->set("again", "x"));
   for (int i = 0; i < 35; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 10 == 0) << i;
+}
+
+// Otherwise nobody could make room any more.
+TEST_F(FullDiskStoreTest, PutsLeaveTheReserveToDeletes) {
+  open({});
+  write_segments_to_compact();
+  leave_room_for(kMiB / 2);
+  ASSERT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  ASSERT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull) << "the last segment still has room";
+  for (int i = 0; i < 35; i += 10) {
+    const auto removed = store_->remove(key(i));
+    EXPECT_TRUE(removed && *removed) << removed.status().message();
+  }
+  const auto removed = store_->remove_prefix("more");
+  EXPECT_TRUE(removed && *removed > 0) << removed.status().message();
+  EXPECT_EQ(store_->set("small", "x").code(), StatusCode::kDiskFull);
+  EXPECT_EQ(store_->size(), 0u);
+
+  const auto compacted = store_->compact();
+  ASSERT_TRUE(compacted) << compacted.status().message();
+  EXPECT_GT(compacted->reclaimed_bytes, kSegmentBytes);
+  EXPECT_TRUE(wait_until([this] { return store_->set("small", "x").status().is_ok(); }));
 }
 
 }  // namespace
