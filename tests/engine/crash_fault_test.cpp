@@ -130,6 +130,48 @@ TEST(Fault, AFailedSyncIsNotForgottenByASuccessfulOne) {
   EXPECT_THAT(run.store()->stats().read_only_reason, ::testing::HasSubstr("sync"));
 }
 
+// The same where nobody waits for the sync: who comes next is told.
+TEST(Fault, AFailedSyncOfAnIntervalIsNotForgottenByASuccessfulOne) {
+  Options options = sim_options();
+  options.fsync = Fsync::kInterval;
+  SimRun run(options);
+  ASSERT_TRUE(run.open().is_ok());
+  ASSERT_TRUE(run.write({{"a", "1"}}).is_ok());
+  bool failed = false;
+  run.file_system().set_judge([&failed](const SimCall& call) {
+    if (failed || call.kind != SimCall::Kind::kSync) return SimFault::kNone;
+    failed = true;
+    return SimFault::kIoError;
+  });
+  for (int write = 0; write < 3 && !failed; ++write) {
+    run.clock().advance_ms(options.fsync_interval_ms + 1);
+    (void)run.write({{"a", "2"}});
+  }
+  ASSERT_TRUE(failed) << "no sync was due";
+  run.clock().advance_ms(options.fsync_interval_ms + 1);
+  EXPECT_EQ(run.write({{"b", "3"}}).code(), StatusCode::kReadOnly);
+  EXPECT_EQ(run.check(), "");
+  EXPECT_TRUE(run.store()->stats().read_only);
+}
+
+// All of the frame had reached the file when the error came.
+TEST(Fault, AWriteThatWasRefusedIsNotThereAfterAKill) {
+  SimRun run;
+  ASSERT_TRUE(run.open().is_ok());
+  ASSERT_TRUE(run.write({{"a", "1"}}).is_ok());
+  bool failed = false;
+  run.file_system().set_judge([&failed](const SimCall& call) {
+    if (failed || call.kind != SimCall::Kind::kWrite) return SimFault::kNone;
+    failed = true;
+    return SimFault::kDoneIoError;
+  });
+  EXPECT_EQ(run.write({{"b", "2"}}).code(), StatusCode::kIoError);
+  run.kill();
+  ASSERT_TRUE(run.open().is_ok());
+  EXPECT_EQ(run.store()->get("b").code(), StatusCode::kNotFound);
+  EXPECT_TRUE(run.store()->get("a").is_ok());
+}
+
 TEST(Fault, AFullDiskRefusesWritesAndServesReadsUntilThereIsRoom) {
   std::uint64_t refused = 0;
   for (std::uint64_t room = 0; room < 20'000; room += 509) {

@@ -1,0 +1,64 @@
+// What the keeper makes durable before anybody depends on it.
+#include "engine/store/keeper.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/sim_clock.h"
+#include "tests/support/sim_file_system.h"
+#include "tests/support/sim_run.h"
+
+namespace minikv::engine {
+namespace {
+
+class KeeperTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(files_.create_dir("data"));
+    Manifest manifest;
+    manifest.clean_sequence = 1;
+    ManifestFile file(files_, "data");
+    ASSERT_TRUE(file.commit(manifest));
+    keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
+    const auto log = keeper_->open_log(nullptr, 1);
+    ASSERT_TRUE(log) << log.status().message();
+    keeper_->start();
+  }
+
+  // What the next start would find if the power failed now.
+  std::uint64_t durable_limit() const {
+    sim::SimFileSystem files(files_.disk().after_crash(sim::CrashMode::kDropAll));
+    const auto manifest = ManifestFile(files, "data").load(nullptr);
+    EXPECT_TRUE(manifest) << manifest.status().message();
+    return manifest ? manifest->seq_limit : 0;
+  }
+
+  sim::SimFileSystem files_;
+  sim::SimClock clock_;
+  SharedState state_{sim::sim_options(), files_, clock_, "data"};
+  std::unique_ptr<Keeper> keeper_;
+};
+
+// Otherwise a crash would lead to the same versions being given to other values.
+TEST_F(KeeperTest, NoSequenceIsUsedBeforeItIsDurablyReserved) {
+  for (const std::uint64_t step : {1, 2, 1'000'000}) {
+    const std::uint64_t end = durable_limit() + step;
+    ASSERT_TRUE(keeper_->reserve_sequences(end));
+    EXPECT_GE(durable_limit(), end);
+  }
+}
+
+TEST_F(KeeperTest, SequencesThatCanNotBeReservedAreNotUsed) {
+  const std::uint64_t limit = durable_limit();
+  files_.fail_syncs_from(files_.calls() + 1);
+  EXPECT_TRUE(keeper_->reserve_sequences(limit / 4));
+  EXPECT_FALSE(keeper_->reserve_sequences(limit + 1));
+  EXPECT_EQ(durable_limit(), limit);
+  EXPECT_TRUE(state_.health.is_read_only());
+}
+
+}  // namespace
+}  // namespace minikv::engine
