@@ -27,6 +27,7 @@
 
 #include "tests/support/memory_limit.h"
 #include "tests/support/server_process.h"
+#include "tests/support/test_scale.h"
 
 namespace minikv::test {
 namespace {
@@ -187,14 +188,6 @@ class ColdTraffic {
   std::atomic<std::size_t> reads_{0};
   std::vector<std::thread> threads_;
 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#elif defined(__has_feature)  // clang's way to say it
-constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kIsSanitized = false;
-#endif
 
 std::string describe(const char* what, const Latencies& hot) {
   return fmt::format("{:<28}{:>9} reads  p50 {:.3f} ms  p99 {:.3f} ms  max {:.3f} ms\n", what, hot.count,

@@ -22,17 +22,13 @@
 #include "minikv/store.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_run.h"
+#include "tests/support/test_scale.h"
 
 namespace minikv {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;
-#elif defined(__has_feature)  // clang's way to say it
-constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kIsSanitized = false;
-#endif
+using test::kIsSanitized;
+
 #ifdef NDEBUG
 constexpr bool kIsRelease = !kIsSanitized;
 #else

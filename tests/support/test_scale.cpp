@@ -13,13 +13,7 @@ std::uint64_t environment_number(const char* name, std::uint64_t standard) {
 std::uint64_t test_seed(std::uint64_t standard) { return environment_number("MINIKV_TEST_SEED", standard); }
 
 std::uint64_t scaled_rounds(std::uint64_t quick) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  quick = std::max<std::uint64_t>(1, quick / 8);
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  quick = std::max<std::uint64_t>(1, quick / 8);
-#endif
-#endif
+  if (kIsSanitized) quick = std::max<std::uint64_t>(1, quick / 8);
   return quick * environment_number("MINIKV_TEST_ROUNDS", 1);
 }
 

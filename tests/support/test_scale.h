@@ -6,6 +6,15 @@
 
 namespace minikv::test {
 
+// Whether a sanitizer that makes programs slower, larger and their allocator another one is at work.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kIsSanitized = true;
+#elif defined(__has_feature)  // clang's way to say it
+inline constexpr bool kIsSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kIsSanitized = false;
+#endif
+
 // The variable's number, or `standard` without it.
 std::uint64_t environment_number(const char* name, std::uint64_t standard);
 
