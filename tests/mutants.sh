@@ -75,7 +75,7 @@ compile() {
 # run_test LOG PROGRAM FILTER SECONDS: as timeout(1), 124 for a test that took too long.
 run_test() {
   # The braces keep what the shell says of a program that died.
-  { timeout --kill-after=5 "$4" "$build/bin/$2" --gtest_filter="$3" >"$1" 2>&1; } 2>/dev/null
+  { timeout --kill-after=5 "$4" "$build/bin/$2" --gtest_filter="$3" >"$1" 2>&1 9>&-; } 2>/dev/null
 }
 
 # What the tests do without any bug. One that can't pass, or that is not there, notices nothing.

@@ -152,13 +152,20 @@ class Holding {
 // A segment that one compactor has just written looks dead to the others until the index points to all of it. Here the
 // moves stand behind a writer that is busy for longer than compactors wait before they look again.
 TEST_F(CompactionStoreTest, SeveralCompactorsLeaveAloneWhatIsBeingInstalled) {
-  constexpr int kKeys = 3'000;
+  constexpr int kKeys = 16'000,
+                kBatch = 200;  // many moves, so that the writer does not do all of them at once
   options_.fsync = Fsync::kNever;
   options_.compaction_threshold = 0;
   open();
-  const std::string filler(400, 'v');
+  const std::string filler(60, 'v');
   for (int round = 0; round < 2; ++round) {
-    for (int key = 0; key < kKeys; ++key) set("key" + std::to_string(key), filler + std::to_string(round));
+    for (int first = 0; first < kKeys; first += kBatch) {
+      WriteBatch batch;
+      for (int key = first; key < first + kBatch; ++key) {
+        batch.set("key" + std::to_string(key), filler + std::to_string(round));
+      }
+      ASSERT_TRUE(store_->write(batch));
+    }
   }
   options_.compaction_threshold = 1;
   options_.compaction_threads = 2;
