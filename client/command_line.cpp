@@ -1,6 +1,7 @@
 #include "client/command_line.h"
 
 #include <charconv>
+#include <fstream>
 #include <iostream>
 #include <memory>
 
@@ -81,6 +82,10 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
       ->check(CLI::Range(1, 65'535))
       ->capture_default_str();
   app.add_option("-u", address, "Host and port in one; it goes before the others")->type_name("HOST:PORT");
+  std::string password_file;
+  app.add_option("--password-file", password_file, "A file whose first line is the server's password")
+      ->envname("MINIKV_PASSWORD_FILE")
+      ->type_name("FILE");
   app.add_option("--timeout", timeout_seconds, "Seconds to wait for an answer; 0: for ever (compact: always)")
       ->check(CLI::Range(0.0, kMaxTimeoutSeconds))
       ->type_name("SECONDS")
@@ -107,6 +112,13 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     const std::optional<Endpoint> endpoint = parse_endpoint(address, line.endpoint);
     if (!endpoint) return refuse("-u takes HOST:PORT, not '" + address + "'");
     line.endpoint = *endpoint;
+  }
+  if (!password_file.empty()) {
+    std::ifstream file(password_file);
+    if (!file || !std::getline(file, line.endpoint.password) || line.endpoint.password.empty()) {
+      return refuse("--password-file: the first line of '" + password_file + "' can't be read, or is empty");
+    }
+    if (line.endpoint.password.ends_with('\r')) line.endpoint.password.pop_back();
   }
   line.timeouts.reply = to_milliseconds(timeout_seconds);
   if (timeout_seconds > 0 && line.timeouts.reply < line.timeouts.connect)

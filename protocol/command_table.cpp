@@ -18,6 +18,8 @@ constexpr std::uint32_t FAST = kFlagFast;
 constexpr std::uint32_t ADMIN = kFlagAdmin;
 constexpr std::uint32_t NO_AUTH = kFlagNoAuth;
 constexpr std::uint32_t BLOCKING = kFlagBlocking;
+constexpr std::uint32_t AT_ONCE = kFlagAtOnce;
+constexpr std::uint32_t NO_MULTI = kFlagNoMulti;
 constexpr std::uint16_t MANY = kAnyNumber;
 constexpr std::span<const std::string_view> NONE;
 

@@ -27,6 +27,8 @@ enum CommandFlags : std::uint32_t {
   kFlagBlocking = 1u << 5,  // may take long; other connections go on
   kFlagText = 1u << 6,      // has a text form
   kFlagResp = 1u << 7,      // has a RESP form
+  kFlagAtOnce = 1u << 8,    // within a transaction: carried out, not queued
+  kFlagNoMulti = 1u << 9,   // not allowed within a transaction
 };
 
 // How the text dialect reads the arguments.

@@ -242,7 +242,93 @@ ErrorReply bad_client_name() {
                  "Client names cannot contain spaces, newlines or special characters.");
 }
 
+ErrorReply no_such_key() { return in_both(ErrorCode::kNotFound, "ERR", "no such key"); }
+
+ErrorReply same_object() {
+  return in_both(ErrorCode::kUsage, "ERR", "source and destination objects are the same");
+}
+
+ErrorReply invalid_cursor() { return in_both(ErrorCode::kUsage, "ERR", "invalid cursor"); }
+
+ErrorReply bad_timeout() {
+  return in_both(ErrorCode::kUsage, "ERR", "timeout is not an integer or out of range");
+}
+
+ErrorReply negative_timeout() { return in_both(ErrorCode::kUsage, "ERR", "timeout is negative"); }
+
+ErrorReply bad_slow_log_count() {
+  return in_both(ErrorCode::kUsage, "ERR", "count should be greater than or equal to -1");
+}
+
+ErrorReply no_shutdown() { return in_both(ErrorCode::kUsage, "ERR", "No shutdown in progress."); }
+
+ErrorReply no_such_client() { return in_both(ErrorCode::kUsage, "ERR", "No such client"); }
+
+ErrorReply bad_client_id() { return in_both(ErrorCode::kUsage, "ERR", "client-id should be greater than 0"); }
+
+ErrorReply invalid_command() { return in_both(ErrorCode::kUsage, "ERR", "Invalid command specified"); }
+
+ErrorReply invalid_arguments_of_command() {
+  return in_both(ErrorCode::kUsage, "ERR", "Invalid number of arguments specified for command");
+}
+
+ErrorReply no_key_arguments() {
+  return in_both(ErrorCode::kUsage, "ERR", "The command has no key arguments");
+}
+
+ErrorReply watched_key_changed() {
+  return in_both(ErrorCode::kAborted, "ERR",
+                 "a watched key has changed; nothing was done: watch, read and try again");
+}
+
+ErrorReply exec_abort() {
+  return {ErrorCode::kAborted, "nothing was done, because a command of the transaction was refused",
+          "EXECABORT Transaction discarded because of previous errors."};
+}
+
+ErrorReply without_multi(std::string_view command) {
+  return in_both(ErrorCode::kUsage, "ERR", fmt::format("{} without MULTI", command));
+}
+
+ErrorReply nested_multi() { return in_both(ErrorCode::kUsage, "ERR", "MULTI calls can not be nested"); }
+
+ErrorReply watch_inside_multi() {
+  return in_both(ErrorCode::kUsage, "ERR", "WATCH inside MULTI is not allowed");
+}
+
+ErrorReply not_in_multi() {
+  return in_both(ErrorCode::kUsage, "ERR", "Command not allowed inside a transaction");
+}
+
+ErrorReply other_dialect_in_multi() {
+  return in_both(ErrorCode::kUsage, "ERR", "a transaction goes on in the dialect in which it was begun");
+}
+
+ErrorReply transaction_too_long(std::size_t limit_bytes) {
+  return in_both(ErrorCode::kTooLong, "ERR",
+                 fmt::format("a transaction holds at most {} bytes", limit_bytes));
+}
+
+ErrorReply no_room_in_transaction() {
+  return in_both(ErrorCode::kTooLong, "ERR", "what this would write does not fit into the transaction");
+}
+
 ErrorReply no_auth() { return in_both(ErrorCode::kNoAuth, "NOAUTH", "Authentication required."); }
+
+ErrorReply hello_without_auth() {
+  return in_both(
+      ErrorCode::kNoAuth, "NOAUTH",
+      "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+      "<user> <pass> option can be used to authenticate the client and select the RESP protocol version "
+      "at the same time");
+}
+
+ErrorReply no_password_set() {
+  return {
+      ErrorCode::kUsage, "this server has no password",
+      "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+      "configuration is correct?"};
+}
 
 ErrorReply wrong_pass() {
   return in_both(ErrorCode::kWrongPass, "WRONGPASS", "invalid username-password pair or user is disabled.");

@@ -112,9 +112,34 @@ ErrorReply no_such_protocol();         // HELLO 4
 ErrorReply protocol_not_an_integer();  // HELLO x
 ErrorReply bad_hello_option(std::string_view option);
 ErrorReply bad_client_name();
+ErrorReply no_such_key();     // RENAME: "ERR no such key"
+ErrorReply same_object();     // COPY of a key to itself
+ErrorReply invalid_cursor();  // SCAN
+ErrorReply bad_timeout();     // WAIT
+ErrorReply negative_timeout();
+ErrorReply bad_slow_log_count();
+ErrorReply no_shutdown();  // SHUTDOWN ABORT
+ErrorReply no_such_client();
+ErrorReply bad_client_id();
+ErrorReply invalid_command();  // COMMAND GETKEYS, as the next two
+ErrorReply invalid_arguments_of_command();
+ErrorReply no_key_arguments();
+
+// ---- transactions ----
+ErrorReply watched_key_changed();                    // text only
+ErrorReply exec_abort();                             // EXECABORT: a command was refused before EXEC
+ErrorReply without_multi(std::string_view command);  // "ERR EXEC without MULTI"
+ErrorReply nested_multi();
+ErrorReply watch_inside_multi();
+ErrorReply not_in_multi();  // a command that is not allowed there
+ErrorReply other_dialect_in_multi();
+ErrorReply transaction_too_long(std::size_t limit_bytes);
+ErrorReply no_room_in_transaction();  // for what one of its commands would make
 
 // ---- authentication ----
 ErrorReply no_auth();
+ErrorReply hello_without_auth();
+ErrorReply no_password_set();  // AUTH where there is nothing to check it against
 ErrorReply wrong_pass();
 ErrorReply denied(std::string_view detail);
 

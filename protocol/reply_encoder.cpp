@@ -101,6 +101,13 @@ void ReplyEncoder::multi(std::size_t replies) {
   append_head(out_, "+MULTI ", replies, false);
 }
 
+void ReplyEncoder::aborted() {
+  if (is_text()) return error(errors::watched_key_changed());
+  nil_array();
+}
+
+void ReplyEncoder::raw(std::string_view reply) { out_ += reply; }
+
 void ReplyEncoder::new_version(std::uint64_t version) {
   out_ += is_text() ? "+OK " : ":";
   append_number(out_, version);

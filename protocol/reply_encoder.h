@@ -35,7 +35,9 @@ class ReplyEncoder {
   void not_found();                                           // "-NOTFOUND no such key"; RESP nil
   void error(const ErrorReply& error);                        // what would break the line is sent as spaces
   void multi(std::size_t replies);          // "+MULTI n"; RESP array of n; the replies follow
+  void aborted();                           // "-ABORTED ..."; RESP: the null array
   void new_version(std::uint64_t version);  // "+OK n"; RESP ":n"
+  void raw(std::string_view reply);         // one that was encoded before
   void echo(std::string_view bytes);        // "+TEXT 1" and the bytes as one line, escaped; RESP bulk string
 
   // ---- text only: heads, then the items ----

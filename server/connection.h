@@ -5,20 +5,30 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "protocol/reply_encoder.h"
 #include "server/task.h"
 
 namespace minikv::server {
 
+class Multi;
+class Watch;
+
 // What the client has told about itself, and what it was told.
 struct ClientState {
+  ClientState();
+  ~ClientState();
+
   std::uint64_t id = 0;
   bool resp3 = false;
+  bool authenticated = true;  // or nobody asks
   std::string address;
   std::string name;
   std::string library_name;
   std::string library_version;
+  std::unique_ptr<Multi> multi;  // the transaction that is open, if one is
+  std::shared_ptr<Watch> watch;  // what its next transaction depends on, if it does
 };
 
 // Thread safety: used on the event loop that owns the connection only.
@@ -32,6 +42,9 @@ class Connection {
   virtual bool has_writes_in_flight() const = 0;
   // Whether all requests before this one have been answered.
   virtual bool is_quiet() const = 0;
+  // Whether the command belongs to a transaction that is being executed: then it may only answer at once, or submit one
+  // task; everything that looks at the store submits one.
+  virtual bool in_transaction() const { return false; }
   // Hands a command to the writer; its reply takes its place in the order of the requests.
   virtual void submit(std::unique_ptr<Task> task) = 0;
   // Has a reader load what the task is answered with, for which it needs the disk but not the writer. Requests behind it
@@ -43,7 +56,12 @@ class Connection {
   // Runs `work` on a thread of its own and answers with what the function that it returns encodes (on the event loop).
   // Nothing behind the request is looked at before. To be called while is_quiet() only.
   using Encode = std::function<void(protocol::ReplyEncoder&)>;
-  virtual void run_aside(std::function<Encode()> work) = 0;
+  // `kLong`: for what may take minutes, so that others do not wait for it.
+  enum class Aside : bool { kShort, kLong };
+  virtual void run_aside(std::function<Encode()> work, Aside how_long) = 0;
+  void run_aside(std::function<Encode()> work) { run_aside(std::move(work), Aside::kShort); }
+  // The client has said who it is.
+  virtual void set_authenticated() = 0;
   // Looks at no further request, and closes once all replies are sent.
   virtual void close_when_answered() = 0;
 };

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -48,9 +51,31 @@ ServerOptions server_options(const Config& config, const std::string& version) {
   options.parser.max_line_bytes = config.max_line_bytes;
   options.parser.max_key_bytes = config.max_key_bytes;
   options.parser.max_value_bytes = config.max_value_bytes;
+  options.slow_log_slower_than = std::chrono::microseconds(config.slow_log_slower_than_us);
+  options.slow_log_max_len = config.slow_log_max_len;
+  options.request_stop = [] { (void)::kill(::getpid(), SIGTERM); };
   options.settings = setting_values(config);
   options.version = version;
   return options;
+}
+
+// The password that clients have to know; empty: they need none.
+Result<std::string> read_password(const Config& config) {
+  if (config.password_file.empty()) return std::string();
+  std::ifstream file(config.password_file);
+  std::string password;
+  if (!file || !std::getline(file, password)) {
+    return {StatusCode::kInvalidArgument,
+            fmt::format("password_file {} can't be read, or is empty: its first line has to be the password",
+                        config.password_file)};
+  }
+  if (password.ends_with('\r')) password.pop_back();
+  if (password.empty()) {
+    return {StatusCode::kInvalidArgument,
+            fmt::format("password_file {}: its first line, which has to be the password, is empty",
+                        config.password_file)};
+  }
+  return password;
 }
 
 Options store_options(const Config& config) {
@@ -107,8 +132,10 @@ void log_start(const Config& config, const std::vector<std::string>& addresses, 
   logger.info("minikvd {} serves {}: data in {}, fsync {}, io threads {}, pid {}", version,
               fmt::join(addresses, " and "), config.data_dir, find_setting("fsync")->get(config),
               config.io_threads, getpid());
-  if (!std::all_of(config.bind.begin(), config.bind.end(), is_loopback)) {
-    logger.warn("whoever reaches this port may read and change everything: keep it behind a firewall");
+  if (config.password_file.empty() && !std::all_of(config.bind.begin(), config.bind.end(), is_loopback)) {
+    logger.warn(
+        "whoever reaches this port may read and change everything: set password_file, or keep it behind a "
+        "firewall");
   }
   if (config.accept_data_loss || config.accept_clock_jump) {
     logger.warn(
@@ -141,6 +168,8 @@ int serve(Config config, const std::string& version) {
   const std::shared_ptr<spdlog::logger> logger = make_logger(config.log_level);
   PortFile port_file(config.port_file);
   if (const Status status = port_file.check(); !status) return refuse(status);
+  const Result<std::string> password = read_password(config);
+  if (!password) return refuse(password.status());
   Result<Listener> listener = Listener::bind(server_options(config, version));
   if (!listener) {
     print_refusal(fmt::format("{}: choose another --port or --bind, or end the program that has it",
@@ -158,7 +187,9 @@ int serve(Config config, const std::string& version) {
   signals.store_is_open();
 
   fit_max_clients(config, store.stats(), *logger);
-  Server server(server_options(config, version), std::move(*listener), store, logger);
+  ServerOptions options = server_options(config, version);
+  options.password = *password;
+  Server server(std::move(options), std::move(*listener), store, logger);
   if (const Status status = server.start(); !status) return refuse(status);
   log_start(config, addresses, version, *logger);
   return serve_until_signal(server, store, port_file, signals, *logger);

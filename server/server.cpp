@@ -55,6 +55,7 @@ class Server::Impl {
         listener_(std::move(listener)) {
     state_.port = listener_.port();
     state_.run_on_worker = [this](std::function<void()> work) { asio::post(workers_, std::move(work)); };
+    state_.run_long = [this](std::function<void()> work) { asio::post(long_workers_, std::move(work)); };
   }
 
   Status start() {
@@ -88,7 +89,10 @@ class Server::Impl {
   }
 
   // A compaction that a client asked for may still be under way: Store::close() ends it.
-  void join_workers() { workers_.join(); }
+  void join_workers() {
+    workers_.join();
+    long_workers_.join();
+  }
 
   std::uint16_t port() const { return state_.port; }
 
@@ -99,7 +103,8 @@ class Server::Impl {
   std::unique_ptr<Acceptor> acceptor_;  // its sockets live on the first loop
   std::shared_ptr<GroupSignal> signal_;
   std::vector<std::thread> threads_;
-  asio::thread_pool workers_{1};
+  asio::thread_pool workers_{2};
+  asio::thread_pool long_workers_{1};
 };
 
 Server::Server(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger)

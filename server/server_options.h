@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,13 @@ struct ServerOptions {
   std::size_t max_in_flight_requests = 100'000;
   // How long stop() lets clients take the replies that they are owed.
   std::chrono::milliseconds stop_timeout{5'000};
+
+  std::string password;  // empty: none is asked for
+  // Commands that take this long are kept for SLOWLOG, and how many of them.
+  std::chrono::microseconds slow_log_slower_than{10'000};
+  std::size_t slow_log_max_len = 128;
+  // What SHUTDOWN calls, on an event loop; without it the command is refused.
+  std::function<void()> request_stop;
 
   protocol::ParserLimits parser;  // the store's limits apply as well
 

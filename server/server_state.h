@@ -11,8 +11,11 @@
 #include <spdlog/logger.h>
 
 #include "minikv/store.h"
+#include "server/client_list.h"
 #include "server/counters.h"
 #include "server/server_options.h"
+#include "server/slow_log.h"
+#include "server/watched_keys.h"
 
 namespace minikv::server {
 
@@ -26,10 +29,14 @@ struct ServerState {
   const std::shared_ptr<spdlog::logger> log;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::uint16_t port = 0;
-  // Runs something long on a worker thread.
+  // Run something on a worker thread; the second, what may take minutes.
   std::function<void(std::function<void()>)> run_on_worker;
+  std::function<void(std::function<void()>)> run_long;
 
   Counters counters;
+  WatchedKeys watched_keys;
+  SlowLog slow_log{options.slow_log_slower_than, options.slow_log_max_len};
+  ClientList clients;
   std::atomic<std::uint64_t> next_client_id{1};
 };
 

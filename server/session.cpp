@@ -8,6 +8,7 @@
 
 #include "server/dispatcher.h"
 #include "server/event_loop.h"
+#include "server/multi.h"
 #include "server/server_state.h"
 
 namespace minikv::server {
@@ -35,6 +36,12 @@ Session::Session(EventLoop& loop, asio::ip::tcp::socket socket, std::uint64_t id
       input_(loop.blocks()),
       parser_(server_.options.parser) {
   client_.id = id;
+  if (!server_.options.password.empty()) {
+    client_.authenticated = false;
+    protocol::ParserLimits limits = server_.options.parser;
+    limits.authenticated = false;
+    parser_.set_limits(limits);
+  }
   client_.address = address_of(socket_);
 }
 
@@ -78,7 +85,21 @@ bool Session::can_answer() const {
   return stage == Task::Stage::kDone || stage == Task::Stage::kLoaded;
 }
 
+void Session::note_if_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args) {
+  SlowLog::Entry entry;
+  entry.unix_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  entry.micros = std::chrono::duration_cast<std::chrono::microseconds>(now - started).count();
+  entry.args = std::move(args);
+  entry.client_address = client_.address;
+  entry.client_name = client_.name;
+  server_.slow_log.add(std::move(entry));
+}
+
 void Session::answer_tasks() {
+  if (!can_answer()) return;
+  const Clock::time_point now = Clock::now();
   while (can_answer()) {
     Task& task = tasks_.front();
     if (task.stage_ == Task::Stage::kDone && task.status_ && !task.try_load())
@@ -88,6 +109,11 @@ void Session::answer_tasks() {
     const std::size_t before = output_.bytes().size();
     task.answer(output_.bytes());
     count_reply(output_.bytes(), before);
+    if (server_.slow_log.is_slow(now - task.started_)) {
+      const protocol::Arg kept{task.memory_.kept()};
+      note_if_slow(task.started_, now,
+                   SlowLog::summary(*task.command_, {&kept, task.memory_.kept().empty() ? 0U : 1U}));
+    }
     tasks_.pop();
   }
 }
@@ -109,6 +135,8 @@ void Session::room_again() {
 Task& Session::adopt(std::unique_ptr<Task> task) {
   task->loop_ = &loop_;
   task->format_ = format_;
+  task->command_ = command_;
+  task->started_ = Clock::now();
   in_flight_bytes_ += task->bytes();
   tasks_.push(std::move(task));
   return tasks_.back();
@@ -142,25 +170,36 @@ void Session::hand_to_writer(Task& task) {
   }
 }
 
-void Session::run_aside(std::function<Encode()> work) {
+void Session::run_aside(std::function<Encode()> work, Aside how_long) {
   running_aside_ = true;
-  server_.run_on_worker([self = shared_from_this(), id = ++aside_id_, &loop = loop_,
-                         work = std::move(work)]() mutable {
-    Encode encode = work();
-    // The session goes along, so that it is never this thread that lets go of it last.
-    asio::post(loop.io(),
-               [self = std::move(self), id, encode = std::move(encode)] { self->finish_aside(id, encode); });
-  });
+  aside_started_ = Clock::now();
+  aside_args_ = SlowLog::summary(*command_, parser_.request().args);
+  (how_long == Aside::kLong ? server_.run_long : server_.run_on_worker)(
+      [self = shared_from_this(), id = ++aside_id_, &loop = loop_, work = std::move(work)]() mutable {
+        Encode encode = work();
+        // The session goes along, so that it is never this thread that lets go of it last.
+        asio::post(loop.io(), [self = std::move(self), id, encode = std::move(encode)] {
+          self->finish_aside(id, encode);
+        });
+      });
 }
 
 void Session::finish_aside(std::uint64_t aside_id, const Encode& encode) {
   if (state_ == State::kClosed || !running_aside_ || aside_id != aside_id_) return;
   running_aside_ = false;
+  const Clock::time_point now = Clock::now();
+  if (server_.slow_log.is_slow(now - aside_started_))
+    note_if_slow(aside_started_, now, std::move(aside_args_));
   const std::size_t before = output_.bytes().size();
   protocol::ReplyEncoder reply(format_, output_.bytes());
   encode(reply);
   count_reply(output_.bytes(), before);
   take_turn();
+}
+
+void Session::set_authenticated() {
+  client_.authenticated = true;
+  parser_.set_limits(server_.options.parser);
 }
 
 void Session::close_when_answered() {
@@ -198,16 +237,26 @@ void Session::run(const protocol::Request& request) {
   format_ = reply_format(request.dialect, client_);
   std::string& target = reply_target();
   const std::size_t before = target.size();
+  command_ = request.command;
   if (refusing_) {
     protocol::ReplyEncoder(format_, target).error(protocol::errors::shutting_down());
-  } else {
+  } else if ((command_->flags & protocol::kFlagFast) != 0) {
     dispatch(request, target, *this, server_);
+  } else {
+    const Clock::time_point started = Clock::now();
+    dispatch(request, target, *this, server_);
+    const Clock::time_point now = Clock::now();
+    // What is not answered here is looked at where it is.
+    if (target.size() > before && server_.slow_log.is_slow(now - started)) {
+      note_if_slow(started, now, SlowLog::summary(*command_, request.args));
+    }
   }
   count_reply(target, before);
   if (&target != &output_.bytes()) tail_bytes_ += target.size() - before;
 }
 
 void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& error) {
+  if (client_.multi) client_.multi->spoil();
   std::string& target = reply_target();
   const std::size_t before = target.size();
   protocol::ReplyEncoder(reply_format(dialect, client_), target).error(error);

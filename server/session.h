@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <asio/ip/tcp.hpp>
 
@@ -62,7 +64,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void submit(std::unique_ptr<Task> task) override;
   void load(std::unique_ptr<Task> task) override;
   void defer() override { deferred_ = true; }
-  void run_aside(std::function<Encode()> work) override;
+  using Connection::run_aside;
+  void run_aside(std::function<Encode()> work, Aside how_long) override;
+  void set_authenticated() override;
   void close_when_answered() override;
 
  private:
@@ -77,6 +81,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void run_requests();
   void run(const protocol::Request& request);
   void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
+  void note_if_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args);
   Task& adopt(std::unique_ptr<Task> task);
   void hand_to_writer(Task& task);
   void send_to_reader(Task& task, Task::Stage stage);
@@ -124,6 +129,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool touched_ = false;
   bool turned_away_ = false;
 
+  const protocol::CommandSpec* command_ = nullptr;  // that is being run
+  std::vector<std::string> aside_args_;             // what runs aside, for the slow log
+  Clock::time_point aside_started_{};
   std::uint64_t aside_id_ = 0;  // of the newest run_aside(); an answer to an older one comes too late
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
   TaskQueue tasks_;                                              // not answered yet

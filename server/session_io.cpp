@@ -26,6 +26,11 @@ void Session::start() {
   socket_.non_blocking(true, ignored);
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket_.set_option(asio::socket_base::keep_alive(true), ignored);  // finds clients whose machine has gone
+  server_.clients.add(client_.id, client_.address, [weak = weak_from_this(), &io = loop_.io()] {
+    asio::post(io, [weak] {
+      if (const auto session = weak.lock()) session->close();
+    });
+  });
   take_turn();
 }
 
@@ -147,6 +152,7 @@ void Session::finish() {
 
 void Session::tick(Clock::time_point now) {
   if (state_ == State::kLingering && now >= linger_until_) return close();
+  if (last_sent_ != Clock::time_point{}) server_.clients.saw(client_.id, last_sent_);
   const bool over_limit = replies_waiting_bytes() > server_.options.max_output_bytes ||
                           (state_ == State::kDraining && !output_.empty());
   if (!over_limit) {
@@ -166,6 +172,7 @@ void Session::close() {
   if (state_ == State::kClosed) return;
   const auto self = shared_from_this();
   state_ = State::kClosed;
+  server_.clients.remove(client_.id);
   asio::error_code ignored;
   socket_.close(ignored);
   server_.log->debug("client {} ({}) disconnected", client_.id, client_.address);

@@ -3,8 +3,16 @@
 #include "minikv/store.h"
 #include "server/errors.h"
 #include "server/event_loop.h"
+#include "server/server_state.h"
 
 namespace minikv::server {
+
+void Task::execute(Transaction& transaction) {
+  WatchedKeys& watched = loop_->server().watched_keys;
+  if (watched.is_empty()) return perform(transaction);
+  TouchingTransaction touching(transaction, watched);
+  perform(touching);
+}
 
 void Task::done(const Status& status) {
   status_ = status;

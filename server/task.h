@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,6 +42,7 @@ class Memory {
     return {place, bytes.size()};
   }
   std::size_t capacity() const { return capacity_; }
+  std::string_view kept() const { return {block_.get(), used_}; }
 
  private:
   std::unique_ptr<char[]> block_;
@@ -63,14 +65,15 @@ class Task : public WriteTask {
     set_bytes(memory_.capacity() + kOverheadBytes + static_cast<std::size_t>(reply_bytes));
   }
 
-  // A task that is not for the writer need not say what it does there.
-  void execute(Transaction&) override {}
+  void execute(Transaction& transaction) final;
   void done(const Status& status) final;
 
   // On the event loop: whether encode() has all it needs, now that what is in memory has been read.
   virtual bool try_load() { return true; }
   // On a reader's thread, after try_load() has failed: reads the rest.
   virtual void load() {}
+  // About how much that is.
+  virtual std::uint64_t loading_bytes() const { return 0; }
 
   // On a reader's thread: what the task is there for.
   void run_on_reader(const Store& store);
@@ -79,10 +82,13 @@ class Task : public WriteTask {
   void answer(std::string& out);
 
  protected:
+  // On the writer. A task that is not for it need not say what it does there.
+  virtual void perform(Transaction&) {}
   virtual void encode(protocol::ReplyEncoder& reply) = 0;
 
  private:
   friend class EventLoop;
+  friend class ExecTask;
   friend class Session;
   friend class TaskQueue;
   static constexpr std::size_t kOverheadBytes = 64;  // about a record's header
@@ -99,6 +105,8 @@ class Task : public WriteTask {
   Task* next_ = nullptr;  // in the session's queue
   Memory memory_;
   Status status_;
+  const protocol::CommandSpec* command_ = nullptr;
+  std::chrono::steady_clock::time_point started_;
   EventLoop* loop_ = nullptr;  // where the answer is given
   std::shared_ptr<Session> session_;
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // as it was when the request came
@@ -141,12 +149,11 @@ class TaskQueue {
 template <typename Execute, typename Encode>
 class FunctionTask : public Task {
  public:
-  FunctionTask(Memory memory, Execute execute, Encode encode)
-      : Task(std::move(memory)), execute_(std::move(execute)), encode_(std::move(encode)) {}
-
-  void execute(Transaction& transaction) override { result_.emplace(execute_(transaction)); }
+  FunctionTask(Memory memory, Execute on_writer, Encode on_loop)
+      : Task(std::move(memory)), execute_(std::move(on_writer)), encode_(std::move(on_loop)) {}
 
  private:
+  void perform(Transaction& transaction) override { result_.emplace(execute_(transaction)); }
   void encode(protocol::ReplyEncoder& reply) override {
     assert(result_ && "the engine answers ok only after it has executed a task");
     encode_(reply, *result_);
@@ -162,8 +169,8 @@ template <typename Execute, typename Encode>
 class ReadModifyTask final : public FunctionTask<Execute, Encode> {
  public:
   // `key` must be kept in `memory`.
-  ReadModifyTask(Memory memory, OldValue old, Execute execute, Encode encode)
-      : FunctionTask<Execute, Encode>(std::move(memory), std::move(execute), std::move(encode)),
+  ReadModifyTask(Memory memory, OldValue old, Execute on_writer, Encode on_loop)
+      : FunctionTask<Execute, Encode>(std::move(memory), std::move(on_writer), std::move(on_loop)),
         old_(std::move(old)) {}
 
   std::span<OldValue> old_values() override { return {&old_, 1}; }

@@ -7,6 +7,8 @@
 #include <asio/connect.hpp>
 #include <fmt/format.h>
 
+#include "client/lib/words.h"
+
 namespace minikv::client {
 namespace {
 
@@ -55,7 +57,20 @@ std::optional<Error> Connection::connect() {
   }
   socket_.set_option(tcp::no_delay(true), error);
   read_on();
-  return std::nullopt;
+  return endpoint_.password.empty() ? std::nullopt : authenticate();
+}
+
+std::optional<Error> Connection::authenticate() {
+  std::string request = "auth default ";
+  append_word(request, {endpoint_.password, true});
+  request += "\r\n";
+  if (auto error = send(request)) return error;
+  const auto answer = receive();
+  if (const auto* error = std::get_if<Error>(&answer)) return *error;
+  const Reply& reply = std::get<Reply>(answer);
+  if (reply.kind == Reply::Kind::kOk) return std::nullopt;
+  return fail(Error::Kind::kRefused,
+              fmt::format("{} does not take the password: {}", endpoint_.text(), reply.text));
 }
 
 void Connection::close() {

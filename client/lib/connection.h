@@ -22,6 +22,7 @@ namespace minikv::client {
 struct Endpoint {
   std::string host = "127.0.0.1";
   std::uint16_t port = 7379;
+  std::string password;  // given on connecting; empty: none is
 
   std::string text() const;  // "127.0.0.1:7379", "[::1]:7379"
 };
@@ -43,7 +44,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Tries all addresses of the host. An open connection is closed first.
+  // Tries all addresses of the host, and says the password if there is one. An open connection is closed first.
   std::optional<Error> connect();
   void close();
 
@@ -60,6 +61,7 @@ class Connection {
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:
+  std::optional<Error> authenticate();
   void read_on();
   // Runs the loop until `done` is set; false if that took longer.
   bool run_until(const bool& done, std::chrono::milliseconds timeout);

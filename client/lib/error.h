@@ -9,6 +9,7 @@ namespace minikv::client {
 struct Error {
   enum class Kind : std::uint8_t {
     kCannotConnect,
+    kRefused,    // the server does not take the password
     kTimeout,    // no answer in time: the request may have been carried out or not
     kLost,       // the server went away before it answered: as kTimeout
     kMalformed,  // what answers is not a minikv server

@@ -32,6 +32,50 @@ void HashShard::place(Leaf& leaf, std::uint64_t slot) {
   leaf.slots[i] = slot;
 }
 
+// Up to `count` entries of the leaf in the order of their tags, those that share one all or none. Returns the tag to go on
+// from; one more than there are: that was all.
+std::uint64_t HashShard::collect_from(const Leaf& leaf, std::uint64_t first_tag, std::size_t count,
+                                      std::vector<Entry*>& found) {
+  std::vector<std::uint64_t> slots;
+  for (const std::uint64_t slot : leaf.slots) {
+    if (slot != 0 && tag_of(slot) >= first_tag) slots.push_back(slot);
+  }
+  std::sort(slots.begin(), slots.end());  // the tag is what it begins with
+  std::size_t taken = 0;
+  while (taken < slots.size() && (taken < count || tag_of(slots[taken]) == tag_of(slots[taken - 1]))) {
+    found.push_back(entry_of(slots[taken++]));
+  }
+  return taken < slots.size() ? tag_of(slots[taken]) : std::uint64_t{1} << kTagBits;
+}
+
+std::optional<std::uint64_t> HashShard::collect(std::uint64_t position, std::size_t count,
+                                                std::vector<Entry*>& found) const {
+  constexpr unsigned kPrefixBits = kPositionBits - kTagBits - kShardBits;  // behind the shard's
+  constexpr std::uint64_t kTags = std::uint64_t{1} << kTagBits;
+  const std::size_t wanted = found.size() + std::max<std::size_t>(count, 1);
+  const std::uint64_t prefix = position >> kTagBits & ((std::uint64_t{1} << kPrefixBits) - 1);
+  std::uint64_t tag = position & (kTags - 1);
+  for (std::size_t i = directory_slot(prefix << (64 - kShardBits - kPrefixBits)); i < directory_.size();) {
+    const Leaf& leaf = *directory_[i];
+    // Leaves that are too deep for their first hash to be a position are taken whole.
+    const bool can_stop = leaf.depth <= kPrefixBits;
+    const std::size_t room = can_stop ? wanted - std::min(wanted, found.size()) : SIZE_MAX;
+    const std::size_t span = std::size_t{1} << (depth_ - leaf.depth);
+    const std::size_t first = i / span * span;
+    const auto position_of = [&](std::size_t slot, std::uint64_t its_tag) {
+      const std::uint64_t its_prefix =
+          depth_ == 0 ? 0 : std::uint64_t{slot} << (64 - depth_) >> (64 - kPrefixBits);
+      return (position >> (kPositionBits - kShardBits) << kPrefixBits | its_prefix) << kTagBits | its_tag;
+    };
+    if (can_stop && room == 0) return position_of(first, tag);
+    const std::uint64_t next_tag = collect_from(leaf, can_stop ? tag : 0, room, found);
+    if (next_tag < kTags) return position_of(first, next_tag);
+    tag = 0;
+    i = first + span;
+  }
+  return std::nullopt;
+}
+
 Entry* HashShard::find(std::string_view key, std::uint64_t hash) const {
   const Leaf& leaf = leaf_for(hash);
   const std::uint64_t wanted = make_slot(nullptr, hash);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,21 @@ class HashShard {
     }
   }
 
+  // A place in the order of the leaves, and in a leaf that of the slots' 20 bits: 53 bits, which clients that know no
+  // integers can carry.
+  static constexpr unsigned kPositionBits = 53;
+  // Appends the entries from `position` on to `found` (as many as `count` says, and more where they share a position) and
+  // returns where the next ones begin; nothing: in the next shard. A walk from 0 on sees every entry that is there
+  // throughout at least once, whatever else comes and goes, and splits leaves, meanwhile.
+  std::optional<std::uint64_t> collect(std::uint64_t position, std::size_t count,
+                                       std::vector<Entry*>& found) const;
+  static std::size_t shard_of_position(std::uint64_t position) {
+    return static_cast<std::size_t>(position >> (kPositionBits - kShardBits));
+  }
+  static std::uint64_t first_position(std::size_t shard) {
+    return std::uint64_t{shard} << (kPositionBits - kShardBits);
+  }
+
  private:
   struct Leaf {
     unsigned depth = 0;  // how many bits behind the shard's its hashes share
@@ -74,6 +90,8 @@ class HashShard {
     return static_cast<std::size_t>((tag_of(slot) * leaf.slots.size()) >> kTagBits);
   }
   static void place(Leaf& leaf, std::uint64_t slot);
+  static std::uint64_t collect_from(const Leaf& leaf, std::uint64_t first_tag, std::size_t count,
+                                    std::vector<Entry*>& found);
 
   Leaf& leaf_for(std::uint64_t hash) const { return *directory_[directory_slot(hash)]; }
   std::size_t directory_slot(std::uint64_t hash) const {

@@ -1,5 +1,6 @@
 #include "engine/index/index.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,19 @@ std::optional<Place> Index::find(std::string_view key) const {
   const Entry* entry = shard_of(hash).points.find(key, hash);
   if (entry == nullptr) return std::nullopt;
   return entry->place();
+}
+
+std::uint64_t Index::walk_unordered(std::uint64_t position, std::size_t count, const Visit& visit) const {
+  std::vector<Entry*> found;
+  std::size_t shard = HashShard::shard_of_position(position);
+  for (; shard < shards_.size(); position = HashShard::first_position(++shard)) {
+    const auto next = shards_[shard].points.collect(position, count - std::min(count, found.size()), found);
+    if (!next && found.size() < count) continue;
+    position = next.value_or(HashShard::first_position(shard + 1));
+    break;
+  }
+  for (const Entry* entry : found) visit(entry->key(), entry->place());
+  return position >> HashShard::kPositionBits == 0 && shard < shards_.size() ? position : 0;
 }
 
 std::optional<Place> Index::put(std::string_view key, const Place& place) {

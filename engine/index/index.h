@@ -64,12 +64,17 @@ class Index {
   template <typename Visitor>
   void walk_range_back(const Range& range, Visitor visit) const;
 
+  // The keys in an order of no meaning, from `position` on (0: the first; anything else: what a call before has returned):
+  // about `count` of them. Returns the position to go on from, below 2^53; 0: that was all. Every key that is there
+  // throughout a walk is seen at least once.
+  using Visit = std::function<void(std::string_view key, const Place& place)>;
+  std::uint64_t walk_unordered(std::uint64_t position, std::size_t count, const Visit& visit) const;
+
   // ---- expiry ----
 
   std::size_t keys_with_expiry() const { return expiry_.size(); }
   // Of all that are to come, and of those that have passed and were not taken out yet.
   std::optional<std::int64_t> next_expiry() const { return expiry_.first_expiry(); }
-  using Visit = std::function<void(std::string_view key, const Place& place)>;
   // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit` before. Returns
   // how many.
   std::size_t take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit);

@@ -45,6 +45,7 @@ class Engine {
   std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
   std::size_t count_existing(std::span<const std::string_view> keys) const;
   ScanPage scan(const ScanOptions& options) const;
+  UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) const;
   std::uint64_t size() const;
 
   Status check_sizes(std::string_view key, std::uint64_t value_bytes) const;

@@ -1,42 +1,15 @@
 // Walks over many keys: in pieces of a few hundred, so that the lock is never held for longer than one takes.
 
 #include <algorithm>
-#include <optional>
 
 #include "engine/store/engine.h"
+#include "engine/store/remaining.h"
 
 namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerHold = 256;
 constexpr std::size_t kLargePage = 65'536;  // items; for more, room is made as they come
-
-// What is still to be walked over.
-struct Remaining {
-  explicit Remaining(const ScanOptions& options)
-      : low(std::max(options.from, options.prefix)), high(options.to), reverse(options.reverse) {
-    if (const auto end = end_of_prefix(options.prefix); end && (!high || *end < *high)) high = end;
-    if (options.after) go_on_behind(*options.after);
-  }
-
-  // In the direction of the walk; never back.
-  void go_on_behind(std::string_view key) {
-    if (reverse) {
-      if (!high || key < *high) high = key;
-    } else if (key >= low) {
-      low = key;
-      low_included = false;
-    }
-  }
-  Index::Range range() const {
-    return {Index::Start{low, low_included}, high ? std::optional<std::string_view>(*high) : std::nullopt};
-  }
-
-  std::string low;
-  bool low_included = true;
-  std::optional<std::string> high;  // not included
-  bool reverse;
-};
 
 // What one hold of the lock found. The keys lie in one string, so that nothing is allocated for each of them meanwhile.
 struct Piece {
@@ -129,6 +102,25 @@ ScanPage Engine::scan(const ScanOptions& options) const {
       if (value) out.value = std::move(*value);
     }
   }
+  return page;
+}
+
+UnorderedPage Engine::walk_unordered(std::uint64_t position, std::size_t count) const {
+  UnorderedPage page;
+  if (closing_) return page;
+  const std::int64_t now = now_ms();
+  page.next = position;
+  std::size_t seen = 0;
+  do {
+    const std::size_t wanted = std::min(count - seen, kKeysPerHold);
+    SharedGuard guard(state_->lock);
+    page.next =
+        state_->index.walk_unordered(page.next, wanted, [&](std::string_view key, const Place& place) {
+          state_->lock.assert_shared();
+          ++seen;
+          if (state_->is_there(key, place, now)) page.keys.emplace_back(key);
+        });
+  } while (page.next != 0 && seen < count);
   return page;
 }
 

@@ -20,6 +20,7 @@ void Group::begin_task(std::span<OldValue> old_values) {
   old_values_ = old_values;
   task_first_change_ = changes_.size();
   task_first_record_ = frame_.record_count();
+  task_first_byte_ = frame_.bytes();
 }
 
 void Group::end_task() {
@@ -62,7 +63,7 @@ std::optional<Transaction::Entry> Group::find(std::string_view key) {
   const auto found = present(key);
   if (!found) return std::nullopt;
   const Place& place = found->place;
-  return Entry{place.version, place.expiry_ms, place.value_bytes, place.lost};
+  return Entry{place.version, place.sequence, place.expiry_ms, place.value_bytes, place.lost};
 }
 
 std::optional<ValueHandle> Group::locate(std::string_view key) {

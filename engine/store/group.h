@@ -14,6 +14,7 @@
 
 #include "engine/format/frame.h"
 #include "engine/store/handle.h"
+#include "engine/store/remaining.h"
 #include "engine/store/state.h"
 #include "minikv/transaction.h"
 
@@ -69,6 +70,10 @@ class Group final : public Transaction {
   std::optional<Entry> find(std::string_view key) override;
   Result<Value> get(std::string_view key) override;
   std::optional<ValueHandle> locate(std::string_view key) override;
+  ScanPage scan(const ScanOptions& options) override;
+  UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) override;
+  std::uint64_t size() override;
+  std::uint64_t room() const override;
   std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,
                     std::int64_t expiry_ms) override;
   bool remove(std::string_view key) override;
@@ -85,6 +90,8 @@ class Group final : public Transaction {
   // What the key is at this point of the group; nothing if it is not there.
   std::optional<Pending> present(std::string_view key) const;
   SegmentPtr segment_of(const Place& place) const;
+  // Of the keys that this group has changed, those of the walk, in its order.
+  std::vector<std::string_view> pending_keys(const Remaining& remaining) const;
   Place append(const NewRecord& record);
   void change(std::string_view key, const Pending& pending);
 
@@ -105,6 +112,7 @@ class Group final : public Transaction {
   std::deque<RangeDelete> ranges_;  // of this group
   std::size_t task_first_change_ = 0;
   std::size_t task_first_record_ = 0;
+  std::uint64_t task_first_byte_ = 0;  // of the frame
   std::uint64_t next_sequence_ = 0;
   std::int64_t now_ms_ = 0;
 };

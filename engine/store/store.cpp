@@ -59,6 +59,10 @@ std::size_t Store::count_existing(std::span<const std::string_view> keys) const 
   return engine_->count_existing(keys);
 }
 
+UnorderedPage Store::walk_unordered(std::uint64_t position, std::size_t count) const {
+  return engine_->walk_unordered(position, count);
+}
+
 ScanPage Store::scan(const ScanOptions& options) const { return engine_->scan(options); }
 
 std::optional<ValueHandle> Store::locate(std::string_view key) const { return engine_->locate(key); }

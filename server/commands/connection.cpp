@@ -1,7 +1,9 @@
 // PING, ECHO, QUIT, HELLO, CLIENT, SELECT: commands about the connection itself.
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -10,6 +12,7 @@
 #include "server/commands/arguments.h"
 #include "server/commands/compatibility.h"
 #include "server/commands/handlers.h"
+#include "server/commands/password.h"
 #include "server/dispatcher.h"
 
 namespace minikv::server {
@@ -27,6 +30,7 @@ bool is_plain_name(std::string_view name) {
 struct HelloRequest {
   bool resp3 = false;
   std::optional<std::string_view> name;
+  bool authenticates = false;
 };
 
 std::optional<protocol::ErrorReply> read_hello(const Context& context, HelloRequest& hello) {
@@ -44,9 +48,8 @@ std::optional<protocol::ErrorReply> read_hello(const Context& context, HelloRequ
       if (reader.done()) return errors::bad_hello_option(word);
       const std::string_view user = reader.take().bytes;
       if (reader.done()) return errors::bad_hello_option(word);
-      reader.take();
-      // As with a Redis that has no passwords: the default user may come with any, and there is no other.
-      if (user != "default") return errors::wrong_pass();
+      if (!is_password(context.server, user, reader.take().bytes)) return errors::wrong_pass();
+      hello.authenticates = true;
     } else {
       return errors::bad_hello_option(word);
     }
@@ -72,9 +75,88 @@ void encode_hello(protocol::ReplyEncoder reply, const ClientState& client) {
   reply.array(0);
 }
 
-std::string describe(const ClientState& client) {
-  return fmt::format("id={} addr={} name={} lib-name={} lib-ver={} resp={}\n", client.id, client.address,
-                     client.name, client.library_name, client.library_version, client.resp3 ? 3 : 2);
+std::string describe(const ClientList::Client& client) {
+  using std::chrono::duration_cast, std::chrono::seconds;
+  const auto now = ClientList::Clock::now();
+  return fmt::format(
+      "id={} addr={} name={} age={} idle={} flags=N db=0 user=default resp={} lib-name={} lib-ver={}\n",
+      client.id, client.address, client.name, duration_cast<seconds>(now - client.since).count(),
+      duration_cast<seconds>(now - client.last_seen).count(), client.resp3 ? 3 : 2, client.library_name,
+      client.library_version);
+}
+
+// Of what was just changed, others are told as well.
+void publish(const Context& context) {
+  const ClientState& client = context.connection.client();
+  ClientList::Client known;
+  known.id = client.id;
+  known.name = client.name;
+  known.library_name = client.library_name;
+  known.library_version = client.library_version;
+  known.resp3 = client.resp3;
+  context.server.clients.update(known);
+}
+
+void tell_about(const Context& context, bool only_this_one) {
+  std::string lines;
+  for (const ClientList::Client& client : context.server.clients.all()) {
+    if (!only_this_one || client.id == context.connection.client().id) lines += describe(client);
+  }
+  context.reply.verbatim(lines);
+}
+
+// Closes one connection: another one at once, this one when it has its answer.
+bool close_client(const Context& context, std::uint64_t id) {
+  if (id != context.connection.client().id) return context.server.clients.close(id);
+  context.connection.close_when_answered();
+  return true;
+}
+
+// CLIENT KILL address, or CLIENT KILL with ID, ADDR and SKIPME in pairs.
+void kill(const Context& context) {
+  const std::vector<ClientList::Client> clients = context.server.clients.all();
+  if (context.args.size() == 2) {
+    for (const ClientList::Client& client : clients) {
+      if (client.address != context.arg(1)) continue;
+      close_client(context, client.id);
+      return context.reply.ok();
+    }
+    return context.fail(errors::no_such_client());
+  }
+  std::optional<std::uint64_t> id;
+  std::optional<std::string_view> address;
+  bool skip_me = true;
+  for (ArgumentReader reader(context.args.subspan(1)); !reader.done();) {
+    const bool is_id = reader.take_word("id"), is_address = !is_id && reader.take_word("addr");
+    const bool is_skip = !is_id && !is_address && reader.take_word("skipme");
+    if ((!is_id && !is_address && !is_skip) || reader.done())
+      return context.fail(errors::usage(context.command));
+    if (is_id) {
+      const auto number = protocol::parse_redis_integer(reader.take().bytes);
+      if (!number || *number < 1) return context.fail(errors::bad_client_id());
+      id = static_cast<std::uint64_t>(*number);
+    } else if (is_address) {
+      address = reader.take().bytes;
+    } else if (reader.take_word("yes")) {
+      skip_me = true;
+    } else if (reader.take_word("no")) {
+      skip_me = false;
+    } else {
+      return context.fail(errors::usage(context.command));
+    }
+  }
+  std::int64_t killed = 0;
+  for (const ClientList::Client& client : clients) {
+    if ((id && client.id != *id) || (address && client.address != *address)) continue;
+    if (skip_me && client.id == context.connection.client().id) continue;
+    if (close_client(context, client.id)) ++killed;
+  }
+  context.reply.integer(killed);
+}
+
+void set_name(const Context& context, std::string_view name) {
+  context.connection.client().name = name;
+  publish(context);
 }
 
 // CLIENT SETINFO LIB-NAME name, CLIENT SETINFO LIB-VER version.
@@ -91,6 +173,7 @@ void set_info(const Context& context) {
                                      is_name ? "lib-name" : "lib-ver")});
   }
   (is_name ? client.library_name : client.library_version) = context.arg(2);
+  publish(context);
   context.reply.ok();
 }
 
@@ -120,8 +203,13 @@ void handle<kHello>(Context& context) {
   if (!context.args.empty()) {
     HelloRequest hello;
     if (auto error = read_hello(context, hello)) return context.fail(*error);
+    if (hello.authenticates) context.connection.set_authenticated();
+    if (!client.authenticated) return context.fail(errors::hello_without_auth());
     client.resp3 = hello.resp3;
-    if (hello.name) client.name = *hello.name;
+    publish(context);
+    if (hello.name) set_name(context, *hello.name);
+  } else if (!client.authenticated) {
+    return context.fail(errors::hello_without_auth());
   }
   // Answered in the version that was just chosen.
   encode_hello({reply_format(protocol::Dialect::kResp, client), context.out}, client);
@@ -140,7 +228,17 @@ void handle<kClient>(Context& context) {
   }
   if (is("info")) {
     if (!has_arguments(0)) return wrong_arity();
-    return context.reply.verbatim(describe(client));
+    return tell_about(context, true);
+  }
+  if (is("list"))
+    return has_arguments(0) ? tell_about(context, false) : context.fail(errors::usage(context.command));
+  if (is("kill")) return context.args.size() > 1 ? kill(context) : wrong_arity();
+  if (is("no-evict")) {
+    // Nothing is ever evicted.
+    if (!has_arguments(1)) return wrong_arity();
+    const bool is_word = protocol::equals_ignoring_case(context.arg(1), "on") ||
+                         protocol::equals_ignoring_case(context.arg(1), "off");
+    return is_word ? context.reply.ok() : context.fail(errors::usage(context.command));
   }
   if (is("getname")) {
     if (!has_arguments(0)) return wrong_arity();
@@ -149,7 +247,7 @@ void handle<kClient>(Context& context) {
   if (is("setname")) {
     if (!has_arguments(1)) return wrong_arity();
     if (!is_plain_name(context.arg(1))) return context.fail(errors::bad_client_name());
-    client.name = context.arg(1);
+    set_name(context, context.arg(1));
     return context.reply.ok();
   }
   if (is("setinfo")) return has_arguments(2) ? set_info(context) : wrong_arity();

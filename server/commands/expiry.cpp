@@ -1,4 +1,4 @@
-// EXPIRE, PEXPIRE, PERSIST.
+// EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, PERSIST.
 #include <optional>
 #include <utility>
 
@@ -47,24 +47,25 @@ std::optional<protocol::ErrorReply> read_condition(const Context& context, Expir
 }
 
 // A time that has passed deletes the key, as in Redis.
-void submit_expire(const Context& context, std::int64_t unit_ms) {
+void submit_expire(const Context& context, std::int64_t unit_ms, Expiry::Kind kind) {
   ExpireCondition condition;
   if (auto error = read_condition(context, condition)) return context.fail(*error);
   const auto count = protocol::parse_redis_integer(context.arg(1));
   if (!count) return context.fail(errors::bad_number(context.command, "the time is a number"));
-  std::int64_t in_ms = 0;
+  const std::int64_t base_ms = kind == Expiry::Kind::kIn ? context.store().now_ms() : 0;
+  Expiry expiry{kind, 0};
   std::int64_t at_ms = 0;
-  if (__builtin_mul_overflow(*count, unit_ms, &in_ms) ||
-      __builtin_add_overflow(in_ms, context.store().now_ms(), &at_ms)) {
+  if (__builtin_mul_overflow(*count, unit_ms, &expiry.ms) ||
+      __builtin_add_overflow(expiry.ms, base_ms, &at_ms)) {
     return context.fail(errors::invalid_expire_time(context.command));
   }
   Memory memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
-  context.submit(std::move(memory), [key, in_ms, condition](Transaction& transaction) {
+  context.submit(std::move(memory), [key, expiry, condition](Transaction& transaction) {
     const std::optional<Transaction::Entry> entry = transaction.find(key);
-    const std::int64_t wanted_ms = Expiry{Expiry::Kind::kIn, in_ms}.resolve(transaction.now_ms(), kNoExpiry);
+    const std::int64_t wanted_ms = expiry.resolve(transaction.now_ms(), kNoExpiry);
     if (!entry || !condition.allows(entry->expiry_ms, wanted_ms)) return Outcome::integer(0);
-    if (in_ms <= 0) {
+    if (wanted_ms <= transaction.now_ms()) {
       transaction.remove(key);
     } else {
       transaction.set_expiry(key, wanted_ms);
@@ -77,12 +78,22 @@ void submit_expire(const Context& context, std::int64_t unit_ms) {
 
 template <>
 void handle<kExpire>(Context& context) {
-  submit_expire(context, 1000);
+  submit_expire(context, 1000, Expiry::Kind::kIn);
 }
 
 template <>
 void handle<kPexpire>(Context& context) {
-  submit_expire(context, 1);
+  submit_expire(context, 1, Expiry::Kind::kIn);
+}
+
+template <>
+void handle<kExpireAt>(Context& context) {
+  submit_expire(context, 1000, Expiry::Kind::kAt);
+}
+
+template <>
+void handle<kPexpireAt>(Context& context) {
+  submit_expire(context, 1, Expiry::Kind::kAt);
 }
 
 template <>

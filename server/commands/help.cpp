@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "protocol/ascii.h"
+#include "server/commands/glob.h"
 #include "server/commands/handlers.h"
 
 namespace minikv::server {
@@ -67,7 +68,7 @@ void encode_flags(ReplyEncoder& reply, const CommandSpec& command) {
 // As Redis 7: name, arity, flags, first, last and step of the keys; categories, hints, key specifications and
 // subcommands, which are empty here.
 void encode_info(ReplyEncoder& reply, const CommandSpec* command) {
-  if (command == nullptr) return reply.nil_array();
+  if (command == nullptr) return reply.nil();
   reply.array(10);
   reply.bulk(command->resp_name);
   reply.integer(command->arity);
@@ -96,6 +97,41 @@ void encode_docs(ReplyEncoder& reply, std::vector<const CommandSpec*> commands) 
   }
 }
 
+// COMMAND GETKEYS SET key value: which of the arguments are keys.
+void tell_keys(const Context& context) {
+  const auto given = context.args.subspan(1);
+  const CommandSpec* command = protocol::find_resp_command(given.front().bytes);
+  if (command == nullptr) return context.fail(errors::invalid_command());
+  const auto count = static_cast<std::int64_t>(given.size());
+  if (command->first_key == 0) return context.fail(errors::no_key_arguments());
+  if (command->arity >= 0 ? count != command->arity : count < -command->arity) {
+    return context.fail(errors::invalid_arguments_of_command());
+  }
+  const std::int64_t last = command->last_key < 0 ? count + command->last_key : command->last_key;
+  std::vector<std::string_view> keys;
+  for (std::int64_t i = command->first_key; i <= last; i += command->key_step) {
+    keys.push_back(given[static_cast<std::size_t>(i)].bytes);
+  }
+  context.reply.array(keys.size());
+  for (const std::string_view key : keys) context.reply.bulk(key);
+}
+
+// COMMAND LIST [FILTERBY PATTERN pattern]
+void tell_names(const Context& context) {
+  std::vector<const CommandSpec*> commands = resp_commands();
+  if (context.args.size() > 1) {
+    const bool is_filter = context.args.size() == 4 &&
+                           protocol::equals_ignoring_case(context.arg(1), "filterby") &&
+                           protocol::equals_ignoring_case(context.arg(2), "pattern");
+    if (!is_filter) return context.fail(errors::usage(context.command));
+    std::erase_if(commands, [&](const CommandSpec* command) {
+      return !glob_matches(context.arg(3), command->resp_name, GlobCase::kIgnored);
+    });
+  }
+  context.reply.array(commands.size());
+  for (const CommandSpec* command : commands) context.reply.bulk(command->resp_name);
+}
+
 }  // namespace
 
 template <>
@@ -120,11 +156,11 @@ void handle<kCommand>(Context& context) {
     encode_docs(reply, chosen_commands(context));
   } else if (is("count") && context.args.size() == 1) {
     reply.integer(static_cast<std::int64_t>(resp_commands().size()));
-  } else if (is("list") && context.args.size() == 1) {
-    const std::vector<const CommandSpec*> commands = resp_commands();
-    reply.array(commands.size());
-    for (const CommandSpec* command : commands) reply.bulk(command->resp_name);
-  } else if (is("count") || is("list")) {
+  } else if (is("list")) {
+    tell_names(context);
+  } else if (is("getkeys") && context.args.size() > 1) {
+    tell_keys(context);
+  } else if (is("count") || is("getkeys")) {
     context.fail(errors::wrong_arity(context.command, context.arg(0)));
   } else {
     context.fail(errors::unknown_subcommand(context.command, context.arg(0)));

@@ -200,7 +200,9 @@ void handle<kConfig>(Context& context) {
   if (context.args.size() < 2) return context.fail(errors::wrong_arity(context.command, context.arg(0)));
   std::vector<std::pair<std::string_view, std::string_view>> found;
   const auto look_at = [&](std::string_view name, std::string_view value) {
-    const auto matches = [&](const protocol::Arg& pattern) { return glob_matches(pattern.bytes, name); };
+    const auto matches = [&](const protocol::Arg& pattern) {
+      return glob_matches(pattern.bytes, name, GlobCase::kIgnored);
+    };
     if (std::ranges::any_of(context.args.subspan(1), matches)) found.emplace_back(name, value);
   };
   for (const auto& [name, value] : context.server.options.settings) look_at(name, value);

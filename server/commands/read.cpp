@@ -1,4 +1,4 @@
-// GET, MGET, GETV, STRLEN, TTL, PTTL, EXISTS, TYPE: commands that look at keys.
+// GET, MGET, GETV, STRLEN, TTL, PTTL, EXPIRETIME, PEXPIRETIME, EXISTS, TOUCH, TYPE: commands that look at keys.
 #include "server/commands/read.h"
 
 #include <algorithm>
@@ -85,6 +85,15 @@ void tell_time_left(Context& context, bool seconds) {
   look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
                                                            const std::optional<ValueHandle>& place) {
     reply.integer(time_left(place, store.now_ms(), seconds));
+  });
+}
+
+// When the key expires; seconds are rounded as Redis does.
+void tell_expiry(Context& context, bool seconds) {
+  look_at_key(context, [seconds](ReplyEncoder& reply, const std::optional<ValueHandle>& place) {
+    if (!place) return reply.integer(-2);
+    if (place->expiry_ms() == kNoExpiry) return reply.integer(-1);
+    reply.integer(seconds ? (place->expiry_ms() + 500) / 1000 : place->expiry_ms());
   });
 }
 
@@ -180,6 +189,21 @@ void handle<kTtl>(Context& context) {
 template <>
 void handle<kPttl>(Context& context) {
   tell_time_left(context, false);
+}
+
+template <>
+void handle<kExpireTime>(Context& context) {
+  tell_expiry(context, true);
+}
+
+template <>
+void handle<kPexpireTime>(Context& context) {
+  tell_expiry(context, false);
+}
+
+template <>
+void handle<kTouch>(Context& context) {
+  count_existing(context, [](ReplyEncoder& reply, std::int64_t count) { reply.integer(count); });
 }
 
 template <>

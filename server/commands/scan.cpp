@@ -7,6 +7,7 @@
 
 #include "server/commands/arguments.h"
 #include "server/commands/handlers.h"
+#include "server/commands/keys.h"
 #include "server/commands/read.h"
 
 namespace minikv::server {
@@ -94,6 +95,9 @@ class PageTask final : public Task {
  public:
   PageTask(ScanPage page, const Store& store, EncodePage encode_page)
       : Task(Memory(0), bytes_of(page)), page_(std::move(page)), store_(store), encode_page_(encode_page) {}
+  // The writer is to find the page.
+  PageTask(ScanOptions options, const Store& store, EncodePage encode_page)
+      : Task(Memory(0)), options_(std::move(options)), store_(store), encode_page_(encode_page) {}
 
   bool try_load() override {
     std::uint64_t bytes = 0;
@@ -115,9 +119,11 @@ class PageTask final : public Task {
     }
   }
 
+  std::uint64_t loading_bytes() const override { return bytes_of(page_); }
   void encode(ReplyEncoder& reply) override { encode_page_(reply, page_); }
 
  private:
+  void perform(Transaction& transaction) override { page_ = transaction.scan(options_); }
   static std::uint64_t bytes_of(const ScanPage& page) {
     std::uint64_t bytes = 0;
     for (const ScanItem& item : page.items) bytes += item.key.size() + item.place.value_bytes();
@@ -129,6 +135,7 @@ class PageTask final : public Task {
     if (value) item.value = *std::move(value);
   }
 
+  ScanOptions options_;
   ScanPage page_;
   std::size_t loaded_ = 0;  // items that have their value
   const Store& store_;
@@ -139,6 +146,9 @@ class PageTask final : public Task {
 void answer_page(Context& context, ScanOptions options, EncodePage encode) {
   options.with_values = false;
   options.with_places = true;
+  if (context.connection.in_transaction()) {
+    return context.connection.submit(std::make_unique<PageTask>(std::move(options), context.store(), encode));
+  }
   auto task = std::make_unique<PageTask>(context.store().scan(options), context.store(), encode);
   if (task->try_load()) return task->encode(context.reply);
   context.connection.load(std::move(task));
@@ -159,6 +169,17 @@ void encode_range(ReplyEncoder& reply, const ScanPage& page) {
   }
 }
 
+void encode_list(ReplyEncoder& reply, const ScanPage& page) {
+  if (reply.is_text()) {
+    reply.list_head(page.items.size(), page.more);
+    for (const ScanItem& item : page.items) reply.name(item.key);
+    return;
+  }
+  encode_resume_key(reply, page);
+  reply.array(page.items.size());
+  for (const ScanItem& item : page.items) reply.bulk(item.key);
+}
+
 bool is_end(const protocol::Arg& arg, std::string_view sign, bool is_text) {
   return is_text ? !arg.quoted && arg.bytes == sign : arg.bytes.empty();
 }
@@ -172,19 +193,18 @@ void handle<kList>(Context& context) {
   if (auto error = read_walk(context, {0, 1, true, false}, walk)) return context.fail(*error);
   if (!walk.plain.empty()) walk.options.prefix = walk.plain[0].bytes;
   walk.options.with_values = false;
-  const ScanPage page = context.store().scan(walk.options);
-  if (context.is_text()) {
-    context.reply.list_head(page.items.size(), page.more);
-    for (const ScanItem& item : page.items) context.reply.name(item.key);
-    return;
+  if (context.connection.in_transaction()) {
+    return context.submit(
+        Memory(0),
+        [options = std::move(walk.options)](Transaction& transaction) { return transaction.scan(options); },
+        encode_list);
   }
-  encode_resume_key(context.reply, page);
-  context.reply.array(page.items.size());
-  for (const ScanItem& item : page.items) context.reply.bulk(item.key);
+  encode_list(context.reply, context.store().scan(walk.options));
 }
 
 template <>
 void handle<kScan>(Context& context) {
+  if (!context.is_text()) return scan_by_cursor(context);
   if (!context.connection.is_quiet()) return context.connection.defer();
   WalkRequest walk;
   if (auto error = read_walk(context, {1, 1, true, false}, walk)) return context.fail(*error);
@@ -205,6 +225,11 @@ void handle<kRange>(Context& context) {
 template <>
 void handle<kDbSize>(Context& context) {
   if (!context.connection.is_quiet()) return context.connection.defer();
+  if (context.connection.in_transaction()) {
+    return context.submit(Memory(0), [](Transaction& transaction) {
+      return Outcome::integer(static_cast<std::int64_t>(transaction.size()));
+    });
+  }
   context.reply.integer(static_cast<std::int64_t>(context.store().size()));
 }
 

@@ -26,10 +26,12 @@ ValuesTask::ValuesTask(Memory memory, std::vector<std::string_view> keys, Places
       places_(std::move(places)),
       store_(store) {}
 
-void ValuesTask::execute(Transaction& transaction) {
+void ValuesTask::perform(Transaction& transaction) {
   places_.reserve(keys_.size());
   for (const std::string_view key : keys_) places_.push_back(transaction.locate(key));
 }
+
+std::uint64_t ValuesTask::loading_bytes() const { return value_bytes(places_); }
 
 bool ValuesTask::try_load() { return try_read_places(store_, keys_, places_, found_); }
 

@@ -1,6 +1,7 @@
 // A command that is answered from the values of some keys, when they are not to be had at once.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -22,11 +23,12 @@ class ValuesTask : public Task {
   // `keys` are kept in `memory`. `places`: of the keys, or empty if they are still to be looked up.
   ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, const Store& store);
 
-  void execute(Transaction& transaction) override;
   bool try_load() override;
   void load() override;
+  std::uint64_t loading_bytes() const override;
 
  protected:
+  void perform(Transaction& transaction) override;
   std::span<Result<Value>> found() { return found_; }
 
  private:

@@ -24,6 +24,7 @@ struct Config {
   std::uint64_t io_threads = default_io_threads();
   std::uint64_t max_clients = 10'000;
   std::string port_file;
+  std::string password_file;
 
   std::string data_dir = "./data";
   Fsync fsync = Fsync::kAlways;
@@ -41,6 +42,8 @@ struct Config {
   std::uint64_t max_line_bytes = 256 * 1024;
   std::uint64_t max_reply_bytes = 16 * kMiB;
 
+  std::uint64_t slow_log_slower_than_us = 10'000;
+  std::uint64_t slow_log_max_len = 128;
   LogLevel log_level = LogLevel::kInfo;
 
   bool accept_data_loss = false;

@@ -46,6 +46,36 @@ TEST(Connection, SaysWhichHostItCannotFind) {
   EXPECT_THAT(error->message, HasSubstr("no such host:1"));
 }
 
+TEST(Connection, SaysThePasswordFirst) {
+  FakeServer server({[](Peer& peer) {
+    EXPECT_EQ(peer.read_line(), "auth default \"two \\\"words\"");
+    peer.send("+OK\r\n");
+    EXPECT_EQ(peer.read_line(), "ping");
+    peer.send("+PONG\r\n");
+    peer.read_all();
+  }});
+  Connection connection({"127.0.0.1", server.port(), "two \"words"}, {});
+  ASSERT_FALSE(connection.connect());
+  ASSERT_FALSE(connection.send("ping\r\n"));
+  const auto answer = connection.receive();
+  ASSERT_TRUE(std::holds_alternative<Reply>(answer));
+  EXPECT_EQ(std::get<Reply>(answer).kind, Reply::Kind::kPong);
+}
+
+TEST(Connection, SaysThatThePasswordIsNotTaken) {
+  FakeServer server({[](Peer& peer) {
+    peer.read_line();
+    peer.send("-WRONGPASS not that one\r\n");
+    peer.read_all();
+  }});
+  Connection connection({"127.0.0.1", server.port(), "wrong"}, {});
+  const std::optional<Error> error = connection.connect();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->kind, Error::Kind::kRefused);
+  EXPECT_THAT(error->message, HasSubstr("does not take the password: not that one"));
+  EXPECT_FALSE(connection.is_alive());
+}
+
 TEST(Connection, GivesRepliesInOrderHoweverTheyArrive) {
   FakeServer server({[](Peer& peer) {
     EXPECT_EQ(peer.read_line(), "one");

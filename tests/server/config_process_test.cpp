@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -217,6 +218,19 @@ TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
     EXPECT_EQ(server.wait(), 0) << server.log();
     EXPECT_THAT(server.log(), HasSubstr("everything is on disk"));
   }
+}
+
+TEST(ConfigProcess, APasswordFileWithoutAPasswordIsRefused) {
+  const std::string directory = testing::TempDir() + "minikv-password-" + std::to_string(getpid());
+  std::filesystem::create_directory(directory);
+  const std::string path = directory + "/password", data_dir = directory + "/data";
+  expect_refusal(serve_in(data_dir, {"--password-file", path}), 1,
+                 path + " can't be read, or is empty: its first line has to be the password");
+  std::ofstream(path) << "\nsecond line\n";
+  expect_refusal(serve_in(data_dir, {"--password-file", path}), 1,
+                 path + ": its first line, which has to be the password, is empty");
+  EXPECT_FALSE(std::filesystem::exists(data_dir));
+  std::filesystem::remove_all(directory);
 }
 
 TEST(ConfigProcess, ThePortFileGoesWithTheServer) {

@@ -45,9 +45,16 @@ TEST(GlobTest, PatternsMatchAsInRedis) {
       {"[]", "a", false},
       {"a[b-", "ab", true},
       {"max-*-bytes", "max-key-bytes", true},
+      {"[a-]]", "b]", false},  // a range up to `]`, and no end
+      {"[a-]", "_", true},
+      {"[z-a]", "m", true},
+      {"[\\]]", "]", true},
+      {"[a\\-z]", "-", true},
+      {"[a\\-z]", "m", false},
+      {"\\", "\\", true},
   };
   for (const auto& one : kCases) {
-    EXPECT_EQ(glob_matches(one.pattern, one.text), one.matches) << one.pattern << " on " << one.text;
+    EXPECT_EQ(glob_matches(one.pattern, one.text, GlobCase::kMatters), one.matches) << one.pattern << " on " << one.text;
   }
 }
 
@@ -55,7 +62,19 @@ TEST(GlobTest, PatternsMatchAsInRedis) {
 TEST(GlobTest, ManyStarsTakeNoExponentialTime) {
   std::string pattern;
   for (int i = 0; i < 50; ++i) pattern += "*a";
-  EXPECT_FALSE(glob_matches(pattern + "b", std::string(5000, 'a')));
+  EXPECT_FALSE(glob_matches(pattern + "b", std::string(5000, 'a'), GlobCase::kMatters));
+}
+
+TEST(GlobTest, LettersAreTheSameInAnyCaseOnlyWhereThatIsAsked) {
+  EXPECT_FALSE(glob_matches("P[O]rt", "port", GlobCase::kMatters));
+  EXPECT_TRUE(glob_matches("P[O]rt", "port", GlobCase::kIgnored));
+}
+
+TEST(GlobTest, WhatAMatchBeginsWith) {
+  EXPECT_EQ(glob_literal_prefix("user:*"), "user:");
+  EXPECT_EQ(glob_literal_prefix("*"), "");
+  EXPECT_EQ(glob_literal_prefix("plain"), "plain");
+  EXPECT_EQ(glob_literal_prefix("a\\*b"), "a");
 }
 
 TEST(ErrorsTest, EngineErrorsAreToldInBothDialects) {

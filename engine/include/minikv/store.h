@@ -77,6 +77,12 @@ struct ScanPage {
   bool more = false;  // there are more keys; go on with `after` = the last item's key
 };
 
+// Some keys, in an order of no meaning.
+struct UnorderedPage {
+  std::vector<std::string> keys;
+  std::uint64_t next = 0;  // where to go on, below 2^53; 0: that was all
+};
+
 struct CompactionResult {
   std::uint64_t reclaimed_bytes = 0;
   std::uint64_t duration_ms = 0;
@@ -130,6 +136,10 @@ class Store {
   std::size_t count_existing(
       std::span<const std::string_view> keys) const;  // from one moment; repeats count again
   ScanPage scan(const ScanOptions& options) const;
+  // About `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a walk needs nothing but a
+  // number to go on. Each key that is there throughout the walk is seen at least once. Whatever number it is given, it
+  // answers with keys that are there. Positions mean nothing to another Store.
+  UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) const;
   // Where the key's value is, or nothing if there is no such key; no disk I/O.
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;

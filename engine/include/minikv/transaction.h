@@ -18,6 +18,10 @@ class Segment;
 struct HandleAccess;
 }  // namespace engine
 
+struct ScanOptions;
+struct ScanPage;
+struct UnorderedPage;
+
 inline constexpr std::int64_t kNoExpiry = 0;
 
 // A value as the store gave it out.
@@ -80,6 +84,7 @@ class Transaction {
   // was lost to damage is there (see Entry::lost).
   struct Entry {
     std::uint64_t version = 0;
+    std::uint64_t sequence = 0;  // of the newest write to the key, changes of its expiry included
     std::int64_t expiry_ms = kNoExpiry;
     std::uint32_t value_bytes = 0;
     bool lost = false;
@@ -91,6 +96,14 @@ class Transaction {
   // Where the key's value is, or nothing if there is no such key: for a read that has to follow the writes before it.
   // To be read with Store::read() once the task's done() has been called.
   virtual std::optional<ValueHandle> locate(std::string_view key) = 0;
+  // A page of keys as Store::scan() finds it, with places and without values; a snapshot. All writes wait meanwhile.
+  virtual ScanPage scan(const ScanOptions& options) = 0;
+  // As Store::walk_unordered(); keys that this transaction makes are not among them.
+  virtual UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) = 0;
+  // How many keys there are, as Store::size() says.
+  virtual std::uint64_t size() = 0;
+  // How many bytes the task may still add: Options::max_batch_bytes, without what it has put.
+  virtual std::uint64_t room() const = 0;
 
   // Sets the key; returns the new version. `checksum` is value_checksum(value).
   virtual std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,

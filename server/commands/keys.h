@@ -1,0 +1,10 @@
+// What RESP's SCAN does; the text dialect has a command of the same name that does something else.
+#pragma once
+
+#include "server/context.h"
+
+namespace minikv::server {
+
+void scan_by_cursor(Context& context);
+
+}  // namespace minikv::server

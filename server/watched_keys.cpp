@@ -1,0 +1,61 @@
+#include "server/watched_keys.h"
+
+#include <algorithm>
+
+#include "minikv/store.h"
+
+namespace minikv::server {
+
+Watch::~Watch() {
+  const bool is_listed =
+      std::any_of(seen_.begin(), seen_.end(), [](const Seen& seen) { return seen.sequence == 0; });
+  if (is_listed) keys_.remove(*this);
+}
+
+void Watch::watch(Transaction& transaction, std::string_view key) {
+  // As it was first seen.
+  if (std::any_of(seen_.begin(), seen_.end(), [&](const Seen& seen) { return seen.key == key; })) return;
+  const auto entry = transaction.find(key);
+  seen_.push_back({std::string(key), entry ? entry->sequence : 0});
+  if (!entry) keys_.add(seen_.back().key, *this);
+}
+
+bool Watch::has_changed(Transaction& transaction) const {
+  if (touched_.load(std::memory_order_relaxed)) return true;
+  return std::any_of(seen_.begin(), seen_.end(), [&](const Seen& seen) {
+    const auto entry = transaction.find(seen.key);
+    return (entry ? entry->sequence : 0) != seen.sequence;
+  });
+}
+
+void WatchedKeys::touch(std::string_view key) {
+  const engine::MutexLock lock(mutex_);
+  const auto found = watches_.find(key);
+  if (found == watches_.end()) return;
+  for (Watch* watch : found->second) watch->touched_.store(true, std::memory_order_relaxed);
+}
+
+void WatchedKeys::add(const std::string& key, Watch& watch) {
+  const engine::MutexLock lock(mutex_);
+  watches_[key].push_back(&watch);
+  count_.store(watches_.size(), std::memory_order_relaxed);
+}
+
+void WatchedKeys::remove(const Watch& watch) {
+  const engine::MutexLock lock(mutex_);
+  for (const Watch::Seen& seen : watch.seen_) {
+    const auto found = watches_.find(seen.key);
+    if (found == watches_.end()) continue;
+    std::erase(found->second, &watch);
+    if (found->second.empty()) watches_.erase(found);
+  }
+  count_.store(watches_.size(), std::memory_order_relaxed);
+}
+
+ScanPage TouchingTransaction::scan(const ScanOptions& options) { return transaction_.scan(options); }
+
+UnorderedPage TouchingTransaction::walk_unordered(std::uint64_t position, std::size_t count) {
+  return transaction_.walk_unordered(position, count);
+}
+
+}  // namespace minikv::server
