@@ -32,7 +32,8 @@ bool class_matches(std::string_view pattern, std::size_t& at, char c, Fold fold)
       found = found || (low <= wanted && wanted <= high);
       at += 3;
     } else {
-      found = found || byte(at++) == wanted;
+      found = found || byte(at) == wanted;
+      ++at;
     }
   }
   if (at < pattern.size()) ++at;
