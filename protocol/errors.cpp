@@ -100,8 +100,12 @@ ErrorReply usage(const CommandSpec& command, std::string_view detail) {
 
 ErrorReply wrong_arity(const CommandSpec& command) {
   const std::string_view name = command.resp_name.empty() ? command.name : command.resp_name;
-  return {ErrorCode::kUsage, usage_line(command, {}),
-          fmt::format("ERR wrong number of arguments for '{}' command", name)};
+  std::string what = fmt::format("wrong number of arguments for '{}' command", name);
+  if (command.id == CommandId::kExec) {
+    return {ErrorCode::kUsage, usage_line(command, {}),
+            "EXECABORT Transaction discarded because of: " + what};
+  }
+  return {ErrorCode::kUsage, usage_line(command, {}), "ERR " + what};
 }
 
 ErrorReply wrong_arity(const CommandSpec& command, std::string_view subcommand) {
@@ -263,6 +267,32 @@ ErrorReply bad_slow_log_count() {
 ErrorReply no_shutdown() { return in_both(ErrorCode::kUsage, "ERR", "No shutdown in progress."); }
 
 ErrorReply no_such_client() { return in_both(ErrorCode::kUsage, "ERR", "No such client"); }
+
+ErrorReply bad_slow_log_command(std::string_view subcommand) {
+  return in_both(ErrorCode::kUsage, "ERR",
+                 fmt::format("unknown subcommand or wrong number of arguments for '{}'. Try SLOWLOG HELP.",
+                             as_redis_shows(subcommand)));
+}
+
+ErrorReply unknown_setting(std::string_view name) {
+  return in_both(
+      ErrorCode::kUsage, "ERR",
+      fmt::format("Unknown option or number of arguments for CONFIG SET - '{}'", as_redis_shows(name)));
+}
+
+ErrorReply immutable_setting(std::string_view name) {
+  return in_both(
+      ErrorCode::kUsage, "ERR",
+      fmt::format("CONFIG SET failed (possibly related to argument '{}') - can't set immutable config: "
+                  "change the configuration and start the server anew",
+                  as_redis_shows(name)));
+}
+
+ErrorReply invalid_client_id() { return in_both(ErrorCode::kUsage, "ERR", "Invalid client ID"); }
+
+ErrorReply unknown_client_type(std::string_view type) {
+  return in_both(ErrorCode::kUsage, "ERR", fmt::format("Unknown client type '{}'", as_redis_shows(type)));
+}
 
 ErrorReply bad_client_id() { return in_both(ErrorCode::kUsage, "ERR", "client-id should be greater than 0"); }
 

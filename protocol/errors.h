@@ -118,9 +118,14 @@ ErrorReply invalid_cursor();  // SCAN
 ErrorReply bad_timeout();     // WAIT
 ErrorReply negative_timeout();
 ErrorReply bad_slow_log_count();
+ErrorReply bad_slow_log_command(std::string_view subcommand);
+ErrorReply unknown_setting(std::string_view name);  // CONFIG SET
+ErrorReply immutable_setting(std::string_view name);
 ErrorReply no_shutdown();  // SHUTDOWN ABORT
 ErrorReply no_such_client();
 ErrorReply bad_client_id();
+ErrorReply invalid_client_id();
+ErrorReply unknown_client_type(std::string_view type);
 ErrorReply invalid_command();  // COMMAND GETKEYS, as the next two
 ErrorReply invalid_arguments_of_command();
 ErrorReply no_key_arguments();

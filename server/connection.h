@@ -22,6 +22,8 @@ struct ClientState {
 
   std::uint64_t id = 0;
   bool resp3 = false;
+  enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext };
+  Replies replies = Replies::kAll;  // which are sent
   bool authenticated = true;  // or nobody asks
   std::string address;
   std::string name;

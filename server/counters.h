@@ -11,6 +11,7 @@ class Counter {
  public:
   void add(std::uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
   void subtract(std::uint64_t n = 1) { value_.fetch_sub(n, std::memory_order_relaxed); }
+  void reset() { value_.store(0, std::memory_order_relaxed); }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -29,6 +30,14 @@ struct Counters {
   Counter bytes_out;
   Counter hits;    // keys that a read found
   Counter misses;  // and did not find
+
+  // As if the server had just been started; those who are connected still are.
+  void reset() {
+    for (Counter* counter : {&connections_received, &connections_rejected, &connections_stalled, &commands, &errors,
+                             &bytes_in, &bytes_out, &hits, &misses}) {
+      counter->reset();
+    }
+  }
 };
 
 }  // namespace minikv::server

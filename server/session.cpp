@@ -136,6 +136,7 @@ Task& Session::adopt(std::unique_ptr<Task> task) {
   task->loop_ = &loop_;
   task->format_ = format_;
   task->command_ = command_;
+  task->is_silent_ = is_silent_;
   task->started_ = Clock::now();
   in_flight_bytes_ += task->bytes();
   tasks_.push(std::move(task));
@@ -192,7 +193,7 @@ void Session::finish_aside(std::uint64_t aside_id, const Encode& encode) {
     note_if_slow(aside_started_, now, std::move(aside_args_));
   const std::size_t before = output_.bytes().size();
   protocol::ReplyEncoder reply(format_, output_.bytes());
-  encode(reply);
+  if (!is_silent_) encode(reply);
   count_reply(output_.bytes(), before);
   take_turn();
 }
@@ -238,6 +239,8 @@ void Session::run(const protocol::Request& request) {
   std::string& target = reply_target();
   const std::size_t before = target.size();
   command_ = request.command;
+  const ClientState::Replies replies = client_.replies;
+  is_silent_ = replies != ClientState::Replies::kAll;
   if (refusing_) {
     protocol::ReplyEncoder(format_, target).error(protocol::errors::shutting_down());
   } else if ((command_->flags & protocol::kFlagFast) != 0) {
@@ -251,12 +254,26 @@ void Session::run(const protocol::Request& request) {
       note_if_slow(started, now, SlowLog::summary(*command_, request.args));
     }
   }
+  if (is_silent_) {
+    // CLIENT REPLY ON is answered, and the one that is not to be answered was this.
+    if (client_.replies != ClientState::Replies::kAll) target.resize(before);
+    if (replies == ClientState::Replies::kNotTheNext && !deferred_)
+      client_.replies = ClientState::Replies::kAll;
+  }
   count_reply(target, before);
   if (&target != &output_.bytes()) tail_bytes_ += target.size() - before;
 }
 
 void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& error) {
   if (client_.multi) client_.multi->spoil();
+  // An EXEC that is refused is the end of its transaction, as in Redis.
+  if (dialect == protocol::Dialect::kResp && error.resp.starts_with("EXECABORT")) {
+    client_.multi.reset();
+    client_.watch.reset();
+  }
+  const ClientState::Replies replies = client_.replies;
+  if (replies == ClientState::Replies::kNotTheNext) client_.replies = ClientState::Replies::kAll;
+  if (replies != ClientState::Replies::kAll) return;
   std::string& target = reply_target();
   const std::size_t before = target.size();
   protocol::ReplyEncoder(reply_format(dialect, client_), target).error(error);

@@ -129,6 +129,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool touched_ = false;
   bool turned_away_ = false;
 
+  bool is_silent_ = false;                          // the request's reply is not wanted
   const protocol::CommandSpec* command_ = nullptr;  // that is being run
   std::vector<std::string> aside_args_;             // what runs aside, for the slow log
   Clock::time_point aside_started_{};

@@ -26,6 +26,10 @@ void Task::run_on_reader(const Store& store) {
 
 void Task::answer(std::string& out) {
   protocol::ReplyEncoder reply(format_, out);
+  if (is_silent_) {
+    out += tail_;
+    return;
+  }
   if (status_) {
     encode(reply);
   } else {

@@ -36,6 +36,12 @@ class ExpiryOrder {
   }
   // Up to `limit` entries that have expired at `now_ms`, earliest first.
   std::vector<Entry*> expired(std::int64_t now_ms, std::size_t limit) const;
+  // How many those are.
+  std::size_t count_expired(std::int64_t now_ms, std::size_t limit) const {
+    std::size_t count = 0;
+    for (auto it = order_.begin(); count < limit && it != order_.end() && it->first <= now_ms; ++it) ++count;
+    return count;
+  }
   void swap(ExpiryOrder& other) { order_.swap(other.order_); }
 
  private:

@@ -75,6 +75,10 @@ class Index {
   std::size_t keys_with_expiry() const { return expiry_.size(); }
   // Of all that are to come, and of those that have passed and were not taken out yet.
   std::optional<std::int64_t> next_expiry() const { return expiry_.first_expiry(); }
+  // How many have expired at `now_ms` and are there still; up to `limit`.
+  std::size_t count_expired(std::int64_t now_ms, std::size_t limit) const {
+    return expiry_.count_expired(now_ms, limit);
+  }
   // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit` before. Returns
   // how many.
   std::size_t take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit);

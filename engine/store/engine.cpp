@@ -230,7 +230,7 @@ Stats Engine::stats() const {
   {
     SharedGuard guard(state_->lock);
     stats.keys_with_expiry = state_->index.keys_with_expiry();
-    stats.keys = state_->key_count();
+    stats.keys = state_->key_count(state_->clock.now_ms());
     stats.index_bytes = state_->index.memory_bytes();
     stats.segments = state_->segments.size();
     for (const auto& [id, segment] : state_->segments) {

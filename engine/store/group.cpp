@@ -186,7 +186,7 @@ std::uint64_t Group::remove_range(std::string_view from, std::string_view to) {
 
 void Group::remove_all() {
   state_.lock.assert_writer_thread();
-  if (pending_.empty() && state_.key_count() == 0) return;
+  if (pending_.empty() && state_.index.size() == state_.covered_keys) return;
   add_range({{}, {}, next_sequence_++}, 0);
 }
 

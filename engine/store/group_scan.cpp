@@ -81,11 +81,10 @@ std::uint64_t Group::size() {
     all.max_bytes = UINT64_MAX;
     return scan(all).items.size();
   }
-  std::uint64_t keys = state_.key_count();
+  std::uint64_t keys = state_.key_count(now_ms_);
   for (const auto& [key, pending] : pending_) {
-    const auto before = state_.index.find(key);
-    if (before && !state_.ranges.cover(key, before->sequence)) --keys;
-    if (!pending.place.deleted) ++keys;
+    if (state_.look_up(key, now_ms_)) --keys;
+    if (present(key)) ++keys;
   }
   return keys;
 }

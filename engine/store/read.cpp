@@ -79,8 +79,9 @@ std::size_t Engine::count_existing(std::span<const std::string_view> keys) const
 }
 
 std::uint64_t Engine::size() const {
+  const std::int64_t now = now_ms();
   SharedGuard guard(state_->lock);
-  return state_->key_count();
+  return state_->key_count(now);
 }
 
 }  // namespace minikv::engine

@@ -104,7 +104,13 @@ struct SharedState {
       MINIKV_REQUIRES_SHARED(lock) {
     return is_present(place, now_ms) && !ranges.cover(key, place.sequence);
   }
-  std::uint64_t key_count() const MINIKV_REQUIRES_SHARED(lock) { return index.size() - covered_keys; }
+  // How many keys there are at `now_ms`. Where very many have expired at once, or a range delete is still being swept up,
+  // some that have expired are counted until they are taken out.
+  std::uint64_t key_count(std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {
+    constexpr std::size_t kMostExpired = 10'000;
+    const std::size_t expired = covered_keys == 0 ? index.count_expired(now_ms, kMostExpired) : 0;
+    return index.size() - covered_keys - expired;
+  }
   // Null only where the index was told of a place that never was: by a hint that is wrong though its checksums are right.
   std::shared_ptr<Segment> segment_of(const Place& place) const MINIKV_REQUIRES_SHARED(lock) {
     const auto found = segments.find(place.segment);

@@ -9,6 +9,7 @@
 #include "server/commands/arguments.h"
 #include "server/commands/handlers.h"
 #include "server/commands/password.h"
+#include "server/commands/subcommands.h"
 
 namespace minikv::server {
 
@@ -97,7 +98,9 @@ void handle<kSlowLog>(Context& context) {
     log.clear();
     return context.reply.ok();
   }
-  if (is("get") || is("len") || is("reset")) {
+  if (is("help") && context.args.size() == 1) return tell_subcommands(context);
+  if (is("get")) return context.fail(errors::bad_slow_log_command(context.arg(0)));
+  if (is("len") || is("reset") || is("help")) {
     return context.fail(errors::wrong_arity(context.command, context.arg(0)));
   }
   context.fail(errors::unknown_subcommand(context.command, context.arg(0)));

@@ -1,6 +1,7 @@
 // PING, ECHO, QUIT, HELLO, CLIENT, SELECT: commands about the connection itself.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "server/commands/compatibility.h"
 #include "server/commands/handlers.h"
 #include "server/commands/password.h"
+#include "server/commands/subcommands.h"
 #include "server/dispatcher.h"
 
 namespace minikv::server {
@@ -97,12 +99,52 @@ void publish(const Context& context) {
   context.server.clients.update(known);
 }
 
-void tell_about(const Context& context, bool only_this_one) {
+void tell_about(const Context& context, const std::function<bool(std::uint64_t id)>& is_wanted) {
   std::string lines;
   for (const ClientList::Client& client : context.server.clients.all()) {
-    if (!only_this_one || client.id == context.connection.client().id) lines += describe(client);
+    if (is_wanted(client.id)) lines += describe(client);
   }
   context.reply.verbatim(lines);
+}
+
+// CLIENT LIST [TYPE type] [ID id ...]. All clients are of type "normal".
+void list_clients(const Context& context) {
+  const auto rest = context.args.subspan(1);
+  if (rest.empty()) return tell_about(context, [](std::uint64_t) { return true; });
+  if (rest.size() == 2 && protocol::equals_ignoring_case(rest[0].bytes, "type")) {
+    for (const std::string_view type : {"normal", "master", "replica", "slave", "pubsub"}) {
+      if (protocol::equals_ignoring_case(rest[1].bytes, type)) {
+        return tell_about(context, [type](std::uint64_t) { return type == "normal"; });
+      }
+    }
+    return context.fail(errors::unknown_client_type(rest[1].bytes));
+  }
+  if (rest.size() < 2 || !protocol::equals_ignoring_case(rest[0].bytes, "id")) {
+    return context.fail(errors::usage(context.command));
+  }
+  std::vector<std::uint64_t> ids;
+  for (const protocol::Arg& arg : rest.subspan(1)) {
+    const auto id = protocol::parse_redis_integer(arg.bytes);
+    if (!id) return context.fail(errors::invalid_client_id());
+    ids.push_back(static_cast<std::uint64_t>(*id));
+  }
+  tell_about(context, [&](std::uint64_t id) { return std::ranges::find(ids, id) != ids.end(); });
+}
+
+// CLIENT REPLY ON | OFF | SKIP: only ON is answered.
+void set_reply_mode(const Context& context) {
+  ClientState& client = context.connection.client();
+  if (protocol::equals_ignoring_case(context.arg(1), "on")) {
+    client.replies = ClientState::Replies::kAll;
+    return context.reply.ok();
+  }
+  if (protocol::equals_ignoring_case(context.arg(1), "off")) {
+    client.replies = ClientState::Replies::kNone;
+  } else if (protocol::equals_ignoring_case(context.arg(1), "skip")) {
+    if (client.replies == ClientState::Replies::kAll) client.replies = ClientState::Replies::kNotTheNext;
+  } else {
+    context.fail(errors::usage(context.command));
+  }
 }
 
 // Closes one connection: another one at once, this one when it has its answer.
@@ -228,10 +270,11 @@ void handle<kClient>(Context& context) {
   }
   if (is("info")) {
     if (!has_arguments(0)) return wrong_arity();
-    return tell_about(context, true);
+    return tell_about(context, [&](std::uint64_t id) { return id == client.id; });
   }
-  if (is("list"))
-    return has_arguments(0) ? tell_about(context, false) : context.fail(errors::usage(context.command));
+  if (is("list")) return list_clients(context);
+  if (is("help")) return has_arguments(0) ? tell_subcommands(context) : wrong_arity();
+  if (is("reply")) return has_arguments(1) ? set_reply_mode(context) : wrong_arity();
   if (is("kill")) return context.args.size() > 1 ? kill(context) : wrong_arity();
   if (is("no-evict")) {
     // Nothing is ever evicted.

@@ -62,6 +62,7 @@ bool one_matches(std::string_view pattern, std::size_t& at, char c, Fold fold) {
 
 bool glob_matches(std::string_view pattern, std::string_view text, GlobCase letters) {
   const Fold fold{letters == GlobCase::kIgnored};
+  if (text.empty()) return pattern.empty() || pattern == "*";  // "**" does not match it, in Redis
   std::size_t in_pattern = 0;
   std::size_t in_text = 0;
   // Where to go on if what follows the last star does not match: only the last one has to be tried again.

@@ -8,6 +8,7 @@
 #include "protocol/ascii.h"
 #include "server/commands/glob.h"
 #include "server/commands/handlers.h"
+#include "server/commands/subcommands.h"
 
 namespace minikv::server {
 
@@ -134,6 +135,13 @@ void tell_names(const Context& context) {
 
 }  // namespace
 
+void tell_subcommands(const Context& context) {
+  std::vector<std::string> lines = {std::string(context.command.resp_usage),
+                                    std::string(context.command.summary)};
+  context.reply.array(lines.size());
+  for (const std::string& line : lines) context.reply.simple(line);
+}
+
 template <>
 void handle<kHelp>(Context& context) {
   if (context.args.empty()) return context.reply.text(help_for_all());
@@ -158,9 +166,11 @@ void handle<kCommand>(Context& context) {
     reply.integer(static_cast<std::int64_t>(resp_commands().size()));
   } else if (is("list")) {
     tell_names(context);
-  } else if (is("getkeys") && context.args.size() > 1) {
+  } else if (is("help") && context.args.size() == 1) {
+    tell_subcommands(context);
+  } else if (is("getkeys") && context.args.size() > 2) {
     tell_keys(context);
-  } else if (is("count") || is("getkeys")) {
+  } else if (is("count") || is("getkeys") || is("help")) {
     context.fail(errors::wrong_arity(context.command, context.arg(0)));
   } else {
     context.fail(errors::unknown_subcommand(context.command, context.arg(0)));

@@ -14,6 +14,7 @@
 #include "server/commands/compatibility.h"
 #include "server/commands/glob.h"
 #include "server/commands/handlers.h"
+#include "server/commands/subcommands.h"
 
 namespace minikv::server {
 
@@ -192,12 +193,9 @@ void handle<kInfo>(Context& context) {
   context.reply.verbatim(block);
 }
 
-template <>
-void handle<kConfig>(Context& context) {
-  if (!protocol::equals_ignoring_case(context.arg(0), "get")) {
-    return context.fail(errors::unknown_subcommand(context.command, context.arg(0)));
-  }
-  if (context.args.size() < 2) return context.fail(errors::wrong_arity(context.command, context.arg(0)));
+namespace {
+
+void tell_settings(const Context& context) {
   std::vector<std::pair<std::string_view, std::string_view>> found;
   const auto look_at = [&](std::string_view name, std::string_view value) {
     const auto matches = [&](const protocol::Arg& pattern) {
@@ -214,6 +212,39 @@ void handle<kConfig>(Context& context) {
     context.reply.bulk(name);
     context.reply.bulk(value);
   }
+}
+
+// What is in force is what the server was started with.
+void refuse_setting(const Context& context) {
+  if (context.args.size() % 2 == 0) return context.fail(errors::usage(context.command));
+  for (std::size_t i = 1; i < context.args.size(); i += 2) {
+    const auto is_it = [&](const auto& setting) {
+      return protocol::equals_ignoring_case(setting.first, context.arg(i));
+    };
+    if (std::ranges::none_of(context.server.options.settings, is_it)) {
+      return context.fail(errors::unknown_setting(context.arg(i)));
+    }
+  }
+  context.fail(errors::immutable_setting(context.arg(1)));
+}
+
+}  // namespace
+
+template <>
+void handle<kConfig>(Context& context) {
+  const auto is = [&](std::string_view name) { return protocol::equals_ignoring_case(context.arg(0), name); };
+  const std::size_t given = context.args.size() - 1;
+  if (is("get") && given >= 1) return tell_settings(context);
+  if (is("set") && given >= 2) return refuse_setting(context);
+  if (is("help") && given == 0) return tell_subcommands(context);
+  if (is("resetstat") && given == 0) {
+    context.server.counters.reset();
+    return context.reply.ok();
+  }
+  if (is("get") || is("set") || is("help") || is("resetstat")) {
+    return context.fail(errors::wrong_arity(context.command, context.arg(0)));
+  }
+  context.fail(errors::unknown_subcommand(context.command, context.arg(0)));
 }
 
 }  // namespace minikv::server

@@ -126,14 +126,14 @@ struct ScanRequest {
   bool strings = true;  // whether keys of the wanted type can be there at all
 };
 
-// As strtoul reads it, which Redis does: a sign is taken, spaces are not.
+// As strtoul reads it, which Redis does: a sign is taken, spaces are not, and nothing is 0.
 std::optional<std::uint64_t> read_cursor(std::string_view text) {
   const std::string copy(text);
-  if (copy.empty() || std::isspace(static_cast<unsigned char>(copy.front())) != 0) return std::nullopt;
+  if (std::isspace(static_cast<unsigned char>(copy.c_str()[0])) != 0) return std::nullopt;
   errno = 0;
   char* end = nullptr;
   const unsigned long long cursor = std::strtoull(copy.c_str(), &end, 10);
-  if (end != copy.data() + copy.size() || errno == ERANGE) return std::nullopt;
+  if (*end != '\0' || errno == ERANGE) return std::nullopt;
   return cursor;
 }
 

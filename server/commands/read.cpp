@@ -93,7 +93,8 @@ void tell_expiry(Context& context, bool seconds) {
   look_at_key(context, [seconds](ReplyEncoder& reply, const std::optional<ValueHandle>& place) {
     if (!place) return reply.integer(-2);
     if (place->expiry_ms() == kNoExpiry) return reply.integer(-1);
-    reply.integer(seconds ? (place->expiry_ms() + 500) / 1000 : place->expiry_ms());
+    const std::int64_t ms = place->expiry_ms();
+    reply.integer(seconds ? ms / 1000 + (ms % 1000 >= 500 ? 1 : 0) : ms);
   });
 }
 

@@ -143,7 +143,7 @@ class Store {
   // Where the key's value is, or nothing if there is no such key; no disk I/O.
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
-  std::uint64_t size() const;  // keys; those that expired within the last 100 ms or so may be among them
+  std::uint64_t size() const;  // keys; where very many expire at once, some may be counted for a while
 
   // ---- for servers: reads on a thread that must not wait for the disk ----
   // As locate(), for all keys at one moment.
