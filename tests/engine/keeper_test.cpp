@@ -44,7 +44,7 @@ class KeeperTest : public ::testing::Test {
 
 // Otherwise a crash would lead to the same versions being given to other values.
 TEST_F(KeeperTest, NoSequenceIsUsedBeforeItIsDurablyReserved) {
-  for (const std::uint64_t step : {1, 2, 1'000'000}) {
+  for (const std::uint64_t step : {1U, 2U, 1'000'000U}) {
     const std::uint64_t end = durable_limit() + step;
     ASSERT_TRUE(keeper_->reserve_sequences(end));
     EXPECT_GE(durable_limit(), end);
