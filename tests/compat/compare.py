@@ -14,6 +14,7 @@ import argparse
 import glob
 import os
 import random
+import signal
 import sys
 import time
 
@@ -26,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     options = read_arguments()
     cases = read_cases(options.words)
     missing = read_missing()
@@ -67,10 +69,14 @@ def read_cases(words):
 
 
 def read_missing():
-    """The names in missing.txt, each as a list of words."""
-    with open(os.path.join(HERE, "missing.txt"), encoding="ascii") as file:
-        lines = (line.partition("#")[0].split() for line in file)
-        return [tuple(words) for words in lines if words]
+    """The beginnings of commands in missing.txt, each a tuple of its arguments in capitals."""
+    with open(os.path.join(HERE, "missing.txt"), "rb") as file:
+        lines = (casefile.split(line, 0) for line in file if not line.startswith(b"#"))
+        return [capitals(words) for words in lines if words]
+
+
+def capitals(words):
+    return tuple(word.upper() for word in words)
 
 
 class CaseRun:
@@ -103,7 +109,7 @@ class CaseRun:
         """Whether all is as it should be; prints the sums."""
         found = [name for name in self.missing if complete and not self.excused_by[name]]
         for name in found:
-            print(f"missing.txt names {' '.join(name)}, but no case with it differs: take it out")
+            print(f"missing.txt names {casefile.quoted(name)}, but no case with it differs: take it out")
         took = time.monotonic() - self.started
         print(f"cases: {self.runs} run (in RESP2 and RESP3), {self.commands} replies compared in {took:.1f} s; "
               f"{self.failed} differ, {self.excused} are excused by missing.txt; "
@@ -112,9 +118,8 @@ class CaseRun:
 
 
 def uses(case, name):
-    """Whether the case has the command in it; a name may have a subcommand's name behind it."""
-    wanted = tuple(word.upper().encode() for word in name)
-    return any(tuple(word.upper() for word in command[: len(wanted)]) == wanted for command in case.commands())
+    """Whether the case has the command in it; a name may have more of it than the first word."""
+    return any(capitals(command[: len(name)]) == name for command in case.commands())
 
 
 def print_difference(case, protocol, difference, verdict):

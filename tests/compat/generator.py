@@ -103,7 +103,7 @@ class Generator:
 
     def huge(self):
         """An offset that no value has room for, or none at all."""
-        return self.chance.choice((b"4294967296", b"9223372036854775807", b"-1", b"1000000000000", b"x", b""))
+        return self.chance.choice((b"4294967296", b"9223372036854775807", b"-1", b"536870912", b"1000000000000", b"x", b""))
 
     def float_number(self):
         if self.chance.random() < 0.5:
@@ -121,7 +121,7 @@ class Generator:
         if self.chance.random() < 0.75:
             return b"%d" % ((self.now_s + self.chance.randint(5_000, 5_000_000_000)) * unit)
         return self.chance.choice((b"0", b"-1", b"1", b"1000", b"9223372036854775807", b"-9223372036854775808",
-                                   b"9223372036854775", b"9223372036854776", b"x"))
+                                   b"9223372036854775", b"9223372036854776", b"9223372036854775308", b"x"))
 
     def expiry_option(self):
         name, number = self.chance.choice(((b"EX", self.expiry_in(1)), (b"PX", self.expiry_in(1000)),

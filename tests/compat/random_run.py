@@ -15,7 +15,7 @@ def compare_random(redis, minikv, seconds, seed, missing):
     """Whether nothing differs; prints the seed, and a short script if something does."""
     print(f"random: seed {seed}", flush=True)
     started, rounds, commands = time.monotonic(), 0, 0
-    skip = {name[0].upper() for name in missing if len(name) == 1}
+    skip = {name[0].decode() for name in missing if len(name) == 1}
     while time.monotonic() < started + seconds:
         # Each round has a generator of its own, so that how fast the machine is changes only how many there are.
         steps = Generator(random.Random(f"{seed}/{rounds}"), skip).round(COMMANDS_PER_ROUND)

@@ -8,8 +8,8 @@ import tempfile
 
 from wire import Connection, wait_for
 
-# The largest value of both: the default of Redis, whose limits of bit offsets and of LCS are the same number.
-MAX_VALUE = 512 << 20
+# The largest value of both: minikv's default. What Redis derives from it (bit offsets, LCS) is then the same, too.
+MAX_VALUE = 64 << 20
 
 
 class Server:
@@ -112,7 +112,7 @@ class Minikv(Server):
     def command(self):
         return [self.program(), "--port", "0", "--port-file", self.port_file(),
                 "--data-dir", os.path.join(self.directory, "data"), "--fsync", "never", "--max-value-bytes",
-                str(MAX_VALUE), "--max-batch-bytes", "1gib"]
+                str(MAX_VALUE)]
 
     def port_file(self):
         return os.path.join(self.directory, "port")
