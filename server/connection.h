@@ -24,7 +24,7 @@ struct ClientState {
   bool resp3 = false;
   enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext };
   Replies replies = Replies::kAll;  // which are sent
-  bool authenticated = true;  // or nobody asks
+  bool authenticated = true;        // or nobody asks
   std::string address;
   std::string name;
   std::string library_name;

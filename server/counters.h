@@ -33,8 +33,8 @@ struct Counters {
 
   // As if the server had just been started; those who are connected still are.
   void reset() {
-    for (Counter* counter : {&connections_received, &connections_rejected, &connections_stalled, &commands, &errors,
-                             &bytes_in, &bytes_out, &hits, &misses}) {
+    for (Counter* counter : {&connections_received, &connections_rejected, &connections_stalled, &commands,
+                             &errors, &bytes_in, &bytes_out, &hits, &misses}) {
       counter->reset();
     }
   }

@@ -107,7 +107,7 @@ class Task : public WriteTask {
   Status status_;
   const protocol::CommandSpec* command_ = nullptr;
   std::chrono::steady_clock::time_point started_;
-  bool is_silent_ = false;  // its answer is not wanted
+  bool is_silent_ = false;     // its answer is not wanted
   EventLoop* loop_ = nullptr;  // where the answer is given
   std::shared_ptr<Session> session_;
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // as it was when the request came

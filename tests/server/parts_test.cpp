@@ -54,7 +54,8 @@ TEST(GlobTest, PatternsMatchAsInRedis) {
       {"\\", "\\", true},
   };
   for (const auto& one : kCases) {
-    EXPECT_EQ(glob_matches(one.pattern, one.text, GlobCase::kMatters), one.matches) << one.pattern << " on " << one.text;
+    EXPECT_EQ(glob_matches(one.pattern, one.text, GlobCase::kMatters), one.matches)
+        << one.pattern << " on " << one.text;
   }
 }
 
