@@ -144,6 +144,7 @@ std::optional<RecordView> parse_record_header(std::string_view bytes, const Segm
   if (bytes.size() < named) return std::nullopt;
   if (record.header.header_checksum != record_checksum(bytes.substr(0, named), identity, offset))
     return std::nullopt;
+  if (record.header.sequence == 0) return std::nullopt;  // the first one is 1; 0 means "none" everywhere
   record.offset = offset;
   record.key = bytes.substr(sizeof(RecordHeader), record.header.key_length);
   return record;

@@ -306,6 +306,19 @@ TEST(Frame, ZerosAndTextAreNone) {
   EXPECT_FALSE(parse_record(std::string(4096, 'x'), kIdentity, kOffset));
 }
 
+// Recovery takes a log for empty whose newest sequence is 0, and must not have taken keys from it.
+TEST(Frame, ARecordWithoutASequenceIsNone) {
+  Frame frame;
+  frame.row({"", RecordType::kPut, "key", "value", 0, 0, 0});
+  const std::string bytes = frame.bytes();
+  const auto header = parse_frame_header(bytes, kIdentity, kOffset);
+  ASSERT_TRUE(header);
+  const FrameBody body = parse_frame_body(std::string_view(bytes).substr(sizeof(FrameHeader)), *header,
+                                          kIdentity, kOffset + sizeof(FrameHeader));
+  EXPECT_TRUE(body.records.empty());
+  EXPECT_FALSE(body.names_all);
+}
+
 // Somebody stores a segment's bytes as a value. When the frame around them is damaged, whoever looks for the next one
 // must not take up with theirs.
 TEST(Frame, AValueThatContainsAWholeValidFrameIsNotTakenForOne) {

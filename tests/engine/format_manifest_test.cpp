@@ -96,6 +96,21 @@ TEST(Manifest, AnUnknownCompatibleFeatureIsKept) {
   EXPECT_EQ(encode_manifest(*manifest), unknown);
 }
 
+TEST(Manifest, NoSegmentMayPassForAnother) {
+  Manifest twice = example();
+  twice.segments.push_back(segment(2, SegmentState::kSealed));
+  EXPECT_EQ(decode_manifest(encode_manifest(twice)).code(), StatusCode::kCorruption);
+  // In the 32 bits that the index has for it, the first one looks like segment 1.
+  for (const std::uint64_t id : {(std::uint64_t{1} << 32) + 1, ~std::uint64_t{0}, std::uint64_t{0}}) {
+    Manifest impossible = example();
+    impossible.segments[1].id = id;
+    EXPECT_EQ(decode_manifest(encode_manifest(impossible)).code(), StatusCode::kCorruption) << id;
+  }
+  Manifest at_the_end = example();
+  at_the_end.next_segment_id = std::uint64_t{1} << 32;
+  EXPECT_EQ(decode_manifest(encode_manifest(at_the_end)).code(), StatusCode::kCorruption);
+}
+
 class ManifestFileTest : public testing::Test {
  protected:
   static constexpr const char* kPath = "d/MANIFEST";
@@ -173,7 +188,9 @@ TEST_F(ManifestFileTest, TwoCommitsThatCrashesInterruptLeaveAWholeCopy) {
         ManifestFile again(second, "d");
         auto left = again.load(nullptr);
         ASSERT_TRUE(left) << left.status().message();
-        left->segments.resize(12);  // of several sectors, so that it can be torn
+        for (std::uint64_t id = 4; id < 13; ++id) {  // of several sectors, so that it can be torn
+          if (left->find(id) == nullptr) left->segments.push_back(segment(id, SegmentState::kSealed));
+        }
         second.record_snapshots();
         ASSERT_TRUE(again.commit(*left));
         for (const sim::SimSnapshot& twice : second.take_snapshots()) {

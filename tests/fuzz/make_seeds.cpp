@@ -66,6 +66,7 @@ std::vector<std::string> frames() {
       frame_of({touch, record(RecordType::kRangeDelete, "a", "b", 7)}, 6, false),
       frame_of({lost}, 8, false),
       frame_of({}, 9, false),
+      frame_of({record(RecordType::kPut, "z", "without a sequence", 0)}, 9, false),
   };
 }
 
@@ -110,7 +111,12 @@ void save_manifests(const std::filesystem::path& directory) {
                                {kDropped, kDropped, kDropped, kDropped, kDropped, kDropped, kSealed, kSealed,
                                 kSealed, kSealed, kActive, kSpare}}) {
       ++number;
-      save(directory / std::to_string(number), mode + manifest_of(states, number % 2 == 0 ? 40U : 0U));
+      std::string bytes = manifest_of(states, number % 2 == 0 ? 40U : 0U);
+      save(directory / std::to_string(number), mode + bytes);
+      if (states.size() < 2) continue;
+      const std::size_t first = sizeof(engine::ManifestHeader), second = first + sizeof(ManifestSegment);
+      bytes.replace(second, sizeof(ManifestSegment), bytes, first, sizeof(ManifestSegment));
+      save(directory / (std::to_string(number) + "-twice"), mode + bytes);
     }
   }
 }
