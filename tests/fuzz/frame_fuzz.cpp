@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include "minikv/options.h"
 #include "tests/fuzz/checksums.h"
 #include "tests/fuzz/memory_file.h"
+#include "tests/fuzz/target.h"
 
 namespace minikv::fuzz {
 namespace {
@@ -23,10 +23,6 @@ using engine::SegmentReader;
 constexpr engine::SegmentIdentity kIdentity{7, 0x5A17'0000'1234'5678};
 // A reader's window: bytes that stand around its end are read in two pieces.
 constexpr std::size_t kWindowBytes = static_cast<std::size_t>(kMiB);
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool lies_within(std::string_view part, std::string_view whole) {
   return part.empty() ||
@@ -93,24 +89,24 @@ void search(const engine::File& file, std::string_view bytes, std::uint64_t base
 }
 
 }  // namespace
-}  // namespace minikv::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace minikv::fuzz;
-  if (size < 2) return 0;
-  const unsigned mode = data[0];
-  std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+const std::size_t kChoices = 1;
+
+void try_input(Input input) {
+  const unsigned mode = input.choices[0];
+  std::string& bytes = input.bytes;
   // Rarely, for it costs much: with a window's end in the middle.
   const bool straddles = mode == 0xFF;
   const std::size_t lead = bytes.size() / 2 & ~std::size_t{7};
-  const std::size_t begin = straddles ? sizeof(minikv::engine::SegmentHeader) + kWindowBytes - lead
-                                      : sizeof(minikv::engine::SegmentHeader);
+  const std::size_t begin =
+      straddles ? sizeof(engine::SegmentHeader) + kWindowBytes - lead : sizeof(engine::SegmentHeader);
   if ((mode & 1) != 0) fix_frames(bytes, kIdentity, begin);
   const std::uint64_t size_of_file = begin + bytes.size();
   const MemoryFile file(begin, bytes);
   const auto found = walk(file, begin, size_of_file, true);
-  if (straddles && walk(file, begin, size_of_file, false) != found) std::abort();
+  if (straddles) require(walk(file, begin, size_of_file, false) == found);
   search(file, bytes, begin, begin, straddles);
   search(file, bytes, begin, begin + mode % 64, false);
-  return 0;
 }
+
+}  // namespace minikv::fuzz

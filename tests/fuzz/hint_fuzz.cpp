@@ -5,12 +5,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <string_view>
-#include <vector>
+#include <utility>
 
 #include "engine/format/hint.h"
 #include "tests/fuzz/checksums.h"
 #include "tests/fuzz/sim_store.h"
+#include "tests/fuzz/target.h"
 #include "tests/support/sim_file_system.h"
 
 namespace minikv::fuzz {
@@ -18,10 +18,6 @@ namespace {
 
 using engine::HintEntry;
 using engine::HintHeader;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // The first hint of the small store: who it belongs to is filled in where the fuzzer's bytes say nothing.
 struct Place {
@@ -90,20 +86,19 @@ void read(const std::string& bytes) {
 }
 
 }  // namespace
-}  // namespace minikv::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace minikv::fuzz;
-  if (size < 2) return 0;
-  const unsigned mode = data[0];
-  std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+const std::size_t kChoices = 1;
+
+void try_input(Input input) {
+  const unsigned mode = input.choices[0];
   if ((mode & 1) != 0) {
-    fill_in_identity(bytes);
-    fix_hint(bytes);
+    fill_in_identity(input.bytes);
+    fix_hint(input.bytes);
   }
-  read(bytes);
-  minikv::sim::SimDisk disk = small_store();
-  disk.put(place().path, bytes);
+  read(input.bytes);
+  sim::SimDisk disk = small_store();
+  disk.put(place().path, input.bytes);
   exercise(std::move(disk), options_of(mode), Compaction::kNo);
-  return 0;
 }
+
+}  // namespace minikv::fuzz

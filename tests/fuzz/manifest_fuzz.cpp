@@ -3,14 +3,15 @@
 // right and what is accepted, the second how the rest is made a file.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/format/manifest.h"
 #include "tests/fuzz/checksums.h"
 #include "tests/fuzz/sim_store.h"
+#include "tests/fuzz/target.h"
 #include "tests/support/sim_run.h"
 
 namespace minikv::fuzz {
@@ -19,10 +20,6 @@ namespace {
 using engine::Manifest;
 
 const std::string kManifestPath = std::string(sim::kStoreDirectory) + "/MANIFEST";
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 const Manifest& small_manifest() {
   static const Manifest manifest = [] {
@@ -93,22 +90,21 @@ void load(const std::string& contents) {
 }
 
 }  // namespace
-}  // namespace minikv::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace minikv::fuzz;
-  if (size < 2) return 0;
-  const unsigned mode = data[0];
-  std::string bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+const std::size_t kChoices = 2;
+
+void try_input(Input input) {
+  const unsigned mode = input.choices[0];
   if ((mode & 1) != 0) {
-    fill_in_identities(bytes);
-    fix_manifest(bytes);
+    fill_in_identities(input.bytes);
+    fix_manifest(input.bytes);
   }
-  decode(bytes);
-  const std::string contents = file_of(bytes, data[1]);
+  decode(input.bytes);
+  const std::string contents = file_of(input.bytes, input.choices[1]);
   load(contents);
-  minikv::sim::SimDisk disk = small_store();
+  sim::SimDisk disk = small_store();
   disk.put(kManifestPath, contents);
   exercise(std::move(disk), options_of(mode));
-  return 0;
 }
+
+}  // namespace minikv::fuzz

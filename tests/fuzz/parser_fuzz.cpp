@@ -2,13 +2,12 @@
 // the rest in one piece, and nothing may be read that is not there (the sanitizers see to that).
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "protocol/parser.h"
+#include "tests/fuzz/target.h"
 
 namespace minikv::protocol {
 namespace {
@@ -53,7 +52,7 @@ std::string parse_in_pieces(std::string_view bytes, std::size_t piece) {
       const std::unique_ptr<char[]> buffer(new char[size]);
       std::ranges::copy(kept, buffer.get());
       const ParseResult result = parser.next({buffer.get(), size});
-      if (result.consumed > size) std::abort();
+      fuzz::require(result.consumed <= size);
       kept.erase(0, result.consumed);
       if (result.outcome == ParseOutcome::kNeedMore) break;
       append_result(results, result, parser.request());
@@ -66,13 +65,14 @@ std::string parse_in_pieces(std::string_view bytes, std::size_t piece) {
 }  // namespace
 }  // namespace minikv::protocol
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2) return 0;
-  std::string bytes(size, '\0');
-  std::copy_n(data, size, bytes.begin());
-  const std::size_t piece = std::size_t{data[0]} % 16 + 1;
-  const std::string_view rest = std::string_view(bytes).substr(1);
-  const std::string whole = minikv::protocol::parse_in_pieces(rest, rest.size());
-  if (minikv::protocol::parse_in_pieces(rest, piece) != whole) std::abort();
-  return 0;
+namespace minikv::fuzz {
+
+const std::size_t kChoices = 1;
+
+void try_input(Input input) {
+  const std::size_t piece = std::size_t{input.choices[0]} % 16 + 1;
+  const std::string whole = protocol::parse_in_pieces(input.bytes, input.bytes.size());
+  require(protocol::parse_in_pieces(input.bytes, piece) == whole);
 }
+
+}  // namespace minikv::fuzz

@@ -4,15 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "engine/format/manifest.h"
 #include "engine/store/segment.h"
 #include "tests/fuzz/checksums.h"
 #include "tests/fuzz/sim_store.h"
+#include "tests/fuzz/target.h"
 #include "tests/support/sim_run.h"
 
 namespace minikv::fuzz {
@@ -62,15 +61,14 @@ sim::SimDisk store_of(const std::vector<Part>& parts, bool fix) {
 }
 
 }  // namespace
-}  // namespace minikv::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace minikv::fuzz;
-  if (size < 3) return 0;
-  const unsigned mode = data[0];
-  const std::string bytes(reinterpret_cast<const char*>(data) + 3, size - 3);
-  const std::size_t first = bytes.size() * data[1] / 256;
-  const std::size_t second = std::max(first, bytes.size() * data[2] / 256);
+const std::size_t kChoices = 3;
+
+void try_input(Input input) {
+  const unsigned mode = input.choices[0];
+  const std::string& bytes = input.bytes;
+  const std::size_t first = bytes.size() * input.choices[1] / 256;
+  const std::size_t second = std::max(first, bytes.size() * input.choices[2] / 256);
   std::vector<Part> parts = {
       {(mode & 8) != 0 ? SegmentKind::kCompacted : SegmentKind::kLog, SegmentState::kSealed,
        bytes.substr(0, first)},
@@ -78,5 +76,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   if (second < bytes.size()) parts.push_back({SegmentKind::kLog, SegmentState::kSpare, bytes.substr(second)});
   exercise(store_of(parts, (mode & 1) != 0), options_of(mode));
-  return 0;
 }
+
+}  // namespace minikv::fuzz
