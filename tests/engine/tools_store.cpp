@@ -32,8 +32,10 @@ class Recorder final : public engine::InspectionSink {
   void record(const engine::SegmentFile& segment, const engine::RecordView& record,
               engine::RecordState) override {
     const std::uint64_t value_offset = record.offset + sizeof(engine::RecordHeader) + record.key.size();
-    records.push_back({fmt::format("{}/{}", kStoreDirectory, segment.name), record.offset, value_offset,
-                       record.offset + record.bytes(), record.header, std::string(record.key)});
+    records.push_back(
+        {fmt::format("{}/{}", kStoreDirectory, segment.name), record.offset, value_offset,
+         record.offset + record.bytes(), record.header, std::string(record.key),
+         record.header.type == engine::RecordType::kRangeDelete ? std::string(record.value) : ""});
   }
   std::vector<SeenRecord> records;
 };
@@ -70,6 +72,11 @@ void add_hints(SimDisk& disk) {
     ASSERT_TRUE(builder.write(identity, **file).is_ok());
   }
   disk = files.disk().after_crash(CrashMode::kKeepAll);
+}
+
+bool speaks_of(const SeenRecord& record, const std::string& key) {
+  if (record.header.type != engine::RecordType::kRangeDelete) return record.key == key;
+  return record.key <= key && (record.range_end.empty() || key < record.range_end);
 }
 
 bool touches_the_old_store(const SimCall& call) {
@@ -134,6 +141,7 @@ MadeStore make_store(bool closed, bool with_hints) {
     }
     set("deleted", "once here");
     set("small", fmt::format("round {}", round));
+    for (const char* key : {"range/a", "range/b", "range/c"}) set(key, "to be removed with others");
     expire("key3", later + 1000);
     if (round == 0) {
       EXPECT_TRUE(run.store()->compact().is_ok());
@@ -141,12 +149,14 @@ MadeStore make_store(bool closed, bool with_hints) {
   }
   remove("deleted");
   remove("key2");
+  EXPECT_TRUE(run.store()->remove_prefix("range/").is_ok());
   EXPECT_TRUE(run.close().is_ok());
   EXPECT_TRUE(run.open().is_ok());
   set("key3", std::string(301, '3'));
   remove("key4");
   set("", "of the empty key");
   set("empty", "");
+  set("range/b", "newer than the range delete");
   expire("key0", later + 2000);
   made.before_last_write = facts_of(*run.store(), made.keys, nullptr);
   EXPECT_TRUE(
@@ -161,8 +171,9 @@ MadeStore make_store(bool closed, bool with_hints) {
   made.disk = run.file_system().disk().after_crash(CrashMode::kDropAll);
   with_hints ? add_hints(made.disk) : remove_hints(made.disk);
   for (const SeenRecord& record : records_of(made.disk)) {
-    std::uint64_t& newest = made.newest[record.key];
-    newest = std::max(newest, record.header.sequence);
+    for (const std::string& key : made.keys) {
+      if (speaks_of(record, key)) made.newest[key] = std::max(made.newest[key], record.header.sequence);
+    }
   }
   return made;
 }

@@ -30,7 +30,7 @@ struct MadeStore {
   Facts truth;
   Facts before_last_write;
   std::set<std::string> keys;                   // all that were ever written
-  std::map<std::string, std::uint64_t> newest;  // of each key: the sequence of its newest record
+  std::map<std::string, std::uint64_t> newest;  // of each key: the sequence of the newest record about it
 };
 
 std::string path_of(const std::string& name);
@@ -38,8 +38,9 @@ std::string segment_path(std::uint64_t id);
 
 Options tools_options();
 
-// Compacted and log segments, with overwritten and deleted keys in all of them, expiries, a batch, an empty key. Closed in
-// order, or killed with its last write not yet known to be durable. With a hint for every sealed segment, or none.
+// Compacted and log segments, with overwritten and deleted keys in all of them, expiries, a batch, an empty key, a prefix
+// that was removed. Closed in order, or killed with its last write not yet known to be durable. With a hint for every sealed
+// segment, or none.
 MadeStore make_store(bool closed, bool with_hints);
 
 // A record, as the tools see it.
@@ -50,6 +51,7 @@ struct SeenRecord {
   std::uint64_t end = 0;
   engine::RecordHeader header{};
   std::string key;
+  std::string range_end;  // of a range delete, whose key is where it begins; empty: no end
 };
 // In the order of a dump.
 std::vector<SeenRecord> records_of(const SimDisk& disk);
