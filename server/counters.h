@@ -28,8 +28,9 @@ struct Counters {
   Counter errors;                // replies that were errors, not counting those inside of others
   Counter bytes_in;
   Counter bytes_out;
-  Counter hits;    // keys that a read found
-  Counter misses;  // and did not find
+  Counter hits;             // keys that a read found
+  Counter misses;           // and did not find
+  Counter replies_waiting;  // bytes of replies that clients have not taken yet, at the end of each turn
 
   // As if the server had just been started; those who are connected still are.
   void reset() {

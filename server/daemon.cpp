@@ -48,6 +48,7 @@ ServerOptions server_options(const Config& config, const std::string& version) {
   options.io_threads = static_cast<unsigned>(config.io_threads);
   options.max_clients = config.max_clients;
   options.max_reply_bytes = config.max_reply_bytes;
+  options.max_total_output_bytes = config.max_waiting_reply_bytes;
   options.parser.max_line_bytes = config.max_line_bytes;
   options.parser.max_key_bytes = config.max_key_bytes;
   options.parser.max_value_bytes = config.max_value_bytes;

@@ -24,6 +24,8 @@ struct ServerOptions {
   std::uint64_t max_reply_bytes = 16ULL << 20;
   // A connection is not read from while more bytes of replies wait to be taken ...
   std::size_t max_output_bytes = 64U << 20;
+  // (less, as the replies that wait to be taken by all clients together come near to this)
+  std::size_t max_total_output_bytes = std::size_t{1} << 30;
   // ... and is closed when its client has taken nothing for this long while replies wait.
   std::chrono::milliseconds stall_timeout{30'000};
   // A connection is not read from while it has more than this with the writer thread.

@@ -18,6 +18,9 @@ namespace {
 // A turn ends early when it has made so many bytes of replies: they cost time, and others want their turn.
 constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
 
+// So many bytes of replies every client may have waiting, however many others have.
+constexpr std::size_t kLeastOutputBytes = 64 * 1024;
+
 std::string address_of(const asio::ip::tcp::socket& socket) {
   asio::error_code error;
   const auto peer = socket.remote_endpoint(error);
@@ -79,8 +82,7 @@ void Session::task_done(Task& task) {
 }
 
 bool Session::can_answer() const {
-  if (tasks_.empty() || state_ == State::kClosed || output_.size() > server_.options.max_output_bytes)
-    return false;
+  if (tasks_.empty() || state_ == State::kClosed || output_.size() > output_limit()) return false;
   const Task::Stage stage = tasks_.front().stage_;
   return stage == Task::Stage::kDone || stage == Task::Stage::kLoaded;
 }
@@ -287,11 +289,29 @@ void Session::count_reply(const std::string& target, std::size_t before) {
 
 std::string& Session::reply_target() { return tasks_.empty() ? output_.bytes() : tasks_.back().tail_; }
 
+// All of it while there is plenty; the rest of the budget is shared out in smaller and smaller parts.
+std::size_t Session::output_limit() const {
+  const ServerOptions& options = server_.options;
+  const std::size_t budget = options.max_total_output_bytes;
+  const std::size_t waiting = server_.counters.replies_waiting.get();
+  if (waiting <= budget / 2) return options.max_output_bytes;
+  const double left = static_cast<double>(budget - std::min(waiting, budget)) / static_cast<double>(budget);
+  const auto part = static_cast<std::size_t>(2 * left * static_cast<double>(options.max_output_bytes));
+  return std::min(std::max(part, kLeastOutputBytes), options.max_output_bytes);
+}
+
+void Session::account_replies(std::size_t waiting) {
+  if (waiting == accounted_bytes_) return;
+  Counter& all = server_.counters.replies_waiting;
+  waiting > accounted_bytes_ ? all.add(waiting - accounted_bytes_) : all.subtract(accounted_bytes_ - waiting);
+  accounted_bytes_ = waiting;
+}
+
 bool Session::is_held_back() const {
   const ServerOptions& options = server_.options;
   return waiting_for_room_ || running_aside_ || preparing_ ||
          tasks_.size() >= options.max_in_flight_requests || in_flight_bytes_ >= options.max_in_flight_bytes ||
-         replies_waiting_bytes() > options.max_output_bytes;
+         replies_waiting_bytes() > output_limit();
 }
 
 bool Session::may_run() const {

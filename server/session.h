@@ -91,6 +91,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void count_reply(const std::string& target, std::size_t before);
   std::string& reply_target();
   std::size_t replies_waiting_bytes() const { return output_.size() + tail_bytes_; }
+  // How many of those there may be before the client is not read from any more.
+  std::size_t output_limit() const;
+  void account_replies(std::size_t waiting);
   bool is_held_back() const;
   bool may_run() const;
   bool wants_input() const;
@@ -139,6 +142,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   std::size_t writes_in_flight_ = 0;  // of them, with the writer or on their way to it
   std::size_t in_flight_bytes_ = 0;   // of all of them
   std::size_t tail_bytes_ = 0;        // in their tails
+  std::size_t accounted_bytes_ = 0;   // what the server counts of replies_waiting_bytes()
 
   Clock::time_point last_sent_{};
   Clock::time_point over_limit_since_{};  // the epoch: it is not

@@ -128,6 +128,7 @@ void Session::flush() {
 
 // The end of a turn: what is to happen next.
 void Session::go_on() {
+  if (state_ != State::kClosed) account_replies(replies_waiting_bytes());
   if (state_ == State::kOpen && starved_ && !running_aside_ && (peer_closed_ || stopping_))
     state_ = State::kDraining;
   if (state_ == State::kDraining && is_quiet() && output_.empty()) return finish();
@@ -153,8 +154,8 @@ void Session::finish() {
 void Session::tick(Clock::time_point now) {
   if (state_ == State::kLingering && now >= linger_until_) return close();
   if (last_sent_ != Clock::time_point{}) server_.clients.saw(client_.id, last_sent_);
-  const bool over_limit = replies_waiting_bytes() > server_.options.max_output_bytes ||
-                          (state_ == State::kDraining && !output_.empty());
+  const bool over_limit =
+      replies_waiting_bytes() > output_limit() || (state_ == State::kDraining && !output_.empty());
   if (!over_limit) {
     over_limit_since_ = {};
     return;
@@ -173,6 +174,7 @@ void Session::close() {
   const auto self = shared_from_this();
   state_ = State::kClosed;
   server_.clients.remove(client_.id);
+  account_replies(0);
   asio::error_code ignored;
   socket_.close(ignored);
   server_.log->debug("client {} ({}) disconnected", client_.id, client_.address);

@@ -76,6 +76,7 @@ Fields server_fields(const ServerState& server, const Stats&) {
   const Counters& counters = server.counters;
   return {{"uptime_s", text(uptime_s(server))},
           {"clients", text(counters.clients.get())},
+          {"replies_waiting_bytes", text(counters.replies_waiting.get())},
           {"connections_received", text(counters.connections_received.get())},
           {"connections_rejected", text(counters.connections_rejected.get())},
           {"connections_stalled", text(counters.connections_stalled.get())},
@@ -103,6 +104,7 @@ constexpr Section kSections[] = {
     {"Clients",
      [](const ServerState& server, const Stats&) -> Fields {
        return {{"connected_clients", text(server.counters.clients.get())},
+               {"replies_waiting_bytes", text(server.counters.replies_waiting.get())},
                {"maxclients", text(server.options.max_clients)}};
      }},
     {"Memory",

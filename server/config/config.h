@@ -41,6 +41,7 @@ struct Config {
   std::uint64_t max_batch_bytes = 256 * kMiB;
   std::uint64_t max_line_bytes = 256 * 1024;
   std::uint64_t max_reply_bytes = 16 * kMiB;
+  std::uint64_t max_waiting_reply_bytes = 1024 * kMiB;
 
   std::uint64_t slow_log_slower_than_us = 10'000;
   std::uint64_t slow_log_max_len = 128;

@@ -177,6 +177,15 @@ constexpr std::array kSettings = {
             .max = kGiB,
             .operand = "SIZE",
             .help = "list, scan and range end a page when their reply passes this"},
+    Setting{.key = "max_waiting_reply_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_waiting_reply_bytes,
+            .min = kMiB,
+            .max = 1024 * kGiB,
+            .operand = "SIZE",
+            .help = "Replies that clients have not taken, all together; near to it each client may have "
+                    "fewer waiting"},
 
     Setting{.key = "log_level",
             .section = kLogging,

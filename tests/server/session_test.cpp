@@ -107,6 +107,41 @@ TEST(SessionTest, AClientThatTakesNoRepliesIsNotReadFromAndThenClosed) {
   EXPECT_NE(server.log().find("bytes of replies wait and it has taken none for 200 ms"), std::string::npos);
 }
 
+// Twenty clients that take nothing may not have twenty times what one may.
+TEST(SessionTest, ManyClientsThatTakeNoRepliesShareABudget) {
+  TestServer::Setup setup;
+  setup.options.max_output_bytes = 16 << 20;
+  setup.options.max_total_output_bytes = 32 << 20;
+  TestServer server(setup);
+  TestClient other(server.port());
+  ASSERT_EQ(other.ask("set big " + std::string(100'000, 'x')), "+OK");
+  std::string requests;
+  for (int i = 0; i < 300; ++i) requests += "get big\n";  // 30 MB of replies
+  std::vector<std::unique_ptr<TestClient>> slow;
+  const auto waiting = [&] {
+    other.send(resp({"INFO", "clients"}));
+    const std::string info = other.read(std::stoul(other.read_line().substr(1)) + 2);
+    const std::size_t at = info.find("replies_waiting_bytes:");
+    return at == std::string::npos ? 0 : std::stoul(info.substr(at + 22));
+  };
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(
+        std::make_unique<TestClient>(server.port(), TestClient::Setup{.receive_buffer_bytes = 4096}));
+    slow.back()->send(requests);
+  }
+  EXPECT_TRUE(eventually([&] { return waiting() > 16U << 20; })) << waiting();
+  for (int i = 0; i < 50; ++i) EXPECT_LT(waiting(), 36U << 20);
+  // Who comes last is served all the same.
+  TestClient late(server.port());
+  for (int i = 0; i < 10; ++i) {
+    late.send(resp({"GET", "big"}));
+    ASSERT_EQ(late.read_line(), "$100000");
+    ASSERT_EQ(late.read_line().size(), 100'000U);
+  }
+  slow.clear();
+  EXPECT_TRUE(eventually([&] { return waiting() == 0; })) << waiting();
+}
+
 TEST(SessionTest, AClientThatTakesItsRepliesSlowlyGetsThemAll) {
   TestServer::Setup setup;
   setup.options.max_output_bytes = 200'000;
