@@ -18,8 +18,11 @@ constexpr std::size_t kChecksummedFrom = offsetof(ManifestHeader, format_version
 // Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use up is left.
 constexpr std::uint64_t kMostSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
+// Far beyond what can be used up; so that no sum overflows.
+constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
+
 // Whose checksum is right is ours, but for a bug or somebody's intent: even then no segment may pass for another.
-Status check_ids(const Manifest& manifest) {
+Status check_numbers(const Manifest& manifest) {
   std::vector<std::uint64_t> ids;
   ids.reserve(manifest.segments.size());
   for (const ManifestSegment& segment : manifest.segments) ids.push_back(segment.id);
@@ -29,8 +32,10 @@ Status check_ids(const Manifest& manifest) {
   }
   const bool is_in_range = manifest.next_segment_id <= kMostSegmentId &&
                            (ids.empty() || (ids.front() != 0 && ids.back() <= kMostSegmentId));
-  if (is_in_range) return {};
-  return {StatusCode::kCorruption, "the manifest has an id of a segment that none can have"};
+  if (!is_in_range)
+    return {StatusCode::kCorruption, "the manifest has an id of a segment that none can have"};
+  if (manifest.clean_sequence <= manifest.seq_limit && manifest.seq_limit <= kMostSequence) return {};
+  return {StatusCode::kCorruption, "the manifest says of more sequences that they were used than it allows"};
 }
 
 }  // namespace
@@ -99,7 +104,7 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
     std::memcpy(manifest.segments.data(), bytes.data() + sizeof(header),
                 header.segment_count * sizeof(ManifestSegment));
   }
-  MINIKV_TRY(check_ids(manifest));
+  MINIKV_TRY(check_numbers(manifest));
   return manifest;
 }
 

@@ -111,6 +111,18 @@ TEST(Manifest, NoSegmentMayPassForAnother) {
   EXPECT_EQ(decode_manifest(encode_manifest(at_the_end)).code(), StatusCode::kCorruption);
 }
 
+// The writer would wait for sequences that can never be reserved.
+TEST(Manifest, NoMoreSequencesWereUsedThanAreReserved) {
+  Manifest manifest = example();
+  manifest.clean_sequence = manifest.seq_limit;
+  EXPECT_TRUE(decode_manifest(encode_manifest(manifest)));
+  manifest.clean_sequence = manifest.seq_limit + 1;
+  EXPECT_EQ(decode_manifest(encode_manifest(manifest)).code(), StatusCode::kCorruption);
+  manifest.clean_sequence = 0;
+  manifest.seq_limit = ~std::uint64_t{0};
+  EXPECT_EQ(decode_manifest(encode_manifest(manifest)).code(), StatusCode::kCorruption);
+}
+
 class ManifestFileTest : public testing::Test {
  protected:
   static constexpr const char* kPath = "d/MANIFEST";
