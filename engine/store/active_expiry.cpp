@@ -5,8 +5,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kKeysPerHold = 64;
-constexpr std::size_t kHoldsPerSlice = 4;
+constexpr std::size_t kKeysPerSlice = 64;
 // How often it looks while keys expire one by one, and while none does: the clock on the wall may be set forward.
 constexpr std::int64_t kPauseMs = 100, kLongestPauseMs = 1000;
 
@@ -28,13 +27,13 @@ void ActiveExpiry::run_slice() {
     state_.lock.assert_alone();
     state_.forget(key, place);
   };
-  has_more_ = true;
-  for (std::size_t hold = 0; hold < kHoldsPerSlice && has_more_; ++hold) {
-    state_.lock.let_readers_pass();
+  freed_.put_together();
+  state_.lock.let_readers_pass();
+  {
     ExclusiveGuard guard(state_.lock);
-    const std::size_t taken = state_.index.take_expired(now, kKeysPerHold, visit);
+    const std::size_t taken = state_.index.take_expired(now, kKeysPerSlice, visit);
     state_.counters.expired_keys.fetch_add(taken, std::memory_order_relaxed);
-    has_more_ = taken == kKeysPerHold;
+    has_more_ = taken == kKeysPerSlice;
   }
   if (!has_more_) earliest_next_ms_ = state_.clock.steady_ms() + kPauseMs;
 }

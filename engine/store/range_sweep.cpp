@@ -3,7 +3,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kSliceKeys = 256;
+constexpr std::size_t kSliceKeys = 64;
 constexpr std::size_t kSimulatedSliceKeys = 3;
 constexpr std::size_t kLooksPerSlice =
     16;  // at so many entries for each one that may go, where newer keys stand between
@@ -23,6 +23,7 @@ std::optional<std::int64_t> RangeSweep::due_in_ms() {
 void RangeSweep::run_slice() {
   rests_ = state_.options.single_threaded;
   const bool is_over = find_some();
+  freed_.put_together();
   ExclusiveGuard guard(state_.lock);
   for (const std::string& key : found_) {
     if (const auto place = state_.index.erase(key)) state_.forget(key, *place);
