@@ -4,7 +4,6 @@
 
 #include <malloc.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -13,13 +12,13 @@
 #include <functional>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "engine/index/index.h"
 #include "minikv/store.h"
+#include "tests/support/latencies.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_run.h"
 #include "tests/support/test_scale.h"
@@ -27,13 +26,11 @@
 namespace minikv {
 namespace {
 
+using test::key_of;
+using test::kIsRelease;
 using test::kIsSanitized;
-
-#ifdef NDEBUG
-constexpr bool kIsRelease = !kIsSanitized;
-#else
-constexpr bool kIsRelease = false;
-#endif
+using test::Latencies;
+using test::Traffic;
 
 constexpr std::uint64_t kIndexKeys = kIsRelease ? 5'000'000 : 300'000;
 constexpr std::uint64_t kStoreKeys = kIsRelease ? 1'000'000 : 20'000;
@@ -42,13 +39,7 @@ constexpr std::uint64_t kStoreKeys = kIsRelease ? 1'000'000 : 20'000;
 constexpr double kLongestWaitMs = kIsRelease ? 50 : 5'000;
 constexpr auto kQuietTime = std::chrono::seconds(kIsRelease ? 3 : 1);
 constexpr double kScanKeysPerSecond = 1'000'000;
-
-// 16 bytes, in no order.
-std::string key_of(std::uint64_t number) {
-  std::uint64_t mixed = (number + 1) * 0x9E3779B97F4A7C15;
-  mixed = (mixed ^ mixed >> 31) * 0xBF58476D1CE4E5B9;
-  return fmt::format("{:016x}", mixed ^ mixed >> 29);
-}
+constexpr double kLongestRemovalMs = 10'000;
 
 double thread_cpu_ms() {
   timespec now{};
@@ -56,31 +47,7 @@ double thread_cpu_ms() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-// How long each of many calls took.
-class Latencies {
- public:
-  void measure(const std::function<void()>& call) {
-    const auto begin = std::chrono::steady_clock::now();
-    call();
-    ms_.push_back(
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
-  }
-  double longest() const { return ms_.empty() ? 0 : *std::max_element(ms_.begin(), ms_.end()); }
-  std::string report() {
-    std::sort(ms_.begin(), ms_.end());
-    const auto at = [&](double share) {
-      return ms_[static_cast<std::size_t>(share * double(ms_.size() - 1))];
-    };
-    return fmt::format("{} calls, p50 {:.3f} p99 {:.3f} p99.9 {:.3f} max {:.3f} ms", ms_.size(), at(0.5),
-                       at(0.99), at(0.999), at(1));
-  }
-  bool is_empty() const { return ms_.empty(); }
-
- private:
-  std::vector<double> ms_;
-};
-
-void expect_not_held_up(Latencies& calls, const Latencies& when_quiet) {
+void expect_not_held_up(const Latencies& calls, const Latencies& when_quiet) {
   EXPECT_LT(calls.longest(), 3 * when_quiet.longest() + kLongestWaitMs);
 }
 
@@ -184,36 +151,14 @@ TEST_F(StoreScaleTest, WalksAMillionKeysASecondInEveryDirection) {
   }
 }
 
-// One thread writes and another reads until `is_over`.
-struct Traffic {
-  Traffic(Store& store, const std::string& prefix, std::uint64_t keys, const std::function<bool()>& is_over) {
-    std::atomic<bool> over{false};
-    std::thread reader([&] {
-      for (std::uint64_t i = 0; !over; ++i) {
-        const std::string key = prefix + key_of(i % keys);
-        reads.measure([&] { EXPECT_TRUE(store.get(key)); });
-      }
-    });
-    for (std::uint64_t i = 0; !is_over(); ++i) {
-      const std::string key = prefix + key_of(i % keys);
-      writes.measure([&] { EXPECT_TRUE(store.set(key, "w")); });
-    }
-    over = true;
-    reader.join();
-  }
-  void print(const char* when) {
-    fmt::print("  {}:\n    writes: {}\n    reads: {}\n", when, writes.report(), reads.report());
-  }
-  Latencies writes, reads;
-};
-
 std::function<bool()> after(std::chrono::steady_clock::duration time) {
   return [end = std::chrono::steady_clock::now() + time] { return std::chrono::steady_clock::now() >= end; };
 }
 
 TEST_F(StoreScaleTest, AWalkOverEverythingHoldsUpNoWriterAndNoReader) {
+  const test::TrafficKeys users{"user:", 10'000, "user:", 10'000};
   fill("user:", kStoreKeys);
-  Traffic quiet(*store_, "user:", 10'000, after(kQuietTime));
+  Traffic quiet(*store_, users, after(kQuietTime));
   std::atomic<bool> walked{false};
   std::thread walker([&] {
     ScanOptions options;
@@ -223,7 +168,7 @@ TEST_F(StoreScaleTest, AWalkOverEverythingHoldsUpNoWriterAndNoReader) {
     for (int i = 0; i < 3; ++i) EXPECT_EQ(store_->scan(options).items.size(), kStoreKeys);
     walked = true;
   });
-  Traffic beside(*store_, "user:", 10'000, [&] { return walked.load(); });
+  Traffic beside(*store_, users, [&] { return walked.load(); });
   walker.join();
   if (beside.writes.is_empty() || beside.reads.is_empty())
     return;  // the walks were over before there was any
@@ -236,18 +181,22 @@ TEST_F(StoreScaleTest, AWalkOverEverythingHoldsUpNoWriterAndNoReader) {
 
 TEST_F(StoreScaleTest, AMillionKeysThatExpireInTheSameSecondHoldUpNobody) {
   constexpr std::uint64_t kStaying = 10'000;
+  const test::TrafficKeys staying{"stays:", kStaying, "stays:", kStaying};
   fill("stays:", kStaying);
   const std::uint64_t empty_bytes = store_->stats().index_bytes;
   fill("goes:", kStoreKeys, store_->now_ms() + 1000);
   ASSERT_EQ(store_->size(), kStaying + kStoreKeys);
   const std::uint64_t full_bytes = store_->stats().index_bytes;
-  Traffic quiet(*store_, "stays:", kStaying, after(kQuietTime));
+  Traffic quiet(*store_, staying, after(kQuietTime));
 
   clock_.advance_ms(1000);
   EXPECT_FALSE(store_->exists("goes:" + key_of(kStoreKeys - 1)));  // collected or not
   const auto begin = std::chrono::steady_clock::now();
   const auto too_late = after(std::chrono::minutes(2));
-  Traffic meanwhile(*store_, "stays:", kStaying, [&] { return store_->size() <= kStaying || too_late(); });
+  std::uint64_t asked = 0;
+  Traffic meanwhile(*store_, staying, [&] {
+    return ++asked % 100 == 0 && (store_->stats().keys_with_expiry == 0 || too_late());
+  });
   const double took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const Stats stats = store_->stats();
   EXPECT_EQ(stats.keys, kStaying);
@@ -257,6 +206,43 @@ TEST_F(StoreScaleTest, AMillionKeysThatExpireInTheSameSecondHoldUpNobody) {
   fmt::print("{} keys expired and gone in {:.2f} s, the index from {:.1f} to {:.1f} MB\n", kStoreKeys, took_s,
              double(full_bytes) / 1e6, double(stats.index_bytes) / 1e6);
   if (meanwhile.writes.is_empty() || meanwhile.reads.is_empty()) return;
+  quiet.print("before");
+  meanwhile.print("meanwhile");
+  expect_not_held_up(meanwhile.writes, quiet.writes);
+  expect_not_held_up(meanwhile.reads, quiet.reads);
+}
+
+// The one thing that takes time at once is counting them, for the answer. The writer does it, so that others' writes wait.
+TEST_F(StoreScaleTest, AMillionKeysOfAPrefixAreGoneAtOnceAndLeaveMemoryInPassing) {
+  constexpr std::uint64_t kStaying = 10'000;
+  const test::TrafficKeys staying{"stays:", kStaying, "stays:", kStaying};
+  fill("stays:", kStaying);
+  const std::uint64_t empty_bytes = store_->stats().index_bytes;
+  fill("goes:", kStoreKeys);
+  const std::uint64_t full_bytes = store_->stats().index_bytes;
+  const std::uint64_t few_bytes = empty_bytes + (full_bytes - empty_bytes) / (kIsRelease ? 10 : 4);
+  Traffic quiet(*store_, staying, after(kQuietTime));
+
+  Latencies removal;
+  removal.measure([&] {
+    const auto removed = store_->remove_prefix("goes:");
+    EXPECT_TRUE(removed && *removed == kStoreKeys);
+  });
+  EXPECT_EQ(store_->size(), kStaying);
+  EXPECT_FALSE(store_->exists("goes:" + key_of(kStoreKeys - 1)));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto too_late = after(std::chrono::minutes(2));
+  std::uint64_t asked = 0;
+  Traffic meanwhile(*store_, staying, [&] {
+    return ++asked % 100 == 0 && (store_->stats().index_bytes < few_bytes || too_late());
+  });
+  const double took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  EXPECT_LT(store_->stats().index_bytes, few_bytes);
+  fmt::print("{} keys of a prefix removed in {:.1f} ms, and gone from memory in {:.2f} s\n", kStoreKeys,
+             removal.longest(), took_s);
+  if (kIsRelease) {
+    EXPECT_LT(removal.longest(), kLongestRemovalMs);
+  }
   quiet.print("before");
   meanwhile.print("meanwhile");
   expect_not_held_up(meanwhile.writes, quiet.writes);
