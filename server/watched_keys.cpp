@@ -8,23 +8,22 @@ namespace minikv::server {
 
 Watch::~Watch() {
   const bool is_listed =
-      std::any_of(seen_.begin(), seen_.end(), [](const Seen& seen) { return seen.sequence == 0; });
+      std::any_of(seen_.begin(), seen_.end(), [](const auto& seen) { return seen.second == 0; });
   if (is_listed) keys_.remove(*this);
 }
 
 void Watch::watch(Transaction& transaction, std::string_view key) {
-  // As it was first seen.
-  if (std::any_of(seen_.begin(), seen_.end(), [&](const Seen& seen) { return seen.key == key; })) return;
+  if (seen_.contains(key)) return;  // what counts is how it was first seen
   const auto entry = transaction.find(key);
-  seen_.push_back({std::string(key), entry ? entry->sequence : 0});
-  if (!entry) keys_.add(seen_.back().key, *this);
+  const auto added = seen_.emplace(key, entry ? entry->sequence : 0).first;
+  if (!entry) keys_.add(added->first, *this);
 }
 
 bool Watch::has_changed(Transaction& transaction) const {
   if (touched_.load(std::memory_order_relaxed)) return true;
-  return std::any_of(seen_.begin(), seen_.end(), [&](const Seen& seen) {
-    const auto entry = transaction.find(seen.key);
-    return (entry ? entry->sequence : 0) != seen.sequence;
+  return std::any_of(seen_.begin(), seen_.end(), [&](const auto& seen) {
+    const auto entry = transaction.find(seen.first);
+    return (entry ? entry->sequence : 0) != seen.second;
   });
 }
 
@@ -43,8 +42,9 @@ void WatchedKeys::add(const std::string& key, Watch& watch) {
 
 void WatchedKeys::remove(const Watch& watch) {
   const engine::MutexLock lock(mutex_);
-  for (const Watch::Seen& seen : watch.seen_) {
-    const auto found = watches_.find(seen.key);
+  for (const auto& [key, sequence] : watch.seen_) {
+    if (sequence != 0) continue;
+    const auto found = watches_.find(key);
     if (found == watches_.end()) continue;
     std::erase(found->second, &watch);
     if (found->second.empty()) watches_.erase(found);

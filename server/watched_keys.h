@@ -36,13 +36,8 @@ class Watch {
 
  private:
   friend class WatchedKeys;
-  struct Seen {
-    std::string key;
-    std::uint64_t sequence;  // 0: it was not there
-  };
-
   WatchedKeys& keys_;
-  std::vector<Seen> seen_;
+  std::map<std::string, std::uint64_t, std::less<>> seen_;  // key and sequence; 0: it was not there
   std::atomic<bool> touched_{false};
 };
 

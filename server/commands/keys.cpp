@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kMaxScanCount = 100'000;  // COUNT is a hint, and others want their turn
 constexpr std::size_t kPageKeys = 10'000;
+constexpr std::size_t kKeysToFindOne = 64;  // the first may have expired, or be covered by a range delete
 
 // ---- RENAME, COPY ----
 
@@ -105,7 +106,7 @@ std::optional<std::string> some_key(Walk walk) {
   for (std::uint64_t position = random_position();; position = 0) {
     const bool is_from_start = position == 0;
     do {
-      const UnorderedPage page = walk(position, 1);
+      const UnorderedPage page = walk(position, kKeysToFindOne);
       if (!page.keys.empty()) return page.keys.front();
       position = page.next;
     } while (position != 0);
