@@ -56,7 +56,7 @@ class Row {
   const std::uint8_t* bytes() const { return reinterpret_cast<const std::uint8_t*>(bits_.data()); }
 
  private:
-  std::uint64_t* matches_of(char byte) { return &matches_[static_cast<std::uint8_t>(byte) * words_]; }
+  std::uint64_t* matches_of(char byte) { return matches_.data() + static_cast<std::uint8_t>(byte) * words_; }
 
   std::size_t words_;
   Words bits_;
@@ -106,10 +106,11 @@ bool subsequence_fits(std::size_t a_bytes, std::size_t b_bytes, std::size_t max_
 }
 
 std::size_t subsequence_length(std::string_view a, std::string_view b) {
+  if (a.empty() || b.empty()) return 0;
   if (b_goes_down(a, b)) std::swap(a, b);
   Row row(b);
   for (const char byte : a) row.step(byte);
-  return a.empty() ? 0 : rise(row.bytes(), b.size());
+  return rise(row.bytes(), b.size());
 }
 
 // Back from the end of both. Redis leaves out a byte of `a` only if that is better than one of `b`.
