@@ -60,9 +60,9 @@ extern "C" int fsync(int fd) {
   return static_cast<int>(syscall(SYS_fsync, fd));
 }
 
-extern "C" int fdatasync(int fd) {
-  synced().note(fd);
-  return static_cast<int>(syscall(SYS_fdatasync, fd));
+extern "C" int fdatasync(int fildes) {
+  synced().note(fildes);
+  return static_cast<int>(syscall(SYS_fdatasync, fildes));
 }
 
 namespace minikv::engine {
