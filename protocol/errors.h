@@ -45,6 +45,7 @@ struct ErrorReply {
   ErrorCode code = ErrorCode::kUsage;
   std::string text;
   std::string resp;
+  bool ends_transaction = false;  // RESP: the transaction that is open is over with it, as in Redis
 
   bool has_message() const { return !text.empty() || !resp.empty(); }
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "server/commands/read.h"
 #include "server/errors.h"
 
 namespace minikv::server {
@@ -10,9 +11,6 @@ namespace minikv::server {
 namespace {
 
 constexpr std::size_t kOverheadBytes = 64;
-
-// What loads at once on an event loop for a whole transaction.
-constexpr std::uint64_t kMaxBytesAtOnce = std::uint64_t{1} << 20;
 
 }  // namespace
 

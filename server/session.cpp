@@ -87,7 +87,7 @@ bool Session::can_answer() const {
   return stage == Task::Stage::kDone || stage == Task::Stage::kLoaded;
 }
 
-void Session::note_if_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args) {
+void Session::note_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args) {
   SlowLog::Entry entry;
   entry.unix_seconds =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -100,8 +100,6 @@ void Session::note_if_slow(Clock::time_point started, Clock::time_point now, std
 }
 
 void Session::answer_tasks() {
-  if (!can_answer()) return;
-  const Clock::time_point now = Clock::now();
   while (can_answer()) {
     Task& task = tasks_.front();
     if (task.stage_ == Task::Stage::kDone && task.status_ && !task.try_load())
@@ -111,10 +109,10 @@ void Session::answer_tasks() {
     const std::size_t before = output_.bytes().size();
     task.answer(output_.bytes());
     count_reply(output_.bytes(), before);
-    if (server_.slow_log.is_slow(now - task.started_)) {
+    if (server_.slow_log.is_slow(turn_began_ - task.started_)) {
       const protocol::Arg kept{task.memory_.kept()};
-      note_if_slow(task.started_, now,
-                   SlowLog::summary(*task.command_, {&kept, task.memory_.kept().empty() ? 0U : 1U}));
+      note_slow(task.started_, turn_began_,
+                SlowLog::summary(*task.command_, {&kept, task.memory_.kept().empty() ? 0U : 1U}));
     }
     tasks_.pop();
   }
@@ -123,6 +121,7 @@ void Session::answer_tasks() {
 void Session::take_turn() {
   const auto self = shared_from_this();
   touched_ = false;
+  turn_began_ = Clock::now();
   answer_tasks();
   run_requests();
   flush();
@@ -139,7 +138,7 @@ Task& Session::adopt(std::unique_ptr<Task> task) {
   task->format_ = format_;
   task->command_ = command_;
   task->is_silent_ = is_silent_;
-  task->started_ = Clock::now();
+  task->started_ = turn_began_;
   in_flight_bytes_ += task->bytes();
   tasks_.push(std::move(task));
   return tasks_.back();
@@ -191,8 +190,7 @@ void Session::finish_aside(std::uint64_t aside_id, const Encode& encode) {
   if (state_ == State::kClosed || !running_aside_ || aside_id != aside_id_) return;
   running_aside_ = false;
   const Clock::time_point now = Clock::now();
-  if (server_.slow_log.is_slow(now - aside_started_))
-    note_if_slow(aside_started_, now, std::move(aside_args_));
+  if (server_.slow_log.is_slow(now - aside_started_)) note_slow(aside_started_, now, std::move(aside_args_));
   const std::size_t before = output_.bytes().size();
   protocol::ReplyEncoder reply(format_, output_.bytes());
   if (!is_silent_) encode(reply);
@@ -245,15 +243,15 @@ void Session::run(const protocol::Request& request) {
   is_silent_ = replies != ClientState::Replies::kAll;
   if (refusing_) {
     protocol::ReplyEncoder(format_, target).error(protocol::errors::shutting_down());
-  } else if ((command_->flags & protocol::kFlagFast) != 0) {
-    dispatch(request, target, *this, server_);
+  } else if ((command_->flags & (protocol::kFlagFast | protocol::kFlagWrite)) != 0) {
+    dispatch(request, target, *this, server_);  // done in no time, or a task's business
   } else {
     const Clock::time_point started = Clock::now();
     dispatch(request, target, *this, server_);
     const Clock::time_point now = Clock::now();
     // What is not answered here is looked at where it is.
     if (target.size() > before && server_.slow_log.is_slow(now - started)) {
-      note_if_slow(started, now, SlowLog::summary(*command_, request.args));
+      note_slow(started, now, SlowLog::summary(*command_, request.args));
     }
   }
   if (is_silent_) {
@@ -268,8 +266,7 @@ void Session::run(const protocol::Request& request) {
 
 void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& error) {
   if (client_.multi) client_.multi->spoil();
-  // An EXEC that is refused is the end of its transaction, as in Redis.
-  if (dialect == protocol::Dialect::kResp && error.resp.starts_with("EXECABORT")) {
+  if (error.ends_transaction && dialect == protocol::Dialect::kResp) {
     client_.multi.reset();
     client_.watch.reset();
   }

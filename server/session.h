@@ -81,7 +81,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void run_requests();
   void run(const protocol::Request& request);
   void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
-  void note_if_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args);
+  void note_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args);
   Task& adopt(std::unique_ptr<Task> task);
   void hand_to_writer(Task& task);
   void send_to_reader(Task& task, Task::Stage stage);
@@ -144,6 +144,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   std::size_t tail_bytes_ = 0;        // in their tails
   std::size_t accounted_bytes_ = 0;   // what the server counts of replies_waiting_bytes()
 
+  Clock::time_point turn_began_{};  // what tasks are timed by: one look at the clock for all of a turn
   Clock::time_point last_sent_{};
   Clock::time_point over_limit_since_{};  // the epoch: it is not
   Clock::time_point linger_until_{};

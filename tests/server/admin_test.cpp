@@ -1,6 +1,9 @@
 // AUTH, SLOWLOG, CLIENT LIST and KILL, SCAN over many keys: what takes a server set up for it, or more than one client.
+#include <algorithm>
+#include <filesystem>
 #include <set>
 #include <string>
+#include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -139,6 +142,28 @@ TEST(ClientListTest, TellsOfEverybodyAndClosesWhomItIsTold) {
   EXPECT_EQ(one.ask(resp({"CLIENT", "KILL", "ID", "0"})), "-ERR client-id should be greater than 0");
   EXPECT_EQ(one.ask(resp({"CLIENT", "KILL", "SKIPME", "no"})), ":1");
   EXPECT_EQ(one.read_all(), "");
+}
+
+// A compaction that a client asked for may take minutes.
+TEST(KeysTest, DoesNotWaitForACompactionOfAnotherClient) {
+  TestServer::Setup setup;
+  setup.store.fsync = Fsync::kNever;
+  setup.store.compaction_threshold = 0;
+  setup.store.compaction_rate_limit = 100'000;  // twenty seconds
+  TestServer server(setup);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(server.store().set(fmt::format("key{}", i), std::string(100'000, 'v')));
+  }
+  TestClient compacts(server.port()), asks(server.port());
+  compacts.send(resp({"COMPACT"}));
+  const auto is_at_it = [&] {
+    const auto files = std::filesystem::directory_iterator(server.data_directory());
+    return std::any_of(begin(files), end(files),
+                       [](const auto& file) { return file.path().extension() == ".tmp"; });
+  };
+  while (!is_at_it()) std::this_thread::yield();
+  EXPECT_EQ(asks.ask(resp({"KEYS", "key1"})), "*1");
+  EXPECT_EQ(server.store().stats().compactions, 0u) << "it was over before: nothing was tried";
 }
 
 TEST(ScanTest, ACursorComesByEveryKey) {

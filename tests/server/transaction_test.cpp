@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "tests/server/harness.h"
+#include "tests/support/sim_clock.h"
+#include "tests/support/sim_file_system.h"
 
 namespace minikv::server {
 
@@ -162,6 +164,33 @@ TEST(TransactionTest, WhatDoesNotFitIsRefusedAloneAndWhatIsTooLongSpoilsIt) {
   EXPECT_EQ(client.read_line(), "-ERR a transaction holds at most 2097152 bytes");
   EXPECT_EQ(client.read_line(), "-EXECABORT Transaction discarded because of previous errors.");
   EXPECT_EQ(number(client.read_line()), 0);
+}
+
+// Not the sum of what its commands came to: nothing of it is there.
+TEST(TransactionTest, WhatCantBeWrittenIsNotDoneAtAll) {
+  sim::SimFileSystem files;
+  sim::SimClock clock;
+  TestServer::Setup setup;
+  setup.store.file_system = &files;
+  setup.store.clock = &clock;
+  TestServer server(setup);
+  TestClient client(server.port());
+  client.send(resp({"SET", "k", "1"}));
+  EXPECT_EQ(client.read_line(), "+OK");
+  files.set_judge([](const sim::SimCall& call) {
+    return call.kind == sim::SimCall::Kind::kWrite ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  const std::string transaction =
+      resp({"MULTI"}) + resp({"SET", "k", "2"}) + resp({"DEL", "k"}) + resp({"GET", "k"}) + resp({"EXEC"});
+  client.send(transaction);
+  for (int i = 0; i < 4; ++i) client.read_line();
+  EXPECT_TRUE(client.read_line().starts_with("-MISCONF"));
+  EXPECT_EQ(client.ask(resp({"GET", "k"})), "$1");
+  EXPECT_EQ(client.read_line(), "1");
+  files.clear_faults();
+  client.send(transaction);
+  for (int i = 0; i < 4; ++i) client.read_line();
+  EXPECT_EQ(client.read_line(), "*3");
 }
 
 }  // namespace minikv::server

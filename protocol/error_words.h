@@ -1,0 +1,30 @@
+// What the makers of errors share.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "protocol/errors.h"
+
+namespace minikv::protocol {
+
+// How much of what a client sent is sent back to it.
+inline constexpr std::size_t kMaxEchoedBytes = 128;
+
+// printf's %.128s, which is what Redis shows a name with: it also ends at a NUL.
+inline std::string_view as_redis_shows(std::string_view bytes, std::size_t at_most = kMaxEchoedBytes) {
+  bytes = bytes.substr(0, at_most);
+  return bytes.substr(0, bytes.find('\0'));
+}
+
+// The same sentence in both dialects.
+inline ErrorReply in_both(ErrorCode code, std::string_view resp_prefix, std::string sentence) {
+  std::string resp = fmt::format("{} {}", resp_prefix, sentence);
+  return {code, std::move(sentence), std::move(resp)};
+}
+
+}  // namespace minikv::protocol
