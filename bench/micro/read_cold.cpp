@@ -1,0 +1,65 @@
+// Reads of values that are on the disk only. What is looked up is checked to be cold before the clock starts, and to be
+// in memory after it has stopped.
+#include <chrono>
+#include <future>
+#include <memory>
+#include <stdexcept>
+
+#include <benchmark/benchmark.h>
+
+#include "bench/micro/cold_store.h"
+#include "bench/support/program.h"
+
+namespace minikv::bench {
+namespace {
+
+ColdStore& cold_store() {
+  static const std::unique_ptr<ColdStore> shared = [] {
+    auto made = ColdStore::make();
+    if (!made) throw std::runtime_error("a store for cold reads: " + made.status().message());
+    return std::move(*made);
+  }();
+  return *shared;
+}
+
+// `read(store, key)` gives a Result<Value>.
+template <typename Read>
+void read_cold(benchmark::State& state, Read read) {
+  ColdStore& cold = cold_store();
+  for (auto _ : state) {
+    const Result<const Key*> key = cold.next();
+    if (!check(state, key.status(), "cool down")) return;
+    const auto start = std::chrono::steady_clock::now();
+    const Result<Value> found = read(cold.store(), (*key)->view());
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    if (!check(state, found.status(), "read")) return;
+    if (found->data != value_of((*key)->number, ColdStore::kColdValueBytes))
+      return fail(state, "read: not the key's value");
+    if (!cold.is_in_memory()) return fail(state, "the value was not read from its file");
+  }
+  count_items(state, 1);
+}
+
+// By a page fault, on a thread that may wait.
+void read_cold_get(benchmark::State& state) {
+  read_cold(state, [](const Store& store, std::string_view key) { return store.get(key); });
+}
+BENCHMARK(read_cold_get)->UseManualTime();
+
+// As a server reads it: tried without waiting, then handed to a reader thread.
+void read_cold_by_reader(benchmark::State& state) {
+  bool was_at_once = false;
+  read_cold(state, [&](const Store& store, std::string_view key) -> Result<Value> {
+    const auto place = store.locate(key);
+    if (!place) return Status(StatusCode::kNotFound, "no such key");
+    if (store.try_read(key, *place)) was_at_once = true;
+    std::promise<Result<Value>> answer;
+    store.run_on_reader([&] { answer.set_value(store.read(key, *place)); });
+    return answer.get_future().get();
+  });
+  if (was_at_once) fail(state, "try_read: found in memory what was not there");
+}
+BENCHMARK(read_cold_by_reader)->UseManualTime();
+
+}  // namespace
+}  // namespace minikv::bench

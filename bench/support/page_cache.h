@@ -1,0 +1,34 @@
+// What of a file is in memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "minikv/status.h"
+
+namespace minikv::bench {
+
+// Syncs the file and asks the kernel to forget its pages. What some process has mapped and touched stays: is_in_memory()
+// tells whether it worked.
+Status forget_pages(const std::string& path);
+
+// Looks at a file's pages without touching them.
+// Thread safety: all members may be called from any thread.
+class PageWatch {
+ public:
+  static Result<PageWatch> open(const std::string& path);
+  PageWatch(PageWatch&& other) noexcept;
+  PageWatch& operator=(PageWatch&&) = delete;
+  ~PageWatch();
+
+  // Whether any page that holds some of these bytes is in memory; also if the kernel does not tell.
+  bool is_in_memory(std::uint64_t offset, std::uint64_t length) const;
+
+ private:
+  PageWatch(void* memory, std::uint64_t length) : memory_(memory), length_(length) {}
+
+  void* memory_;
+  std::uint64_t length_;
+};
+
+}  // namespace minikv::bench
