@@ -9,8 +9,6 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kFrameBytes = kMiB;
-constexpr std::uint64_t kSyncEveryBytes =
-    4 * kMiB;  // so that a foreground sync never waits for a large flush
 
 }  // namespace
 
@@ -36,8 +34,8 @@ Status CompactionOutput::begin_segment() {
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
   entries_.push_back(entry);
+  file_.emplace(segments_.back()->file(), state_);
   used_ = sizeof(SegmentHeader);
-  unsynced_ = 0;
   open_ = true;
   frame_.begin(identity, used_);
   frame_min_seq_ = 0;
@@ -68,20 +66,16 @@ Status CompactionOutput::write_frame() {
   header.first_sequence = frame_min_seq_;
   header.engine_time_ms = state_.clock.now_ms();
   hint_.note_time(header.engine_time_ms);
-  File& file = segments_.back()->file();
-  MINIKV_TRY(file.write(used_, frame_.finish(header)));
+  MINIKV_TRY(file_->write(used_, frame_.finish(header)));
   used_ += frame_.bytes();
-  unsynced_ += frame_.bytes();
   frame_.begin(segments_.back()->identity(), used_);
   frame_min_seq_ = 0;
-  if (unsynced_ < kSyncEveryBytes) return {};
-  unsynced_ = 0;
-  return file.sync();
+  return {};
 }
 
 Status CompactionOutput::end_segment() {
   MINIKV_TRY(write_frame());
-  MINIKV_TRY(segments_.back()->file().sync());
+  MINIKV_TRY(file_->sync());
   segments_.back()->used_bytes.store(used_, std::memory_order_relaxed);
   entries_.back().size = used_;
   open_ = false;

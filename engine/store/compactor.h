@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/format/hint.h"
+#include "engine/store/gentle_file.h"
 #include "engine/store/keeper.h"
 #include "engine/store/rate_limit.h"
 #include "engine/store/scan.h"
@@ -52,8 +54,8 @@ class CompactionOutput {
   std::vector<ManifestSegment> entries_;
   std::vector<std::string> paths_;  // as they are named now
   std::vector<std::uint64_t> hinted_;
+  std::optional<GentleFile> file_;  // the last segment's
   std::uint64_t used_ = 0;
-  std::uint64_t unsynced_ = 0;
   std::uint64_t frame_min_seq_ = 0;
   bool open_ = false;
 };

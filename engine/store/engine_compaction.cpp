@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <thread>
 
 #include "engine/store/engine.h"
 
@@ -82,7 +83,16 @@ Result<CompactionResult> Engine::compact() {
     // The steps that are under way end; no new ones begin.
     while (!claimed_.empty()) compactor_wake_.wait(compactor_mutex_);
   }
-  auto result = compact_everything();
+  Result<CompactionResult> result = Status(StatusCode::kShutdown, "the store is closing");
+  if (state_->options.single_threaded) {
+    result = compact_everything();
+  } else {
+    // Not on the caller's thread, which could not become as important again as it was.
+    std::thread([this, &result] {
+      be_nice();
+      result = compact_everything();
+    }).join();
+  }
   MutexLock lock(compactor_mutex_);
   manual_compaction_ = false;
   compaction_may_be_due_ = true;

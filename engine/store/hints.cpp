@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/store/gentle_file.h"
 #include "engine/store/scan.h"
 
 namespace minikv::engine {
@@ -62,7 +63,8 @@ Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentit
   const auto write = [&]() -> Status {
     auto file = state.file_system.open(temporary, OpenMode::kCreate);
     if (!file) return file.status();
-    MINIKV_TRY(hint.write(identity, **file));
+    GentleFile gentle(**file, state);
+    MINIKV_TRY(hint.write(identity, gentle));
     // Not synced to the directory: a power cut may take the name, and then there is no hint.
     return state.file_system.rename(temporary, path);
   };

@@ -114,6 +114,7 @@ class Keeper {
   // Makes and opens one; where that can't be done, the writer goes on without, and it is tried again.
   Status prepare_spare();
   Status create_spare();
+  bool is_spare_urgent() const MINIKV_EXCLUDES(mutex_);
   void go_without_spare(const Status& why) MINIKV_EXCLUDES(mutex_);
   Status drop_spare();
   void tell_disk_tight() MINIKV_EXCLUDES(mutex_);

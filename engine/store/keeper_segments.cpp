@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/format/hint.h"
+#include "engine/store/gentle_file.h"
 #include "engine/store/keeper.h"
 
 namespace minikv::engine {
@@ -29,19 +30,24 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
   const SegmentHeader header = make_segment_header(identity, kind, store_id_, state_.clock.now_ms());
   const std::string_view header_bytes(reinterpret_cast<const char*>(&header), sizeof(header));
   MINIKV_TRY((*file)->write(0, std::array{header_bytes}));
-  // Synced every few MiB, so that a writer's sync never waits for a large flush.
-  constexpr std::uint64_t kPieceBytes = kMiB, kSyncEveryBytes = 8 * kMiB;
   if (fill) {
+    constexpr std::uint64_t kPieceBytes = kMiB;
+    GentleFile gentle(**file, state_, [this] { return is_spare_urgent(); });
     const std::string zeros(static_cast<std::size_t>(std::min(size, kPieceBytes)), '\0');
     std::uint64_t offset = sizeof(header);
     while (offset < size) {
       const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
-      MINIKV_TRY((*file)->write(offset, std::array{std::string_view(zeros).substr(0, piece)}));
+      MINIKV_TRY(gentle.write(offset, std::array{std::string_view(zeros).substr(0, piece)}));
       offset += piece;
-      if (offset % kSyncEveryBytes < kPieceBytes) MINIKV_TRY((*file)->sync());
     }
   }
   return (*file)->sync();
+}
+
+// The writer's segment is half full, or there is none yet.
+bool Keeper::is_spare_urgent() const {
+  MutexLock lock(mutex_);
+  return !active_ || active_->used_bytes.load(std::memory_order_relaxed) > state_.options.segment_size / 2;
 }
 
 void Keeper::retire(const RetiredSegment& full, std::shared_ptr<Segment> next) {

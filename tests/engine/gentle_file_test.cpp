@@ -1,0 +1,129 @@
+// Large writes are synced piece by piece, lose nothing on the way, and give way to those who sync the log.
+#include "engine/store/gentle_file.h"
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/sim_clock.h"
+#include "tests/support/sim_file_system.h"
+#include "tests/support/sim_run.h"
+
+namespace minikv::engine {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto kSyncTime = std::chrono::milliseconds(5);
+
+// Remembers what was written, and how many bytes there were whenever it was synced.
+class LedgerFile final : public File {
+ public:
+  Result<std::uint64_t> size() const override { return std::uint64_t{bytes.size()}; }
+  Status read(std::uint64_t /*offset*/, std::span<char> /*out*/) const override { return {}; }
+  Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
+    EXPECT_EQ(offset, bytes.size());
+    for (const std::string_view piece : pieces) bytes += piece;
+    return {};
+  }
+  Status sync() override {
+    synced_at.push_back(bytes.size());
+    std::this_thread::sleep_for(kSyncTime);
+    if (on_sync) on_sync();
+    return sync_status;
+  }
+  Status truncate(std::uint64_t /*size*/) override { return {}; }
+  void drop_cache() override {}
+  Result<std::unique_ptr<Mapping>> map(std::uint64_t /*length*/) const override {
+    return Status(StatusCode::kIoError, "not mapped");
+  }
+
+  std::string bytes;
+  std::vector<std::uint64_t> synced_at;
+  std::function<void()> on_sync;
+  Status sync_status;
+};
+
+class GentleFileTest : public ::testing::Test {
+ protected:
+  static Options options(Fsync fsync) {
+    Options options = sim::sim_options();
+    options.fsync = fsync;
+    return options;
+  }
+  // Writes 1 MiB and says how long it took.
+  static steady_clock::duration write_mebibyte(GentleFile& file) {
+    const std::string value(kMiB, 'v');
+    const auto begin = steady_clock::now();
+    EXPECT_TRUE(file.write(0, std::array{std::string_view(value)}));
+    return steady_clock::now() - begin;
+  }
+
+  sim::SimFileSystem files_;
+  sim::SimClock clock_;
+  SharedState state_{options(Fsync::kAlways), files_, clock_, "data"};
+  LedgerFile ledger_;
+};
+
+TEST_F(GentleFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
+  GentleFile file(ledger_, state_);
+  std::string expected;
+  std::vector<std::string> parts;
+  for (int i = 0; i < 40; ++i)
+    parts.emplace_back(static_cast<std::size_t>(i) * 1'000 + 7, char('a' + i % 26));
+  parts.emplace_back(700'000, '!');
+  for (std::size_t first = 0; first < parts.size(); first += 2) {
+    std::vector<std::string_view> pieces;
+    const std::size_t offset = expected.size();
+    for (std::size_t i = first; i < std::min(first + 2, parts.size()); ++i) {
+      pieces.push_back(parts[i]);
+      expected += parts[i];
+    }
+    ASSERT_TRUE(file.write(offset, pieces));
+    ASSERT_EQ(ledger_.bytes, expected);
+  }
+  ASSERT_EQ(ledger_.synced_at.size(), expected.size() / (kMiB / 4));
+  for (std::size_t i = 0; i < ledger_.synced_at.size(); ++i)
+    EXPECT_EQ(ledger_.synced_at[i], (i + 1) * (kMiB / 4));
+}
+
+TEST_F(GentleFileTest, RestsForAsLongAsAPieceTookWhereSomebodySyncsTheLog) {
+  GentleFile file(ledger_, state_);
+  ledger_.on_sync = [this] { ++state_.counters.syncs; };
+  EXPECT_GE(write_mebibyte(file), 4 * 2 * kSyncTime);
+}
+
+// A pause that nobody has asked for would only make compaction longer. Counted, because the time of four syncs may be any.
+TEST_F(GentleFileTest, AsksWhetherToRestOnlyWhereSomebodySyncsTheLog) {
+  int asked = 0;
+  GentleFile file(ledger_, state_, [&] { return ++asked > 0; });
+  write_mebibyte(file);
+  EXPECT_EQ(asked, 0);
+  ledger_.bytes.clear();
+  ledger_.on_sync = [this] { ++state_.counters.syncs; };
+  write_mebibyte(file);
+  EXPECT_EQ(asked, 4);
+}
+
+TEST_F(GentleFileTest, WhereNobodyWaitsForSyncsThePiecesAreLarge) {
+  SharedState state(options(Fsync::kInterval), files_, clock_, "data");
+  GentleFile file(ledger_, state);
+  const std::string value(9 * kMiB, 'v');
+  ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
+  EXPECT_EQ(ledger_.synced_at, (std::vector<std::uint64_t>{4 * kMiB, 8 * kMiB}));
+}
+
+TEST_F(GentleFileTest, AFailedSyncEndsTheWrite) {
+  GentleFile file(ledger_, state_);
+  ledger_.sync_status = {StatusCode::kIoError, "the disk is gone"};
+  const std::string value(kMiB, 'v');
+  EXPECT_EQ(file.write(0, std::array{std::string_view(value)}).message(), "the disk is gone");
+  EXPECT_EQ(ledger_.bytes.size(), kMiB / 4);
+}
+
+}  // namespace
+}  // namespace minikv::engine
