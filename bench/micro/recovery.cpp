@@ -18,13 +18,14 @@
 namespace minikv::bench {
 namespace {
 
-// A store on disk with Settings::keys keys, closed.
+// A store on disk, closed. With longer values there are fewer, so that it has Settings::keys times kValueBytes of them.
 class ClosedStore {
  public:
-  ClosedStore() {
+  explicit ClosedStore(std::size_t value_bytes)
+      : keys_(settings().keys * kValueBytes / value_bytes), value_bytes_(value_bytes) {
     auto opened = open();
     if (!opened) throw std::runtime_error("open: " + opened.status().message());
-    Status done = fill(**opened, keys_shuffled(settings().keys, 7), kValueBytes);
+    Status done = fill(**opened, keys_shuffled(keys_, 7), value_bytes_);
     if (done) done = (*opened)->close();
     if (!done) throw std::runtime_error("fill: " + done.message());
   }
@@ -39,70 +40,85 @@ class ClosedStore {
     return Store::open(directory_.path(), options);
   }
   std::size_t scanned() const { return scanned_; }
+  std::uint64_t keys() const { return keys_; }
+  // Whether the store has as many keys as it should, and some of them their values.
+  bool is_whole(const Store& store) const {
+    const auto last = static_cast<std::uint32_t>(keys_ - 1);
+    for (const std::uint32_t number : {std::uint32_t{0}, last / 2, last}) {
+      const Result<Value> found = store.get(key_of(number).view());
+      if (!found || found->data != value_of(number, value_bytes_)) return false;
+    }
+    return store.size() == keys_;
+  }
 
   void remove_hints() const {
     for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
       if (file.path().extension() == ".hint") std::filesystem::remove(file.path());
     }
   }
+  // An error where the file system does not forget.
   Status forget_all_pages() const {
-    for (const auto& file : std::filesystem::directory_iterator(directory_.path()))
+    for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+      if (file.file_size() == 0) continue;
       MINIKV_TRY(forget_pages(file.path().string()));
+      const auto watch = PageWatch::open(file.path().string());
+      if (!watch) return watch.status();
+      if (watch->is_in_memory()) return {StatusCode::kIoError, file.path().string() + " stays in memory"};
+    }
     return Status::ok();
   }
 
  private:
+  const std::uint64_t keys_;
+  const std::size_t value_bytes_;
   ScratchDirectory directory_;
   std::atomic<std::size_t> scanned_ = 0;
 };
 
-ClosedStore& closed_store() {
-  static ClosedStore shared;
-  return shared;
+// Made on first use; one at a time.
+ClosedStore& closed_store(std::size_t value_bytes) {
+  static std::unique_ptr<ClosedStore> now;
+  static std::size_t value_bytes_now = 0;
+  if (now == nullptr || value_bytes_now != value_bytes) {
+    now.reset();
+    now = std::make_unique<ClosedStore>(value_bytes);
+    value_bytes_now = value_bytes;
+  }
+  return *now;
 }
 
-// Opens the store as it lies there, and gives the time that took; then closes it. Ends the benchmark if keys are missing.
+// Opens the store as it lies there, and gives the time that took; then closes it. False: the benchmark has ended.
 bool open_once(benchmark::State& state, ClosedStore& closed) {
   const auto start = std::chrono::steady_clock::now();
   auto opened = closed.open();
   state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   if (!check(state, opened.status(), "open")) return false;
-  const Store& store = **opened;
-  const auto last = static_cast<std::uint32_t>(settings().keys - 1);
-  for (const std::uint32_t number : {std::uint32_t{0}, last / 2, last}) {
-    const Result<Value> found = store.get(key_of(number).view());
-    if (!check(state, found.status(), "get")) return false;
-    if (found->data != value_of(number)) return fail(state, "not the key's value"), false;
-  }
-  if (store.size() != settings().keys) return fail(state, "keys are missing, or there are too many"), false;
-  return check(state, (*opened)->close(), "close");
+  const bool is_whole = closed.is_whole(**opened);
+  if (!is_whole) fail(state, "keys are missing, or there are too many, or their values are not theirs");
+  return is_whole && check(state, (*opened)->close(), "close");
 }
 
-// Argument: whether the files are in memory, as after a restart of the process, or not, as after one of the machine.
+// Arguments: bytes of each value; whether the files are in memory, as after a restart of the process, or not, as after one
+// of the machine.
 void recover(benchmark::State& state, bool with_hints) {
-  ClosedStore& closed = closed_store();
+  ClosedStore& closed = closed_store(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     if (!with_hints) closed.remove_hints();
-    if (state.range(0) == 0 && !check(state, closed.forget_all_pages(), "forget")) return;
+    if (state.range(1) == 0 && !check(state, closed.forget_all_pages(), "forget")) return;
     if (!open_once(state, closed)) return;
     if ((closed.scanned() == 0) != with_hints) return fail(state, "recovery went the other way");
   }
-  count_items(state, settings().keys);
+  count_items(state, closed.keys());
 }
 void recovery_by_hints(benchmark::State& state) { recover(state, true); }
-BENCHMARK(recovery_by_hints)
-    ->ArgName("in_memory")
-    ->Arg(1)
-    ->Arg(0)
-    ->UseManualTime()
-    ->Unit(benchmark::kMillisecond);
 void recovery_by_scan(benchmark::State& state) { recover(state, false); }
-BENCHMARK(recovery_by_scan)
-    ->ArgName("in_memory")
-    ->Arg(1)
-    ->Arg(0)
-    ->UseManualTime()
-    ->Unit(benchmark::kMillisecond);
+
+void with_arguments(benchmark::internal::Benchmark* recovery) {
+  recovery->ArgNames({"value", "in_memory"})->ArgsProduct({{100, 1000}, {1, 0}});
+  recovery->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(recovery_by_hints)->Apply(with_arguments);
+BENCHMARK(recovery_by_scan)->Apply(with_arguments);
 
 }  // namespace
 }  // namespace minikv::bench

@@ -8,7 +8,7 @@
 
 namespace minikv::bench {
 
-// Syncs the file and asks the kernel to forget its pages. What some process has mapped and touched stays: is_in_memory()
+// Syncs the file and asks the kernel to forget its pages. What some process has mapped and touched stays: PageWatch
 // tells whether it worked.
 Status forget_pages(const std::string& path);
 
@@ -16,6 +16,7 @@ Status forget_pages(const std::string& path);
 // Thread safety: all members may be called from any thread.
 class PageWatch {
  public:
+  // The file must not be empty.
   static Result<PageWatch> open(const std::string& path);
   PageWatch(PageWatch&& other) noexcept;
   PageWatch& operator=(PageWatch&&) = delete;
@@ -23,6 +24,8 @@ class PageWatch {
 
   // Whether any page that holds some of these bytes is in memory; also if the kernel does not tell.
   bool is_in_memory(std::uint64_t offset, std::uint64_t length) const;
+  // Of the whole file.
+  bool is_in_memory() const { return is_in_memory(0, length_); }
 
  private:
   PageWatch(void* memory, std::uint64_t length) : memory_(memory), length_(length) {}

@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kUsage =
     "our own flags, beside Google Benchmark's (--benchmark_filter=REGEX and so on, see --help):\n"
-    "  --keys=N       keys in the large data sets, from 100 to 100,000,000; 1,000,000\n"
+    "  --keys=N       keys in the large data sets, from 1,000 to 100,000,000; 1,000,000\n"
     "  --dir=DIR      where stores are made; the directory for temporary files\n"
     "  --results=DIR  also write the results to DIR/%s.json\n";
 
@@ -36,7 +36,7 @@ std::optional<std::uint64_t> parse_keys(const std::string& text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  if (number < 100 || number > 100'000'000) return std::nullopt;
+  if (number < 1000 || number > 100'000'000) return std::nullopt;
   return number;
 }
 
