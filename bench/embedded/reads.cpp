@@ -17,12 +17,20 @@ namespace {
 constexpr std::uint64_t kFillSeed = 1, kReadSeed = 3;
 constexpr std::size_t kBatch = 1000;
 
-// A store filled in random order and settled.
+// A store filled in random order, settled, and read from once.
 struct Loaded {
   std::string name;
   ScratchDirectory directory;
   std::unique_ptr<Rival> rival;
 };
+
+// Reads every key once, so that all of it is in memory and in the store's own cache, if it has one.
+Status warm_up(Rival& rival, const std::vector<Key>& keys) {
+  const auto reader = rival.reader();
+  std::string found;
+  for (const Key& key : keys) MINIKV_TRY(reader->get(key.view(), found));
+  return Status::ok();
+}
 
 Result<std::unique_ptr<Loaded>> load(const RivalKind& kind) {
   auto loaded = std::make_unique<Loaded>();
@@ -39,6 +47,7 @@ Result<std::unique_ptr<Loaded>> load(const RivalKind& kind) {
     batch.clear();
   }
   MINIKV_TRY(loaded->rival->settle());
+  MINIKV_TRY(warm_up(*loaded->rival, keys));
   return loaded;
 }
 
