@@ -89,6 +89,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // The same for those who only read, and leave no file behind: not there: kNotFound.
   virtual Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) = 0;
+  // How often threads of this process have had to wait for a page that was not in memory. Never less than before; 0 where
+  // it can't be told.
+  virtual std::uint64_t page_waits() const { return 0; }
   // Bytes that this process may still write there.
   virtual Result<std::uint64_t> free_space(const std::string& path) = 0;
 

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -102,6 +103,11 @@ class PosixFileSystem final : public FileSystem {
   // flock(2) is content with a descriptor for reading, so that this works on a read-only disk.
   Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
     return lock_posix_file(path, O_RDONLY);
+  }
+
+  std::uint64_t page_waits() const override {
+    struct rusage usage {};
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_majflt) : 0;
   }
 
   Result<std::uint64_t> free_space(const std::string& path) override {

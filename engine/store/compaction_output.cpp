@@ -67,6 +67,7 @@ Status CompactionOutput::write_frame() {
   header.engine_time_ms = state_.clock.now_ms();
   hint_.note_time(header.engine_time_ms);
   MINIKV_TRY(file_->write(used_, frame_.finish(header)));
+  state_.warm_pages.touch(segments_.back()->marks(), used_, frame_.bytes());
   used_ += frame_.bytes();
   frame_.begin(segments_.back()->identity(), used_);
   frame_min_seq_ = 0;

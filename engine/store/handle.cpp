@@ -93,7 +93,7 @@ Result<Value> HandleAccess::read_from_disk(const ValueHandle& handle, std::strin
     MINIKV_TRY(segment.file().read(handle.offset_, head));
     MINIKV_TRY(segment.file().read(handle.offset_ + head.size(), room.value));
   }
-  warm.touch(segment.id(), handle.offset_, room.bytes());
+  warm.touch(segment.marks(), handle.offset_, room.bytes());
   return checked(room, segment, handle.offset_, key, handle.version_, handle.expiry_ms_);
 }
 
@@ -106,13 +106,13 @@ std::optional<Result<Value>> HandleAccess::try_read(const ValueHandle& handle, s
   const Result<std::size_t> got = segment.file().read_cached(handle.offset_, pieces);
   if (!got) return Result<Value>(got.status());
   if (*got < room.bytes()) return std::nullopt;
-  warm.touch(segment.id(), handle.offset_, room.bytes());
+  warm.touch(segment.marks(), handle.offset_, room.bytes());
   return checked(room, segment, handle.offset_, key, handle.version_, handle.expiry_ms_);
 }
 
-bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, const WarmPages& warm) {
+bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
   const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
-  return warm.has(handle.segment_->id(), handle.offset_, bytes);
+  return warm.has(handle.segment_->marks(), handle.offset_, bytes);
 }
 
 }  // namespace minikv::engine

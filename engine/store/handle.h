@@ -28,7 +28,7 @@ struct HandleAccess {
   static std::optional<Result<Value>> try_read(const ValueHandle& handle, std::string_view key,
                                                WarmPages& warm);
   // Whether it surely is: then read() does not wait.
-  static bool is_warm(const ValueHandle& handle, std::string_view key, const WarmPages& warm);
+  static bool is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm);
 };
 
 }  // namespace minikv::engine

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std
   if (!file) return file.status();
   auto mapping = (*file)->map(length);
   if (!mapping) return mapping.status();
-  return std::make_unique<Segment>(identity, kind, path, std::move(*file), std::move(*mapping));
+  return std::make_unique<Segment>(identity, kind, path, std::move(*file), std::move(*mapping), length);
 }
 
 void Graveyard::add(std::unique_ptr<Segment> segment) {

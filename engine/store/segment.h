@@ -13,6 +13,7 @@
 #include "engine/format/frame.h"
 #include "engine/io/file_system.h"
 #include "engine/store/segment_keys.h"
+#include "engine/store/warm_pages.h"
 
 namespace minikv::engine {
 
@@ -26,12 +27,13 @@ std::uint64_t parse_segment_name(std::string_view name);  // its id; 0 if it is 
 class Segment {
  public:
   Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<File> file,
-          std::unique_ptr<Mapping> mapping)
+          std::unique_ptr<Mapping> mapping, std::uint64_t mapped_bytes)
       : identity_(identity),
         kind_(kind),
         path_(std::move(path)),
         file_(std::move(file)),
-        mapping_(std::move(mapping)) {}
+        mapping_(std::move(mapping)),
+        marks_(mapped_bytes) {}
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
   ~Segment() { delete keys_.load(std::memory_order_relaxed); }
@@ -45,6 +47,7 @@ class Segment {
   File& file() const { return *file_; }
 
   const Mapping& mapping() const { return *mapping_; }
+  const PageMarks& marks() const { return marks_; }
 
   // What is known of the segment's keys; null until somebody has read them all. Set once.
   void set_keys(std::unique_ptr<const SegmentKeys> keys) {
@@ -72,6 +75,7 @@ class Segment {
   std::string path_;
   const std::unique_ptr<File> file_;
   const std::unique_ptr<Mapping> mapping_;
+  const PageMarks marks_;
   std::atomic<const SegmentKeys*> keys_{nullptr};
 };
 

@@ -72,7 +72,7 @@ struct SharedState {
         log(given.log),
         directory(std::move(where)),
         background(!given.single_threaded),
-        warm_pages(system_clock, given.single_threaded ? 64 : WarmPages::kUsualSlots) {}
+        warm_pages(system_clock, files) {}
 
   const Options options;
   FileSystem& file_system;

@@ -279,7 +279,7 @@ Status Writer::write_frame() {
                      written.message());
     return written;
   }
-  state_.warm_pages.touch(active_->id(), offset, group_.frame().bytes());
+  state_.warm_pages.touch(active_->marks(), offset, group_.frame().bytes());
   last_watermark_ = header.watermark;
   last_time_ms_ = header.engine_time_ms;
   put_off_watermark();

@@ -71,8 +71,11 @@ class ColdReadTest : public testing::Test {
   static std::string value(int i) { return std::string(10'000, static_cast<char>('a' + i)); }
 
   void set(const std::string& key, const std::string& value) { ASSERT_TRUE(store_->set(key, value)); }
-  // Longer ago than memory is trusted.
-  void time_goes_by() { clock_.advance_ms(1'000); }
+  // Memory is short, and it is longer ago than it is trusted then.
+  void time_goes_by() {
+    files_.note_page_fault_elsewhere();
+    clock_.advance_ms(1'000);
+  }
   void everything_leaves_memory() {
     time_goes_by();
     files_.forget_pages();

@@ -2,6 +2,7 @@
 // and fill up at any call.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -59,6 +60,9 @@ class SimFileSystem final : public engine::FileSystem {
   std::vector<SimCall> log() const;
   // Copies out of mappings that would have waited for the disk.
   std::uint64_t page_faults() const;
+  // Somebody else's, which tells that memory is short.
+  void note_page_fault_elsewhere() { ++faults_elsewhere_; }
+  std::uint64_t page_waits() const override { return page_faults() + faults_elsewhere_; }
   // The disk with all that is pending.
   SimDisk disk() const;
   // From now on every call that changes the disk leaves a snapshot.
@@ -116,6 +120,7 @@ class SimFileSystem final : public engine::FileSystem {
   bool recording_ MINIKV_GUARDED_BY(mutex_) = false;
   std::optional<std::set<std::pair<std::uint64_t, std::uint64_t>>> in_memory_
       MINIKV_GUARDED_BY(mutex_);  // pages, by inode; nothing: all of them
+  std::atomic<std::uint64_t> faults_elsewhere_{0};
   std::uint64_t page_faults_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::set<std::string> locks_ MINIKV_GUARDED_BY(mutex_);
 
