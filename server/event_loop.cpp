@@ -30,6 +30,7 @@ void EventLoop::run() {
     for (int i = 1; i < kHandlersPerIteration && io_.poll_one() > 0; ++i) {
     }
     hand_over();
+    end_turns();
   }
 }
 
@@ -93,6 +94,13 @@ void EventLoop::hand_over() {
   if (gathered_.empty()) return;
   server_.store.submit(gathered_);
   gathered_.clear();
+}
+
+void EventLoop::end_turns() {
+  ending_now_.swap(ending_);
+  for (const auto& session : ending_now_) session->end_turn();
+  ending_now_.clear();
+  hand_over();
 }
 
 void EventLoop::collect(Task& task) {

@@ -47,6 +47,9 @@ class EventLoop {
 
   // Takes a task that goes to the store at the end of this iteration.
   void gather(Task& task);
+  // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many clients leave
+  // together, so that whoever serves many connections at the other end wakes up once for all of them.
+  void end_turn_later(std::shared_ptr<Session> session) { ending_.push_back(std::move(session)); }
   // Has a reader do what the task needs the disk for.
   void send_to_reader(Task& task);
   // Calls session.room_again() when the store is not saturated any more.
@@ -61,6 +64,7 @@ class EventLoop {
 
  private:
   void hand_over();
+  void end_turns();
   void deliver() MINIKV_EXCLUDES(mutex_);
   void let_waiting_go_on() MINIKV_EXCLUDES(mutex_);
   void schedule_tick();
@@ -75,6 +79,7 @@ class EventLoop {
 
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
   std::vector<WriteTask*> gathered_;
+  std::vector<std::shared_ptr<Session>> ending_, ending_now_;
   std::vector<std::shared_ptr<Session>> waiting_for_room_;
   std::size_t tasks_in_flight_ = 0;
   bool stopping_ = false;

@@ -18,6 +18,9 @@ namespace {
 // A turn ends early when it has made so many bytes of replies: they cost time, and others want their turn.
 constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
 
+// So many bytes of replies don't wait for those of other clients to be sent.
+constexpr std::size_t kFlushAtOnceBytes = 64 * 1024;
+
 // So many bytes of replies every client may have waiting, however many others have.
 constexpr std::size_t kLeastOutputBytes = 64 * 1024;
 
@@ -124,6 +127,12 @@ void Session::take_turn() {
   turn_began_ = Clock::now();
   answer_tasks();
   run_requests();
+  if (output_.empty() || output_.size() >= kFlushAtOnceBytes || state_ == State::kClosed) return end_turn();
+  if (!std::exchange(turn_ends_later_, true)) loop_.end_turn_later(shared_from_this());
+}
+
+void Session::end_turn() {
+  turn_ends_later_ = false;
   flush();
   go_on();
 }

@@ -47,7 +47,9 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   // The task is back from the writer or a reader. take_turn() has to follow.
   void task_done(Task& task);
   // Runs what can be run, sends what can be sent, and waits for what is to wait for.
+  // The replies leave, and what there is to wait for is waited for, when the loop calls end_turn().
   void take_turn();
+  void end_turn();
   // There is room in the store's queue again.
   void room_again();
   // Called about once a second.
@@ -129,6 +131,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool reading_ = false;   // an asynchronous wait is under way
   bool writing_ = false;
   bool turn_posted_ = false;
+  bool turn_ends_later_ = false;
   bool touched_ = false;
   bool turned_away_ = false;
 
