@@ -1,11 +1,14 @@
 // What a session does with requests; the bytes are in session_io.cpp.
 #include "server/session.h"
 
+#include <array>
+#include <span>
 #include <utility>
 
 #include <asio/post.hpp>
 #include <fmt/format.h>
 
+#include "protocol/peek.h"
 #include "server/dispatcher.h"
 #include "server/event_loop.h"
 #include "server/multi.h"
@@ -216,6 +219,19 @@ void Session::close_when_answered() {
   if (state_ == State::kOpen) state_ = State::kDraining;
 }
 
+// Of a pipeline of GETs the look-ups are prepared a dozen at a time.
+void Session::fetch_ahead() {
+  if (fetched_ahead_ > 0) {
+    --fetched_ahead_;
+    return;
+  }
+  std::array<std::string_view, 16> keys;
+  const std::size_t count = protocol::peek_gets(input_.view(), keys);
+  if (count < 2) return;
+  server_.store.fetch_ahead(std::span(keys).first(count));
+  fetched_ahead_ = count - 1;
+}
+
 void Session::run_requests() {
   const std::size_t waiting_before = replies_waiting_bytes();
   while (may_run() && replies_waiting_bytes() < waiting_before + kTurnReplyBytes) {
@@ -223,6 +239,7 @@ void Session::run_requests() {
       run(parser_.request());
       continue;
     }
+    fetch_ahead();
     const protocol::ParseResult result = parser_.next(input_.view());
     input_.consume(result.consumed);
     switch (result.outcome) {

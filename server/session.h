@@ -81,6 +81,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
 
   // session.cpp: requests
   void run_requests();
+  void fetch_ahead();
   void run(const protocol::Request& request);
   void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
   void note_slow(Clock::time_point started, Clock::time_point now, std::vector<std::string> args);
@@ -142,6 +143,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   std::uint64_t aside_id_ = 0;  // of the newest run_aside(); an answer to an older one comes too late
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
   TaskQueue tasks_;                                              // not answered yet
+  std::size_t fetched_ahead_ = 0;     // requests whose keys have been fetched ahead
   std::size_t writes_in_flight_ = 0;  // of them, with the writer or on their way to it
   std::size_t in_flight_bytes_ = 0;   // of all of them
   std::size_t tail_bytes_ = 0;        // in their tails

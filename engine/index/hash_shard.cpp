@@ -86,6 +86,20 @@ Entry* HashShard::find(std::string_view key, std::uint64_t hash) const {
   return nullptr;
 }
 
+void HashShard::fetch_slots(std::uint64_t hash) const {
+  const Leaf& leaf = leaf_for(hash);
+  __builtin_prefetch(&leaf.slots[home(leaf, make_slot(nullptr, hash))]);
+}
+
+const Entry* HashShard::candidate(std::uint64_t hash) const {
+  const Leaf& leaf = leaf_for(hash);
+  const std::uint64_t wanted = make_slot(nullptr, hash);
+  for (std::size_t i = home(leaf, wanted); leaf.slots[i] != 0; i = i + 1 == leaf.slots.size() ? 0 : i + 1) {
+    if (tag_of(leaf.slots[i]) == tag_of(wanted)) return entry_of(leaf.slots[i]);
+  }
+  return nullptr;
+}
+
 void HashShard::insert(Entry* entry, std::uint64_t hash) {
   while (leaf_for(hash).used >= kLeafEntries && leaf_for(hash).depth < kMaxDepth) split(hash);
   Leaf& leaf = leaf_for(hash);

@@ -33,6 +33,11 @@ class HashShard {
   HashShard();
 
   Entry* find(std::string_view key, std::uint64_t hash) const;
+  // The steps that find() takes, one at a time and each only begun, so that the waits of many keys for memory overlap: call
+  // each for all keys before the next. candidate() is what find() will most likely return: its key was not looked at.
+  void fetch_leaf(std::uint64_t hash) const { __builtin_prefetch(&leaf_for(hash)); }
+  void fetch_slots(std::uint64_t hash) const;
+  const Entry* candidate(std::uint64_t hash) const;
   void insert(Entry* entry, std::uint64_t hash);             // the key must not be there
   void replace(Entry* old, Entry* now, std::uint64_t hash);  // of the same key
   void erase(Entry* entry, std::uint64_t hash);

@@ -1,11 +1,13 @@
 // The index: every key, where its value is, the keys in order, and those that expire by time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include <absl/container/btree_set.h>
@@ -30,6 +32,12 @@ class Index {
   void swap(Index& other);
 
   std::optional<Place> find(std::string_view key) const;
+  // Fetches into the processor's caches what find() and put() of these keys will look at, all at once: a look-up waits for
+  // memory four times, and a dozen look-ups together hardly longer than one. `visit` is shown the places that find() will
+  // most likely return. Up to kMostAhead keys; further ones are left alone.
+  static constexpr std::size_t kMostAhead = 32;
+  template <typename Visitor>
+  void fetch_ahead(std::span<const std::string_view> keys, Visitor visit) const;
   // Sets the key's place; returns the one it had.
   std::optional<Place> put(std::string_view key, const Place& place);
   // Returns the place it had.
@@ -134,6 +142,25 @@ class Index {
   Ordered order_;
   ExpiryOrder expiry_;
 };
+
+template <typename Visitor>
+void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) const {
+  std::array<std::uint64_t, kMostAhead> hashes;
+  std::array<const Entry*, kMostAhead> entries;
+  const std::size_t count = std::min(keys.size(), kMostAhead);
+  for (std::size_t i = 0; i < count; ++i) {
+    hashes[i] = hash_of(keys[i]);
+    shard_of(hashes[i]).points.fetch_leaf(hashes[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) shard_of(hashes[i]).points.fetch_slots(hashes[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    entries[i] = shard_of(hashes[i]).points.candidate(hashes[i]);
+    if (entries[i] != nullptr) __builtin_prefetch(entries[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (entries[i] != nullptr) visit(entries[i]->place());
+  }
+}
 
 template <typename Visitor>
 void Index::walk(std::optional<Start> from, Visitor visit) const {

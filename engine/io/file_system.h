@@ -25,6 +25,8 @@ class Mapping {
   // Fills `out` from `offset`. Beyond the mapping, beyond the page that the file ends in, or on a page that
   // can't be read: kIoError. Between the file's end and the end of its page there are zeros.
   virtual Status copy(std::uint64_t offset, std::span<char> out) const = 0;
+  // Says that these bytes will be copied soon: the processor fetches what it can of them meanwhile. Never waits, never fails.
+  virtual void fetch_ahead(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
 };
 
 // One open file.

@@ -36,6 +36,7 @@ class Engine {
   // ---- reads (engine/store/read.cpp, engine/store/read_ahead.cpp) ----
   std::optional<ValueHandle> locate(std::string_view key) const;
   std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
+  void fetch_ahead(std::span<const std::string_view> keys) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
   std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
   bool try_load(std::span<OldValue> values) const;

@@ -70,6 +70,11 @@ ValueHandle HandleAccess::make(SegmentPtr segment, const Place& place) {
   return handle;
 }
 
+void HandleAccess::fetch_ahead(const ValueHandle& handle) {
+  if (handle.lost_) return;
+  handle.segment_->mapping().fetch_ahead(handle.offset_, sizeof(RecordHeader) + handle.value_bytes_);
+}
+
 Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key) {
   if (handle.lost_) return lost();
   const Segment& segment = *handle.segment_;

@@ -20,6 +20,8 @@ struct HandleAccess {
 
   static std::uint64_t version(const ValueHandle& handle) { return handle.version_; }
 
+  // Says that it will be read through the mapping soon.
+  static void fetch_ahead(const ValueHandle& handle);
   // Through the mapping; waits for the disk in a page fault if it must.
   static Result<Value> read(const ValueHandle& handle, std::string_view key);
   // By system call; waits for the disk if it must. For readers (see ReaderPool).

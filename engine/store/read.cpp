@@ -24,6 +24,16 @@ std::optional<ValueHandle> Engine::locate(std::string_view key) const {
   return handle;
 }
 
+void Engine::fetch_ahead(std::span<const std::string_view> keys) const {
+  SharedGuard guard(state_->lock);
+  state_->index.fetch_ahead(keys, [this](const Place& place) {
+    state_->lock.assert_shared();
+    const auto found = state_->segments.find(place.segment);
+    if (found == state_->segments.end()) return;
+    found->second->mapping().fetch_ahead(place.offset, sizeof(RecordHeader) + place.value_bytes);
+  });
+}
+
 Result<Value> Engine::get(std::string_view key) const {
   if (closing_) return closed();
   const auto handle = locate(key);
@@ -46,6 +56,9 @@ std::optional<Result<Value>> Engine::try_read(std::string_view key, const ValueH
 std::vector<std::optional<ValueHandle>> Engine::multi_locate(std::span<const std::string_view> keys) const {
   std::vector<std::optional<ValueHandle>> handles(keys.size());
   const std::int64_t now = now_ms();
+  for (std::size_t first = 0; keys.size() > 1 && first < keys.size(); first += Index::kMostAhead) {
+    fetch_ahead(keys.subspan(first));
+  }
   {
     SharedGuard guard(state_->lock);
     for (std::size_t i = 0; i < keys.size(); ++i) {

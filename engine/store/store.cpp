@@ -65,6 +65,8 @@ UnorderedPage Store::walk_unordered(std::uint64_t position, std::size_t count) c
 
 ScanPage Store::scan(const ScanOptions& options) const { return engine_->scan(options); }
 
+void Store::fetch_ahead(std::span<const std::string_view> keys) const { engine_->fetch_ahead(keys); }
+
 std::optional<ValueHandle> Store::locate(std::string_view key) const { return engine_->locate(key); }
 
 Result<Value> Store::read(std::string_view key, const ValueHandle& handle) const {

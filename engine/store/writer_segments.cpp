@@ -1,6 +1,7 @@
 // What the writer does once a group is written: it becomes visible; and where the next one goes.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 
@@ -20,12 +21,18 @@ constexpr auto kLongestBrake = std::chrono::milliseconds(500), kBrakePause = std
 
 void Writer::publish() {
   const auto& changes = group_.changes();
-  std::size_t next = 0;
+  std::size_t next = 0, fetched = 0;
+  std::array<std::string_view, Index::kMostAhead> keys;
   while (next < changes.size()) {
     ExclusiveGuard guard(state_.lock);
     // Whole batches: no reader sees half of one.
     for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
       if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
+      if (next == fetched && changes.size() - next > 1) {
+        std::size_t count = 0;
+        while (count < keys.size() && fetched < changes.size()) keys[count++] = changes[fetched++].key;
+        state_.index.fetch_ahead(std::span(keys).first(count), [](const Place&) {});
+      }
       apply(changes[next]);
     }
   }

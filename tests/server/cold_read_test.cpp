@@ -47,6 +47,7 @@ class ColdReadServerTest : public testing::Test {
   }
   // All but "hot".
   void make_cold() {
+    files_.note_page_fault_elsewhere();
     clock_.advance_ms(1'000);
     files_.forget_pages();
     const std::string at = server_->data_directory() + "/segment-00000001.dat";
@@ -290,6 +291,7 @@ TEST_F(ColdReadServerTest, MixedRequestsAreAnsweredInOrderAndRightWhateverLeaves
   std::atomic<bool> done = false;
   std::thread pressure([&] {
     while (!done) {
+      files_.note_page_fault_elsewhere();
       files_.forget_pages();
       clock_.advance_ms(100);
       std::this_thread::yield();
