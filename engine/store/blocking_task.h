@@ -1,6 +1,8 @@
 // A WriteTask that somebody waits for.
 #pragma once
 
+#include <memory>
+
 #include "engine/base/thread_annotations.h"
 #include "minikv/transaction.h"
 
@@ -10,24 +12,31 @@ namespace minikv::engine {
 class BlockingTask : public WriteTask {
  public:
   void done(const Status& status) override {
-    MutexLock lock(mutex_);
-    status_ = status;
-    done_ = true;
-    // Under the lock: the waiter may destroy this as soon as it sees `done_`.
-    condition_.notify_one();
+    // The waiter may destroy this task as soon as it sees `is_done`, but not what it waits at: so it can be woken without the
+    // lock, which it would only have to wait for again.
+    const std::shared_ptr<Outcome> outcome = outcome_;
+    {
+      MutexLock lock(outcome->mutex);
+      outcome->status = status;
+      outcome->is_done = true;
+    }
+    outcome->changed.notify_one();
   }
 
   Status wait() {
-    MutexLock lock(mutex_);
-    while (!done_) condition_.wait(mutex_);
-    return status_;
+    MutexLock lock(outcome_->mutex);
+    while (!outcome_->is_done) outcome_->changed.wait(outcome_->mutex);
+    return outcome_->status;
   }
 
  private:
-  Mutex mutex_;
-  CondVar condition_;
-  Status status_ MINIKV_GUARDED_BY(mutex_);
-  bool done_ MINIKV_GUARDED_BY(mutex_) = false;
+  struct Outcome {
+    Mutex mutex;
+    CondVar changed;
+    Status status MINIKV_GUARDED_BY(mutex);
+    bool is_done MINIKV_GUARDED_BY(mutex) = false;
+  };
+  const std::shared_ptr<Outcome> outcome_ = std::make_shared<Outcome>();
 };
 
 }  // namespace minikv::engine

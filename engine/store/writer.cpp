@@ -58,17 +58,19 @@ void Writer::on_group_done(std::function<void()> callback) { group_done_ = std::
 void Writer::submit(std::span<WriteTask* const> tasks) {
   std::uint64_t bytes = 0;
   for (const WriteTask* task : tasks) bytes += task->bytes();
-  bool refused = false;
+  bool refused = false, is_first = false;
   {
     MutexLock lock(mutex_);
     refused = stopping_;
     if (!refused) {
       queued_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-      const bool was_empty = queue_.empty();
+      is_first = queue_.empty();
       queue_.insert(queue_.end(), tasks.begin(), tasks.end());
-      if (was_empty) wake_.notify_one();
+      is_called_.store(true, std::memory_order_relaxed);
     }
   }
+  // Without the lock, which the writer would only have to wait for again.
+  if (is_first) wake_.notify_one();
   if (refused) {
     const Status status(StatusCode::kShutdown, "the store is closing");
     for (WriteTask* task : tasks) task->done(status);
@@ -131,9 +133,11 @@ bool Writer::run_errand() {
 void Writer::run() {
   for (;;) {
     bool idle = false, fetching = false;
+    if (waiting_.empty()) call_.stay_awake([this] { return is_called_.load(std::memory_order_relaxed); });
     {
       MutexLock lock(mutex_);
       wait_for_work();
+      is_called_.store(false, std::memory_order_relaxed);
       fetching = fetching_;
       waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
       queue_.clear();
@@ -162,6 +166,7 @@ void Writer::wait_for_work() {
     const auto at = steady_clock::now() + std::chrono::milliseconds(*due);
     deadline = deadline ? std::min(*deadline, at) : at;
   }
+  const auto slept_from = steady_clock::now();
   while (!is_something_due()) {
     if (!deadline) {
       wake_.wait(mutex_);
@@ -171,6 +176,7 @@ void Writer::wait_for_work() {
       return;
     }
   }
+  call_.slept(steady_clock::now() - slept_from);
 }
 
 // ---- a group ----
