@@ -42,13 +42,11 @@ constexpr CommandSpec kCommands[] = {
 #undef MINIKV_COMMAND
 };
 
-// A verb as the index holds it: looked up by binary search in an array that is sorted at compile time.
+// A verb as the index holds it.
 struct IndexEntry {
   std::string_view verb;
   const CommandSpec* command;
 };
-
-constexpr std::size_t kMaxVerbBytes = 16;
 
 template <typename Visit>
 constexpr void for_each_text_verb(Visit visit) {
@@ -84,7 +82,6 @@ constexpr auto kTextIndex = [] {
   std::array<IndexEntry, kTextVerbs> index{};
   std::size_t at = 0;
   for_each_text_verb([&](std::string_view verb, const CommandSpec& c) { index[at++] = {verb, &c}; });
-  std::ranges::sort(index, {}, &IndexEntry::verb);
   return index;
 }();
 
@@ -92,17 +89,44 @@ constexpr auto kRespIndex = [] {
   std::array<IndexEntry, kRespVerbs> index{};
   std::size_t at = 0;
   for_each_resp_verb([&](std::string_view verb, const CommandSpec& c) { index[at++] = {verb, &c}; });
-  std::ranges::sort(index, {}, &IndexEntry::verb);
   return index;
 }();
 
-const CommandSpec* find_in(std::span<const IndexEntry> index, std::string_view verb) {
-  std::array<char, kMaxVerbBytes> lower;
-  if (verb.size() > lower.size()) return nullptr;
-  std::ranges::transform(verb, lower.begin(), to_lower);
-  const std::string_view wanted(lower.data(), verb.size());
-  const auto found = std::ranges::lower_bound(index, wanted, {}, &IndexEntry::verb);
-  return found != index.end() && found->verb == wanted ? found->command : nullptr;
+// Where in an index a verb is: open addressing, by its length and a few of its bytes. Filled at compile time; 0: empty, else
+// one more than the place in the index.
+constexpr std::size_t kSlots = 512;
+using Slots = std::array<std::uint8_t, kSlots>;
+
+constexpr std::size_t slot_of(std::string_view verb) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(to_lower(verb[i])));
+  };
+  const std::size_t mixed =
+      131 * byte(0) + 31 * byte(verb.size() / 2) + 7 * byte(verb.size() - 1) + 57 * verb.size();
+  return mixed % kSlots;
+}
+
+template <std::size_t kSize>
+constexpr Slots make_slots(const std::array<IndexEntry, kSize>& index) {
+  static_assert(kSize < 255 && kSize < kSlots / 2);
+  Slots slots{};
+  for (std::size_t i = 0; i < kSize; ++i) {
+    std::size_t slot = slot_of(index[i].verb);
+    while (slots[slot] != 0) slot = (slot + 1) % kSlots;
+    slots[slot] = static_cast<std::uint8_t>(i + 1);
+  }
+  return slots;
+}
+
+constexpr Slots kTextSlots = make_slots(kTextIndex), kRespSlots = make_slots(kRespIndex);
+
+const CommandSpec* find_in(std::span<const IndexEntry> index, const Slots& slots, std::string_view verb) {
+  if (verb.empty()) return nullptr;
+  for (std::size_t slot = slot_of(verb); slots[slot] != 0; slot = (slot + 1) % kSlots) {
+    const IndexEntry& entry = index[slots[slot] - std::size_t{1}];
+    if (entry.verb.size() == verb.size() && equals_ignoring_case(entry.verb, verb)) return entry.command;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -111,8 +135,8 @@ std::span<const CommandSpec> all_commands() { return kCommands; }
 
 const CommandSpec& command_spec(CommandId id) { return kCommands[static_cast<std::size_t>(id)]; }
 
-const CommandSpec* find_text_command(std::string_view verb) { return find_in(kTextIndex, verb); }
+const CommandSpec* find_text_command(std::string_view verb) { return find_in(kTextIndex, kTextSlots, verb); }
 
-const CommandSpec* find_resp_command(std::string_view verb) { return find_in(kRespIndex, verb); }
+const CommandSpec* find_resp_command(std::string_view verb) { return find_in(kRespIndex, kRespSlots, verb); }
 
 }  // namespace minikv::protocol

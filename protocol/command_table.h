@@ -52,6 +52,11 @@ struct CommandSpec {
   std::string_view usage;                      // text: "set key value..."; empty: no text form
   std::string_view resp_usage;                 // "SETEX key seconds value"; empty: no RESP form
   std::string_view summary;                    // one line for people
+
+  // Whether a RESP request may have so many elements, the verb included.
+  bool takes(std::size_t count) const {
+    return arity >= 0 ? count == static_cast<std::size_t>(arity) : count >= static_cast<std::size_t>(-arity);
+  }
 };
 
 std::span<const CommandSpec> all_commands();

@@ -1,6 +1,7 @@
 #include "protocol/parser.h"
 
 #include "protocol/ascii.h"
+#include "protocol/resp_quick.h"
 
 namespace minikv::protocol {
 namespace {
@@ -27,6 +28,10 @@ std::size_t leading_line_ends(std::string_view input) {
 
 ParseResult RequestParser::next(std::string_view input) {
   forget_last_request();
+  if (under_ == Under::kNothing) {
+    const std::size_t quick = parse_resp_quickly(input, limits_, request_);
+    if (quick > 0) return {ParseOutcome::kRequest, quick, Dialect::kResp, {}};
+  }
   std::size_t consumed = 0;
   for (;;) {
     ParseResult result = under_ == Under::kNothing ? begin(input) : go_on(input);

@@ -26,11 +26,6 @@ std::size_t longest_kept_bulk(const ParserLimits& limits) {
   return std::max({limits.max_value_bytes, limits.max_key_bytes, kMinBulkLimit});
 }
 
-bool has_right_arity(const CommandSpec& command, std::size_t count) {
-  const int arity = command.arity;
-  return arity >= 0 ? count == static_cast<std::size_t>(arity) : count >= static_cast<std::size_t>(-arity);
-}
-
 }  // namespace
 
 void RespParser::begin(const ParserLimits& limits) {
@@ -183,7 +178,7 @@ ParseResult RespParser::finish(std::string_view input, Request& request) {
   request.command = find_resp_command(verb);
   if (request.command == nullptr) {
     result.error = errors::unknown_command(Dialect::kResp, verb, request.args);
-  } else if (!has_right_arity(*request.command, count_)) {
+  } else if (!request.command->takes(count_)) {
     result.error = errors::wrong_arity(*request.command);
   } else if (auto error = check_sizes(*request.command, request.args, limits_)) {
     result.error = std::move(*error);
