@@ -17,9 +17,20 @@ namespace minikv::server {
 
 namespace {
 
-constexpr int kBacklog = 4096;  // the system's own limit (somaxconn) is usually less
+constexpr int kBacklog = 4096;       // the system's own limit (somaxconn) is usually less
+constexpr int kAcceptedAtOnce = 64;  // before another port gets its turn
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kComplaintInterval{1};
+
+std::string show(const asio::ip::tcp::endpoint& peer) {
+  const std::string host = peer.address().to_string();
+  return peer.address().is_v6() ? fmt::format("[{}]:{}", host, peer.port())
+                                : fmt::format("{}:{}", host, peer.port());
+}
+
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
 
 }  // namespace
 
@@ -32,7 +43,7 @@ struct Acceptor::Port {
 Acceptor::Acceptor(ServerState& server, std::vector<std::unique_ptr<EventLoop>>& loops)
     : server_(server), loops_(loops) {}
 
-Acceptor::~Acceptor() = default;
+Acceptor::~Acceptor() { close(); }
 
 template <typename... Args>
 void Acceptor::complain(fmt::format_string<Args...> format, Args&&... args) {
@@ -47,7 +58,7 @@ Status Acceptor::listen(Listener listener) {
   std::vector<int> sockets = listener.release();
   Status status;
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    auto port = std::make_unique<Port>(loops_.front()->io());
+    auto port = std::make_unique<Port>(io_);
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     const bool known = ::getsockname(sockets[i], reinterpret_cast<sockaddr*>(&address), &length) == 0;
@@ -59,6 +70,7 @@ Status Acceptor::listen(Listener listener) {
     } else {
       // What is accepted inherits it: such connections do not keep the port from the next run (see Listener).
       port->acceptor.set_option(asio::socket_base::reuse_address(true), error);
+      if (!error) port->acceptor.non_blocking(true, error);
       if (!error) port->acceptor.listen(kBacklog, error);
     }
     if (error && status) status = Status::from_errno(error.value(), "cannot listen on " + addresses[i]);
@@ -69,34 +81,48 @@ Status Acceptor::listen(Listener listener) {
 }
 
 void Acceptor::start() {
-  for (const auto& port : ports_) accept(*port);
+  for (const auto& port : ports_) wait(*port);
+  thread_ = std::thread([this] { io_.run(); });
 }
 
 void Acceptor::close() {
-  for (const auto& port : ports_) {
-    asio::error_code ignored;
-    port->acceptor.close(ignored);
-    port->timer.cancel();
-  }
+  if (!thread_.joinable()) return;
+  asio::post(io_, [this] {
+    for (const auto& port : ports_) {
+      asio::error_code ignored;
+      port->acceptor.close(ignored);
+      port->timer.cancel();
+    }
+  });
+  thread_.join();
 }
 
+void Acceptor::wait(Port& port) {
+  port.acceptor.async_wait(asio::socket_base::wait_read, [this, &port](const asio::error_code&) {
+    if (port.acceptor.is_open()) accept(port);
+  });
+}
+
+// By the system's own call: Asio would watch each connection for events, which is for its loop to do.
 void Acceptor::accept(Port& port) {
-  EventLoop& loop = *loops_[next_loop_];
-  next_loop_ = (next_loop_ + 1) % loops_.size();
-  port.acceptor.async_accept(
-      loop.io(), [this, &port, &loop](const asio::error_code& error, asio::ip::tcp::socket socket) {
-        if (!port.acceptor.is_open()) return;
-        if (!error) {
-          hand_out(std::move(socket), loop);
-        } else if (error.value() == EMFILE || error.value() == ENFILE || error.value() == ENOBUFS ||
-                   error.value() == ENOMEM) {
-          return pause(port, error);
-        }  // any other error is the one connection's: it was gone before it was accepted
-        accept(port);
-      });
+  for (int i = 0; i < kAcceptedAtOnce; ++i) {
+    asio::ip::tcp::endpoint peer;
+    auto length = static_cast<socklen_t>(peer.capacity());
+    Socket socket(
+        ::accept4(port.acceptor.native_handle(), peer.data(), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.fd() >= 0) {
+      peer.resize(length);
+      hand_out(std::move(socket), show(peer));
+    } else if (is_shortage(errno)) {
+      return pause(port, asio::error_code(errno, asio::error::get_system_category()));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    }  // any other error is the one connection's: it was gone before it was accepted
+  }
+  wait(port);
 }
 
-void Acceptor::hand_out(asio::ip::tcp::socket socket, EventLoop& loop) {
+void Acceptor::hand_out(Socket socket, std::string address) {
   // In text: what the client speaks can't be known yet. RESP clients find an error in it all the same.
   static const protocol::ErrorReply kTooMany{protocol::ErrorCode::kMaxClients,
                                              "max number of clients reached", ""};
@@ -110,8 +136,12 @@ void Acceptor::hand_out(asio::ip::tcp::socket socket, EventLoop& loop) {
     error = &kTooMany;
     complain("a client was turned away: there are max_clients ({}) already", server_.options.max_clients);
   }
-  asio::post(loop.io(),
-             [&loop, error, taken = std::move(socket)]() mutable { loop.adopt(std::move(taken), error); });
+  EventLoop& loop = *loops_[next_loop_];
+  next_loop_ = (next_loop_ + 1) % loops_.size();
+  loop.post([&loop, error, socket = std::make_shared<Socket>(std::move(socket)),
+             address = std::move(address)]() mutable {
+    loop.adopt(std::move(*socket), std::move(address), error);
+  });
 }
 
 // Retrying at once would only fail again, as fast as the processor can.

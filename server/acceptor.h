@@ -4,24 +4,28 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <thread>
 #include <vector>
 
+#include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include "minikv/status.h"
 #include "server/listener.h"
+#include "server/socket.h"
 
 namespace minikv::server {
 
 class EventLoop;
 struct ServerState;
 
-// Runs on the first loop. The client that is one too many is told so and closed; when the process has no descriptor
+// Runs on a thread of its own. The client that is one too many is told so and closed; when the process has no descriptor
 // left, accepting pauses.
 //
-// Thread safety: listen() before the loops run, everything else on the first loop.
+// Thread safety: used by one thread, which may be any.
 class Acceptor {
  public:
   Acceptor(ServerState& server, std::vector<std::unique_ptr<EventLoop>>& loops);
@@ -31,12 +35,14 @@ class Acceptor {
   // kIoError, if the system refuses: two servers that bind at the same moment find out here.
   Status listen(Listener listener);
   void start();
+  // Nothing is handed out any more when it returns. A second call does nothing.
   void close();
 
  private:
   struct Port;
+  void wait(Port& port);
   void accept(Port& port);
-  void hand_out(asio::ip::tcp::socket socket, EventLoop& loop);
+  void hand_out(Socket socket, std::string address);
   void pause(Port& port, const asio::error_code& why);
   // Logs a warning, at most one a second.
   template <typename... Args>
@@ -44,7 +50,9 @@ class Acceptor {
 
   ServerState& server_;
   std::vector<std::unique_ptr<EventLoop>>& loops_;
+  asio::io_context io_{1};
   std::vector<std::unique_ptr<Port>> ports_;
+  std::thread thread_;
   std::size_t next_loop_ = 0;
   std::chrono::steady_clock::time_point last_complaint_{};
 };

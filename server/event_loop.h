@@ -1,19 +1,20 @@
 // One thread with its share of the connections.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <deque>
+#include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
-
-#include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/steady_timer.hpp>
 
 #include "engine/base/thread_annotations.h"
 #include "protocol/errors.h"
 #include "server/input_buffer.h"
+#include "server/poller.h"
+#include "server/socket.h"
 #include "server/task.h"
 
 namespace minikv::server {
@@ -21,35 +22,43 @@ namespace minikv::server {
 class Session;
 struct ServerState;
 
-// Runs handlers, a bounded number of them, and then hands over to the store all that they gathered: one lock and at
-// most one wake-up of the writer for all the writes of an iteration. The answers come back the same way: the writer
-// collects those of a group, and posts to each loop once.
+// An iteration: wait; give sessions their turns, those that have more to do than one turn allows and those of which the
+// kernel tells, a bounded number of each; take the answers and whatever else other threads have posted. Then hand over to
+// the store all that they gathered: one lock and at most one wake-up of the writer for all the writes of an iteration.
+// The answers come back the same way: the writer collects those of a group, and wakes each loop once, by a system call
+// only if it sleeps.
 //
-// Thread safety: run() on the thread that is the loop; io(), begin_stop(), collect..() and wake() from any; all else on
-// the loop.
+// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(), collect..() and
+// wake() from any; all else on the loop.
 class EventLoop {
  public:
   explicit EventLoop(ServerState& server);
   ~EventLoop();
 
+  // kIoError, if the system has no more descriptors.
+  Status open() { return poller_.open(); }
   // Until begin_stop() has been called, all connections are closed and all tasks are back.
   void run();
   void begin_stop();
+  // Has the loop call it, in the order of the posts. What is left when the loop has ended is never called.
+  void post(std::function<void()> function) MINIKV_EXCLUDES(mutex_);
 
-  asio::io_context& io() { return io_; }
   ServerState& server() { return server_; }
   BlockPool& blocks() { return blocks_; }
 
   // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and closed.
-  void adopt(asio::ip::tcp::socket socket, const protocol::ErrorReply* error = nullptr);
+  void adopt(Socket socket, std::string address, const protocol::ErrorReply* error = nullptr);
+  // To be called before its socket is closed. The session lives on until the end of the iteration at least: there may be
+  // an event for it yet.
   void remove(Session& session);
-  bool is_stopping() const { return stopping_; }
 
   // Takes a task that goes to the store at the end of this iteration.
   void gather(Task& task);
   // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many clients leave
   // together, so that whoever serves many connections at the other end wakes up once for all of them.
   void end_turn_later(std::shared_ptr<Session> session) { ending_.push_back(std::move(session)); }
+  // Calls session.go_on_now() in the next iteration, or in a later one if many want that.
+  void go_on_later(std::shared_ptr<Session> session) { going_on_.push_back(std::move(session)); }
   // Has a reader do what the task needs the disk for.
   void send_to_reader(Task& task);
   // Calls session.room_again() when the store is not saturated any more.
@@ -63,30 +72,37 @@ class EventLoop {
   void wake() MINIKV_EXCLUDES(mutex_);
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  void read_mail() MINIKV_EXCLUDES(mutex_);
+  void deliver();
+  void let_sessions_go_on();
+  void let_waiting_go_on() MINIKV_EXCLUDES(mutex_);
   void hand_over();
   void end_turns();
-  void deliver() MINIKV_EXCLUDES(mutex_);
-  void let_waiting_go_on() MINIKV_EXCLUDES(mutex_);
-  void schedule_tick();
+  void on_timer(Clock::time_point now) MINIKV_EXCLUDES(mutex_);
   void stop_now();
+  std::vector<std::shared_ptr<Session>> open_sessions() const;
 
   ServerState& server_;
   BlockPool blocks_;  // before whatever may hold sessions
-  asio::io_context io_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-  asio::steady_timer tick_timer_{io_};
-  asio::steady_timer stop_timer_{io_};
+  Poller poller_;
+  Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience
 
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
+  std::vector<std::shared_ptr<Session>> removed_;  // in this iteration
   std::vector<WriteTask*> gathered_;
   std::vector<std::shared_ptr<Session>> ending_, ending_now_;
+  std::deque<std::shared_ptr<Session>> going_on_;
   std::vector<std::shared_ptr<Session>> waiting_for_room_;
+  std::vector<Task*> delivered_;
+  std::vector<std::shared_ptr<Session>> touched_;  // by what is being delivered
   std::size_t tasks_in_flight_ = 0;
   bool stopping_ = false;
 
   engine::Mutex mutex_;
+  std::vector<std::function<void()>> posted_ MINIKV_GUARDED_BY(mutex_);
   std::vector<Task*> collected_ MINIKV_GUARDED_BY(mutex_);
-  bool delivery_posted_ MINIKV_GUARDED_BY(mutex_) = false;
   bool room_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 };
 

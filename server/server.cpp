@@ -66,22 +66,27 @@ class Server::Impl {
     }
     acceptor_ = std::make_unique<Acceptor>(state_, loops_);
     const std::vector<std::string> addresses = listener_.addresses();
-    if (Status status = acceptor_->listen(std::move(listener_)); !status) {
+    Status status;
+    for (const auto& loop : loops_) {
+      if (status) status = loop->open();
+    }
+    if (status) status = acceptor_->listen(std::move(listener_));
+    if (!status) {
       acceptor_.reset();
       loops_.clear();
       return status;
     }
     signal_ = std::make_shared<GroupSignal>(std::move(loops));
     state_.store.on_group_done([signal = signal_] { signal->raise(); });
-    asio::post(loops_.front()->io(), [this] { acceptor_->start(); });
     for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
+    acceptor_->start();
     for (const std::string& address : addresses) state_.log->info("listening on {}", address);
     return {};
   }
 
   void stop() {
     if (threads_.empty()) return;
-    asio::post(loops_.front()->io(), [this] { acceptor_->close(); });
+    acceptor_->close();
     for (const auto& loop : loops_) loop->begin_stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -100,7 +105,7 @@ class Server::Impl {
   ServerState state_;
   Listener listener_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
-  std::unique_ptr<Acceptor> acceptor_;  // its sockets live on the first loop
+  std::unique_ptr<Acceptor> acceptor_;
   std::shared_ptr<GroupSignal> signal_;
   std::vector<std::thread> threads_;
   asio::thread_pool workers_{2};

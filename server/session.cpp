@@ -5,9 +5,6 @@
 #include <span>
 #include <utility>
 
-#include <asio/post.hpp>
-#include <fmt/format.h>
-
 #include "protocol/peek.h"
 #include "server/dispatcher.h"
 #include "server/event_loop.h"
@@ -27,18 +24,9 @@ constexpr std::size_t kFlushAtOnceBytes = 64 * 1024;
 // So many bytes of replies every client may have waiting, however many others have.
 constexpr std::size_t kLeastOutputBytes = 64 * 1024;
 
-std::string address_of(const asio::ip::tcp::socket& socket) {
-  asio::error_code error;
-  const auto peer = socket.remote_endpoint(error);
-  if (error) return "?";
-  const std::string host = peer.address().to_string();
-  return peer.address().is_v6() ? fmt::format("[{}]:{}", host, peer.port())
-                                : fmt::format("{}:{}", host, peer.port());
-}
-
 }  // namespace
 
-Session::Session(EventLoop& loop, asio::ip::tcp::socket socket, std::uint64_t id)
+Session::Session(EventLoop& loop, Socket socket, std::string address, std::uint64_t id)
     : loop_(loop),
       server_(loop.server()),
       socket_(std::move(socket)),
@@ -51,7 +39,7 @@ Session::Session(EventLoop& loop, asio::ip::tcp::socket socket, std::uint64_t id
     limits.authenticated = false;
     parser_.set_limits(limits);
   }
-  client_.address = address_of(socket_);
+  client_.address = std::move(address);
 }
 
 void Session::turn_away(const protocol::ErrorReply& error) {
@@ -188,14 +176,12 @@ void Session::run_aside(std::function<Encode()> work, Aside how_long) {
   running_aside_ = true;
   aside_started_ = Clock::now();
   aside_args_ = SlowLog::summary(*command_, parser_.request().args);
-  (how_long == Aside::kLong ? server_.run_long : server_.run_on_worker)(
-      [self = shared_from_this(), id = ++aside_id_, &loop = loop_, work = std::move(work)]() mutable {
-        Encode encode = work();
-        // The session goes along, so that it is never this thread that lets go of it last.
-        asio::post(loop.io(), [self = std::move(self), id, encode = std::move(encode)] {
-          self->finish_aside(id, encode);
-        });
-      });
+  const auto& run = how_long == Aside::kLong ? server_.run_long : server_.run_on_worker;
+  run([self = shared_from_this(), id = ++aside_id_, &loop = loop_, work = std::move(work)]() mutable {
+    Encode encode = work();
+    // The session goes along, so that it is never this thread that lets go of it last.
+    loop.post([self = std::move(self), id, encode = std::move(encode)] { self->finish_aside(id, encode); });
+  });
 }
 
 void Session::finish_aside(std::uint64_t aside_id, const Encode& encode) {

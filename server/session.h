@@ -10,12 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include <asio/ip/tcp.hpp>
-
 #include "protocol/parser.h"
 #include "server/connection.h"
 #include "server/input_buffer.h"
 #include "server/output_buffer.h"
+#include "server/socket.h"
 
 namespace minikv::server {
 
@@ -36,20 +35,26 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
  public:
   using Clock = std::chrono::steady_clock;
 
-  Session(EventLoop& loop, asio::ip::tcp::socket socket, std::uint64_t id);
+  Session(EventLoop& loop, Socket socket, std::string address, std::uint64_t id);
 
   void start();
   // Instead of start(): tells the client why it may not stay, and closes.
   void turn_away(const protocol::ErrorReply& error);
   bool was_turned_away() const { return turned_away_; }
+  bool is_open() const { return state_ != State::kClosed; }
+  int socket() const { return socket_.fd(); }
+  // What the kernel has to tell about the socket, once: bits of epoll_event::events.
+  void on_event(std::uint32_t events);
   // Executes what was read, answers what comes now with SHUTDOWN, closes.
   void begin_stop();
   // The task is back from the writer or a reader. take_turn() has to follow.
   void task_done(Task& task);
-  // Runs what can be run, sends what can be sent, and waits for what is to wait for.
-  // The replies leave, and what there is to wait for is waited for, when the loop calls end_turn().
+  // Runs what can be run, and sends what can be sent.
+  // The replies leave when the loop calls end_turn(). The next turn comes by an event, a task, or go_on_now().
   void take_turn();
   void end_turn();
+  // The next turn of a session that had more to do than one allows, or that wants input again which has come meanwhile.
+  void go_on_now();
   // There is room in the store's queue again.
   void room_again();
   // Called about once a second.
@@ -102,18 +107,17 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool wants_input() const;
 
   // session_io.cpp: bytes
-  void wait_readable();
-  void wait_writable();
   void on_readable();
-  bool receive();  // whether there may be more
+  void receive();
   void discard_input();
   void flush();
   void go_on();
+  void go_on_later();
   void finish();
 
   EventLoop& loop_;
   ServerState& server_;
-  asio::ip::tcp::socket socket_;
+  Socket socket_;
   ClientState client_;
 
   InputBuffer input_;
@@ -129,9 +133,12 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool peer_closed_ = false;       // the client will send no more
   bool stopping_ = false;
   bool refusing_ = false;  // answers every request with SHUTDOWN
-  bool reading_ = false;   // an asynchronous wait is under way
-  bool writing_ = false;
-  bool turn_posted_ = false;
+  // What the kernel has told, once (see Poller), until the socket itself says otherwise: a session that is held back reads
+  // much later.
+  bool readable_ = false;         // there may be something to read
+  bool read_to_the_end_ = false;  // and it is not all there when recv() gives less than there was room for
+  bool send_blocked_ = false;     // send() had no room
+  bool goes_on_later_ = false;
   bool turn_ends_later_ = false;
   bool touched_ = false;
   bool turned_away_ = false;

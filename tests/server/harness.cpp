@@ -129,9 +129,11 @@ TestClient::TestClient(std::uint16_t port, Setup setup)
   }
 }
 
-void TestClient::send(std::string_view bytes) {
+void TestClient::send(std::string_view bytes) { send(bytes, 0); }
+
+void TestClient::send(std::string_view bytes, int flags) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | flags);
     if (sent <= 0) {
       ADD_FAILURE() << "send: " << std::strerror(errno);
       return;
@@ -186,6 +188,15 @@ std::string TestClient::ask(std::string_view request) {
 }
 
 void TestClient::half_close() { ::shutdown(fd_, SHUT_WR); }
+
+void TestClient::send_and_half_close(std::string_view bytes) {
+  const int off = 0;
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);
+  send(bytes, MSG_MORE);
+  half_close();
+}
+
+void TestClient::send_out_of_band(char byte) { send({&byte, 1}, MSG_OOB); }
 
 void TestClient::reset() {
   const linger at_once{1, 0};

@@ -75,10 +75,14 @@ class TestClient {
   std::string ask(std::string_view request);
 
   void half_close();
+  // send() and half_close(), in one segment if it all fits.
+  void send_and_half_close(std::string_view bytes);
+  void send_out_of_band(char byte);
   void reset();  // so that the server sees ECONNRESET
   void close();
 
  private:
+  void send(std::string_view bytes, int flags);
   bool fill();  // false: the server has closed
 
   int fd_ = -1;
