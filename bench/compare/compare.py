@@ -20,13 +20,14 @@ import time
 import experiments
 import machine
 import report
-from servers import Minikv
+from servers import Constant, Minikv
 
 EXPERIMENTS = {
     "throughput": experiments.throughput,
     "mixed": experiments.mixed,
     "memory": experiments.memory_and_restart,
     "compacting": experiments.compacting,
+    "limits": experiments.limits,
 }
 
 
@@ -35,6 +36,7 @@ def main():
     options = read_arguments()
     Minikv.binaries = options.bin
     Minikv.flags = options.flag
+    Constant.binaries = options.bench_bin
     begin = time.monotonic()
     options.directory = tempfile.mkdtemp(prefix="minikv-compare-", dir=options.directory)
     rows = []
@@ -59,6 +61,7 @@ def main():
 def read_arguments():
     parser = argparse.ArgumentParser(description="Compares minikv with redis-server.")
     parser.add_argument("--bin", required=True, type=os.path.abspath, help="the directory of minikvd")
+    parser.add_argument("--bench-bin", type=os.path.abspath, help="the directory of constant_server, for limits")
     parser.add_argument("--results", default="bench/results", type=os.path.abspath, help="where the results go")
     parser.add_argument("--directory", default=None, help="where the data goes: the disk that is measured [/tmp]")
     parser.add_argument("--cells", choices=("all", "targets"), default="all", help="of throughput")
@@ -72,8 +75,23 @@ def read_arguments():
     for name in options.experiments:
         if name not in EXPERIMENTS:
             parser.error(f"there is no experiment {name}; there are {', '.join(EXPERIMENTS)}")
-    options.given = [word for word in sys.argv[1:] if not word.startswith(("--bin", "--results", "--directory"))]
+    if options.bench_bin is None:
+        if "limits" in options.experiments:
+            parser.error("limits needs --bench-bin")
+        options.experiments = options.experiments or [name for name in EXPERIMENTS if name != "limits"]
+    options.given = given()
     return options
+
+
+def given():
+    """What ./dev bench compare was called with."""
+    words, rest = [], iter(sys.argv[1:])
+    for word in rest:
+        if word in ("--bin", "--bench-bin", "--directory", "--results"):
+            next(rest)
+        else:
+            words.append(word)
+    return words
 
 
 def say(words):

@@ -1,13 +1,16 @@
 """What is measured. Each experiment goes round after round, the two servers by turns in each, and returns rows."""
 
 import itertools
+import json
+import os
 import signal
 import statistics
+import subprocess
 import threading
 import time
 
 import load
-from servers import KEY, Minikv, Redis
+from servers import KEY, Constant, Minikv, Redis
 
 VALUES = (16, 100, 1024, 16384)
 PIPELINES = (1, 16, 64)
@@ -197,6 +200,44 @@ def compacting(options, say):
                 rows.append(Beside(name, mode, figure, unit, quiet, beside))
                 say(rows[-1].line())
     return rows
+
+
+def limits(options, say):
+    """What the machine allows: an Asio server that answers a constant instead of Redis, and fdatasync without a store."""
+    row = Row("GET beside a constant", "requests/s", pipeline=1, connections=50, value_bytes=100, keys=options.keys)
+    minikv = Minikv(options.directory, "second")
+    constant = Constant(options.directory, "second")
+    how = dict(command="get", connections=50, pipeline=1, value_bytes=100, keys=options.keys)
+    try:
+        minikv.start()
+        minikv.fill(options.keys, 100)
+        minikv.settle()
+        minikv.pause()
+        constant.start()
+        constant.pause()
+        requests = 0
+        for server in (minikv, constant):
+            server.resume()
+            requests = max(requests, load.requests_for(server, options.seconds, **how))
+            server.pause()
+        for number in range(options.rounds):
+            for server in (minikv, constant) if number % 2 == 0 else (constant, minikv):
+                server.resume()
+                note(row, server, load.run(server, requests, **how)["rate"])
+                server.pause()
+    finally:
+        minikv.remove()
+        constant.remove()
+    say(one_line(row).replace("redis", "a constant"))
+    output = subprocess.run(
+        [os.path.join(Constant.binaries, "sync_limit"), options.directory, str(options.rounds), str(2 * options.seconds)],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    figures = json.loads(output)
+    syncs = Row("synced groups beside fdatasync", "syncs/s", value_bytes=100)
+    syncs.minikv, syncs.redis = figures["synced_groups_a_second"], figures["bare_fdatasync_a_second"]
+    say(one_line(syncs).replace("redis", "fdatasync alone"))
+    return [row, syncs]
 
 
 class Rewriting:

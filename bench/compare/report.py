@@ -32,6 +32,8 @@ def targets():
         ("restart, clean, 1 KiB", dict(experiment="restart, clean", value_bytes=1024), 0.20, "most"),
         ("restart after kill -9, 100 B", dict(experiment="restart, after kill -9", value_bytes=100), 0.30, "most"),
         ("restart after kill -9, 1 KiB", dict(experiment="restart, after kill -9", value_bytes=1024), 0.30, "most"),
+        ("GET beside an Asio server that answers a constant", dict(experiment="GET beside a constant"), 0.95, "least"),
+        ("synced groups a second beside bare fdatasync", dict(experiment="synced groups beside fdatasync"), 0.9, "least"),
         ("p99 of synced SET beside a compaction, against itself",
          dict(experiment="beside compaction", server="minikv", fsync="always", figure="p99"), 2, "most"),
         ("p99 of SET synced every second beside a compaction, against itself",

@@ -173,5 +173,25 @@ class Redis(Server):
         return reply
 
 
+class Constant(Server):
+    """Not a store: bench/limits/constant_server.cpp."""
+
+    name = "constant"
+    binaries = ""
+
+    def start(self, key=None):
+        port_file = os.path.join(self.directory, "port")
+        self.process = subprocess.Popen([os.path.join(self.binaries, "constant_server"), port_file])
+        for _ in range(1000):
+            time.sleep(0.01)
+            if os.path.exists(port_file):
+                with open(port_file, encoding="ascii") as file:
+                    text = file.read()
+                if text.endswith("\n"):
+                    self.port = int(text)
+                    return
+        raise RuntimeError("constant_server does not start")
+
+
 def resp(*words):
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
