@@ -66,7 +66,6 @@ void Writer::submit(std::span<WriteTask* const> tasks) {
       queued_bytes_.fetch_add(bytes, std::memory_order_relaxed);
       is_first = queue_.empty();
       queue_.insert(queue_.end(), tasks.begin(), tasks.end());
-      is_called_.store(true, std::memory_order_relaxed);
     }
   }
   // Without the lock, which the writer would only have to wait for again.
@@ -133,11 +132,9 @@ bool Writer::run_errand() {
 void Writer::run() {
   for (;;) {
     bool idle = false, fetching = false;
-    if (waiting_.empty()) call_.stay_awake([this] { return is_called_.load(std::memory_order_relaxed); });
     {
       MutexLock lock(mutex_);
       wait_for_work();
-      is_called_.store(false, std::memory_order_relaxed);
       fetching = fetching_;
       waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
       queue_.clear();
@@ -166,7 +163,6 @@ void Writer::wait_for_work() {
     const auto at = steady_clock::now() + std::chrono::milliseconds(*due);
     deadline = deadline ? std::min(*deadline, at) : at;
   }
-  const auto slept_from = steady_clock::now();
   while (!is_something_due()) {
     if (!deadline) {
       wake_.wait(mutex_);
@@ -176,7 +172,6 @@ void Writer::wait_for_work() {
       return;
     }
   }
-  call_.slept(steady_clock::now() - slept_from);
 }
 
 // ---- a group ----

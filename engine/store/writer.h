@@ -15,7 +15,6 @@
 #include <thread>
 #include <vector>
 
-#include "engine/base/short_wait.h"
 #include "engine/base/thread_annotations.h"
 #include "engine/store/active_expiry.h"
 #include "engine/store/group.h"
@@ -121,13 +120,11 @@ class Writer {
   bool stopped_ MINIKV_GUARDED_BY(mutex_) = false;
   bool fetching_ MINIKV_GUARDED_BY(mutex_) = false;  // a reader brings what the first waiting task needs
   bool draining_ = false;                            // single-threaded mode
-  std::atomic<bool> is_called_{false};               // something was queued since the writer looked
   std::atomic<std::uint64_t> queued_bytes_{0};
   std::function<void()> group_done_;
   std::function<bool()> is_behind_;
 
   // The writer thread's own.
-  ShortWait call_;
   std::deque<WriteTask*> waiting_;  // taken from the queue, not yet executed
   std::vector<WriteTask*> group_tasks_;
   Group group_;
