@@ -50,6 +50,8 @@ class HintBuilder {
   Status write(const HintIdentity& identity, File& file) const;
 
  private:
+  void sort_entries();
+  std::string_view key_at(std::size_t position) const;
   HintEntry parse(std::size_t position) const;
 
   std::string bytes_;                 // entries as they are written, in the order in which they came

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "engine/base/low_priority.h"
+
 namespace minikv::engine {
 
 BackgroundJobs::BackgroundJobs(bool threaded) : threaded_(threaded) {
@@ -33,6 +35,7 @@ void BackgroundJobs::stop() {
 }
 
 void BackgroundJobs::run() {
+  lower_priority_of_this_thread();
   for (;;) {
     std::function<void()> job;
     {

@@ -1,26 +1,18 @@
 // When the engine compacts: by hand, and by itself.
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <thread>
 
+#include "engine/base/low_priority.h"
 #include "engine/store/engine.h"
 
 namespace minikv::engine {
 namespace {
 
-constexpr int kNiceness = 10;  // whoever waits for an answer goes first
 constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr std::uint64_t kBehindSegments = 8;
-
-void be_nice() {
-  // On Linux this is the thread's own. Without the right to it, it is not so important either.
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
-}
 
 }  // namespace
 
@@ -89,7 +81,7 @@ Result<CompactionResult> Engine::compact() {
   } else {
     // Not on the caller's thread, which could not become as important again as it was.
     std::thread([this, &result] {
-      be_nice();
+      lower_priority_of_this_thread();
       result = compact_everything();
     }).join();
   }
@@ -155,7 +147,7 @@ void Engine::start_background_compaction() {
 }
 
 void Engine::compact_in_background() {
-  be_nice();
+  lower_priority_of_this_thread();
   for (;;) {
     {
       MutexLock lock(compactor_mutex_);

@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +93,32 @@ TEST_F(HintFile, SaysTheNewestOfEachKeyInOrder) {
   ASSERT_TRUE(hint);
   EXPECT_EQ(hint->entry_count(), 4u);
   EXPECT_EQ(hint->newest_time_ms(), 50);
+}
+
+// They are sorted by a piece of each key first: whatever keys have in common, and wherever one ends, the order is that of bytes.
+TEST_F(HintFile, TellsKeysOfAllShapesInTheOrderOfTheirBytes) {
+  std::mt19937 random(11);
+  const std::string_view prefixes[] = {"", "k", "key:000000", "a prefix of more than eight bytes"};
+  for (int round = 0; round < 80; ++round) {
+    const std::string_view common = prefixes[round % 4];
+    builder_.clear();
+    std::set<std::string> keys;
+    for (std::uint64_t sequence = 3; sequence < 100; ++sequence) {
+      std::string key(common);
+      for (auto left = random() % 12; left > 0; --left)
+        key += std::string_view("\0\1ab\x7f\x80\xff", 7)[random() % 7];
+      keys.insert(key);
+      add(RecordType::kPut, key, sequence);
+    }
+    const auto hint = parse_hint(written(), nullptr);
+    ASSERT_TRUE(hint);
+    std::vector<std::string> told;
+    hint->for_each([&](const HintEntry& entry) {
+      told.emplace_back(entry.key);
+      return true;
+    });
+    EXPECT_EQ(told, std::vector<std::string>(keys.begin(), keys.end())) << common;
+  }
 }
 
 TEST_F(HintFile, KeepsWhatAnExpiryBelongsToAndTheNewestExpiry) {
