@@ -154,7 +154,7 @@ def chart(result):
     rows = judged(result)
     height = TOP + LINE * len(rows) + 40
     span = WIDTH - LEFT - RIGHT
-    middle = LEFT + span * 0.25  # one half as far to the left as twelve times to the right is not needed
+    middle = LEFT + span * 0.25  # most bars go to the right
 
     def place(factor):
         reach = (WIDTH - RIGHT - middle) / math.log2(32)

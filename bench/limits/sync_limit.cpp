@@ -9,8 +9,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,7 @@ constexpr std::size_t kValueBytes = 100;
 constexpr std::size_t kRecordBytes = 216;  // a frame of one record with such a value
 constexpr std::uint64_t kFileBytes = 64 * minikv::kMiB;
 
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "sync_limit: %s\n", what.c_str());
-  std::exit(1);
-}
+[[noreturn]] void die(const std::string& what) { throw std::runtime_error(what); }
 
 // Calls `write` for so long and returns how often a second that was.
 template <typename Write>
@@ -49,7 +47,8 @@ double rate(double seconds, Write write) {
 // Appends like those of the log, but with nothing around them.
 class BareFile {
  public:
-  explicit BareFile(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
+  explicit BareFile(const std::string& path)
+      : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
     const std::string zeros(minikv::kMiB, '\0');
     if (fd_ < 0) die("can't create " + path);
     for (std::uint64_t at = 0; at < kFileBytes; at += zeros.size()) put(zeros, at);
@@ -81,16 +80,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fputs("usage: sync_limit DIRECTORY [ROUNDS [SECONDS]]\n", stderr);
-    return 2;
-  }
-  const std::string directory = std::string(argv[1]) + "/sync-limit";
-  const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
-  const double seconds = argc > 3 ? std::atof(argv[3]) : 2;
+void compare(const std::string& directory, int rounds, double seconds) {
   std::filesystem::remove_all(directory);
   std::filesystem::create_directories(directory);
   {
@@ -118,8 +108,25 @@ int main(int argc, char** argv) {
       }
       ratios.push_back(ours.back() / floor.back());
     }
-    fmt::print("{{\"synced_groups_a_second\": {}, \"bare_fdatasync_a_second\": {}, \"ratios\": {}, \"ratio\": {:.3f}}}\n",
-               ours, floor, ratios, median(ratios));
+    fmt::print(
+        "{{\"synced_groups_a_second\": {}, \"bare_fdatasync_a_second\": {}, \"ratios\": {}, \"ratio\": "
+        "{:.3f}}}\n",
+        ours, floor, ratios, median(ratios));
   }
   std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc < 2) {
+    std::fputs("usage: sync_limit DIRECTORY [ROUNDS [SECONDS]]\n", stderr);
+    return 2;
+  }
+  compare(std::string(argv[1]) + "/sync-limit", argc > 2 ? std::stoi(argv[2]) : 5,
+          argc > 3 ? std::stod(argv[3]) : 2);
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "sync_limit: %s\n", error.what());
+  return 1;
 }

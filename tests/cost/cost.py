@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -79,7 +80,8 @@ def count(tool, binaries, load, requests):
         return errors
     finally:
         if server.poll() is None:
-            server.kill()
+            os.kill(child_of(server.pid), signal.SIGKILL)
+            server.wait()
         shutil.rmtree(directory, ignore_errors=True)
 
 
