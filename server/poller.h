@@ -50,7 +50,7 @@ class Poller {
 
   Socket epoll_, wake_up_;
   std::atomic<State> state_{State::kAwake};
-  std::array<epoll_event, kEventsAtOnce> events_;
+  alignas(8) std::array<epoll_event, kEventsAtOnce> events_;  // which are packed, and would lie anywhere
 };
 
 }  // namespace minikv::server
