@@ -244,12 +244,16 @@ class Rewriting:
     """Keeps a server rewriting its files: COMPACT, or BGREWRITEAOF, one after the other."""
 
     def __init__(self, server):
-        self.server, self.is_over = server, threading.Event()
+        self.server, self.is_over, self.times, self.failure = server, threading.Event(), 0, None
         self.thread = threading.Thread(target=self._go_on)
 
     def _go_on(self):
-        while not self.is_over.is_set():
-            self.server.settle()
+        try:
+            while not self.is_over.is_set():
+                self.server.settle()
+                self.times += 1
+        except (OSError, RuntimeError) as failure:
+            self.failure = failure
 
     def __enter__(self):
         self.thread.start()
@@ -258,6 +262,9 @@ class Rewriting:
     def __exit__(self, *_):
         self.is_over.set()
         self.thread.join()
+        # Otherwise what was measured was not beside anything.
+        if self.failure or self.times == 0:
+            raise RuntimeError(f"{self.server.name} did not rewrite its files: {self.failure}")
 
 
 class Beside:

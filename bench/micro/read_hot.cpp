@@ -42,9 +42,8 @@ void read_hot_get(benchmark::State& state) {
 BENCHMARK(read_hot_get)->Threads(1)->Threads(2)->UseRealTime();
 
 // As a server reads on a thread that must not wait for the disk.
-void read_hot_try_read(benchmark::State& state) {
+void try_read_all(benchmark::State& state, Cycle cycle) {
   const Store& store = shared_store();
-  Cycle cycle = cycle_of(state);
   for (auto _ : state) {
     const Key& key = cycle.next();
     const auto place = store.locate(key.view());
@@ -53,20 +52,15 @@ void read_hot_try_read(benchmark::State& state) {
   }
   count_items(state, 1);
 }
+
+void read_hot_try_read(benchmark::State& state) { try_read_all(state, cycle_of(state)); }
 BENCHMARK(read_hot_try_read)->Threads(1)->Threads(2)->UseRealTime();
 
 // The same of a few keys again and again, whose pages the store knows to be in memory: no system call.
 void read_hot_try_read_again(benchmark::State& state) {
-  const Store& store = shared_store();
+  shared_store();  // which makes the keys
   const std::vector<Key> few(keys_to_read().begin(), keys_to_read().begin() + 100);
-  Cycle cycle(few);
-  for (auto _ : state) {
-    const Key& key = cycle.next();
-    const auto place = store.locate(key.view());
-    const auto found = place ? store.try_read(key.view(), *place) : std::nullopt;
-    if (!found || !is_right(*found, key)) return fail(state, "try_read: not the key's value at once");
-  }
-  count_items(state, 1);
+  try_read_all(state, Cycle(few));
 }
 BENCHMARK(read_hot_try_read_again);
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/key_piece.h"
 #include "engine/format/crc32c.h"
 
 namespace minikv::engine {
@@ -62,15 +63,6 @@ bool comes_first(const HintEntry& a, const HintEntry& b) {
   return a.header.type == RecordType::kLost && b.header.type != RecordType::kLost;
 }
 
-// The first eight bytes, so that numbers compare as the bytes do; what is missing counts as zeros.
-std::uint64_t number_of(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (std::size_t i = 0; i < sizeof(number); ++i) {
-    number = number << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0);
-  }
-  return number;
-}
-
 // Of two records of one key: whether the newer says all that the older does, about where the value is or about when it
 // expires.
 bool says_more(const HintEntry& newer, const HintEntry& older) {
@@ -121,8 +113,8 @@ HintEntry HintBuilder::parse(std::size_t position) const {
   return entry;
 }
 
-// By the eight bytes in which keys that begin alike first differ, as a number: most comparisons need no look at the entries,
-// which are anywhere in memory.
+// By a piece of each key, from where they first differ: most comparisons need no look at the entries, which are anywhere in
+// memory.
 void HintBuilder::sort_entries() {
   struct Item {
     std::uint64_t piece;
@@ -140,8 +132,7 @@ void HintBuilder::sort_entries() {
   }
   std::vector<Item> items;
   items.reserve(entries_.size());
-  for (const std::size_t position : entries_)
-    items.push_back({number_of(key_at(position).substr(common)), position});
+  for (const std::size_t position : entries_) items.push_back({piece_of(key_at(position), common), position});
   std::sort(items.begin(), items.end(), [this](const Item& a, const Item& b) {
     return a.piece != b.piece ? a.piece < b.piece : comes_first(parse(a.position), parse(b.position));
   });

@@ -76,14 +76,19 @@ std::optional<std::uint64_t> HashShard::collect(std::uint64_t position, std::siz
   return std::nullopt;
 }
 
-Entry* HashShard::find(std::string_view key, std::uint64_t hash) const {
+template <typename Accept>
+Entry* HashShard::probe(std::uint64_t hash, Accept accept) const {
   const Leaf& leaf = leaf_for(hash);
   const std::uint64_t wanted = make_slot(nullptr, hash);
   for (std::size_t i = home(leaf, wanted); leaf.slots[i] != 0; i = i + 1 == leaf.slots.size() ? 0 : i + 1) {
     const std::uint64_t slot = leaf.slots[i];
-    if (tag_of(slot) == tag_of(wanted) && entry_of(slot)->key() == key) return entry_of(slot);
+    if (tag_of(slot) == tag_of(wanted) && accept(entry_of(slot))) return entry_of(slot);
   }
   return nullptr;
+}
+
+Entry* HashShard::find(std::string_view key, std::uint64_t hash) const {
+  return probe(hash, [key](const Entry* entry) { return entry->key() == key; });
 }
 
 void HashShard::fetch_slots(std::uint64_t hash) const {
@@ -92,12 +97,7 @@ void HashShard::fetch_slots(std::uint64_t hash) const {
 }
 
 const Entry* HashShard::candidate(std::uint64_t hash) const {
-  const Leaf& leaf = leaf_for(hash);
-  const std::uint64_t wanted = make_slot(nullptr, hash);
-  for (std::size_t i = home(leaf, wanted); leaf.slots[i] != 0; i = i + 1 == leaf.slots.size() ? 0 : i + 1) {
-    if (tag_of(leaf.slots[i]) == tag_of(wanted)) return entry_of(leaf.slots[i]);
-  }
-  return nullptr;
+  return probe(hash, [](const Entry*) { return true; });
 }
 
 void HashShard::insert(Entry* entry, std::uint64_t hash) {

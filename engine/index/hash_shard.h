@@ -98,6 +98,9 @@ class HashShard {
   static std::uint64_t collect_from(const Leaf& leaf, std::uint64_t first_tag, std::size_t count,
                                     std::vector<Entry*>& found);
 
+  // The first entry that shares the hash's tag and is accepted.
+  template <typename Accept>
+  Entry* probe(std::uint64_t hash, Accept accept) const;
   Leaf& leaf_for(std::uint64_t hash) const { return *directory_[directory_slot(hash)]; }
   std::size_t directory_slot(std::uint64_t hash) const {
     return depth_ == 0 ? 0 : static_cast<std::size_t>(hash << kShardBits >> (64 - depth_));

@@ -6,22 +6,14 @@
 #include <future>
 #include <string_view>
 
+#include "engine/base/key_piece.h"
+
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kPieceBytes = 7;          // of the key, in a piece
 constexpr std::size_t kFetchAhead = 12;         // entries
 constexpr std::size_t kSmall = 16;              // so few items are sorted by comparing keys
 constexpr std::size_t kWorthAThread = 1 << 16;  // so many items
-
-// Seven bytes of the key from `skip` on and how many there were, in an order in which numbers compare as keys do: where
-// the bytes are equal, the shorter key is the smaller one. Equal pieces of distinct keys: both go on behind them.
-std::uint64_t piece_of(std::string_view key, std::size_t skip) {
-  const std::size_t left = key.size() - skip;
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, key.data() + skip, std::min(left, kPieceBytes));
-  return __builtin_bswap64(bytes) | std::min(left, kPieceBytes + 1);
-}
 
 // How many bytes all keys have in common, the `skip` that they are known to have included.
 std::size_t common_prefix(std::span<const SortItem> items, std::size_t skip) {

@@ -44,10 +44,11 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
   return (*file)->sync();
 }
 
-// The writer's segment is half full, or there is none yet.
+// The writer's segment is half full, or there is none yet; or somebody waits for the keeper's next job.
 bool Keeper::is_spare_urgent() const {
   MutexLock lock(mutex_);
-  return !active_ || active_->used_bytes.load(std::memory_order_relaxed) > state_.options.segment_size / 2;
+  return !active_ || !commits_.empty() || sequences_wanted_ || stopping_ ||
+         active_->used_bytes.load(std::memory_order_relaxed) > state_.options.segment_size / 2;
 }
 
 void Keeper::retire(const RetiredSegment& full, std::shared_ptr<Segment> next) {

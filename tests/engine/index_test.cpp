@@ -47,6 +47,37 @@ TEST(EntryTest, HoldsEveryFieldWithAndWithoutTheRareOnes) {
   }
 }
 
+// The guess is by hash alone: a wrong one is possible, and rare.
+TEST(IndexTest, FetchingAheadShowsThePlacesThatLookUpsWillFind) {
+  Index index;
+  std::vector<std::string> keys;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    keys.push_back("key" + std::to_string(i));
+    index.put(keys.back(), place(i + 1));
+  }
+  std::size_t shown = 0, wrong = 0;
+  for (std::size_t first = 0; first < keys.size(); first += Index::kMostAhead) {
+    const std::vector<std::string_view> some(
+        keys.begin() + static_cast<std::ptrdiff_t>(first),
+        keys.begin() + static_cast<std::ptrdiff_t>(first + Index::kMostAhead));
+    std::size_t at = first;
+    index.fetch_ahead(some, [&](const Place& found) {
+      ++shown;
+      if (!same(found, place(++at))) ++wrong;
+    });
+  }
+  EXPECT_EQ(shown, keys.size());
+  EXPECT_LT(wrong, 100U);
+  const std::vector<std::string_view> missing = {"nobody", "", "key20000"};
+  std::size_t found_missing = 0;
+  index.fetch_ahead(missing, [&](const Place&) { ++found_missing; });
+  EXPECT_LE(found_missing, 1U);
+  const std::vector<std::string_view> many(keys.begin(), keys.begin() + 100);
+  shown = 0;
+  index.fetch_ahead(many, [&](const Place&) { ++shown; });
+  EXPECT_EQ(shown, Index::kMostAhead);
+}
+
 class IndexModelTest : public testing::TestWithParam<unsigned> {};
 
 TEST_P(IndexModelTest, DoesWhatAMapDoes) {
