@@ -34,6 +34,11 @@ Status check_numbers(const Manifest& manifest) {
                            (ids.empty() || (ids.front() != 0 && ids.back() <= kMostSegmentId));
   if (!is_in_range)
     return {StatusCode::kCorruption, "the manifest has an id of a segment that none can have"};
+  const bool has_impossible_size =
+      std::any_of(manifest.segments.begin(), manifest.segments.end(),
+                  [](const ManifestSegment& segment) { return segment.size > kMaxSegmentBytes; });
+  if (has_impossible_size)
+    return {StatusCode::kCorruption, "the manifest has a segment that is larger than one can be"};
   if (manifest.clean_sequence <= manifest.seq_limit && manifest.seq_limit <= kMostSequence) return {};
   return {StatusCode::kCorruption, "the manifest says of more sequences that they were used than it allows"};
 }

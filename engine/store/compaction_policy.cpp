@@ -14,11 +14,11 @@ double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+std::uint64_t most_in_a_step(const CompactionPolicy& policy) {
+  return policy.disk_is_tight ? policy.room : std::min(policy.room, kStepSegments * policy.segment_size);
+}
+
 double dead_ratio(const SegmentUse& segment) { return ratio(segment.dead_bytes(), segment.used_bytes); }
-
-}  // namespace
-
-namespace {
 
 std::vector<ManifestSegment> pick_for_tight_disk(std::vector<SegmentUse> sealed,
                                                  const CompactionPolicy& policy) {
@@ -62,8 +62,9 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
   std::vector<ManifestSegment> inputs;
   std::uint64_t live = 0;
   for (const SegmentUse& segment : worth) {
+    if (segment.live_bytes > policy.room) continue;
     live += segment.live_bytes;
-    if (!inputs.empty() && live > kStepSegments * policy.segment_size) break;
+    if (!inputs.empty() && live > most_in_a_step(policy)) break;
     inputs.push_back(segment.entry);
   }
   return inputs;
@@ -85,11 +86,10 @@ std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> seal
     live = small = 0;
     is_worth_it = false;
   };
-  const std::uint64_t most = policy.disk_is_tight ? policy.room : kStepSegments * policy.segment_size;
   for (const SegmentUse& segment : sealed) {
-    if (policy.disk_is_tight && (dead_ratio(segment) < kWorthOnTightDisk || segment.live_bytes > most))
-      continue;
-    if (!step.empty() && live + segment.live_bytes > most) close_step();
+    if (segment.live_bytes > policy.room) continue;
+    if (policy.disk_is_tight && dead_ratio(segment) < kWorthOnTightDisk) continue;
+    if (!step.empty() && live + segment.live_bytes > most_in_a_step(policy)) close_step();
     step.push_back(segment.entry);
     live += segment.live_bytes;
     small += segment.used_bytes < policy.segment_size / 2 ? 1 : 0;

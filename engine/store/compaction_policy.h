@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "engine/format/layout.h"
@@ -27,9 +28,10 @@ struct CompactionPolicy {
   std::uint32_t threshold = 3;     // sealed segments that must be there before anything is done
   double dead_ratio = 0.5;         // of one segment's bytes, or of all
   std::uint64_t segment_size = 0;  // output is written in segments of about this size
-  // The disk is full: whatever gives something back is worth it, as far as the output fits into `room` bytes.
+  // The disk is full: whatever gives something back is worth it.
   bool disk_is_tight = false;
-  std::uint64_t room = 0;
+  // What a step writes must fit into so many bytes.
+  std::uint64_t room = std::numeric_limits<std::uint64_t>::max();
 };
 
 // What background compaction should do next, as one bounded step: empty if nothing is worth it.
@@ -38,7 +40,7 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
 
 // What compaction by hand should do: everything, in bounded steps to be taken in this order, oldest records first. So a
 // tombstone comes after all that it could be needed against, and goes. Steps that would only copy compacted segments which
-// are nearly all alive are left out.
+// are nearly all alive are left out, and so are segments for which there is no room.
 std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> sealed,
                                                     const CompactionPolicy& policy);
 

@@ -23,9 +23,8 @@ CompactionPolicy Engine::compaction_policy() const {
   policy.dead_ratio = options.compaction_dead_ratio;
   policy.segment_size = options.segment_size;
   policy.disk_is_tight = keeper_->is_disk_tight();
-  if (policy.disk_is_tight) {
-    const auto free = state_->file_system.free_space(state_->directory);
-    policy.room = (free ? *free : 0) + (keeper_->has_spare() ? options.segment_size : 0);
+  if (const auto free = state_->file_system.free_space(state_->directory)) {
+    policy.room = *free + (keeper_->has_spare() ? options.segment_size : 0);
     policy.room -= std::min(policy.room / 2, kMiB);
   }
   return policy;
@@ -101,8 +100,15 @@ Result<CompactionResult> Engine::compact_everything() {
   if (!rotated && rotated.code() != StatusCode::kDiskFull) return rotated;
   MINIKV_TRY(keeper_->wait_until_sealed());
   CompactionResult result;
-  for (const auto& step : plan_full(sealed_segments(), compaction_policy())) {
-    auto reclaimed = compact_step(step);
+  // What a step gives back is room for the next one, so each is planned when its time has come. What the steps have written
+  // is not for them to read again.
+  const std::uint64_t first_of_mine = keeper_->allocate_segment_id();
+  for (;;) {
+    std::vector<SegmentUse> sealed = sealed_segments();
+    std::erase_if(sealed, [&](const SegmentUse& segment) { return segment.entry.id >= first_of_mine; });
+    const auto steps = plan_full(std::move(sealed), compaction_policy());
+    if (steps.empty()) break;
+    auto reclaimed = compact_step(steps.front());
     if (!reclaimed) return reclaimed.status();
     result.reclaimed_bytes += *reclaimed;
   }

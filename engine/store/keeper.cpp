@@ -7,6 +7,8 @@
 namespace minikv::engine {
 namespace {
 
+constexpr std::uint64_t kSmallLogBytes = 16 * 1024;
+
 std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
   return std::chrono::steady_clock::now() + std::chrono::milliseconds(std::max<std::int64_t>(ms, 0));
 }
@@ -52,6 +54,10 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
                                                   std::uint64_t first_sequence) {
   if (!spare) {
     MINIKV_TRY(prepare_spare());
+    if (spare_code() == StatusCode::kDiskFull) {
+      MINIKV_TRY(create_spare(std::min(kSmallLogBytes, state_.options.segment_size), 0));
+      MINIKV_TRY(prepare_spare());
+    }
     MutexLock lock(mutex_);
     if (!spare_failure_.is_ok()) return spare_failure_;
     spare = std::exchange(spare_, nullptr);

@@ -37,7 +37,8 @@ class Keeper {
   ~Keeper();
 
   // Makes the segment that this life of the store writes into, `spare` if there is one from the last life, and makes
-  // the manifest durable with `first_sequence` and a block of sequences behind it.
+  // the manifest durable with `first_sequence` and a block of sequences behind it. On a full disk a very small one will do:
+  // it grows as long as it can, and the store can be read.
   Result<std::shared_ptr<Segment>> open_log(std::shared_ptr<Segment> spare, std::uint64_t first_sequence);
   // Before start(): unlinks the files that the last life of the store had dropped from the manifest.
   Status sweep();
@@ -113,9 +114,11 @@ class Keeper {
   Status seal(const RetiredSegment& retired);
   // Makes and opens one; where that can't be done, the writer goes on without, and it is tried again.
   Status prepare_spare();
-  Status create_spare();
+  Status create_spare(std::uint64_t size, std::uint64_t left_over);
   bool is_spare_urgent() const MINIKV_EXCLUDES(mutex_);
   void go_without_spare(const Status& why) MINIKV_EXCLUDES(mutex_);
+  // Why there is none; kOk if there is one, or none was wanted yet.
+  StatusCode spare_code() const MINIKV_EXCLUDES(mutex_);
   Status drop_spare();
   void tell_disk_tight() MINIKV_EXCLUDES(mutex_);
   Status raise_seq_limit();
@@ -146,6 +149,7 @@ class Keeper {
   std::shared_ptr<Segment> spare_ MINIKV_GUARDED_BY(mutex_);
   bool spare_wanted_ MINIKV_GUARDED_BY(mutex_) = true;
   Status spare_failure_ MINIKV_GUARDED_BY(mutex_);
+  std::string spare_failure_told_ MINIKV_GUARDED_BY(mutex_);
   std::int64_t spare_retry_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
   bool spare_unwanted_ MINIKV_GUARDED_BY(mutex_) = false;  // somebody needs the room now
   int spare_holds_ MINIKV_GUARDED_BY(mutex_) = 0;

@@ -11,6 +11,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::int64_t kSpareRetryMs = 1000;
+// Less than makes a disk tight: the reserve is there again after a compaction that worked in its room and gained little.
+constexpr std::uint64_t kLeftOverBytes = 64 * 1024;
 
 }  // namespace
 
@@ -18,15 +20,21 @@ void Keeper::go_without_spare(const Status& why) {
   {
     MutexLock lock(mutex_);
     // Once a second is often enough to try, and too often to tell.
-    if (spare_failure_.message() != why.message()) state_.log.warn("no spare segment: {}", why.message());
+    if (spare_failure_told_ != why.message()) state_.log.warn("no spare segment: {}", why.message());
+    spare_failure_told_ = why.message();
     spare_failure_ = why;
     spare_retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
   }
   if (why.code() == StatusCode::kDiskFull) tell_disk_tight();
 }
 
+StatusCode Keeper::spare_code() const {
+  MutexLock lock(mutex_);
+  return spare_failure_.code();
+}
+
 Status Keeper::prepare_spare() {
-  if (!unopened_spare_) MINIKV_TRY(create_spare());
+  if (!unopened_spare_) MINIKV_TRY(create_spare(state_.options.segment_size, kLeftOverBytes));
   if (!unopened_spare_) return {};
   // No descriptor left, for one: the file is there, and is opened when there is one.
   auto segment = open_segment(state_.file_system, state_.path_of(unopened_spare_->id), OpenMode::kReadWrite,
@@ -42,11 +50,12 @@ Status Keeper::prepare_spare() {
   spare_ = share_segment(std::move(*segment), state_.graveyard);
   spare_wanted_ = false;
   spare_failure_ = Status();
+  spare_failure_told_.clear();
   return {};
 }
 
-Status Keeper::create_spare() {
-  const std::uint64_t size = state_.options.segment_size;
+// `left_over` bytes of room must remain.
+Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over) {
   std::random_device random;
   const SegmentIdentity identity{allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
   const std::string path = state_.path_of(identity.id);
@@ -54,7 +63,7 @@ Status Keeper::create_spare() {
 
   const auto free = state_.file_system.free_space(state_.directory);
   Status made =
-      free && *free < size + kMiB
+      free && *free < size + left_over
           ? Status(StatusCode::kDiskFull,
                    fmt::format("{}: the disk is full: there is no room for another segment of {} bytes",
                                state_.directory, size))

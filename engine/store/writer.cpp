@@ -182,13 +182,15 @@ void Writer::commit_group() {
     bytes += task->bytes();
     if (bytes > kGroupBytes) break;
   }
-  Status status = state_.health.is_read_only() ? Status() : make_room(bytes);
+  // Asked once: it may become so meanwhile.
+  const bool is_read_only = state_.health.is_read_only();
+  Status status = is_read_only ? Status() : make_room(bytes);
   if (status.code() == StatusCode::kDiskFull) return commit_to_reserve(status);
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now_ms());
-  execute_tasks(std::numeric_limits<std::size_t>::max());
+  execute_tasks(std::numeric_limits<std::size_t>::max(), is_read_only);
   if (group_tasks_.empty()) return;  // the first one waits for a value that it needs
-  if (state_.health.is_read_only()) {
+  if (is_read_only) {
     refuse_changes();
     return;
   }
@@ -199,6 +201,7 @@ void Writer::commit_group() {
 }
 
 Status Writer::append_group() {
+  if (state_.health.is_read_only()) return state_.health.refusal();
   MINIKV_TRY(keeper_.reserve_sequences(group_.next_sequence()));
   MINIKV_TRY(write_frame());
   MINIKV_TRY(sync_frame());
@@ -212,7 +215,7 @@ void Writer::commit_to_reserve(const Status& full) {
   const auto& segment = reserve ? reserve : active_;
   group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now_ms());
-  execute_tasks(1);
+  execute_tasks(1, false);
   if (group_tasks_.empty()) return;
   Status status;
   if (group_.has_changes()) {
@@ -236,7 +239,8 @@ void Writer::commit_to_reserve(const Status& full) {
   keeper_.run_pending_if_single_threaded();
 }
 
-void Writer::execute_tasks(std::size_t limit) {
+// `up_to_a_change`: the first task that changes something is the last one.
+void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
   group_tasks_.clear();
   while (!waiting_.empty() && group_tasks_.size() < limit) {
     WriteTask* task = waiting_.front();
@@ -249,8 +253,7 @@ void Writer::execute_tasks(std::size_t limit) {
     group_.begin_task(task->old_values());
     task->execute(group_);
     group_.end_task();
-    if (state_.health.is_read_only() && group_.has_changes()) break;
-    if (group_.has_range()) break;
+    if (group_.has_range() || (up_to_a_change && group_.has_changes())) break;
   }
 }
 

@@ -84,7 +84,7 @@ class Writer {
   bool run_errand();
   void commit_group();
   bool has_old_values(WriteTask& task);  // engine/store/read_ahead.cpp
-  void execute_tasks(std::size_t limit);
+  void execute_tasks(std::size_t limit, bool up_to_a_change);
   Status write_frame();
   Status sync_frame();
   void publish();

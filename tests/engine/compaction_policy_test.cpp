@@ -30,7 +30,7 @@ std::string ids(const std::vector<ManifestSegment>& segments) {
   return joined;
 }
 
-const CompactionPolicy kPolicy{3, 0.5, kSize, false, 0};
+const CompactionPolicy kPolicy{3, 0.5, kSize};
 
 std::string plan(const std::vector<SegmentUse>& sealed, const CompactionPolicy& policy = kPolicy) {
   std::string joined;

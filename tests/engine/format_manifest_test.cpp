@@ -111,6 +111,15 @@ TEST(Manifest, NoSegmentMayPassForAnother) {
   EXPECT_EQ(decode_manifest(encode_manifest(at_the_end)).code(), StatusCode::kCorruption);
 }
 
+// Nothing is to be made ready for more bytes than the index can tell places of.
+TEST(Manifest, NoSegmentIsLargerThanOneCanBe) {
+  Manifest manifest = example();
+  manifest.segments[0].size = kMaxSegmentBytes;
+  EXPECT_TRUE(decode_manifest(encode_manifest(manifest)));
+  manifest.segments[0].size = kMaxSegmentBytes + 1;
+  EXPECT_EQ(decode_manifest(encode_manifest(manifest)).code(), StatusCode::kCorruption);
+}
+
 // The writer would wait for sequences that can never be reserved.
 TEST(Manifest, NoMoreSequencesWereUsedThanAreReserved) {
   Manifest manifest = example();

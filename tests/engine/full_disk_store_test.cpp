@@ -39,6 +39,9 @@ class FullDiskStoreTest : public testing::Test {
       if (i % 10 != 0) batch.remove(key(i));
     }
     ASSERT_TRUE(store_->write(batch));
+    wait_until_settled();
+  }
+  void wait_until_settled() {
     // Sealed are all but the one that is written to, and the next one is ready: nothing else takes room or gives it back.
     ASSERT_TRUE(wait_until([this] {
       const auto files = files_.disk().files();
@@ -123,6 +126,45 @@ TEST_F(FullDiskStoreTest, PutsLeaveTheReserveToDeletes) {
   ASSERT_TRUE(compacted) << compacted.status().message();
   EXPECT_GT(compacted->reclaimed_bytes, kSegmentBytes);
   EXPECT_TRUE(wait_until([this] { return store_->set("small", "x").status().is_ok(); }));
+}
+
+// What one step of a compaction gives back is room for the next: none is planned for room that it does not have.
+TEST_F(FullDiskStoreTest, CompactionByHandGoesAsFarAsTheRoomOfEachMomentAllows) {
+  open({});
+  const std::string value(200'000, 'v');
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(store_->set(key(i), value));  // five in a segment
+  WriteBatch batch;
+  for (int i = 0; i < 60; ++i) {
+    if (i % 5 < 2) batch.remove(key(i));
+  }
+  ASSERT_TRUE(store_->write(batch));
+  wait_until_settled();
+  leave_room_for(3 * kMiB);  // not tight yet, and not enough for a step of four segments
+  const auto compacted = store_->compact();
+  ASSERT_TRUE(compacted) << compacted.status().message();
+  EXPECT_GT(compacted->reclaimed_bytes, 4 * kMiB);
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 5 >= 2) << i;
+}
+
+// Nobody could read what is there, otherwise, until somebody has made room by other means.
+TEST_F(FullDiskStoreTest, StartsWithoutRoomForASegment) {
+  open({});
+  write_segments_to_compact();
+  leave_room_for(kMiB / 4);
+  ASSERT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  ASSERT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull);
+  ASSERT_TRUE(store_->remove(key(0)));  // into the reserve, so that none is left
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  leave_room_for(kMiB / 4);
+  open({});
+  for (int i = 0; i < 35; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i > 0 && i % 10 == 0) << i;
+  EXPECT_TRUE(store_->set("little", "x"));
+  const Status refused = write_until_refused();
+  EXPECT_EQ(refused.code(), StatusCode::kDiskFull) << refused.message();
+  EXPECT_EQ(store_->get("little").status().code(), StatusCode::kOk);
+  files_.set_capacity(std::nullopt);
+  EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
 }
 
 }  // namespace
