@@ -1,5 +1,6 @@
 // The index by itself: points, order, memory, and how it is filled while a store is being opened.
 #include "engine/index/index.h"
+#include "engine/index/index_loader.h"
 
 #include <memory>
 #include <optional>
@@ -147,7 +148,9 @@ BENCHMARK(index_walk)->Unit(benchmark::kMillisecond);
 void load_all(Index& index, const std::vector<Key>& keys, std::size_t threads) {
   std::vector<std::thread> others;
   const auto load_share = [&](std::size_t first) {
-    for (std::size_t i = first; i < keys.size(); i += threads) index.load(keys[i].view(), place_of(keys[i]));
+    IndexLoader loader(index);
+    for (std::size_t i = first; i < keys.size(); i += threads) loader.add(keys[i].view(), place_of(keys[i]));
+    loader.flush();
   };
   for (std::size_t thread = 1; thread < threads; ++thread) others.emplace_back(load_share, thread);
   load_share(0);

@@ -18,6 +18,7 @@
 #define MINIKV_REQUIRES_SHARED(...) MINIKV_TSA(requires_shared_capability(__VA_ARGS__))
 #define MINIKV_ACQUIRE(...) MINIKV_TSA(acquire_capability(__VA_ARGS__))
 #define MINIKV_ACQUIRE_SHARED(...) MINIKV_TSA(acquire_shared_capability(__VA_ARGS__))
+#define MINIKV_TRY_ACQUIRE(...) MINIKV_TSA(try_acquire_capability(__VA_ARGS__))
 #define MINIKV_RELEASE(...) MINIKV_TSA(release_capability(__VA_ARGS__))
 #define MINIKV_RELEASE_SHARED(...) MINIKV_TSA(release_shared_capability(__VA_ARGS__))
 #define MINIKV_RELEASE_GENERIC(...) MINIKV_TSA(release_generic_capability(__VA_ARGS__))
@@ -32,6 +33,7 @@ namespace minikv::engine {
 class MINIKV_CAPABILITY("mutex") Mutex {
  public:
   void lock() MINIKV_ACQUIRE() { mutex_.lock(); }
+  bool try_lock() MINIKV_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
   void unlock() MINIKV_RELEASE() { mutex_.unlock(); }
 
  private:

@@ -67,6 +67,8 @@ class Hint {
   const HintHeader& header() const { return header_; }
   // In the order of keys. Returns false as soon as `visit` does.
   bool for_each(const std::function<bool(const HintEntry&)>& visit) const;
+  // The bytes it was parsed from, for whoever has other use for the memory.
+  std::string release() && { return std::move(bytes_); }
 
  private:
   friend Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity);

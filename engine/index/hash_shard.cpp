@@ -4,8 +4,6 @@
 #include <bit>
 #include <cassert>
 
-#include <absl/hash/hash.h>
-
 namespace minikv::engine {
 namespace {
 
@@ -15,8 +13,6 @@ constexpr unsigned kMaxDepth = 40;
 constexpr std::size_t kLeafBytes = 112;  // beside its slots: itself, two allocations' headers, its pointers
 
 }  // namespace
-
-std::uint64_t hash_of(std::string_view key) { return absl::Hash<std::string_view>{}(key); }
 
 HashShard::HashShard() { directory_.push_back(new_leaf(0, kFirstSlots)); }
 
@@ -170,7 +166,10 @@ void HashShard::split(std::uint64_t hash) {
   }
   const auto low = new_leaf(full->depth + 1, kLeafEntries * 3 / 4);
   const auto high = new_leaf(full->depth + 1, kLeafEntries * 3 / 4);
-  for (const std::uint64_t slot : full->slots) {
+  const auto& slots = full->slots;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::uint64_t slot = slots[i];
+    if (i + kFetchAhead < slots.size()) __builtin_prefetch(entry_of(slots[i + kFetchAhead]));
     if (slot == 0) continue;
     const std::uint64_t its_hash = hash_of(entry_of(slot)->key());
     Leaf& leaf = (its_hash >> (63 - kShardBits - full->depth) & 1) != 0 ? *high : *low;

@@ -9,10 +9,9 @@
 #include <vector>
 
 #include "engine/index/entry.h"
+#include "engine/index/hash.h"
 
 namespace minikv::engine {
-
-std::uint64_t hash_of(std::string_view key);
 
 // The keys whose hashes begin with the same four bits, so that sixteen threads can fill an index at once. A directory,
 // indexed by the bits that follow, of leaves of up to a thousand slots. A full leaf splits in two, so that growth never

@@ -1,12 +1,31 @@
 #include "engine/index/index.h"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
-#include "engine/index/key_sort.h"
+#include "engine/base/key_piece.h"
 
 namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kSampleEntries = 8;  // of each shard
+
+// On this thread and on others, `threads` in all, and waits for them.
+template <typename Work>
+void run_on(unsigned threads, Work work) {
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+}
+
+}  // namespace
 
 Index::~Index() {
   for (Shard& shard : shards_) shard.points.for_each([](Entry* entry) { Entry::destroy(entry); });
@@ -127,39 +146,113 @@ std::size_t Index::take_expired(std::int64_t now_ms, std::size_t limit, const Vi
 }
 
 void Index::load(std::string_view key, const Place& place) {
-  const std::uint64_t hash = hash_of(key);
-  Shard& shard = shard_of(hash);
+  const Loaded loaded{hash_of(key), key, place};
+  load({&loaded, 1});
+}
+
+void Index::load(std::span<const Loaded> batch) {
+  Shard& shard = shard_of(batch.front().hash);
   MutexLock lock(shard.loading);
-  Entry* entry = shard.points.find(key, hash);
+  load(shard, batch);
+}
+
+bool Index::try_load(std::span<const Loaded> batch) {
+  Shard& shard = shard_of(batch.front().hash);
+  if (!shard.loading.try_lock()) return false;
+  load(shard, batch);
+  shard.loading.unlock();
+  return true;
+}
+
+void Index::load(Shard& shard, std::span<const Loaded> batch) {
+  const HashShard& points = shard.points;
+  if (batch.size() > 1) {
+    for (const Loaded& loaded : batch) points.fetch_leaf(loaded.hash);
+    for (const Loaded& loaded : batch) points.fetch_slots(loaded.hash);
+    for (const Loaded& loaded : batch) {
+      if (const Entry* entry = points.candidate(loaded.hash)) __builtin_prefetch(entry);
+    }
+  }
+  for (const Loaded& loaded : batch) load(shard, loaded);
+}
+
+void Index::load(Shard& shard, const Loaded& loaded) {
+  Entry* entry = shard.points.find(loaded.key, loaded.hash);
   if (entry == nullptr) {
-    add(shard, key, place, hash);
+    add(shard, loaded.key, loaded.place, loaded.hash);
     return;
   }
-  if (entry->sequence() > place.sequence || (entry->sequence() == place.sequence && !place.lost)) return;
-  change(shard, entry, place, hash);
+  const std::uint64_t known = entry->sequence(), told = loaded.place.sequence;
+  if (known > told || (known == told && !loaded.place.lost)) return;
+  change(shard, entry, loaded.place, loaded.hash);
+}
+
+// Of one shard: shows each entry to `keep`, drops what is not kept, and puts the others into `part`.
+void Index::keep_of(std::size_t shard, const Keep& keep, std::string_view prefix, Kept& part) {
+  std::vector<Entry*> dropped;
+  shards_[shard].points.for_each([&](Entry* entry) {
+    if (entry->is_deleted() || (keep && !keep(shard, entry->key(), entry->place()))) {
+      dropped.push_back(entry);
+      return;
+    }
+    const std::string_view key = entry->key();
+    part.has_prefix = part.has_prefix && key.starts_with(prefix);
+    part.items[part.count++] = {part.has_prefix ? piece_of(key, prefix.size()) : 0, entry};
+    if (entry->expiry_ms() != 0) part.expiring.push_back(entry);
+  });
+  for (Entry* entry : dropped) remove(entry);
+}
+
+// What the keys of some dozens of entries begin with.
+std::string Index::likely_prefix() const {
+  std::optional<std::string> prefix;
+  std::vector<Entry*> some;
+  for (const Shard& shard : shards_) shard.points.collect(0, kSampleEntries, some);
+  for (const Entry* entry : some) {
+    const std::string_view key = entry->key();
+    if (!prefix) prefix = key;
+    prefix->resize(static_cast<std::size_t>(
+        std::mismatch(prefix->begin(), prefix->end(), key.begin(), key.end()).first - prefix->begin()));
+  }
+  return prefix.value_or("");
 }
 
 void Index::finish_loading(const Keep& keep, unsigned threads) {
-  std::vector<SortItem> kept;
-  kept.reserve(size());
-  std::vector<Entry*> dropped, expiring;
-  for (const Shard& shard : shards_) {
-    shard.points.for_each([&](Entry* entry) {
-      if (entry->is_deleted() || (keep && !keep(entry->key(), entry->place()))) {
-        dropped.push_back(entry);
-        return;
-      }
-      kept.push_back({0, entry});
-      if (entry->expiry_ms() != 0) expiring.push_back(entry);
-    });
+  const std::size_t room = size();
+  const auto memory = std::make_unique_for_overwrite<SortItem[]>(room);
+  std::array<Kept, kParts> parts;
+  SortItem* next_items = memory.get();
+  for (std::size_t i = 0; i < kParts; ++i) {
+    parts[i].items = next_items;
+    next_items += shards_[i].points.size();
   }
-  for (Entry* entry : dropped) remove(entry);
+  const std::string prefix = likely_prefix();
+  std::atomic<std::size_t> next{0};
+  run_on(threads, [&] {
+    for (std::size_t i = next++; i < kParts; i = next++) keep_of(i, keep, prefix, parts[i]);
+  });
+
+  std::vector<Entry*> expiring;
+  bool has_prefix = true;
+  SortItem* end = memory.get();
+  for (const Kept& part : parts) {
+    end = std::copy_n(part.items, part.count, end);
+    expiring.insert(expiring.end(), part.expiring.begin(), part.expiring.end());
+    has_prefix = has_prefix && part.has_prefix;
+  }
   // Sorted first, every insertion is an append, which is many times cheaper than finding each one's place.
-  sort_by_key(kept, threads);
-  constexpr std::size_t kFetchAhead = 12;
-  for (std::size_t i = 0; i < kept.size(); ++i) {
-    if (i + kFetchAhead < kept.size()) __builtin_prefetch(kept[i + kFetchAhead].entry);
-    order_.insert(order_.end(), kept[i].entry);
+  const auto append = [this](std::span<const SortItem> sorted) {
+    constexpr std::size_t kFetchAhead = 12;
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      if (i + kFetchAhead < sorted.size()) __builtin_prefetch(sorted[i + kFetchAhead].entry);
+      order_.insert(order_.end(), sorted[i].entry);
+    }
+  };
+  const std::span<SortItem> kept(memory.get(), end);
+  if (has_prefix) {
+    sort_by_pieces(kept, prefix.size(), threads, append);
+  } else {
+    sort_by_key(kept, threads, append);
   }
   expiry_.build(expiring);
 }

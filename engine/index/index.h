@@ -8,7 +8,9 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/container/btree_set.h>
 
@@ -16,6 +18,7 @@
 #include "engine/index/entry.h"
 #include "engine/index/expiry_order.h"
 #include "engine/index/hash_shard.h"
+#include "engine/index/key_sort.h"
 
 namespace minikv::engine {
 
@@ -97,9 +100,20 @@ class Index {
   // finish_loading(), and find() only while nobody loads. By sequence the newest wins. A `lost` place stands for the
   // damaged record whose sequence it has, and wins over it.
   void load(std::string_view key, const Place& place);
-  using Keep = std::function<bool(std::string_view key, const Place& place)>;
+  // The same for many keys of one shard (see IndexLoader).
+  struct Loaded {
+    std::uint64_t hash = 0;
+    std::string_view key;
+    Place place;
+  };
+  void load(std::span<const Loaded> batch);
+  // False, and nothing was done: another thread is loading that shard.
+  bool try_load(std::span<const Loaded> batch);
+  // `part` is below kParts, and no two threads ask about the same part at once.
+  static constexpr std::size_t kParts = HashShard::kShards;
+  using Keep = std::function<bool(std::size_t part, std::string_view key, const Place& place)>;
   // Drops the entries that are marked as deleted and those that `keep` does not want, and puts the others in order, with
-  // up to `threads` threads. `keep` sees each that is not deleted once, on the caller's thread; without it all stay.
+  // up to `threads` threads. `keep` sees each that is not deleted once; without it all stay.
   void finish_loading(const Keep& keep, unsigned threads);
 
  private:
@@ -122,7 +136,18 @@ class Index {
   static Entry* add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash);
   // Returns the entry that now stands for the key: `entry`, or another if the place did not fit.
   static Entry* change(Shard& shard, Entry* entry, const Place& place, std::uint64_t hash);
+  static void load(Shard& shard, std::span<const Loaded> batch) MINIKV_REQUIRES(shard.loading);
+  static void load(Shard& shard, const Loaded& loaded) MINIKV_REQUIRES(shard.loading);
   void remove(Entry* entry);
+  // What finish_loading() keeps of one shard.
+  struct Kept {
+    SortItem* items = nullptr;  // room for all entries of the shard
+    std::size_t count = 0;
+    bool has_prefix = true;  // all of them begin as was expected, and their pieces are what follows
+    std::vector<Entry*> expiring;
+  };
+  void keep_of(std::size_t shard, const Keep& keep, std::string_view prefix, Kept& part);
+  std::string likely_prefix() const;
 
   Ordered::const_iterator lower(const Start& start) const {
     return start.included ? order_.lower_bound(start.key) : order_.upper_bound(start.key);

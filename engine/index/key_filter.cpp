@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
-#include <absl/hash/hash.h>
-
 namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerBlock = 32;
-
-std::uint64_t hash_of(std::string_view key) { return absl::Hash<std::string_view>{}(key); }
 
 // Scatters what is left of the hash once the block is chosen; 9 bits of the result name a bit of the block.
 std::uint64_t mix(std::uint64_t hash) {
@@ -23,12 +19,7 @@ std::uint64_t mix(std::uint64_t hash) {
 KeyFilter::KeyFilter(std::size_t keys)
     : blocks_(std::max<std::size_t>(1, (keys + kKeysPerBlock - 1) / kKeysPerBlock)) {}
 
-std::size_t KeyFilter::block_of(std::uint64_t hash) const {
-  return static_cast<std::size_t>(((hash & 0xFFFFFFFF) * blocks_.size()) >> 32);
-}
-
-void KeyFilter::add(std::string_view key) {
-  const std::uint64_t hash = hash_of(key);
+void KeyFilter::add(std::uint64_t hash) {
   Block& block = blocks_[block_of(hash)];
   // Seven probes of nine bits are in one number, and one in the next.
   std::uint64_t bits = mix(hash);

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/index/hash.h"
+
 namespace minikv::engine {
 
 // A Bloom filter of two bytes a key, whose probes for one key share a cache line. About one key in a thousand that was
@@ -17,7 +19,10 @@ namespace minikv::engine {
 class KeyFilter {
  public:
   explicit KeyFilter(std::size_t keys);
-  void add(std::string_view key);
+  void add(std::string_view key) { add(hash_of(key)); }
+  // For many keys: each is in another place in memory, which fetch() only begins to fetch.
+  void fetch(std::uint64_t hash) const { __builtin_prefetch(&blocks_[block_of(hash)], 1); }
+  void add(std::uint64_t hash);
   bool may_hold(std::string_view key) const;
   std::size_t memory_bytes() const { return blocks_.size() * sizeof(Block); }
 
@@ -25,7 +30,9 @@ class KeyFilter {
   using Block = std::array<std::uint64_t, 8>;
   static constexpr unsigned kProbes = 8;
 
-  std::size_t block_of(std::uint64_t hash) const;
+  std::size_t block_of(std::uint64_t hash) const {
+    return static_cast<std::size_t>(((hash & 0xFFFFFFFF) * blocks_.size()) >> 32);
+  }
 
   std::vector<Block> blocks_;
 };

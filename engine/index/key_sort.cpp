@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <future>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 #include "engine/base/key_piece.h"
 
@@ -76,9 +79,13 @@ void fill_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned thre
   other.wait();
 }
 
-void sort_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned threads) {
-  if (threads < 2 || items.size() < kWorthAThread) return sort_by_pieces(items, skip);
-  std::array<std::uint64_t, 63> samples;
+// So many parts that the first is soon in order, and that the threads end at about the same time.
+constexpr std::size_t kParts = 16;
+
+// Cuts the items into parts, all of one smaller than all of the next.
+void cut(std::span<SortItem> items, std::size_t count, std::vector<std::span<SortItem>>& parts) {
+  if (count == 1) return parts.push_back(items);
+  std::array<std::uint64_t, 255> samples{};
   for (std::size_t i = 0; i < samples.size(); ++i)
     samples[i] = items[items.size() / samples.size() * i].piece;
   std::sort(samples.begin(), samples.end());
@@ -87,18 +94,66 @@ void sort_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned thre
   const auto split = std::partition(items.begin(), items.end(),
                                     [middle](const SortItem& item) { return item.piece < middle; });
   const auto below = static_cast<std::size_t>(split - items.begin());
-  const auto other = std::async([=] { sort_in_parallel(items.first(below), skip, threads / 2); });
-  sort_in_parallel(items.subspan(below), skip, threads - threads / 2);
-  other.wait();
+  cut(items.first(below), count / 2, parts);
+  cut(items.subspan(below), count / 2, parts);
 }
+
+// Takes the parts from the first to the last, any number of threads at once.
+class PartSorter {
+ public:
+  PartSorter(std::span<const std::span<SortItem>> parts, std::size_t skip) : parts_(parts), skip_(skip) {}
+
+  // False: all have been taken.
+  bool sort_one() {
+    const std::size_t mine = next_.fetch_add(1, std::memory_order_relaxed);
+    if (mine >= parts_.size()) return false;
+    sort_by_pieces(parts_[mine], skip_);
+    done_[mine].store(true, std::memory_order_release);
+    done_[mine].notify_one();
+    return true;
+  }
+  void finish(std::size_t part) {
+    while (!done_[part].load(std::memory_order_acquire)) {
+      if (!sort_one()) done_[part].wait(false, std::memory_order_acquire);
+    }
+  }
+
+ private:
+  const std::span<const std::span<SortItem>> parts_;
+  const std::size_t skip_;
+  std::atomic<std::size_t> next_{0};
+  std::array<std::atomic<bool>, kParts> done_{};
+};
 
 }  // namespace
 
-void sort_by_key(std::span<SortItem> items, unsigned threads) {
-  if (items.size() < 2) return;
+void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned threads, const Sorted& visit) {
+  if (threads < 2 || items.size() < kWorthAThread) {
+    sort_by_pieces(items, skip);
+    return visit(items);
+  }
+  std::vector<std::span<SortItem>> parts;
+  cut(items, kParts, parts);
+  PartSorter sorter(parts, skip);
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < threads; ++i) {
+    others.emplace_back([&sorter] {
+      while (sorter.sort_one()) {
+      }
+    });
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    sorter.finish(i);
+    visit(parts[i]);
+  }
+  for (std::thread& other : others) other.join();
+}
+
+void sort_by_key(std::span<SortItem> items, unsigned threads, const Sorted& visit) {
+  if (items.empty()) return;
   const std::size_t skip = common_prefix(items, 0);
   fill_in_parallel(items, skip, threads);
-  sort_in_parallel(items, skip, threads);
+  sort_by_pieces(items, skip, threads, visit);
 }
 
 }  // namespace minikv::engine

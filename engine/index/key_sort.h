@@ -1,7 +1,9 @@
 // Millions of keys into byte order, at start-up.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "engine/index/entry.h"
@@ -14,7 +16,11 @@ struct SortItem {
   Entry* entry = nullptr;
 };
 
-// Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. Allocates nothing.
-void sort_by_key(std::span<SortItem> items, unsigned threads);
+// Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. What is in its place is
+// shown to `visit`, from the first to the last and on the caller's thread, while others go on sorting.
+using Sorted = std::function<void(std::span<const SortItem>)>;
+void sort_by_key(std::span<SortItem> items, unsigned threads, const Sorted& visit);
+// The same for items whose `piece` is piece_of(key, skip), where all keys share their first `skip` bytes.
+void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned threads, const Sorted& visit);
 
 }  // namespace minikv::engine

@@ -1,6 +1,7 @@
 #include "engine/store/findings.h"
 
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,8 @@ Status Findings::take(const Segment& segment, const RecordView& record) {
 Status Findings::take(const Segment& segment, const HintEntry& entry) {
   return take(segment, entry.header, entry.offset, entry.key, entry.value, true);
 }
+
+void Findings::flush() { loader_.flush(); }
 
 void Findings::note_time(std::int64_t engine_time_ms) {
   newest_time_ms_ = std::max(newest_time_ms_, engine_time_ms);
@@ -66,8 +69,7 @@ Status Findings::take(const Segment& segment, const RecordHeader& header, std::u
                   "that wrote it, or a newer one",
                   segment.path(), offset, static_cast<int>(header.type))};
   }
-  state_.lock.assert_alone();
-  state_.index.load(key, place);
+  loader_.add(key, place);
   return {};
 }
 
@@ -124,19 +126,27 @@ std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
     place->expiry_ms = expire.expiry_ms;
     state_.index.load(key, *place);
   }
-  std::uint64_t lost_count = 0;
   const unsigned threads =
       state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
-  const auto keep = [&](std::string_view key, const Place& place) {
-    state_.lock.assert_alone();
+  struct alignas(64) Sums {
+    std::uint64_t lost = 0;
+    absl::flat_hash_map<std::uint32_t, std::uint64_t> live_bytes;  // by segment
+  };
+  std::array<Sums, Index::kParts> sums;
+  const auto keep = [&](std::size_t part, std::string_view key, const Place& place) {
     if (ranges.cover(key, place.sequence) || !is_present(place, now_ms)) return false;
-    lost_count += place.lost ? 1 : 0;
-    state_.segments.find(place.segment)
-        ->second->live_bytes.fetch_add(record_bytes(key.size(), place.value_bytes),
-                                       std::memory_order_relaxed);
+    sums[part].lost += place.lost ? 1 : 0;
+    sums[part].live_bytes[place.segment] += record_bytes(key.size(), place.value_bytes);
     return true;
   };
   state_.index.finish_loading(keep, threads);
+  std::uint64_t lost_count = 0;
+  for (const Sums& sum : sums) {
+    lost_count += sum.lost;
+    for (const auto& [segment, bytes] : sum.live_bytes) {
+      state_.segments.find(segment)->second->live_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    }
+  }
   state_.counters.lost_keys.store(lost_count, std::memory_order_relaxed);
   return lost_keys;
 }

@@ -9,6 +9,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "engine/format/hint.h"
+#include "engine/index/index_loader.h"
 #include "engine/store/range_deletes.h"
 #include "engine/store/state.h"
 
@@ -27,11 +28,13 @@ struct LostKey {
 // Thread safety: not thread-safe; several may fill one index.
 class Findings {
  public:
-  explicit Findings(SharedState& state) : state_(state) {}
+  explicit Findings(SharedState& state) : state_(state), loader_(index_of(state)) {}
 
   // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no keys.
+  // Keys must stay where they are until flush().
   Status take(const Segment& segment, const RecordView& record);
   Status take(const Segment& segment, const HintEntry& entry);
+  void flush();
   void note_time(std::int64_t engine_time_ms);
   void merge(Findings&& other);
 
@@ -53,7 +56,13 @@ class Findings {
   void note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
                    std::string_view key);
 
+  static Index& index_of(SharedState& state) {
+    state.lock.assert_alone();
+    return state.index;
+  }
+
   SharedState& state_;
+  IndexLoader loader_;
   std::int64_t newest_time_ms_ = 0;
   std::uint64_t newest_sequence_ = 0;
   std::vector<RangeDelete> ranges_;

@@ -43,14 +43,15 @@ HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSeg
   return identity;
 }
 
-Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity) {
+Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
+                       std::string buffer) {
   auto file = file_system.open(path, OpenMode::kRead);
   if (!file) return file.status();
   auto size = (*file)->size();
   if (!size) return size.status();
-  std::string bytes(static_cast<std::size_t>(*size), '\0');
-  MINIKV_TRY((*file)->read(0, bytes));
-  return parse_hint(std::move(bytes), &identity);
+  buffer.resize(static_cast<std::size_t>(*size));
+  MINIKV_TRY((*file)->read(0, buffer));
+  return parse_hint(std::move(buffer), &identity);
 }
 
 Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity) {

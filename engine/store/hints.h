@@ -14,7 +14,8 @@ namespace minikv::engine {
 HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment);
 
 // kNotFound: there is none. kCorruption: not one of this segment as it is.
-Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity);
+Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
+                       std::string buffer = {});
 
 // Under a temporary name first, so that a hint is there whole or not at all. `hint` has been arranged.
 Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity);

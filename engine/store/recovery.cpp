@@ -112,6 +112,7 @@ Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment,
     if (!bytes) return bytes.status();
     if (const auto record = parse_record(*bytes, segment.identity(), offset)) {
       MINIKV_TRY(take_record(segment, *record, findings));
+      findings.flush();
       offset += record->bytes();
     } else {
       offset += kAlignment;
@@ -124,6 +125,7 @@ Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment,
 Status Recovery::take_frame(const Segment& segment, const FrameAt& frame, Findings& findings) {
   findings.note_time(frame.header.engine_time_ms);
   for (const RecordView& record : frame.body.records) MINIKV_TRY(take_record(segment, record, findings));
+  findings.flush();
   return {};
 }
 

@@ -50,8 +50,9 @@ class Recovery {
 
   Status load_sealed_segments() MINIKV_EXCLUDES(mutex_);
   void load_until_done(const std::vector<ManifestSegment>& sealed) MINIKV_EXCLUDES(mutex_);
-  Status load_sealed(const ManifestSegment& entry, Findings& findings) MINIKV_EXCLUDES(mutex_);
-  bool load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings);
+  Status load_sealed(const ManifestSegment& entry, Findings& findings, std::string& buffer)
+      MINIKV_EXCLUDES(mutex_);
+  bool load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings, std::string& buffer);
   Status scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings);
   void tell_progress() MINIKV_REQUIRES(mutex_);
   Status load_logs();

@@ -42,10 +42,11 @@ Status Recovery::load_sealed_segments() {
 
 void Recovery::load_until_done(const std::vector<ManifestSegment>& sealed) {
   Findings findings(state_);
+  std::string buffer;
   for (;;) {
     const std::size_t mine = next_.fetch_add(1, std::memory_order_relaxed);
     if (mine >= sealed.size() || failed_.load(std::memory_order_relaxed)) break;
-    const Status loaded = load_sealed(sealed[mine], findings);
+    const Status loaded = load_sealed(sealed[mine], findings, buffer);
     MutexLock lock(mutex_);
     ++loaded_;
     tell_progress();
@@ -63,14 +64,15 @@ void Recovery::tell_progress() {
   state_.log.info("recovery: {} of {} segments read", loaded_, manifest_.segments.size());
 }
 
-Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings) {
+// `buffer` goes from one hint to the next: the kernel would have to give, and clear, new memory for each.
+Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings, std::string& buffer) {
   auto opened = open(entry, false);
   if (!opened) return opened.status();
   Segment& segment = **opened;
   auto size = segment.file().size();
   if (!size) return size.status();
   if (*size < entry.size) MINIKV_TRY(unnamed_damage(segment, *size));
-  const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings);
+  const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings, buffer);
   if (!has_hint) MINIKV_TRY(scan_sealed(entry, segment, findings));
   segment.used_bytes.store(entry.size, std::memory_order_relaxed);
   MutexLock lock(mutex_);
@@ -80,9 +82,11 @@ Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings) {
 }
 
 // False: there is no hint, or none that can be believed. Nothing of it has been taken then.
-bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings) {
+bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings,
+                         std::string& buffer) {
   const std::string path = state_.directory + "/" + hint_name(entry.id);
-  auto hint = read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry));
+  auto hint =
+      read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry), std::move(buffer));
   if (hint.code() == StatusCode::kNotFound) {
     state_.log.info("{}: is missing; the segment is scanned", path);
     return false;
@@ -98,8 +102,10 @@ bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Finding
     taken = findings.take(segment, told);
     return taken.is_ok();
   });
+  findings.flush();
   findings.note_time(hint->newest_time_ms());
   segment.set_keys(keys.finish());
+  buffer = std::move(*hint).release();
   // Only a hint of a newer version can say what this one does not know; the scan will tell.
   return taken.is_ok();
 }

@@ -1,6 +1,7 @@
 // What is kept in memory about the keys of a sealed segment.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,16 +34,26 @@ class SegmentKeysBuilder {
     if (!any_) keys_->first = entry.key;
     any_ = true;
     last_ = entry.key;
-    keys_->filter.add(entry.key);
+    if (count_ == waiting_.size()) add_waiting();
+    waiting_[count_] = hash_of(entry.key);
+    keys_->filter.fetch(waiting_[count_++]);
   }
   // While the last entry's key still holds.
   std::unique_ptr<const SegmentKeys> finish() {
+    add_waiting();
     keys_->last = last_;
     return std::move(keys_);
   }
 
  private:
+  void add_waiting() {
+    for (std::size_t i = 0; i < count_; ++i) keys_->filter.add(waiting_[i]);
+    count_ = 0;
+  }
+
   std::unique_ptr<SegmentKeys> keys_;
+  std::array<std::uint64_t, 16> waiting_{};  // for their places in the filter to arrive
+  std::size_t count_ = 0;
   std::string_view last_;
   bool any_ = false;
 };
