@@ -55,6 +55,17 @@ struct Context {
     connection.submit(std::make_unique<FunctionTask<Execute, Encode>>(std::move(memory), std::move(execute),
                                                                       std::move(encode)));
   }
+  // The same for what takes as long as there are keys; `execute` returns an Outcome.
+  template <typename Execute>
+  void submit_long(Memory memory, Execute execute) const {
+    const auto encode = [](protocol::ReplyEncoder& encoder, const Outcome& outcome) {
+      outcome.encode(encoder);
+    };
+    auto task = std::make_unique<FunctionTask<Execute, decltype(encode)>>(std::move(memory),
+                                                                          std::move(execute), encode);
+    task->set_takes_long();
+    connection.submit(std::move(task));
+  }
   // The same for the usual case: `execute` returns an Outcome.
   template <typename Execute>
   void submit(Memory memory, Execute execute) const {

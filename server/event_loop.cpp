@@ -28,7 +28,7 @@ void EventLoop::run() {
   Clock::time_point now = Clock::now();
   timer_at_ = now + tick_interval(server_.options);
   while (!stopping_ || !sessions_.empty() || tasks_in_flight_ > 0) {
-    const bool is_idle = going_on_.empty();
+    const bool is_idle = going_on_.empty() && ending_.empty() && gathered_.empty();
     const Clock::duration patience =
         timer_at_ == Clock::time_point::max() ? Clock::duration::max() : timer_at_ - now;
     const Poller::Waited waited = poller_.wait(is_idle ? patience : Clock::duration::zero());
@@ -141,8 +141,19 @@ void EventLoop::send_to_reader(Task& task) {
 
 void EventLoop::hand_over() {
   if (gathered_.empty()) return;
-  server_.store.submit(gathered_);
+  {
+    const engine::MutexLock lock(mutex_);
+    is_collecting_ = true;
+  }
+  server_.store.commit_or_submit(gathered_);
   gathered_.clear();
+  // If they are done already, the answers leave in this iteration.
+  {
+    const engine::MutexLock lock(mutex_);
+    is_collecting_ = false;
+    delivered_.swap(collected_);
+  }
+  deliver();
 }
 
 void EventLoop::end_turns() {
@@ -167,7 +178,7 @@ void EventLoop::collect_and_wake(Task& task) {
 void EventLoop::wake() {
   {
     const engine::MutexLock lock(mutex_);
-    if (collected_.empty() && !room_wanted_) return;
+    if ((collected_.empty() || is_collecting_) && !room_wanted_) return;
   }
   poller_.wake();
 }

@@ -103,6 +103,7 @@ class EventLoop {
   engine::Mutex mutex_;
   std::vector<std::function<void()>> posted_ MINIKV_GUARDED_BY(mutex_);
   std::vector<Task*> collected_ MINIKV_GUARDED_BY(mutex_);
+  bool is_collecting_ MINIKV_GUARDED_BY(mutex_) = false;  // the loop is about to look at collected_
   bool room_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 };
 

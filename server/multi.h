@@ -47,7 +47,9 @@ class Multi {
 class ExecTask final : public Task {
  public:
   // `watch`: null, or what must not have changed.
-  explicit ExecTask(std::shared_ptr<Watch> watch) : Task(Memory(0)), watch_(std::move(watch)) {}
+  explicit ExecTask(std::shared_ptr<Watch> watch) : Task(Memory(0)), watch_(std::move(watch)) {
+    set_takes_long();
+  }
 
   // The next command: `reply` is what was answered at once, unless add_task() is called.
   std::string& add_reply() { return parts_.emplace_back().reply; }

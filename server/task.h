@@ -150,6 +150,7 @@ class TaskQueue {
 template <typename Execute, typename Encode>
 class FunctionTask : public Task {
  public:
+  using Task::set_takes_long;
   FunctionTask(Memory memory, Execute on_writer, Encode on_loop)
       : Task(std::move(memory)), execute_(std::move(on_writer)), encode_(std::move(on_loop)) {}
 

@@ -148,10 +148,21 @@ std::string_view HintBuilder::key_at(std::size_t position) const {
   return std::string_view(bytes_).substr(position + sizeof(HintEntryHeader), length);
 }
 
+// In the order of keys the entries are anywhere in memory, and each would have to be waited for.
+void HintBuilder::fetch_ahead(std::size_t i) const {
+  constexpr std::size_t kFetchAhead = 16;
+  if (i + kFetchAhead >= entries_.size()) return;
+  const char* const entry = bytes_.data() + entries_[i + kFetchAhead];
+  __builtin_prefetch(entry);
+  __builtin_prefetch(entry + sizeof(HintEntryHeader));
+}
+
 void HintBuilder::arrange() {
   sort_entries();
   std::size_t kept = 0;
-  for (const std::size_t position : entries_) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    fetch_ahead(i);
+    const std::size_t position = entries_[i];
     const HintEntry entry = parse(position);
     bool useless = false;
     for (std::size_t back = 1; back <= std::min(kept, kLookBack) && !useless; ++back) {
@@ -165,7 +176,10 @@ void HintBuilder::arrange() {
 }
 
 void HintBuilder::for_each(const std::function<void(const HintEntry&)>& visit) const {
-  for (const std::size_t position : entries_) visit(parse(position));
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    fetch_ahead(i);
+    visit(parse(entries_[i]));
+  }
 }
 
 Status HintBuilder::write(const HintIdentity& identity, File& file) const {
@@ -189,7 +203,9 @@ Status HintBuilder::write(const HintIdentity& identity, File& file) const {
     piece.clear();
     return {};
   };
-  for (const std::size_t position : entries_) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    fetch_ahead(i);
+    const std::size_t position = entries_[i];
     const HintEntry entry = parse(position);
     piece.append(bytes_, position, static_cast<std::size_t>(entry_bytes(entry.header)));
     if (piece.size() >= kWriteBytes) MINIKV_TRY(flush());

@@ -51,6 +51,7 @@ class HintBuilder {
 
  private:
   void sort_entries();
+  void fetch_ahead(std::size_t i) const;
   std::string_view key_at(std::size_t position) const;
   HintEntry parse(std::size_t position) const;
 

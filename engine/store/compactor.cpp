@@ -1,6 +1,7 @@
 #include "engine/store/compactor.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -93,8 +94,10 @@ Status Compaction::merge(const ManifestSegment& input) {
     if (!frame) return frame.status();
     if (frame->kind == FrameAt::Kind::kWhole ||
         (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all)) {
-      for (const RecordView& record : frame->body.records) {
-        MINIKV_TRY(take_record(record, static_cast<std::uint32_t>(input.id)));
+      const auto& records = frame->body.records;
+      for (std::size_t i = 0; i < records.size(); ++i) {
+        if (i % Index::kMostAhead == 0 && records.size() - i > 1) fetch_ahead(std::span(records).subspan(i));
+        MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(input.id)));
       }
       rate_.spend(frame->end - offset, cancelled_);
       offset = frame->end;
@@ -162,6 +165,15 @@ Status Compaction::copy(const RecordView& record) {
       .add({header.type, record.key, record.value, header.value_checksum, header.sequence, header.version,
             header.expiry_ms})
       .status();
+}
+
+// What the look-ups of the next records will want from memory.
+void Compaction::fetch_ahead(std::span<const RecordView> records) const {
+  std::array<std::string_view, Index::kMostAhead> keys;
+  const std::size_t count = std::min(records.size(), keys.size());
+  for (std::size_t i = 0; i < count; ++i) keys[i] = records[i].key;
+  SharedGuard guard(state_.lock);
+  state_.index.fetch_ahead(std::span(keys).first(count), [](const Place&) {});
 }
 
 Status Compaction::take_record(const RecordView& record, std::uint32_t segment) {

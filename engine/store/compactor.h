@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -110,6 +111,7 @@ class Compaction {
   // What the hint knows of a stretch of the segment that can't be read as frames.
   Status merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
                        std::uint64_t end);
+  void fetch_ahead(std::span<const RecordView> records) const;
   Status take_record(const RecordView& record, std::uint32_t segment);
   Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
   Status take_dead(const RecordView& record);

@@ -163,7 +163,7 @@ Status Engine::write_lost_records(const std::vector<LostKey>& lost) {
   if (lost.empty()) return {};
   LostTask task(lost);
   WriteTask* const tasks[] = {&task};
-  writer_->submit(tasks);
+  (void)writer_->submit(tasks, CommitHere::kNo);
   return task.wait();
 }
 
@@ -190,11 +190,12 @@ Status Engine::close() {
   return finished;
 }
 
-void Engine::submit(std::span<WriteTask* const> tasks) {
-  writer_->submit(tasks);
-  if (!state_->options.single_threaded || state_->options.compaction_threshold == 0) return;
+bool Engine::submit(std::span<WriteTask* const> tasks, CommitHere here) {
+  const bool are_done = writer_->submit(tasks, here);
+  if (!state_->options.single_threaded || state_->options.compaction_threshold == 0) return are_done;
   while (compact_if_due()) {
   }
+  return are_done;
 }
 
 Status Engine::check_sizes(std::string_view key, std::uint64_t value_bytes) const {

@@ -50,7 +50,7 @@ class Engine {
   std::uint64_t size() const;
 
   Status check_sizes(std::string_view key, std::uint64_t value_bytes) const;
-  void submit(std::span<WriteTask* const> tasks);
+  bool submit(std::span<WriteTask* const> tasks, CommitHere here);
   bool is_saturated() const { return writer_->is_saturated(); }
   void on_group_done(std::function<void()> callback) { writer_->on_group_done(std::move(callback)); }
 

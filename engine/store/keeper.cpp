@@ -267,13 +267,22 @@ void Keeper::note_unsynced() {
   run_pending_if_single_threaded();
 }
 
+bool Keeper::sync_is_late() const {
+  const std::int64_t allowed_ms = 2 * std::int64_t{state_.options.fsync_interval_ms};
+  const std::int64_t since = syncing_since_ms_ >= 0 ? syncing_since_ms_ : unsynced_since_ms_;
+  return since >= 0 && state_.clock.steady_ms() - since > allowed_ms;
+}
+
 Status Keeper::wait_while_sync_is_late() {
   MutexLock lock(mutex_);
-  const std::int64_t allowed_ms = 2 * std::int64_t{state_.options.fsync_interval_ms};
-  return wait_for([&]() MINIKV_REQUIRES(mutex_) {
-    const std::int64_t since = syncing_since_ms_ >= 0 ? syncing_since_ms_ : unsynced_since_ms_;
-    return since < 0 || state_.clock.steady_ms() - since <= allowed_ms;
-  });
+  return wait_for([this]() MINIKV_REQUIRES(mutex_) { return !sync_is_late(); });
+}
+
+bool Keeper::may_hold_up(std::uint64_t next_sequence) const {
+  if (next_sequence + kSequenceBlock / 4 > seq_limit_.load(std::memory_order_acquire)) return true;
+  if (state_.options.fsync != Fsync::kInterval) return false;
+  MutexLock lock(mutex_);
+  return sync_is_late();
 }
 
 Status Keeper::make_durable(std::uint64_t sequence) {

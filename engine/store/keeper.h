@@ -69,6 +69,8 @@ class Keeper {
   void note_unsynced();
   // Waits while a sync is later than two intervals.
   Status wait_while_sync_is_late();
+  // Whether a group of sequences from `next_sequence` on may have to wait for a sync that is late, or for sequences.
+  bool may_hold_up(std::uint64_t next_sequence) const;
 
   // ---- for compaction ----
   // Whether there is no room for another segment.
@@ -111,6 +113,7 @@ class Keeper {
   bool spare_is_due() const MINIKV_REQUIRES(mutex_);
 
   Status sync_log() MINIKV_EXCLUDES(mutex_);
+  bool sync_is_late() const MINIKV_REQUIRES(mutex_);
   Status seal(const RetiredSegment& retired);
   // Makes and opens one; where that can't be done, the writer goes on without, and it is tried again.
   Status prepare_spare();

@@ -159,11 +159,16 @@ Status Store::write(const WriteBatch& batch) {
 Status Store::transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint) {
   FunctionTask task(body, bytes_hint);
   WriteTask* const tasks[] = {&task};
-  submit(tasks);
+  engine_->submit(tasks, engine::CommitHere::kYes);
   return task.wait();
 }
 
-void Store::submit(std::span<WriteTask* const> tasks) { engine_->submit(tasks); }
+void Store::submit(std::span<WriteTask* const> tasks) {
+  (void)engine_->submit(tasks, engine::CommitHere::kNo);
+}
+bool Store::commit_or_submit(std::span<WriteTask* const> tasks) {
+  return engine_->submit(tasks, engine::CommitHere::kIfQuick);
+}
 bool Store::is_saturated() const { return engine_->is_saturated(); }
 void Store::on_group_done(std::function<void()> callback) { engine_->on_group_done(std::move(callback)); }
 Result<CompactionResult> Store::compact() { return engine_->compact(); }

@@ -9,6 +9,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
+constexpr std::uint64_t kBytesHere =
+    256 * 1024;  // what an event loop may commit at once takes about a millisecond
 
 }  // namespace
 
@@ -55,29 +57,68 @@ RetiredSegment Writer::active() const {
 
 void Writer::on_group_done(std::function<void()> callback) { group_done_ = std::move(callback); }
 
-void Writer::submit(std::span<WriteTask* const> tasks) {
+bool Writer::submit(std::span<WriteTask* const> tasks, CommitHere here) {
   std::uint64_t bytes = 0;
   for (const WriteTask* task : tasks) bytes += task->bytes();
-  bool refused = false, is_first = false;
+  bool refused = false, is_first = false, takes_place = false;
   {
     MutexLock lock(mutex_);
     refused = stopping_;
     if (!refused) {
       queued_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-      is_first = queue_.empty();
-      queue_.insert(queue_.end(), tasks.begin(), tasks.end());
+      takes_place = can_commit_here(tasks, bytes, here);
+      if (takes_place) {
+        is_taken_ = true;
+      } else {
+        is_first = queue_.empty();
+        queue_.insert(queue_.end(), tasks.begin(), tasks.end());
+      }
     }
   }
+  if (takes_place) return commit_here(tasks);
   // Without the lock, which the writer would only have to wait for again.
   if (is_first) wake_.notify_one();
   if (refused) {
     const Status status(StatusCode::kShutdown, "the store is closing");
     for (WriteTask* task : tasks) task->done(status);
     if (group_done_) group_done_();
-    return;
+    return false;
   }
   drain_if_single_threaded();
+  return false;
 }
+
+// ---- in the place of the writer's thread ----
+
+bool Writer::can_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) const {
+  if (here == CommitHere::kNo || state_.options.single_threaded) return false;
+  const bool is_idle = !is_taken_ && waits_until_ != kForItsPlace && !is_something_due();
+  if (!is_idle || in_reserve_ || !fits(bytes)) return false;
+  if (here == CommitHere::kYes) return true;
+  return state_.options.fsync != Fsync::kAlways && bytes <= kBytesHere &&
+         !keeper_.may_hold_up(next_sequence_) &&
+         std::none_of(tasks.begin(), tasks.end(), [](const WriteTask* task) { return task->takes_long(); });
+}
+
+bool Writer::commit_here(std::span<WriteTask* const> tasks) {
+  waiting_.insert(waiting_.end(), tasks.begin(), tasks.end());
+  commit_group();
+  const bool are_done = waiting_.empty();  // otherwise a reader brings a value that is needed
+  bool is_wanted = false;
+  {
+    MutexLock lock(mutex_);
+    is_taken_ = false;
+    is_wanted = waits_until_ == kForItsPlace || is_something_due();
+    if (!is_wanted) {
+      const auto deadline = next_deadline();
+      is_wanted = deadline && *deadline < waits_until_;
+    }
+  }
+  if (is_wanted) wake_.notify_one();
+  return are_done;
+}
+
+// ---- the writer's thread ----
 
 void Writer::drain_if_single_threaded() {
   if (!state_.options.single_threaded || draining_) return;
@@ -130,16 +171,23 @@ bool Writer::run_errand() {
 }
 
 void Writer::run() {
+  // By this thread: when it starts, somebody may have taken its place already.
+  bool has_taken = false;
   for (;;) {
     bool idle = false, fetching = false;
     {
       MutexLock lock(mutex_);
+      if (has_taken) is_taken_ = false;
       wait_for_work();
+      has_taken = is_taken_ = true;
       fetching = fetching_;
       waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
       queue_.clear();
       idle = waiting_.empty() && errands_.empty();
-      if (idle && stopping_) return;
+      if (idle && stopping_) {
+        is_taken_ = false;
+        return;
+      }
     }
     while (run_errand()) {
     }
@@ -152,26 +200,36 @@ void Writer::run() {
   }
 }
 
-// Until there is something to do, or the time has come for what is done without being asked for.
+// Until there is something to do, or the time has come for what is done without being asked for; and nobody has taken its
+// place.
 void Writer::wait_for_work() {
-  using std::chrono::steady_clock;
-  if (is_something_due()) return;
-  std::optional<steady_clock::time_point> deadline;
-  if (!fetching_ && wants_watermark()) deadline = watermark_due_;
-  if (const auto due = housekeeping_.due_in_ms()) {
-    if (*due <= 0) return;
-    const auto at = steady_clock::now() + std::chrono::milliseconds(*due);
-    deadline = deadline ? std::min(*deadline, at) : at;
-  }
-  while (!is_something_due()) {
-    if (!deadline) {
+  while (is_taken_ || !is_something_due()) {
+    if (is_taken_) {
+      waits_until_ = kForItsPlace;
       wake_.wait(mutex_);
-    } else if (steady_clock::now() < *deadline) {
+      continue;
+    }
+    const auto deadline = next_deadline();
+    if (deadline && std::chrono::steady_clock::now() >= *deadline) break;
+    waits_until_ = deadline.value_or(kForWork);
+    if (deadline) {
       wake_.wait_until(mutex_, *deadline);
     } else {
-      return;
+      wake_.wait(mutex_);
     }
   }
+  waits_until_ = kForWork;
+}
+
+std::optional<std::chrono::steady_clock::time_point> Writer::next_deadline() {
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  if (!fetching_ && wants_watermark()) deadline = watermark_due_;
+  if (const auto due = housekeeping_.due_in_ms()) {
+    const auto at =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(std::max<std::int64_t>(*due, 0));
+    deadline = deadline ? std::min(*deadline, at) : at;
+  }
+  return deadline;
 }
 
 // ---- a group ----

@@ -1,8 +1,11 @@
-// The writer: the one thread that appends to the log, changes the index and hands out sequence numbers.
+// The writer: the one place where the log is appended to, the index changed and sequence numbers handed out, by one thread at
+// a time.
 //
 // It takes all that is queued as one group, appends it as one frame, syncs once, and only then makes it visible and
 // answers. While it syncs, the event loops keep parsing and the next group gathers: the slower the disk, the larger the
-// groups, so that throughput does not fall with it.
+// groups, so that throughput does not fall with it. For this it has a thread. But where there is nothing to wait for, to wake
+// that thread and be woken by it costs more than the write: whoever comes while the writer is idle takes its place for
+// one group.
 #pragma once
 
 #include <atomic>
@@ -27,6 +30,13 @@
 
 namespace minikv::engine {
 
+// Whether the thread that submits tasks may commit them.
+enum class CommitHere : std::uint8_t {
+  kNo,
+  kIfQuick,  // if there is nothing to wait for: neither a sync nor room, nor a task that takes long
+  kYes,      // it would wait for its tasks in any case
+};
+
 // Thread safety: submit(), is_saturated() and run_on_writer() may be called from any thread; start() and stop() once.
 class Writer {
  public:
@@ -41,7 +51,8 @@ class Writer {
   RetiredSegment active() const;
   std::uint64_t next_sequence() const { return next_sequence_; }
 
-  void submit(std::span<WriteTask* const> tasks);
+  // True: all are done, by this thread.
+  bool submit(std::span<WriteTask* const> tasks, CommitHere here);
   bool is_saturated() const {
     return queued_bytes_.load(std::memory_order_relaxed) > state_.options.max_queue_bytes;
   }
@@ -50,7 +61,7 @@ class Writer {
   // before the first submit().
   void slow_down_while(std::function<bool()> is_behind) { is_behind_ = std::move(is_behind); }
 
-  // Runs `work` on the writer thread, between two groups, and waits for it. kShutdown if it was not run.
+  // Runs `work` on the writer's thread, between two groups, and waits for it. kShutdown if it was not run.
   Status run_on_writer(const std::function<void()>& work);
   // For run_on_writer(): goes on in the next segment if this one has any records, waiting for a spare if need be.
   Status rotate();
@@ -74,8 +85,16 @@ class Writer {
     Writer& writer_;
   };
 
+  // Of waits_until_: for whoever took its place to have done.
+  static constexpr auto kForItsPlace = std::chrono::steady_clock::time_point::min();
+  static constexpr auto kForWork = std::chrono::steady_clock::time_point::max();
+
   void run();
   void wait_for_work() MINIKV_REQUIRES(mutex_);
+  std::optional<std::chrono::steady_clock::time_point> next_deadline() MINIKV_REQUIRES(mutex_);
+  bool can_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) const
+      MINIKV_REQUIRES(mutex_);
+  bool commit_here(std::span<WriteTask* const> tasks) MINIKV_EXCLUDES(mutex_);
   // While a reader brings what the first waiting task needs, no other is executed: they may be its connection's.
   bool is_something_due() const MINIKV_REQUIRES(mutex_) {
     return !errands_.empty() || (!fetching_ && (!waiting_.empty() || !queue_.empty() || stopping_));
@@ -116,6 +135,9 @@ class Writer {
   std::vector<WriteTask*> queue_ MINIKV_GUARDED_BY(mutex_);
   std::deque<Errand*> errands_ MINIKV_GUARDED_BY(mutex_);
   CondVar errand_done_;
+  bool is_taken_ MINIKV_GUARDED_BY(mutex_) = false;  // by the thread that is the writer at the moment
+  // While the writer's thread waits: until when, unless it is woken.
+  std::chrono::steady_clock::time_point waits_until_ MINIKV_GUARDED_BY(mutex_) = kForWork;
   bool stopping_ MINIKV_GUARDED_BY(mutex_) = false;
   bool stopped_ MINIKV_GUARDED_BY(mutex_) = false;
   bool fetching_ MINIKV_GUARDED_BY(mutex_) = false;  // a reader brings what the first waiting task needs
@@ -124,7 +146,7 @@ class Writer {
   std::function<void()> group_done_;
   std::function<bool()> is_behind_;
 
-  // The writer thread's own.
+  // Whoever is the writer's own.
   std::deque<WriteTask*> waiting_;  // taken from the queue, not yet executed
   std::vector<WriteTask*> group_tasks_;
   Group group_;

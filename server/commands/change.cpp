@@ -155,10 +155,10 @@ template <>
 void handle<kDelPrefix>(Context& context) {
   Memory memory(context.arg(0).size());
   const std::string_view prefix = memory.keep(context.arg(0));
-  context.submit(std::move(memory),
-                 [prefix, end = end_of_prefix(prefix).value_or("")](Transaction& transaction) {
-                   return Outcome::integer(static_cast<std::int64_t>(transaction.remove_range(prefix, end)));
-                 });
+  context.submit_long(
+      std::move(memory), [prefix, end = end_of_prefix(prefix).value_or("")](Transaction& transaction) {
+        return Outcome::integer(static_cast<std::int64_t>(transaction.remove_range(prefix, end)));
+      });
 }
 
 template <>

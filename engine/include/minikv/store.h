@@ -176,16 +176,19 @@ class Store {
   // Deletes all keys, in the same time however many there are.
   Status clear();
   Status write(const WriteBatch& batch);
-  // Runs `body` on the writer thread: an atomic read-modify-write. Must not block; see Transaction for the memory it
-  // hands to put().
+  // Runs `body` as the writer, which is one thread at a time: an atomic read-modify-write. Must not block; see Transaction
+  // for the memory it hands to put().
   Status transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint = 256);
 
   // ---- for servers: writes that do not wait ----
   // Hands tasks to the writer, in order. After close() has begun they are answered with kShutdown.
   void submit(std::span<WriteTask* const> tasks);
+  // The same, unless the writer has nothing to do and nothing would have to be waited for, be it a sync, room, or a task
+  // that takes long: then this thread commits them, which spares two threads waking each other. True: all are done.
+  bool commit_or_submit(std::span<WriteTask* const> tasks);
   // Whether so much is queued that a well-behaved caller waits for some done() first. No upper bound is enforced here.
   bool is_saturated() const;
-  // Called on the writer thread after the last done() of each group: the place to wake up event loops once a group.
+  // Called by the writer after the last done() of each group: the place to wake up event loops once a group.
   // Set before the first submit().
   void on_group_done(std::function<void()> callback);
 

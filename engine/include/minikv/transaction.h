@@ -133,21 +133,26 @@ class WriteTask {
   // The values that execute() is going to ask for with Transaction::get(). Whoever submits the task may have read them
   // ahead (Store::load()); what is missing or outdated is read before the task is executed.
   virtual std::span<OldValue> old_values() { return {}; }
-  // Called once, on the writer thread, in the order of submission. A task that changes nothing is fine.
+  // Called once, by the writer, in the order of submission. A task that changes nothing is fine. The writer is one thread at
+  // a time: its own, or that of whoever submits while it has nothing to do (Store::commit_or_submit()).
   virtual void execute(Transaction& transaction) = 0;
-  // Called once, on the writer thread, in the order of submission, when the task's changes (and those of all tasks it
+  // Called once, by the writer, in the order of submission, when the task's changes (and those of all tasks it
   // may have seen) are as durable as the mode promises and visible to readers; or with the reason why nothing was
   // changed. A task may be answered with an error without having been executed. Must not block.
   virtual void done(const Status& status) = 0;
 
   // About how many bytes the task adds to the log: decides on grouping, rotation and back-pressure.
   std::size_t bytes() const { return bytes_; }
+  // Whether execute() may take longer than what a key or a few cost: it is then not done by a thread that serves others.
+  bool takes_long() const { return takes_long_; }
 
  protected:
   void set_bytes(std::size_t bytes) { bytes_ = bytes; }
+  void set_takes_long() { takes_long_ = true; }
 
  private:
   std::size_t bytes_ = 64;
+  bool takes_long_ = false;
 };
 
 }  // namespace minikv
