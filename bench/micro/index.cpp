@@ -1,6 +1,5 @@
 // The index by itself: points, order, memory, and how it is filled while a store is being opened.
 #include "engine/index/index.h"
-#include "engine/index/index_loader.h"
 
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "bench/support/program.h"
 #include "bench/support/workload.h"
+#include "engine/index/index_loader.h"
 
 namespace minikv::bench {
 namespace {

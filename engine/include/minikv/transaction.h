@@ -1,4 +1,4 @@
-// Reading and changing the store on the writer thread: what every write is made of.
+// Reading and changing the store as its writer: what every write is made of.
 #pragma once
 
 #include <cstddef>
@@ -72,7 +72,7 @@ std::uint32_t value_checksum(std::string_view value);
 // done() is called. Sizes are the caller's business: keys up to Options::max_key_bytes, values up to max_value_bytes,
 // the sum up to max_batch_bytes; asserted here.
 //
-// Thread safety: used by the writer thread only, and only inside WriteTask::execute().
+// Thread safety: used by the writer only, and only inside WriteTask::execute().
 class Transaction {
  public:
   virtual ~Transaction() = default;
