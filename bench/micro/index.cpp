@@ -16,6 +16,7 @@ namespace minikv::bench {
 namespace {
 
 using engine::Index;
+using engine::IndexLoader;
 using engine::Place;
 
 constexpr std::uint64_t kInsertSeed = 1, kLookUpSeed = 2;

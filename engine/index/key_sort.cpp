@@ -84,7 +84,7 @@ constexpr std::size_t kParts = 16;
 
 // Cuts the items into parts, all of one smaller than all of the next.
 void cut(std::span<SortItem> items, std::size_t count, std::vector<std::span<SortItem>>& parts) {
-  if (count == 1) return parts.push_back(items);
+  if (count == 1 || items.empty()) return parts.push_back(items);
   std::array<std::uint64_t, 255> samples{};
   for (std::size_t i = 0; i < samples.size(); ++i)
     samples[i] = items[items.size() / samples.size() * i].piece;

@@ -92,7 +92,7 @@ bool Writer::submit(std::span<WriteTask* const> tasks, CommitHere here) {
 
 bool Writer::can_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) const {
   if (here == CommitHere::kNo || state_.options.single_threaded) return false;
-  const bool is_idle = !is_taken_ && waits_until_ != kForItsPlace && !is_something_due();
+  const bool is_idle = !is_taken_ && waits_until_ != kForItsPlace && !fetching_ && !is_something_due();
   if (!is_idle || in_reserve_ || !fits(bytes)) return false;
   if (here == CommitHere::kYes) return true;
   return state_.options.fsync != Fsync::kAlways && bytes <= kBytesHere &&
