@@ -63,7 +63,7 @@ def read_arguments():
     parser.add_argument("--bin", required=True, type=os.path.abspath, help="the directory of minikvd")
     parser.add_argument("--bench-bin", type=os.path.abspath, help="the directory of constant_server, for limits")
     parser.add_argument("--results", default="bench/results", type=os.path.abspath, help="where the results go")
-    parser.add_argument("--directory", default=None, help="where the data goes: the disk that is measured [/tmp]")
+    parser.add_argument("--directory", type=os.path.abspath, default=None, help="where the data goes: the disk that is measured [/tmp]")
     parser.add_argument("--cells", choices=("all", "targets"), default="all", help="of throughput")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1, help="of each server in each round of a cell")
