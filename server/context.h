@@ -21,6 +21,11 @@
 
 namespace minikv::server {
 
+// What most commands do with what the writer has made of them.
+struct EncodeOutcome {
+  void operator()(protocol::ReplyEncoder& encoder, const Outcome& outcome) const { outcome.encode(encoder); }
+};
+
 // One request, on the event loop that received it. The views hold until the handler returns.
 struct Context {
   const protocol::CommandSpec& command;
@@ -58,31 +63,24 @@ struct Context {
   // The same for what takes as long as there are keys; `execute` returns an Outcome.
   template <typename Execute>
   void submit_long(Memory memory, Execute execute) const {
-    const auto encode = [](protocol::ReplyEncoder& encoder, const Outcome& outcome) {
-      outcome.encode(encoder);
-    };
-    auto task = std::make_unique<FunctionTask<Execute, decltype(encode)>>(std::move(memory),
-                                                                          std::move(execute), encode);
+    auto task = std::make_unique<FunctionTask<Execute, EncodeOutcome>>(std::move(memory), std::move(execute),
+                                                                       EncodeOutcome());
     task->set_takes_long();
     connection.submit(std::move(task));
   }
   // The same for the usual case: `execute` returns an Outcome.
   template <typename Execute>
   void submit(Memory memory, Execute execute) const {
-    submit(std::move(memory), std::move(execute),
-           [](protocol::ReplyEncoder& encoder, const Outcome& outcome) { outcome.encode(encoder); });
+    submit(std::move(memory), std::move(execute), EncodeOutcome());
   }
   // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer than
   // `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by `growth_bytes`.
   template <typename Execute>
   void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute,
                       std::uint64_t growth_bytes = 0) const {
-    const auto encode = [](protocol::ReplyEncoder& encoder, const Outcome& outcome) {
-      outcome.encode(encoder);
-    };
     OldValue old{key, max_bytes};
-    auto task = std::make_unique<ReadModifyTask<Execute, decltype(encode)>>(std::move(memory), std::move(old),
-                                                                            std::move(execute), encode);
+    auto task = std::make_unique<ReadModifyTask<Execute, EncodeOutcome>>(std::move(memory), std::move(old),
+                                                                         std::move(execute), EncodeOutcome());
     task->count_growth(growth_bytes);
     connection.submit(std::move(task));
   }

@@ -1,5 +1,6 @@
 // A store whose disk is full, on a disk whose room the test decides.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -162,14 +163,22 @@ TEST_F(FullDiskStoreTest, StartsWithoutRoomForASegment) {
   ASSERT_TRUE(store_->close());
   store_.reset();
   leave_room_for(kMiB / 4);
-  open({});
+  std::atomic<int> told{0};
+  Options options;
+  options.log = [&](LogLevel, std::string_view words) {
+    told += words.starts_with("no spare segment") ? 1 : 0;
+  };
+  open(options);
   for (int i = 0; i < 35; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i > 0 && i % 10 == 0) << i;
   EXPECT_TRUE(store_->set("little", "x"));
   const Status refused = write_until_refused();
   EXPECT_EQ(refused.code(), StatusCode::kDiskFull) << refused.message();
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(store_->set("large", std::string(kMiB / 2, 'l')));
+  EXPECT_LE(told, 3) << "each refused write is told";
   EXPECT_EQ(store_->get("little").status().code(), StatusCode::kOk);
   files_.set_capacity(std::nullopt);
   EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+  store_.reset();  // before what its log counts in
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "minikv/store.h"
 #include "tests/server/harness.h"
 
 namespace minikv::server {
@@ -163,6 +164,36 @@ TEST(OrderTest, CompactIsAnsweredBetweenItsNeighbours) {
   EXPECT_EQ(client.read_line(), "+OK");
   EXPECT_TRUE(client.read_line().starts_with("+OK reclaimed "));
   EXPECT_TRUE(client.read_line().starts_with("+VALUE 1 "));
+}
+
+// An event loop commits what is quick itself, where no sync has to be waited for; but it counts no keys for DELPREFIX.
+TEST(OrderTest, WhatTakesLongHoldsUpNobodyElseOfTheSameLoop) {
+  for (const char* request : {"delprefix key\r\n", "multi\r\ndelprefix key\r\nexec\r\n"}) {
+    TestServer::Setup setup;
+    setup.store.fsync = Fsync::kNever;
+    TestServer server(setup);
+    constexpr int kKeys = 400'000;
+    for (int i = 0; i < kKeys; i += 10'000) {
+      WriteBatch batch;
+      for (int k = i; k < i + 10'000; ++k) batch.set(fmt::format("key{}", k), "");
+      ASSERT_TRUE(server.store().write(batch));
+    }
+    TestClient client(server.port());
+    TestClient other(server.port());
+    // Until the writer's thread sleeps: only then would an event loop do its work.
+    for (int i = 0; i < 300; ++i) ASSERT_EQ(client.ask("set key0 x"), "+OK");
+    ASSERT_EQ(other.ask("ping"), "+PONG");
+    client.send(request);
+    EXPECT_EQ(other.ask("ping"), "+PONG");
+    EXPECT_EQ(server.store().size(), std::uint64_t{kKeys})
+        << "it was over before the other had its turn: " << request;
+    std::string reply;
+    do {
+      reply = client.read_line();
+    } while (!reply.ends_with(std::to_string(kKeys)) && !reply.empty());
+    EXPECT_TRUE(reply.ends_with(std::to_string(kKeys))) << reply;
+    EXPECT_EQ(server.store().size(), 0u);
+  }
 }
 
 // Every split of a short conversation into two packets.
