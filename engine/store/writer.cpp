@@ -9,8 +9,6 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
-constexpr std::uint64_t kBytesHere =
-    256 * 1024;  // what an event loop may commit at once takes about a millisecond
 
 }  // namespace
 
