@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
 // Above any server's limit; a number that was mistyped must not make us gather lines for ever.
-constexpr std::size_t kMaxBodyBytes = 1U << 30;
+constexpr std::size_t kMaxValueBytes = 1U << 30;
 
 // The `length` bytes that follow, and the line end behind them.
 std::variant<std::string, Refusal> read_body(std::size_t length, InputSource& input) {
@@ -96,7 +96,7 @@ std::variant<Request, Refusal> read_request(std::string_view line, InputSource& 
   if (request == nullptr) return parsed;
   const std::optional<std::size_t> length = put_body_length(*request);
   if (!length) return parsed;
-  if (*length > kMaxBodyBytes) return Refusal{"TOOLONG", fmt::format("no value can have {} bytes", *length)};
+  if (*length > kMaxValueBytes) return Refusal{"TOOLONG", fmt::format("no value can have {} bytes", *length)};
 
   std::variant<std::string, Refusal> body = read_body(*length, input);
   if (Refusal* refusal = std::get_if<Refusal>(&body)) return std::move(*refusal);

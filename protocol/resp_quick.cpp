@@ -8,9 +8,9 @@
 namespace minikv::protocol {
 namespace {
 
-constexpr std::size_t kMostArgs = 9;       // with the verb: one digit
-constexpr std::size_t kMostDigits = 5;     // of a length
-constexpr std::size_t kMostBytes = 65535;  // of an argument
+constexpr std::size_t kMostArgs = 9;          // with the verb: one digit
+constexpr std::size_t kMostLengthDigits = 5;  // of a length
+constexpr std::size_t kMostBytes = 65535;     // of an argument
 
 // Reads along a request; once something is not as it should be, `ok` stays false.
 class Reader {
@@ -71,7 +71,7 @@ std::size_t parse_resp_quickly(std::string_view input, const ParserLimits& limit
   std::array<std::string_view, kMostArgs> args;
   std::size_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t length = reader.header('$', kMostDigits);
+    const std::size_t length = reader.header('$', kMostLengthDigits);
     total += length;
     if (length > longest || total > limits.request_bytes()) return 0;
     args[i] = reader.bytes(length);

@@ -15,7 +15,7 @@
 namespace minikv::bench {
 namespace {
 
-constexpr std::uint64_t kFillSeed = 1, kWriteSeed = 5;
+constexpr std::uint64_t kKeySeed = 1, kWriteSeed = 5;
 
 // Writes all keys in their order, `per_batch` at a time.
 Status write_all(Rival& rival, const std::vector<Key>& keys, std::size_t per_batch) {
@@ -110,7 +110,7 @@ void register_writes(const RivalKind& kind) {
     return keys;
   });
   enter_fill("random", []() -> const std::vector<Key>& {
-    static const std::vector<Key> keys = keys_shuffled(settings().keys, kFillSeed);
+    static const std::vector<Key> keys = keys_shuffled(settings().keys, kKeySeed);
     return keys;
   });
   benchmark::RegisterBenchmark(("write_synced/" + kind.name).c_str(),

@@ -17,7 +17,7 @@ using protocol::ReplyEncoder;
 using protocol::ReplyFormat;
 
 // As many replies as an output buffer may well hold at once.
-constexpr std::size_t kBufferBytes = 256 * 1024;
+constexpr std::size_t kReplyBytes = 256 * 1024;
 constexpr std::uint32_t kMostReplies = 1000;
 
 // How a kind of reply is encoded, and what it must look like, said by other means.
@@ -68,7 +68,7 @@ constexpr Kind kRespMget = {[](ReplyEncoder& encoder, std::uint32_t number) {
 void encode(benchmark::State& state, ReplyFormat format, const Kind& kind) {
   std::string expected;
   std::uint32_t replies = 0;
-  while (replies < kMostReplies && expected.size() < kBufferBytes) expected += kind.expected(replies++);
+  while (replies < kMostReplies && expected.size() < kReplyBytes) expected += kind.expected(replies++);
   std::string out;
   out.reserve(expected.size());
   for (auto _ : state) {

@@ -5,16 +5,12 @@
 #include <cstring>
 
 #include "engine/format/crc32c.h"
+#include "engine/format/object_bytes.h"
 
 namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kExternalValueBytes = 64 * 1024;  // from here on copying costs more than another iovec
-
-template <typename T>
-std::string_view bytes_of(const T& object) {
-  return {reinterpret_cast<const char*>(&object), sizeof(T)};
-}
 
 std::uint32_t position_seed(const SegmentIdentity& identity, std::uint64_t offset) {
   const std::uint64_t position[3] = {identity.salt, identity.id, offset};

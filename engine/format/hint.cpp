@@ -9,20 +9,16 @@
 
 #include "engine/base/key_piece.h"
 #include "engine/format/crc32c.h"
+#include "engine/format/object_bytes.h"
 
 namespace minikv::engine {
 namespace {
 
-constexpr std::string_view kPrefix = "segment-";
-constexpr std::string_view kSuffix = ".hint";
+constexpr std::string_view kNamePrefix = "segment-";
+constexpr std::string_view kNameSuffix = ".hint";
 constexpr std::size_t kWriteBytes = 1 << 20;
 constexpr std::size_t kLookBack = 16;  // that one entry too many stays does no harm
 constexpr std::size_t kChecksummedFrom = offsetof(HintHeader, format_version);
-
-template <typename T>
-std::string_view bytes_of(const T& object) {
-  return {reinterpret_cast<const char*>(&object), sizeof(T)};
-}
 
 // A put's value is what hints are there to leave out; those of the other records are part of what they say.
 std::uint64_t kept_value_bytes(const RecordHeader& header) {
@@ -52,14 +48,9 @@ bool lies_in_segment(const HintEntry& entry, std::uint64_t segment_size) {
          record_bytes(entry.header.key_length, entry.header.value_length) <= segment_size - entry.offset;
 }
 
-// A `lost` record stands for the one that it names.
-std::uint64_t rank(const RecordHeader& header) {
-  return header.type == RecordType::kLost ? header.version : header.sequence;
-}
-
 bool comes_first(const HintEntry& a, const HintEntry& b) {
   if (const int order = a.key.compare(b.key); order != 0) return order < 0;
-  if (rank(a.header) != rank(b.header)) return rank(a.header) > rank(b.header);
+  if (rank_of(a.header) != rank_of(b.header)) return rank_of(a.header) > rank_of(b.header);
   return a.header.type == RecordType::kLost && b.header.type != RecordType::kLost;
 }
 
@@ -75,12 +66,13 @@ bool says_more(const HintEntry& newer, const HintEntry& older) {
 }  // namespace
 
 std::string hint_name(std::uint64_t segment_id) {
-  return fmt::format("{}{:08}{}", kPrefix, segment_id, kSuffix);
+  return fmt::format("{}{:08}{}", kNamePrefix, segment_id, kNameSuffix);
 }
 
 std::uint64_t parse_hint_name(std::string_view name) {
-  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return 0;
-  const std::string_view digits = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+  if (!name.starts_with(kNamePrefix) || !name.ends_with(kNameSuffix)) return 0;
+  const std::string_view digits =
+      name.substr(kNamePrefix.size(), name.size() - kNamePrefix.size() - kNameSuffix.size());
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
   const bool is_canonical =

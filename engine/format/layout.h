@@ -82,6 +82,11 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == 40 && std::is_trivially_copyable_v<RecordHeader>);
 
+// Its place among the records of its key: a `lost` record stands for the one that it names.
+constexpr std::uint64_t rank_of(const RecordHeader& header) {
+  return header.type == RecordType::kLost ? header.version : header.sequence;
+}
+
 constexpr std::uint64_t align_up(std::uint64_t n) { return (n + kAlignment - 1) & ~(kAlignment - 1); }
 constexpr std::uint64_t record_bytes(std::size_t key_length, std::uint64_t value_length) {
   return align_up(sizeof(RecordHeader) + key_length + value_length);

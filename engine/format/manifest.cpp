@@ -14,7 +14,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
-constexpr std::size_t kChecksummedFrom = offsetof(ManifestHeader, format_version);
+constexpr std::size_t kManifestChecksummedFrom = offsetof(ManifestHeader, format_version);
 // Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use up is left.
 constexpr std::uint64_t kMostSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
@@ -71,7 +71,7 @@ std::string encode_manifest(const Manifest& manifest) {
     std::memcpy(bytes.data() + sizeof(header), manifest.segments.data(),
                 manifest.segments.size() * sizeof(ManifestSegment));
   }
-  const std::uint32_t checksum = crc32c(std::string_view(bytes).substr(kChecksummedFrom));
+  const std::uint32_t checksum = crc32c(std::string_view(bytes).substr(kManifestChecksummedFrom));
   std::memcpy(bytes.data() + offsetof(ManifestHeader, checksum), &checksum, sizeof(checksum));
   return bytes;
 }
@@ -85,7 +85,7 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
   }
   const std::uint64_t length = sizeof(header) + std::uint64_t{header.segment_count} * sizeof(ManifestSegment);
   if (length > bytes.size() ||
-      header.checksum != crc32c(bytes.substr(kChecksummedFrom, length - kChecksummedFrom))) {
+      header.checksum != crc32c(bytes.substr(kManifestChecksummedFrom, length - kManifestChecksummedFrom))) {
     return {StatusCode::kCorruption, "the manifest's checksum does not match"};
   }
   if (header.format_version > kFormatVersion || (header.incompat_features & ~kKnownIncompatFeatures) != 0) {

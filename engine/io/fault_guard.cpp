@@ -23,16 +23,17 @@ struct Copy {
   sigjmp_buf way_out{};
 };
 
-// initial-exec: the handler must never be the one who allocates the thread's copy.
-__attribute__((tls_model("initial-exec"))) thread_local Copy copy;
+// initial-exec: the handler must never be the one who allocates the thread's copy_under_way.
+__attribute__((tls_model("initial-exec"))) thread_local Copy copy_under_way;
 
 struct sigaction previous_action;
 
 bool is_ours(const siginfo_t& info) {
-  if (!copy.under_way.load(std::memory_order_relaxed)) return false;
+  if (!copy_under_way.under_way.load(std::memory_order_relaxed)) return false;
   std::atomic_signal_fence(std::memory_order_acquire);
   const auto address = reinterpret_cast<std::uintptr_t>(info.si_addr);
-  return address >= (copy.begin & ~kPageMask) && address < copy.end;  // a memory error names only its page
+  return address >= (copy_under_way.begin & ~kPageMask) &&
+         address < copy_under_way.end;  // a memory error names only its page
 }
 
 void pass_on(int signal, siginfo_t* info, void* context) {
@@ -52,10 +53,10 @@ void pass_on(int signal, siginfo_t* info, void* context) {
 
 void on_sigbus(int signal, siginfo_t* info, void* context) {
   if (!is_ours(*info)) return pass_on(signal, info, context);
-  copy.under_way.store(false, std::memory_order_relaxed);
+  copy_under_way.under_way.store(false, std::memory_order_relaxed);
   // The mask is restored here, by a system call, so that no copy that goes well has to save it by another.
   pthread_sigmask(SIG_SETMASK, &static_cast<ucontext_t*>(context)->uc_sigmask, nullptr);
-  siglongjmp(copy.way_out, 1);
+  siglongjmp(copy_under_way.way_out, 1);
 }
 
 }  // namespace
@@ -74,14 +75,14 @@ void install_fault_guard() {
 }
 
 __attribute__((noinline)) bool copy_from_mapped(char* to, const char* from, std::size_t length) {
-  copy.begin = reinterpret_cast<std::uintptr_t>(from);
-  copy.end = copy.begin + length;
-  if (sigsetjmp(copy.way_out, 0) != 0) return false;
-  copy.under_way.store(true, std::memory_order_relaxed);
+  copy_under_way.begin = reinterpret_cast<std::uintptr_t>(from);
+  copy_under_way.end = copy_under_way.begin + length;
+  if (sigsetjmp(copy_under_way.way_out, 0) != 0) return false;
+  copy_under_way.under_way.store(true, std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   std::memcpy(to, from, length);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  copy.under_way.store(false, std::memory_order_relaxed);
+  copy_under_way.under_way.store(false, std::memory_order_relaxed);
   return true;
 }
 

@@ -32,9 +32,9 @@ Result<off_t> checked_offset(std::uint64_t offset, const char* call, const std::
 }
 
 // The pieces of one write that have not been written yet, handed to pwritev(2) a bounded number at a time.
-class Remaining {
+class UnwrittenPieces {
  public:
-  explicit Remaining(std::span<const std::string_view> pieces) : pieces_(pieces) {
+  explicit UnwrittenPieces(std::span<const std::string_view> pieces) : pieces_(pieces) {
     for (const std::string_view piece : pieces) bytes_ += piece.size();
   }
 
@@ -106,7 +106,7 @@ class PosixFile final : public File {
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
     auto position = checked_offset(offset, "write", path_);
     if (!position) return position.status();
-    Remaining remaining(pieces);
+    UnwrittenPieces remaining(pieces);
     while (remaining.bytes() > 0) {
       const auto vectors = remaining.vectors();
       const ssize_t count = without_interruption(

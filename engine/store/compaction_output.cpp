@@ -21,7 +21,7 @@ CompactionOutput::~CompactionOutput() {
 Status CompactionOutput::begin_segment() {
   std::random_device random;
   const SegmentIdentity identity{keeper_.allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
-  const std::string path = state_.path_of(identity.id) + ".tmp";
+  const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);
   paths_.push_back(path);
   MINIKV_TRY(keeper_.create_segment_file(identity, SegmentKind::kCompacted, 0, path, false));
   auto segment = open_segment(state_.file_system, path, OpenMode::kReadWrite, identity,

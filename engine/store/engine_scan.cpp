@@ -9,7 +9,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerHold = 256;
-constexpr std::size_t kFetchAhead = 8;      // values
+constexpr std::size_t kValuesAhead = 8;     // fetched
 constexpr std::size_t kLargePage = 65'536;  // items; for more, room is made as they come
 
 // What one hold of the lock found. The keys lie in one string, so that nothing is allocated for each of them meanwhile.
@@ -90,8 +90,8 @@ ScanPage Engine::scan(const ScanOptions& options) const {
         return page;
       }
       // Neighbours in the order of keys are anywhere in the files.
-      if (options.with_values && i + kFetchAhead < piece.handles.size())
-        HandleAccess::fetch_ahead(piece.handles[i + kFetchAhead]);
+      if (options.with_values && i + kValuesAhead < piece.handles.size())
+        HandleAccess::fetch_ahead(piece.handles[i + kValuesAhead]);
       ScanItem& out = page.items.emplace_back();
       out.key = piece.key(i);
       bytes += out.key.size();

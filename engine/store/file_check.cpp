@@ -12,7 +12,6 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::string_view kLockName = "LOCK";
-constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr std::string_view kCutSuffix = ".cut";
 
 // Of files that are not segments.
@@ -22,10 +21,7 @@ bool is_welcome(std::string_view name) {
 }
 
 bool is_ours_and_temporary(std::string_view name) {
-  if (name == ManifestFile::kTemporaryName) return true;
-  if (!name.ends_with(kTemporarySuffix)) return false;
-  const std::string_view final_name = name.substr(0, name.size() - kTemporarySuffix.size());
-  return parse_segment_name(final_name) != 0 || parse_hint_name(final_name) != 0;
+  return name == ManifestFile::kTemporaryName || is_temporary_name(name);
 }
 
 // Hints of segments that are no longer there, or that are not sealed (which none is written for).

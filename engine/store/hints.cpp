@@ -56,7 +56,7 @@ Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const H
 
 Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity) {
   const std::string path = state.directory + "/" + hint_name(identity.segment.id);
-  const std::string temporary = path + ".tmp";
+  const std::string temporary = path + std::string(kTemporarySuffix);
   if (Status removed = state.file_system.remove(temporary);
       !removed && removed.code() != StatusCode::kNotFound) {
     return removed;

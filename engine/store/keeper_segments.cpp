@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/format/hint.h"
+#include "engine/format/object_bytes.h"
 #include "engine/store/gentle_file.h"
 #include "engine/store/keeper.h"
 
@@ -28,12 +29,11 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
   auto file = state_.file_system.open(temporary_path, OpenMode::kCreate);
   if (!file) return file.status();
   const SegmentHeader header = make_segment_header(identity, kind, store_id_, state_.clock.now_ms());
-  const std::string_view header_bytes(reinterpret_cast<const char*>(&header), sizeof(header));
-  MINIKV_TRY((*file)->write(0, std::array{header_bytes}));
+  MINIKV_TRY((*file)->write(0, std::array{bytes_of(header)}));
   if (fill) {
-    constexpr std::uint64_t kPieceBytes = kMiB;
+    constexpr std::uint64_t kZeroesBytes = kMiB;
     GentleFile gentle(**file, state_, [this] { return is_spare_urgent(); });
-    const std::string zeros(static_cast<std::size_t>(std::min(size, kPieceBytes)), '\0');
+    const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
     std::uint64_t offset = sizeof(header);
     while (offset < size) {
       const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));

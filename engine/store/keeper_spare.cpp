@@ -59,7 +59,7 @@ Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over) {
   std::random_device random;
   const SegmentIdentity identity{allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
   const std::string path = state_.path_of(identity.id);
-  const std::string temporary = path + ".tmp";
+  const std::string temporary = path + std::string(kTemporarySuffix);
 
   const auto free = state_.file_system.free_space(state_.directory);
   Status made =

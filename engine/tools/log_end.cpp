@@ -17,7 +17,7 @@ struct SeenFrame {
   std::uint64_t next_sequence() const { return header.first_sequence + header.record_count; }
 };
 
-struct Log {
+struct OpenLog {
   SegmentFile* segment = nullptr;
   std::vector<SeenFrame> frames;
 };
@@ -48,7 +48,7 @@ Result<std::vector<SeenFrame>> frames_of(const SegmentFile& segment) {
 
 class LogEnd {
  public:
-  explicit LogEnd(std::vector<Log> logs) : logs_(std::move(logs)) {}
+  explicit LogEnd(std::vector<OpenLog> logs) : logs_(std::move(logs)) {}
 
   void find() {
     std::uint64_t expected = 0;
@@ -111,13 +111,13 @@ class LogEnd {
     return false;
   }
 
-  std::vector<Log> logs_;
+  std::vector<OpenLog> logs_;
 };
 
 }  // namespace
 
 Status find_log_end(std::vector<SegmentFile>& segments) {
-  std::vector<Log> logs;
+  std::vector<OpenLog> logs;
   for (SegmentFile& segment : segments) {
     if (!segment.file) continue;
     SegmentReader reader(*segment.file, segment.file_size);

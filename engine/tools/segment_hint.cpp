@@ -8,11 +8,6 @@
 namespace minikv::engine {
 namespace {
 
-// A `lost` record stands for the one that it names.
-std::uint64_t rank(const RecordHeader& header) {
-  return header.type == RecordType::kLost ? header.version : header.sequence;
-}
-
 bool says_the_same(const HintEntry& entry, const RecordView& record) {
   const RecordHeader& a = entry.header;
   const RecordHeader& b = record.header;
@@ -32,9 +27,9 @@ SegmentHint::SegmentHint(Hint hint) : hint_(std::move(hint)) {
     by_offset_.emplace(entry.offset, Known{entry});
     if (entry.header.type == RecordType::kRangeDelete) return true;
     Newest& newest = by_key_[entry.key];
-    newest.of_any = std::max(newest.of_any, rank(entry.header));
+    newest.of_any = std::max(newest.of_any, rank_of(entry.header));
     if (entry.header.type != RecordType::kExpire)
-      newest.of_value = std::max(newest.of_value, rank(entry.header));
+      newest.of_value = std::max(newest.of_value, rank_of(entry.header));
     return true;
   });
 }
@@ -83,7 +78,7 @@ bool SegmentHint::saw(const RecordView& record) {
   const auto newest = by_key_.find(record.key);
   if (newest == by_key_.end()) return false;
   const bool is_expire = record.header.type == RecordType::kExpire;
-  return (is_expire ? newest->second.of_any : newest->second.of_value) >= rank(record.header);
+  return (is_expire ? newest->second.of_any : newest->second.of_value) >= rank_of(record.header);
 }
 
 void SegmentHint::for_each_unseen(const std::function<void(const HintEntry&)>& visit) const {

@@ -5,12 +5,13 @@
 #include <cstring>
 #include <random>
 
+#include "engine/format/object_bytes.h"
 #include "engine/store/segment.h"
 
 namespace minikv::engine {
 namespace {
 
-constexpr std::uint64_t kFrameBytes = 1 << 20;
+constexpr std::uint64_t kRepairedFrameBytes = 1 << 20;
 // A value that a frame only refers to does not outlive the call that brought it.
 constexpr std::uint64_t kLargeValueBytes = 1 << 16;
 
@@ -65,8 +66,7 @@ Status StoreBuilder::begin_segment() {
   file_ = std::move(*file);
   const SegmentHeader header =
       make_segment_header(identity, SegmentKind::kCompacted, manifest_.store_id, created_ms_);
-  MINIKV_TRY(
-      file_->write(0, std::array{std::string_view(reinterpret_cast<const char*>(&header), sizeof(header))}));
+  MINIKV_TRY(file_->write(0, std::array{bytes_of(header)}));
   used_ = sizeof(header);
   entries_.push_back(entry);
   frame_.begin(identity, used_);
@@ -76,7 +76,8 @@ Status StoreBuilder::begin_segment() {
 
 Status StoreBuilder::add(const NewRecord& record) {
   const std::uint64_t bytes = record_bytes(record.key.size(), record.value.size());
-  if (file_ && frame_.record_count() > 0 && frame_.bytes() + bytes > kFrameBytes) MINIKV_TRY(write_frame());
+  if (file_ && frame_.record_count() > 0 && frame_.bytes() + bytes > kRepairedFrameBytes)
+    MINIKV_TRY(write_frame());
   const bool is_blank = used_ == sizeof(SegmentHeader) && frame_.record_count() == 0;
   if (file_ && !is_blank && used_ + frame_.bytes() + bytes > segment_size_) MINIKV_TRY(end_segment());
   if (!file_) MINIKV_TRY(begin_segment());

@@ -13,18 +13,14 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::string_view kTemporarySuffix = ".tmp";
-constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
+constexpr std::uint64_t kLeastCopyBytes = 16 * kPageBytes;
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 bool is_temporary(std::string_view name) {
-  if (name == ManifestFile::kTemporaryName) return true;
-  return name.ends_with(kTemporarySuffix) &&
-         (parse_segment_name(name.substr(0, name.size() - kTemporarySuffix.size())) != 0 ||
-          parse_hint_name(name.substr(0, name.size() - kTemporarySuffix.size())) != 0);
+  return name == ManifestFile::kTemporaryName || is_temporary_name(name);
 }
 
 // The header at the front of a file, if it is there whole.
@@ -41,14 +37,14 @@ std::optional<SegmentHeader> read_header(const File& file) {
 // The second copy stands in the middle of the file. Of a file that was cut short, the middle is somewhere else now.
 std::vector<std::uint64_t> possible_copies(std::uint64_t file_size) {
   std::vector<std::uint64_t> offsets = {0, file_size / 2};
-  for (std::uint64_t at = kFirstCopyBytes; at < file_size; at *= 2) {
+  for (std::uint64_t at = kLeastCopyBytes; at < file_size; at *= 2) {
     if (at != file_size / 2) offsets.push_back(at);
   }
   return offsets;
 }
 
 bool is_manifest_size(std::uint64_t bytes) {
-  std::uint64_t valid = 2 * kFirstCopyBytes;
+  std::uint64_t valid = 2 * kLeastCopyBytes;
   while (valid < bytes) valid *= 2;
   return valid == bytes;
 }
@@ -119,7 +115,7 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
   for (const std::uint64_t offset : possible_copies(*size)) {
     const bool is_expected = copies_.size() < 2;
     std::string bytes(
-        static_cast<std::size_t>(std::min(*size - offset, std::max(*size / 2, kFirstCopyBytes))), '\0');
+        static_cast<std::size_t>(std::min(*size - offset, std::max(*size / 2, kLeastCopyBytes))), '\0');
     MINIKV_TRY(file.read(offset, bytes));
     auto manifest = decode_manifest(bytes);
     if (manifest.code() == StatusCode::kRefused)

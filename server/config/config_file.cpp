@@ -18,8 +18,6 @@ using nlohmann::json;
 
 constexpr std::size_t kLongestFile = 1024 * 1024;
 
-Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 Result<std::string> read_file(const std::string& path) {
   const auto failed = [&](int error) {
     return Status(StatusCode::kIoError, fmt::format("can't read the configuration file {}: {}",

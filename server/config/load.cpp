@@ -21,8 +21,6 @@ constexpr std::array<std::string_view, 4> kForeignVariables = {"MINIKV_HOST", "M
                                                                "MINIKV_PASSWORD", "MINIKV_HISTORY"};
 constexpr std::array<std::string_view, 2> kForeignPrefixes = {"MINIKV_SERVICE_", "MINIKV_PORT_7379_"};
 
-Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 bool is_foreign(std::string_view name) {
   return std::find(kForeignVariables.begin(), kForeignVariables.end(), name) != kForeignVariables.end() ||
          std::any_of(kForeignPrefixes.begin(), kForeignPrefixes.end(),
@@ -57,7 +55,7 @@ Status unknown_variable(std::string_view name) {
 }
 
 // CLI11 does the splitting (--key value, --key=value); the values are the table's business.
-struct Options {
+struct FlagParser {
   CLI::App app;
   std::string config_file;
   std::string print_form;
@@ -67,7 +65,7 @@ struct Options {
   std::map<const Setting*, std::string> texts;
   std::map<const Setting*, CLI::Option*> options;
 
-  Options() {
+  FlagParser() {
     app.set_help_flag();
     app.allow_extras();
     // Given twice, the last one counts: whoever wraps minikvd in a script adds flags behind those of the script.
@@ -86,7 +84,7 @@ struct Options {
   }
 };
 
-Result<Action> action_of(const Options& options) {
+Result<Action> action_of(const FlagParser& options) {
   if (options.help) return Action::kHelp;
   if (options.version) return Action::kVersion;
   if (options.check) return Action::kCheckConfig;
@@ -133,7 +131,7 @@ Status Settled::apply(const Setting& setting, std::string_view text, Origin orig
 }
 
 Result<CommandLine> parse_command_line(std::span<const char* const> arguments) {
-  Options options;
+  FlagParser options;
   try {
     // CLI11 takes them from the back.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

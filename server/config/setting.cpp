@@ -14,8 +14,6 @@ namespace {
 
 constexpr double kLeastRatio = 0.01;
 
-Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 // Numbers and sizes.
 Status store(const Setting& setting, std::uint64_t& field, std::string_view text) {
   const Result<std::uint64_t> number =

@@ -30,8 +30,6 @@ constexpr std::array kAmbiguousUnits = {AmbiguousUnit{"k", "KiB"}, AmbiguousUnit
 
 bool equal_in_any_case(std::string_view a, std::string_view b) { return to_lower(a) == to_lower(b); }
 
-Status invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 }  // namespace
 
 Result<std::uint64_t> parse_integer(std::string_view text) {

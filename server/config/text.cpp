@@ -1,6 +1,7 @@
 #include "server/config/text.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -75,5 +76,7 @@ std::string_view nearest_name(std::string_view name, std::span<const std::string
   }
   return nearest;
 }
+
+Status invalid(std::string message) { return Status(StatusCode::kInvalidArgument, std::move(message)); }
 
 }  // namespace minikv::server

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "minikv/status.h"
+
 namespace minikv::server {
 
 std::string to_lower(std::string_view text);
@@ -18,5 +20,8 @@ std::string printable(std::string_view text);
 // The name among `known` that somebody who wrote `name` most likely meant, or "" if none is near. Case,
 // dashes and underscores make no difference.
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known);
+
+// What somebody wrote can't be.
+Status invalid(std::string message);
 
 }  // namespace minikv::server

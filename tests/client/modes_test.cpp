@@ -20,7 +20,9 @@ using test::FedInput;
 using test::Peer;
 using testing::HasSubstr;
 
-Connection connection_to(const FakeServer& server) { return Connection({"127.0.0.1", server.port()}, {}); }
+Connection patient_connection(const FakeServer& server) {
+  return Connection({"127.0.0.1", server.port()}, {});
+}
 
 // Expects each line and gives the answer beside it.
 FakeServer::Script conversation(std::vector<std::pair<std::string, std::string>> exchanges,
@@ -43,7 +45,7 @@ struct Ran {
 };
 
 Ran one_shot(const FakeServer& server, std::vector<std::string> words, std::string_view input = {}) {
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   FedInput fed(input);
   fed.finish();
   StreamInput stream(fed.fd());
@@ -53,7 +55,7 @@ Ran one_shot(const FakeServer& server, std::vector<std::string> words, std::stri
 }
 
 Ran piped(const FakeServer& server, std::string_view input) {
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   FedInput fed(input);
   fed.finish();
   StreamInput stream(fed.fd());
@@ -152,7 +154,7 @@ TEST(Pipe, AnswersBeforeTheNextLineIsWritten) {
   }});
   StreamInput stream(fed.fd());
   CapturedOutput captured;
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   EXPECT_EQ(run_pipe(connection, stream, captured.output()), 0);
   EXPECT_EQ(captured.out.text(), "PONG\nv\n");
 }
@@ -203,7 +205,7 @@ TEST(Conversation, ErrorsArePartOfItAndItGoesOn) {
   FakeServer server({conversation({{"incr k", "-NOTINT no number\r\n"}, {"get k", "-NOTFOUND no\r\n"}})});
   TypedInput input({{"incr k"}, {""}, {"*1"}, {"get k"}, {"quit"}, {"get k"}});
   CapturedOutput captured;
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
   EXPECT_EQ(captured.out.text(),
             "Error: no number (NOTINT)\nError: no command *1; see: help (UNKNOWN)\nKey not found\n");
@@ -213,7 +215,7 @@ TEST(Conversation, RemembersCommandsButNoPasswords) {
   FakeServer server({conversation({{"get k", "+PONG\r\n"}, {"auth hunter2", "+OK\r\n"}})});
   TypedInput input({{"get k"}, {"auth hunter2"}});
   CapturedOutput captured;
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
   EXPECT_EQ(input.remembered, std::vector<std::string>{"get k"});
 }
@@ -229,7 +231,7 @@ TEST(Conversation, AValueOverSeveralLinesHasAPromptOfItsOwnAndCanBeGivenUp) {
                     {"too long"},
                     {"quit"}});
   CapturedOutput captured;
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
   EXPECT_EQ(input.prompts, "> | | > | > | > ");
   EXPECT_EQ(captured.out.text(),
@@ -242,7 +244,7 @@ TEST(Conversation, ConnectsAgainAtTheNextCommand) {
       {conversation({{"ping", "+PONG\r\n"}, {"ping", ""}}, false), conversation({{"ping", "+PONG\r\n"}})});
   TypedInput input({{"ping"}, {"ping"}, {"ping"}, {"quit"}});
   CapturedOutput captured;
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   const std::string place = connection.endpoint().text();
   EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
   EXPECT_EQ(captured.out.text(), "PONG\nError: Connection to " + place + " lost: the server closed it.\n" +
@@ -254,7 +256,7 @@ TEST(Conversation, WhatBelongedToALostTransactionIsNotCarriedOutAlone) {
                      conversation({{"get a", "-NOTFOUND no\r\n"}})});
   TypedInput input({{"multi"}, {"set a 1"}, {"set b 2"}, {"get a"}, {"quit"}});
   CapturedOutput captured;
-  Connection connection = connection_to(server);
+  Connection connection = patient_connection(server);
   EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
   EXPECT_THAT(captured.out.text(),
               HasSubstr("the transaction was lost with it; this command was not sent.\n"));

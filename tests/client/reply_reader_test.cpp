@@ -15,7 +15,7 @@ namespace {
 using Kind = Reply::Kind;
 using Outcome = ReplyReader::Outcome;
 
-struct Example {
+struct ReadExample {
   std::string_view bytes;
   Reply reply;
 };
@@ -28,7 +28,7 @@ Reply error(std::string code, std::string text) {
   return {.kind = Kind::kError, .text = std::move(text), .code = std::move(code)};
 }
 
-std::vector<Example> examples() {
+std::vector<ReadExample> examples() {
   using namespace std::string_literals;
   using namespace std::string_view_literals;
   return {
@@ -60,7 +60,7 @@ std::vector<Example> examples() {
 }
 
 TEST(ReplyReader, ReadsEveryReplyAtEverySplitPoint) {
-  for (const Example& example : examples()) {
+  for (const ReadExample& example : examples()) {
     for (std::size_t split = 0; split <= example.bytes.size(); ++split) {
       ReplyReader reader;
       Reply reply;
@@ -78,7 +78,7 @@ TEST(ReplyReader, ReadsEveryReplyAtEverySplitPoint) {
 
 TEST(ReplyReader, ReadsPipelinedRepliesByteByByteInOrder) {
   std::string all;
-  for (const Example& example : examples()) all += example.bytes;
+  for (const ReadExample& example : examples()) all += example.bytes;
   ReplyReader reader;
   std::vector<Reply> replies;
   for (char byte : all) {

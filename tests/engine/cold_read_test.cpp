@@ -15,7 +15,7 @@
 namespace minikv::engine {
 namespace {
 
-using Kind = sim::SimCall::Kind;
+using CallKind = sim::SimCall::Kind;
 using sim::ReaderBlock;
 
 // Appends to a value that it has announced.
@@ -90,14 +90,15 @@ class ColdReadTest : public testing::Test {
   }
   // How `what` reads the log. Other threads of the store have their own business with other files.
   template <typename What>
-  std::vector<Kind> calls_of(What what) {
+  std::vector<CallKind> calls_of(What what) {
     const std::size_t before = files_.log().size();
     what();
-    std::vector<Kind> kinds;
+    std::vector<CallKind> kinds;
     const auto log = files_.log();
     for (std::size_t i = before; i < log.size(); ++i) {
-      const Kind kind = log[i].kind;
-      const bool is_read = kind == Kind::kRead || kind == Kind::kReadCached || kind == Kind::kCopy;
+      const CallKind kind = log[i].kind;
+      const bool is_read =
+          kind == CallKind::kRead || kind == CallKind::kReadCached || kind == CallKind::kCopy;
       if (is_read && log[i].path == path_of_log()) kinds.push_back(kind);
     }
     return kinds;
@@ -119,25 +120,25 @@ TEST_F(ColdReadTest, WhatWasTouchedAMomentAgoIsReadThroughTheMap) {
     ASSERT_TRUE(found && *found);
     EXPECT_EQ((*found)->data, value(3));
   });
-  EXPECT_EQ(calls, (std::vector<Kind>{Kind::kCopy, Kind::kCopy}));
+  EXPECT_EQ(calls, (std::vector<CallKind>{CallKind::kCopy, CallKind::kCopy}));
 }
 
 TEST_F(ColdReadTest, WhatMayHaveLeftMemoryIsReadWithoutWaitingAndThroughTheMapAgainAfterwards) {
   time_goes_by();
   const auto read = [&] { ASSERT_TRUE(try_read(key(3))); };
-  EXPECT_EQ(calls_of(read), std::vector<Kind>{Kind::kReadCached});
-  EXPECT_EQ(calls_of(read), (std::vector<Kind>{Kind::kCopy, Kind::kCopy}));
+  EXPECT_EQ(calls_of(read), std::vector<CallKind>{CallKind::kReadCached});
+  EXPECT_EQ(calls_of(read), (std::vector<CallKind>{CallKind::kCopy, CallKind::kCopy}));
   time_goes_by();
-  EXPECT_EQ(calls_of(read), std::vector<Kind>{Kind::kReadCached});
+  EXPECT_EQ(calls_of(read), std::vector<CallKind>{CallKind::kReadCached});
 }
 
 TEST_F(ColdReadTest, WhatIsNotInMemoryIsLeftToAReaderWhichUsesNoMap) {
   everything_leaves_memory();
-  EXPECT_EQ(calls_of([&] { EXPECT_FALSE(try_read(key(3))); }), std::vector<Kind>{Kind::kReadCached});
+  EXPECT_EQ(calls_of([&] { EXPECT_FALSE(try_read(key(3))); }), std::vector<CallKind>{CallKind::kReadCached});
   EXPECT_EQ(calls_of([&] { EXPECT_EQ(read_on_reader(key(3))->data, value(3)); }),
-            std::vector<Kind>{Kind::kRead});
+            std::vector<CallKind>{CallKind::kRead});
   EXPECT_EQ(calls_of([&] { EXPECT_EQ((*try_read(key(3)))->data, value(3)); }),
-            (std::vector<Kind>{Kind::kCopy, Kind::kCopy}));
+            (std::vector<CallKind>{CallKind::kCopy, CallKind::kCopy}));
   EXPECT_FALSE(try_read(key(6)));
   EXPECT_EQ(files_.page_faults(), 0U);
 }

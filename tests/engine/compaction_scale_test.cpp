@@ -27,11 +27,11 @@ using test::kIsRelease;
 using test::Latencies;
 using test::Traffic;
 
-constexpr std::uint64_t kKeys = kIsRelease ? 100'000 : 5'000;
+constexpr std::uint64_t kLiveKeys = kIsRelease ? 100'000 : 5'000;
 constexpr std::uint64_t kWrittenKeys = 1'000;
-constexpr std::size_t kValueBytes = 1'000;
-constexpr int kRounds = 5;
-constexpr auto kQuietTime = std::chrono::milliseconds(kIsRelease ? 1'000 : 200);
+constexpr std::size_t kLiveValueBytes = 1'000;
+constexpr int kTrafficRounds = 5;
+constexpr auto kTrafficTime = std::chrono::milliseconds(kIsRelease ? 1'000 : 200);
 // The promise is that the p99 at most doubles; what is printed tells. What is judged is that nobody is held up: on a machine
 // that has other things to do, whose disk others use, more than that would fail by chance.
 constexpr double kMostFactor = 4;
@@ -87,11 +87,11 @@ class CompactionScaleTest : public testing::Test {
   }
   // Writes the keys of which `is_meant` says so.
   void write(const std::function<bool(std::uint64_t)>& is_meant) {
-    const std::string value(kValueBytes, 'v');
+    const std::string value(kLiveValueBytes, 'v');
     WriteBatch batch;
-    for (std::uint64_t i = 0; i < kKeys; ++i) {
+    for (std::uint64_t i = 0; i < kLiveKeys; ++i) {
       if (is_meant(i)) batch.set("key:" + key_of(i), value);
-      if (batch.size() < 1000 && i + 1 < kKeys) continue;
+      if (batch.size() < 1000 && i + 1 < kLiveKeys) continue;
       ASSERT_TRUE(store_->write(batch));
       batch.clear();
     }
@@ -104,15 +104,15 @@ class CompactionScaleTest : public testing::Test {
     }
   }
   void compare_rounds() {
-    test::TrafficKeys keys{"key:", kKeys, "written:", kWrittenKeys};
+    test::TrafficKeys keys{"key:", kLiveKeys, "written:", kWrittenKeys};
     keys.value = std::string(100, 'w');
     write([](std::uint64_t) { return true; });
     for (std::uint64_t i = 0; i < kWrittenKeys; ++i) ASSERT_TRUE(store_->set("written:" + key_of(i), "w"));
     Comparison writes("writes"), reads("reads");
     std::uint64_t reclaimed = 0, took_ms = 0;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < kTrafficRounds; ++round) {
       make_garbage(round);
-      const auto end = std::chrono::steady_clock::now() + kQuietTime;
+      const auto end = std::chrono::steady_clock::now() + kTrafficTime;
       const Traffic quiet(*store_, keys, [end] { return std::chrono::steady_clock::now() >= end; });
       std::atomic<bool> is_over{false};
       std::thread compactor([&] {
@@ -129,9 +129,9 @@ class CompactionScaleTest : public testing::Test {
       writes.add_round(quiet.writes, beside.writes);
       reads.add_round(quiet.reads, beside.reads);
     }
-    fmt::print("{} compactions gave back {:.0f} MB in {:.2f} s\n", kRounds, double(reclaimed) / 1e6,
+    fmt::print("{} compactions gave back {:.0f} MB in {:.2f} s\n", kTrafficRounds, double(reclaimed) / 1e6,
                double(took_ms) / 1e3);
-    EXPECT_GT(reclaimed, kRounds * kKeys * kValueBytes / 2);
+    EXPECT_GT(reclaimed, kTrafficRounds * kLiveKeys * kLiveValueBytes / 2);
     writes.judge();
     reads.judge();
   }

@@ -18,7 +18,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr int kKeys = 20;
+constexpr int kForgedKeys = 20;
 
 class ForgedHintTest : public ::testing::Test {
  protected:
@@ -26,7 +26,7 @@ class ForgedHintTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(open());
     for (const char* round : {"old", "new"}) {
-      for (int i = 0; i < kKeys; ++i) ASSERT_TRUE(store_->set(key(i), round + std::to_string(i)));
+      for (int i = 0; i < kForgedKeys; ++i) ASSERT_TRUE(store_->set(key(i), round + std::to_string(i)));
     }
     close();
     for (const std::string& path : files_.disk().files()) {
@@ -95,7 +95,7 @@ class ForgedHintTest : public ::testing::Test {
   void expect_lost(const std::string& lost) {
     EXPECT_EQ(store_->get(lost).code(), StatusCode::kCorruption);
     EXPECT_TRUE(store_->exists(lost));
-    for (int i = 0; i < kKeys; ++i) {
+    for (int i = 0; i < kForgedKeys; ++i) {
       if (key(i) == lost) continue;
       const auto value = store_->get(key(i));
       EXPECT_TRUE(value && value->data == "new" + std::to_string(i))
@@ -146,7 +146,7 @@ TEST_F(ForgedHintTest, ThePlaceOfAnOlderRecordOfTheKeyIsNotTheOlderValue) {
   // Each record is a group of its own, so that all of them are as long.
   forge([](std::vector<Entry>& entries) {
     const std::uint64_t step = entries[1].offset - entries[0].offset;
-    entries[7].offset -= kKeys * step;
+    entries[7].offset -= kForgedKeys * step;
   });
   expect_to_cost_only(key(7));
 }

@@ -15,7 +15,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr SegmentIdentity kIdentity{1, 0x0123456789ABCDEF};
+constexpr SegmentIdentity kExampleIdentity{1, 0x0123456789ABCDEF};
 constexpr std::uint8_t kStoreId[16] = {0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7,
                                        0xA8, 0xA9, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF};
 constexpr std::int64_t kCreatedMs = 1'700'000'000'000;
@@ -23,7 +23,7 @@ constexpr std::int64_t kCreatedMs = 1'700'000'000'000;
 void append_frame(std::string& segment, const NewRecord& record, std::int64_t time_ms,
                   std::uint64_t watermark) {
   FrameBuilder frame;
-  frame.begin(kIdentity, segment.size());
+  frame.begin(kExampleIdentity, segment.size());
   frame.add(record);
   FrameHeader header{};
   header.first_sequence = record.sequence;
@@ -34,7 +34,7 @@ void append_frame(std::string& segment, const NewRecord& record, std::int64_t ti
 
 // `set name Alice`, and a second later `delete name`.
 std::string example_segment() {
-  const SegmentHeader header = make_segment_header(kIdentity, SegmentKind::kLog, kStoreId, kCreatedMs);
+  const SegmentHeader header = make_segment_header(kExampleIdentity, SegmentKind::kLog, kStoreId, kCreatedMs);
   std::string segment(reinterpret_cast<const char*>(&header), sizeof(header));
   append_frame(segment, {RecordType::kPut, "name", "Alice", value_checksum("Alice"), 1, 1, 0},
                kCreatedMs + 1000, 0);
@@ -79,11 +79,11 @@ TEST(FormatDocument, ItsExampleReadsBack) {
   const std::string_view segment(bytes);
   std::string story;
   for (std::size_t offset = sizeof(SegmentHeader); offset < segment.size();) {
-    const auto header = parse_frame_header(segment.substr(offset), kIdentity, offset);
+    const auto header = parse_frame_header(segment.substr(offset), kExampleIdentity, offset);
     ASSERT_TRUE(header) << "at offset " << offset;
     offset += sizeof(FrameHeader);
     const FrameBody body =
-        parse_frame_body(segment.substr(offset, header->body_length), *header, kIdentity, offset);
+        parse_frame_body(segment.substr(offset, header->body_length), *header, kExampleIdentity, offset);
     ASSERT_TRUE(body.is_whole());
     for (const RecordView& record : body.records) {
       story += fmt::format("{}: {} {}={}; ", record.header.sequence, static_cast<int>(record.header.type),

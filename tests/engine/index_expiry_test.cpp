@@ -13,7 +13,7 @@
 namespace minikv::engine {
 namespace {
 
-Place place(std::uint64_t sequence, std::int64_t expiry_ms) {
+Place place_until(std::uint64_t sequence, std::int64_t expiry_ms) {
   Place made;
   made.sequence = made.version = sequence;
   made.expiry_ms = expiry_ms;
@@ -23,10 +23,10 @@ Place place(std::uint64_t sequence, std::int64_t expiry_ms) {
 TEST(IndexExpiryTest, KnowsWhatComesNextAndTakesOutTheEarliestFirst) {
   Index index;
   EXPECT_FALSE(index.next_expiry());
-  index.put("never", place(1, 0));
-  index.put("late", place(2, 300));
-  index.put("early", place(3, 100));
-  index.put("middle", place(4, 200));
+  index.put("never", place_until(1, 0));
+  index.put("late", place_until(2, 300));
+  index.put("early", place_until(3, 100));
+  index.put("middle", place_until(4, 200));
   EXPECT_EQ(index.keys_with_expiry(), 3u);
   EXPECT_EQ(index.next_expiry(), 100);
   std::vector<std::string> taken;
@@ -42,7 +42,7 @@ TEST(IndexExpiryTest, KnowsWhatComesNextAndTakesOutTheEarliestFirst) {
   EXPECT_EQ(index.size(), 2u);
   EXPECT_FALSE(index.find("early"));
   EXPECT_EQ(index.next_expiry(), 300);
-  index.put("late", place(5, 0));  // PERSIST
+  index.put("late", place_until(5, 0));  // PERSIST
   EXPECT_FALSE(index.next_expiry());
   EXPECT_EQ(index.take_expired(INT64_MAX, 10, visit), 0u);
   EXPECT_EQ(index.size(), 2u);
@@ -77,7 +77,7 @@ TEST(IndexExpiryTest, FollowsEveryChange) {
       model.erase(key);
     } else {
       const std::int64_t expiry = random() % 3 == 0 ? 0 : step + static_cast<std::int64_t>(random() % 5000);
-      Place made = place(static_cast<std::uint64_t>(step), expiry);
+      Place made = place_until(static_cast<std::uint64_t>(step), expiry);
       if (random() % 3 == 0) made.version = 1;
       index.put(key, made);
       model[key] = expiry;

@@ -17,7 +17,7 @@
 namespace minikv::engine {
 namespace {
 
-Place place(std::uint64_t sequence) {
+Place numbered_place(std::uint64_t sequence) {
   Place made;
   made.sequence = made.version = sequence;
   made.segment = 1;
@@ -44,7 +44,7 @@ TEST(IndexLoadingTest, TheNewestWinsWhoeverLoadsItAndWhenever) {
   std::vector<Loaded> all;
   std::map<std::string, Place> newest;
   for (std::uint64_t sequence = 1; sequence <= 60'000; ++sequence) {
-    Place made = place(sequence);
+    Place made = numbered_place(sequence);
     made.deleted = random() % 4 == 0;
     if (random() % 4 == 0 && !made.deleted) made.expiry_ms = static_cast<std::int64_t>(sequence);
     all.push_back({"key" + std::to_string(random() % 20'000), made});
@@ -88,15 +88,15 @@ TEST(IndexLoadingTest, TheNewestWinsWhoeverLoadsItAndWhenever) {
 }
 
 TEST(IndexLoadingTest, WhatSaysThatARecordIsLostWinsOverThatRecordButNotOverANewerOne) {
-  Place lost = place(5);
+  Place lost = numbered_place(5);
   lost.lost = true;
   Index index;
   index.load("before", lost);
-  index.load("before", place(5));
-  index.load("behind", place(5));
+  index.load("before", numbered_place(5));
+  index.load("behind", numbered_place(5));
   index.load("behind", lost);
   index.load("healed", lost);
-  index.load("healed", place(6));
+  index.load("healed", numbered_place(6));
   index.finish_loading({}, 1);
   EXPECT_TRUE(index.find("before")->lost);
   EXPECT_TRUE(index.find("behind")->lost);
@@ -108,17 +108,17 @@ TEST(IndexLoadingTest, AFewKeysThatBeginOtherwiseAreInTheirPlacesToo) {
   std::set<std::string> keys = {"", "ke", "a", "zz", "key", "kez"};
   for (int i = 0; i < 100'000; ++i) keys.insert("key:" + std::to_string(i));
   Index index;
-  for (const std::string& key : keys) index.load(key, place(1));
+  for (const std::string& key : keys) index.load(key, numbered_place(1));
   index.finish_loading({}, 2);
   EXPECT_EQ(keys_in_order(index), std::vector<std::string>(keys.begin(), keys.end()));
 }
 
 TEST(IndexLoadingTest, AfterLoadingItIsChangedAsAnyOther) {
   Index index;
-  for (std::uint64_t i = 1; i <= 5000; ++i) index.load(std::to_string(i), place(i));
+  for (std::uint64_t i = 1; i <= 5000; ++i) index.load(std::to_string(i), numbered_place(i));
   index.finish_loading({}, 2);
   for (std::uint64_t i = 1; i <= 5000; i += 2) ASSERT_TRUE(index.erase(std::to_string(i)));
-  index.put("new", place(9000));
+  index.put("new", numbered_place(9000));
   EXPECT_EQ(index.size(), 2501u);
   const auto keys = keys_in_order(index);
   EXPECT_EQ(keys.size(), 2501u);
@@ -142,7 +142,7 @@ std::set<std::string> awkward_keys() {
 
 void expect_sorted(const std::set<std::string>& keys, unsigned threads, unsigned seed) {
   std::vector<SortItem> items;
-  for (const std::string& key : keys) items.push_back({0, Entry::create(key, place(1))});
+  for (const std::string& key : keys) items.push_back({0, Entry::create(key, numbered_place(1))});
   std::shuffle(items.begin(), items.end(), std::mt19937(seed));
   std::vector<std::string> visited;
   sort_by_key(items, threads, [&](std::span<const SortItem> sorted) {

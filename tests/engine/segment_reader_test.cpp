@@ -15,13 +15,13 @@
 namespace minikv::engine {
 namespace {
 
-constexpr SegmentIdentity kIdentity{7, 0xFEEDFACECAFEF00D};
+constexpr SegmentIdentity kSegmentIdentity{7, 0xFEEDFACECAFEF00D};
 constexpr std::uint64_t kWindowBytes = kMiB;
 constexpr std::uint64_t kPadding = 6;  // behind the last record of frame_at()
 
 std::string frame_at(std::uint64_t offset) {
   FrameBuilder builder;
-  builder.begin(kIdentity, offset);
+  builder.begin(kSegmentIdentity, offset);
   builder.add({RecordType::kPut, "key", "value", value_checksum("value"), 1, 1, 0});
   builder.add({RecordType::kPut, "other", "thing", value_checksum("thing"), 2, 2, 0});
   std::string bytes;
@@ -58,13 +58,13 @@ TEST_F(SegmentReaderTest, AFrameAcrossTheWindowsEndIsWholeAndIsFound) {
     write(at, frame_at(at));
     SegmentReader reader(*file_, kWindowBytes + 2 * frame_bytes);
     ASSERT_TRUE(reader.bytes(0, 1));  // the window begins at the beginning
-    const auto found = find_frame(reader, kIdentity, 0, [](const FrameHeader&) { return true; });
+    const auto found = find_frame(reader, kSegmentIdentity, 0, [](const FrameHeader&) { return true; });
     ASSERT_TRUE(found);
     EXPECT_EQ(*found, at);
 
     SegmentReader again(*file_, kWindowBytes + 2 * frame_bytes);
     ASSERT_TRUE(again.bytes(0, 1));
-    const auto frame = read_frame(again, kIdentity, at);
+    const auto frame = read_frame(again, kSegmentIdentity, at);
     ASSERT_TRUE(frame);
     EXPECT_EQ(frame->kind, FrameAt::Kind::kWhole);
     EXPECT_EQ(frame->body.records.size(), 2u);

@@ -9,7 +9,7 @@
 namespace minikv::protocol {
 namespace {
 
-struct Case {
+struct Wording {
   ErrorReply error;
   std::string text;
   std::string resp;
@@ -18,7 +18,7 @@ struct Case {
 TEST(Errors, SayWhatBothDialectsPromise) {
   const CommandSpec& set = command_spec(CommandId::kSet);
   const CommandSpec& client = command_spec(CommandId::kClient);
-  const std::vector<Case> cases = {
+  const std::vector<Wording> cases = {
       {errors::not_found(), "NOTFOUND no such key", "NOTFOUND no such key"},
       {errors::exists(), "EXISTS there is such a key", "EXISTS there is such a key"},
       {errors::version_is(12), "VERSION now 12", "VERSION now 12"},
@@ -60,7 +60,7 @@ TEST(Errors, SayWhatBothDialectsPromise) {
        "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"},
       {errors::unsupported_option("zz"), "USAGE Unsupported option zz", "ERR Unsupported option zz"},
   };
-  for (const Case& one : cases) {
+  for (const Wording& one : cases) {
     EXPECT_EQ(std::string(error_code_name(one.error.code)) + " " + one.error.text, one.text);
     EXPECT_EQ(one.error.resp, one.resp);
   }
