@@ -52,24 +52,17 @@ class Index {
 
   // ---- walks ----
 
-  // Walks the keys from `from` on (included or not) in byte order, or from there backwards; without `from` from the
-  // respective end. Stops when `visit(key, place)` returns false.
+  // The keys k with low <= k (or low < k) and k < high; a side that is left out has no end.
   struct Start {
     std::string_view key;
     bool included = true;
   };
-  template <typename Visitor>
-  void walk(std::optional<Start> from, Visitor visit) const;
-  template <typename Visitor>
-  void walk_back(std::optional<Start> from, Visitor visit) const;
-
-  // The keys k with low <= k < high, or low < k; a side that is left out has no end.
   struct Range {
     std::optional<Start> low;
     std::optional<std::string_view> high;
   };
-  // As above over a range whose ends are looked up once and not compared with each key: for counting, and for long walks
-  // in pieces.
+  // Shows them to `visit(key, place)` in byte order, or the other way round, until it returns false. The ends are looked up
+  // once and not compared with each key.
   template <typename Visitor>
   void walk_range(const Range& range, Visitor visit) const;
   template <typename Visitor>
@@ -149,15 +142,36 @@ class Index {
   void keep_of(std::size_t shard, const Keep& keep, std::string_view prefix, Kept& part);
   std::string likely_prefix() const;
 
-  Ordered::const_iterator lower(const Start& start) const {
-    return start.included ? order_.lower_bound(start.key) : order_.upper_bound(start.key);
-  }
   Ordered::const_iterator begin_of(const Range& range) const {
-    return range.low ? lower(*range.low) : order_.begin();
+    if (!range.low) return order_.begin();
+    return range.low->included ? order_.lower_bound(range.low->key) : order_.upper_bound(range.low->key);
   }
   Ordered::const_iterator end_of(const Range& range) const {
     return range.high ? order_.lower_bound(*range.high) : order_.end();
   }
+  // Entries are anywhere in memory, and a walk that looks at one after the other waits for each. So it begins to fetch those
+  // that are some steps before it, two with each step until it is so far ahead: who stops soon has fetched little for
+  // nothing. `advance` moves an iterator in the direction of the walk and returns the entry that it has passed or come to.
+  template <typename Advance>
+  class Fetcher {
+   public:
+    Fetcher(Ordered::const_iterator from, Ordered::const_iterator end, Advance advance)
+        : next_(from), end_(end), advance_(advance) {}
+    void step() {
+      for (int i = 0; i < 2 && ahead_ < kFetchAhead && next_ != end_; ++i, ++ahead_)
+        __builtin_prefetch(advance_(next_));
+      --ahead_;
+    }
+
+   private:
+    static constexpr int kFetchAhead = 16;
+
+    Ordered::const_iterator next_;
+    const Ordered::const_iterator end_;
+    const Advance advance_;
+    int ahead_ = 0;
+  };
+
   // Whether there is nothing between the ends, which may be the wrong way round.
   static bool is_empty(const Range& range) {
     return range.low && range.high && *range.high <= range.low->key;
@@ -188,37 +202,28 @@ void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) c
 }
 
 template <typename Visitor>
-void Index::walk(std::optional<Start> from, Visitor visit) const {
-  walk_range({from, std::nullopt}, visit);
-}
-
-template <typename Visitor>
-void Index::walk_back(std::optional<Start> from, Visitor visit) const {
-  // The first entry that is out of reach: everything before it is walked.
-  auto it = from ? lower({from->key, !from->included}) : order_.end();
-  while (it != order_.begin()) {
-    --it;
-    if (!visit((*it)->key(), (*it)->place())) return;
-  }
-}
-
-template <typename Visitor>
 void Index::walk_range(const Range& range, Visitor visit) const {
   if (is_empty(range)) return;
+  const auto advance = [](Ordered::const_iterator& at) { return *at++; };
   const auto end = end_of(range);
-  for (auto it = begin_of(range); it != end; ++it) {
-    if (!visit((*it)->key(), (*it)->place())) return;
+  auto it = begin_of(range);
+  for (Fetcher fetcher(it, end, advance); it != end;) {
+    fetcher.step();
+    const Entry* const entry = advance(it);
+    if (!visit(entry->key(), entry->place())) return;
   }
 }
 
 template <typename Visitor>
 void Index::walk_range_back(const Range& range, Visitor visit) const {
   if (is_empty(range)) return;
+  const auto advance = [](Ordered::const_iterator& at) { return *--at; };
   const auto begin = begin_of(range);
   auto it = end_of(range);
-  while (it != begin) {
-    --it;
-    if (!visit((*it)->key(), (*it)->place())) return;
+  for (Fetcher fetcher(it, begin, advance); it != begin;) {
+    fetcher.step();
+    const Entry* const entry = advance(it);
+    if (!visit(entry->key(), entry->place())) return;
   }
 }
 

@@ -155,8 +155,8 @@ Group::Covered Group::count(const RangeDelete& range) const {
                             range.to.empty() ? std::nullopt : std::optional<std::string_view>(range.to)};
   state_.index.walk_range(walked, [&](std::string_view key, const Place& place) {
     state_.lock.assert_writer_thread();
-    if (!state_.ranges.cover(key, place.sequence) && !is_covered(key, place) && !pending_.contains(key))
-      add(place);
+    const bool is_pending = !pending_.empty() && pending_.contains(key);
+    if (!is_pending && !state_.ranges.cover(key, place.sequence) && !is_covered(key, place)) add(place);
     return true;
   });
   for (const auto& [key, pending] : pending_) {

@@ -42,16 +42,20 @@ class FullDiskStoreTest : public testing::Test {
     ASSERT_TRUE(store_->write(batch));
     wait_until_settled();
   }
+  std::ptrdiff_t count_files(std::string_view ending) {
+    const auto files = files_.disk().files();
+    return std::count_if(files.begin(), files.end(),
+                         [&](const std::string& path) { return path.ends_with(ending); });
+  }
+  bool is_spare_there() {
+    return count_files(".dat") == static_cast<std::ptrdiff_t>(store_->stats().segments) + 1 &&
+           count_files(".tmp") == 0;
+  }
   void wait_until_settled() {
     // Sealed are all but the one that is written to, and the next one is ready: nothing else takes room or gives it back.
     ASSERT_TRUE(wait_until([this] {
-      const auto files = files_.disk().files();
-      const auto count = [&](std::string_view ending) {
-        return std::count_if(files.begin(), files.end(),
-                             [&](const std::string& path) { return path.ends_with(ending); });
-      };
-      const auto segments = static_cast<std::ptrdiff_t>(store_->stats().segments);
-      return count(".dat") == segments + 1 && count(".hint") == segments - 1 && count(".tmp") == 0;
+      return is_spare_there() &&
+             count_files(".hint") == static_cast<std::ptrdiff_t>(store_->stats().segments) - 1;
     }));
   }
   template <typename Condition>
@@ -150,6 +154,28 @@ TEST_F(FullDiskStoreTest, CompactionByHandGoesAsFarAsTheRoomOfEachMomentAllows) 
     return !compacted || reclaimed > 4 * kMiB;
   }));
   for (int i = 0; i < 60; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 5 >= 2) << i;
+}
+
+// Compaction took the reserve's room, and what it gave back is little more.
+TEST_F(FullDiskStoreTest, TheReserveIsThereAgainAfterACompactionThatGainedLittle) {
+  Options options;
+  options.single_threaded =
+      true;  // so that what is in a segment does not depend on when the next one was ready
+  open(options);
+  const std::string value(200'000, 'v');
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE(store_->set(key(i), value));  // five in a segment
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store_->remove(key(i)));
+  wait_until_settled();
+  leave_room_for(kMiB / 4);
+  const auto compacted = store_->compact();
+  ASSERT_TRUE(compacted) << compacted.status().message();
+  EXPECT_GT(compacted->reclaimed_bytes, 2 * value.size() - 1'000);
+
+  EXPECT_TRUE(wait_until([this] { return is_spare_there(); }));
+  EXPECT_LT(*files_.free_space("data"), kMiB) << "there was room for more than the reserve";
+  ASSERT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  ASSERT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull);
+  for (int i = 2; i < 15; ++i) EXPECT_TRUE(store_->remove(key(i))) << i;
 }
 
 // Nobody could read what is there, otherwise, until somebody has made room by other means.

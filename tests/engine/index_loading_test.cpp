@@ -27,7 +27,7 @@ Place numbered_place(std::uint64_t sequence) {
 
 std::vector<std::string> keys_in_order(const Index& index) {
   std::vector<std::string> keys;
-  index.walk(std::nullopt, [&](std::string_view key, const Place&) {
+  index.walk_range({}, [&](std::string_view key, const Place&) {
     keys.emplace_back(key);
     return true;
   });

@@ -117,35 +117,14 @@ TEST_P(IndexModelTest, DoesWhatAMapDoes) {
     walked.emplace_back(key);
     return true;
   };
-  index.walk(std::nullopt, collect);
+  index.walk_range({}, collect);
   EXPECT_EQ(walked, expected);
   walked.clear();
-  index.walk_back(std::nullopt, collect);
+  index.walk_range_back({}, collect);
   EXPECT_EQ(walked, std::vector<std::string>(expected.rbegin(), expected.rend()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, IndexModelTest, testing::Values(1u, 2u, 3u));
-
-TEST(IndexTest, WalksBeginWhereTheyAreToldTo) {
-  Index index;
-  for (const char* key : {"a", "b", "c", "d"}) index.put(key, place(1));
-  const auto walk = [&](Index::Start start, bool back) {
-    std::string keys;
-    const auto collect = [&](std::string_view key, const Place&) {
-      keys += key;
-      return true;
-    };
-    back ? index.walk_back(start, collect) : index.walk(start, collect);
-    return keys;
-  };
-  EXPECT_EQ(walk({"b", true}, false), "bcd");
-  EXPECT_EQ(walk({"b", false}, false), "cd");
-  EXPECT_EQ(walk({"bb", true}, false), "cd");
-  EXPECT_EQ(walk({"b", true}, true), "ba");
-  EXPECT_EQ(walk({"b", false}, true), "a");
-  EXPECT_EQ(walk({"e", false}, true), "dcba");
-  EXPECT_EQ(walk({"", true}, true), "");
-}
 
 TEST(IndexTest, RangesAreHalfOpenAndGoBothWays) {
   Index index;
@@ -167,7 +146,10 @@ TEST(IndexTest, RangesAreHalfOpenAndGoBothWays) {
   EXPECT_EQ(walk(std::nullopt, std::nullopt), "abcd");
   EXPECT_EQ(walk(Start{"b", true}, "d"), "bc");
   EXPECT_EQ(walk(Start{"b", false}, "d"), "c");
+  EXPECT_EQ(walk(Start{"bb", true}, std::nullopt), "cd");
   EXPECT_EQ(walk(std::nullopt, "c"), "ab");
+  EXPECT_EQ(walk(std::nullopt, "e"), "abcd");
+  EXPECT_EQ(walk(std::nullopt, ""), "");
   EXPECT_EQ(walk(Start{"b", true}, "b"), "");
   EXPECT_EQ(walk(Start{"c", true}, "b"), "");
   EXPECT_EQ(walk(Start{"d", false}, "z"), "");
