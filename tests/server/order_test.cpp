@@ -167,32 +167,36 @@ TEST(OrderTest, CompactIsAnsweredBetweenItsNeighbours) {
 }
 
 // An event loop commits what is quick itself, where no sync has to be waited for; but it counts no keys for DELPREFIX.
+// Another connection's request is answered meanwhile: nearly always at once, but a busy machine may wake the loop too late.
 TEST(OrderTest, WhatTakesLongHoldsUpNobodyElseOfTheSameLoop) {
+  constexpr int kKeys = 400'000, kAttempts = 10;
   for (const char* request : {"delprefix key\r\n", "multi\r\ndelprefix key\r\nexec\r\n"}) {
     TestServer::Setup setup;
     setup.store.fsync = Fsync::kNever;
     TestServer server(setup);
-    constexpr int kKeys = 400'000;
-    for (int i = 0; i < kKeys; i += 10'000) {
-      WriteBatch batch;
-      for (int k = i; k < i + 10'000; ++k) batch.set(fmt::format("key{}", k), "");
-      ASSERT_TRUE(server.store().write(batch));
-    }
     TestClient client(server.port());
     TestClient other(server.port());
-    // Until the writer's thread sleeps: only then would an event loop do its work.
-    for (int i = 0; i < 300; ++i) ASSERT_EQ(client.ask("set key0 x"), "+OK");
-    ASSERT_EQ(other.ask("ping"), "+PONG");
-    client.send(request);
-    EXPECT_EQ(other.ask("ping"), "+PONG");
-    EXPECT_EQ(server.store().size(), std::uint64_t{kKeys})
-        << "it was over before the other had its turn: " << request;
-    std::string reply;
-    do {
-      reply = client.read_line();
-    } while (!reply.ends_with(std::to_string(kKeys)) && !reply.empty());
-    EXPECT_TRUE(reply.ends_with(std::to_string(kKeys))) << reply;
-    EXPECT_EQ(server.store().size(), 0u);
+    bool was_answered_meanwhile = false;
+    for (int attempt = 0; attempt < kAttempts && !was_answered_meanwhile; ++attempt) {
+      for (int i = 0; i < kKeys; i += 10'000) {
+        WriteBatch batch;
+        for (int k = i; k < i + 10'000; ++k) batch.set(fmt::format("key{}", k), "");
+        ASSERT_TRUE(server.store().write(batch));
+      }
+      // Until the writer's thread sleeps: only then would an event loop do its work.
+      for (int i = 0; i < 300; ++i) ASSERT_EQ(client.ask("set key0 x"), "+OK");
+      ASSERT_EQ(other.ask("ping"), "+PONG");
+      client.send(request);
+      EXPECT_EQ(other.ask("ping"), "+PONG");
+      was_answered_meanwhile = server.store().size() == std::uint64_t{kKeys};
+      std::string reply;
+      do {
+        reply = client.read_line();
+      } while (!reply.ends_with(std::to_string(kKeys)) && !reply.empty());
+      EXPECT_TRUE(reply.ends_with(std::to_string(kKeys))) << reply;
+      EXPECT_EQ(server.store().size(), 0u);
+    }
+    EXPECT_TRUE(was_answered_meanwhile) << "each time it was over before the other had its turn: " << request;
   }
 }
 
