@@ -9,6 +9,7 @@
 
 #include "bench/support/program.h"
 #include "bench/support/stores.h"
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "engine/store/segment.h"
 

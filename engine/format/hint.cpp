@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "engine/base/key_piece.h"
 #include "engine/format/crc32c.h"
@@ -14,8 +11,6 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::string_view kNamePrefix = "segment-";
-constexpr std::string_view kNameSuffix = ".hint";
 constexpr std::size_t kWriteBytes = 1 << 20;
 constexpr std::size_t kLookBack = 16;  // that one entry too many stays does no harm
 constexpr std::size_t kChecksummedFrom = offsetof(HintHeader, format_version);
@@ -64,21 +59,6 @@ bool says_more(const HintEntry& newer, const HintEntry& older) {
 }
 
 }  // namespace
-
-std::string hint_name(std::uint64_t segment_id) {
-  return fmt::format("{}{:08}{}", kNamePrefix, segment_id, kNameSuffix);
-}
-
-std::uint64_t parse_hint_name(std::string_view name) {
-  if (!name.starts_with(kNamePrefix) || !name.ends_with(kNameSuffix)) return 0;
-  const std::string_view digits =
-      name.substr(kNamePrefix.size(), name.size() - kNamePrefix.size() - kNameSuffix.size());
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-  const bool is_canonical =
-      error == std::errc() && end == digits.data() + digits.size() && hint_name(id) == name;
-  return is_canonical ? id : 0;
-}
 
 void HintBuilder::add(const RecordHeader& header, std::string_view key, std::string_view value,
                       std::uint64_t offset) {

@@ -21,9 +21,6 @@ struct HintIdentity {
   std::uint64_t max_seq = 0;
 };
 
-std::string hint_name(std::uint64_t segment_id);       // "segment-00000001.hint"
-std::uint64_t parse_hint_name(std::string_view name);  // the segment's id; 0 if it is no such name
-
 // One record as a hint tells of it. The views hold as long as the bytes that were parsed.
 struct HintEntry {
   RecordHeader header{};

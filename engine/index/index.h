@@ -149,29 +149,10 @@ class Index {
   Ordered::const_iterator end_of(const Range& range) const {
     return range.high ? order_.lower_bound(*range.high) : order_.end();
   }
-  // Entries are anywhere in memory, and a walk that looks at one after the other waits for each. So it begins to fetch those
-  // that are some steps before it, two with each step until it is so far ahead: who stops soon has fetched little for
-  // nothing. `advance` moves an iterator in the direction of the walk and returns the entry that it has passed or come to.
-  template <typename Advance>
-  class Fetcher {
-   public:
-    Fetcher(Ordered::const_iterator from, Ordered::const_iterator end, Advance advance)
-        : next_(from), end_(end), advance_(advance) {}
-    void step() {
-      for (int i = 0; i < 2 && ahead_ < kFetchAhead && next_ != end_; ++i, ++ahead_)
-        __builtin_prefetch(advance_(next_));
-      --ahead_;
-    }
-
-   private:
-    static constexpr int kFetchAhead = 16;
-
-    Ordered::const_iterator next_;
-    const Ordered::const_iterator end_;
-    const Advance advance_;
-    int ahead_ = 0;
-  };
-
+  // From `at` to `end`; `advance` takes an iterator one step on and returns the entry that it has passed or come to.
+  template <typename Advance, typename Visitor>
+  static void walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
+                           Visitor& visit);
   // Whether there is nothing between the ends, which may be the wrong way round.
   static bool is_empty(const Range& range) {
     return range.low && range.high && *range.high <= range.low->key;
@@ -201,30 +182,33 @@ void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) c
   }
 }
 
-template <typename Visitor>
-void Index::walk_range(const Range& range, Visitor visit) const {
-  if (is_empty(range)) return;
-  const auto advance = [](Ordered::const_iterator& at) { return *at++; };
-  const auto end = end_of(range);
-  auto it = begin_of(range);
-  for (Fetcher fetcher(it, end, advance); it != end;) {
-    fetcher.step();
-    const Entry* const entry = advance(it);
+// Entries are anywhere in memory, and a walk that looks at one after the other waits for each. So it begins to fetch those
+// that are some steps before it, two with each step until it is so far ahead: who stops soon has fetched little for nothing.
+template <typename Advance, typename Visitor>
+void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
+                         Visitor& visit) {
+  constexpr int kFetchAhead = 16;
+  auto fetched = at;
+  for (int lead = 0; at != end; --lead) {
+    for (int i = 0; i < 2 && lead < kFetchAhead && fetched != end; ++i, ++lead)
+      __builtin_prefetch(advance(fetched));
+    const Entry* const entry = advance(at);
     if (!visit(entry->key(), entry->place())) return;
   }
 }
 
 template <typename Visitor>
+void Index::walk_range(const Range& range, Visitor visit) const {
+  if (is_empty(range)) return;
+  walk_between(
+      begin_of(range), end_of(range), [](Ordered::const_iterator& at) { return *at++; }, visit);
+}
+
+template <typename Visitor>
 void Index::walk_range_back(const Range& range, Visitor visit) const {
   if (is_empty(range)) return;
-  const auto advance = [](Ordered::const_iterator& at) { return *--at; };
-  const auto begin = begin_of(range);
-  auto it = end_of(range);
-  for (Fetcher fetcher(it, begin, advance); it != begin;) {
-    fetcher.step();
-    const Entry* const entry = advance(it);
-    if (!visit(entry->key(), entry->place())) return;
-  }
+  walk_between(
+      end_of(range), begin_of(range), [](Ordered::const_iterator& at) { return *--at; }, visit);
 }
 
 }  // namespace minikv::engine

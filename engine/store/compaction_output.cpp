@@ -2,6 +2,7 @@
 #include <array>
 #include <random>
 
+#include "engine/format/file_names.h"
 #include "engine/store/compactor.h"
 #include "engine/store/hints.h"
 

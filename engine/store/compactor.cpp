@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/file_names.h"
 #include "engine/store/hints.h"
 
 namespace minikv::engine {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 
 namespace minikv::engine {
@@ -18,10 +19,6 @@ constexpr std::string_view kCutSuffix = ".cut";
 bool is_welcome(std::string_view name) {
   return name == kLockName || name == ManifestFile::kName || name == "lost+found" ||
          (name.starts_with("segment-") && name.ends_with(kCutSuffix));
-}
-
-bool is_ours_and_temporary(std::string_view name) {
-  return name == ManifestFile::kTemporaryName || is_temporary_name(name);
 }
 
 // Hints of segments that are no longer there, or that are not sealed (which none is written for).
@@ -78,7 +75,7 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
     } else if (id != 0) {
       MINIKV_TRY(check_unnamed_segment(state, manifest, name));
       removable.push_back(name);
-    } else if (is_ours_and_temporary(name)) {
+    } else if (is_temporary_name(name)) {
       removable.push_back(name);
     } else if (!is_welcome(name)) {
       return foreign(state.directory, name);

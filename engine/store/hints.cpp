@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/file_names.h"
 #include "engine/store/gentle_file.h"
 #include "engine/store/scan.h"
 

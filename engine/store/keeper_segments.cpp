@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "engine/format/object_bytes.h"
 #include "engine/store/gentle_file.h"

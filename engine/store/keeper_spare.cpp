@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/file_names.h"
 #include "engine/store/keeper.h"
 
 namespace minikv::engine {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <thread>
 
+#include "engine/format/file_names.h"
 #include "engine/store/hints.h"
 #include "engine/store/recovery.h"
 

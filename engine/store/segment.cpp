@@ -1,39 +1,6 @@
 #include "engine/store/segment.h"
 
-#include <charconv>
-
-#include <fmt/format.h>
-
-#include "engine/format/hint.h"
-
 namespace minikv::engine {
-namespace {
-
-constexpr std::string_view kSegmentPrefix = "segment-";
-constexpr std::string_view kSegmentSuffix = ".dat";
-
-}  // namespace
-
-std::string segment_name(std::uint64_t id) {
-  return fmt::format("{}{:08}{}", kSegmentPrefix, id, kSegmentSuffix);
-}
-
-std::uint64_t parse_segment_name(std::string_view name) {
-  if (!name.starts_with(kSegmentPrefix) || !name.ends_with(kSegmentSuffix)) return 0;
-  const std::string_view digits =
-      name.substr(kSegmentPrefix.size(), name.size() - kSegmentPrefix.size() - kSegmentSuffix.size());
-  std::uint64_t id = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-  const bool is_canonical =
-      error == std::errc() && end == digits.data() + digits.size() && segment_name(id) == name;
-  return is_canonical ? id : 0;
-}
-
-bool is_temporary_name(std::string_view name) {
-  if (!name.ends_with(kTemporarySuffix)) return false;
-  const std::string_view final_name = name.substr(0, name.size() - kTemporarySuffix.size());
-  return parse_segment_name(final_name) != 0 || parse_hint_name(final_name) != 0;
-}
 
 Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,

@@ -17,13 +17,6 @@
 
 namespace minikv::engine {
 
-std::string segment_name(std::uint64_t id);               // "segment-00000001.dat"
-std::uint64_t parse_segment_name(std::string_view name);  // its id; 0 if it is no such name
-
-// What a segment's or a hint's name has behind it until the file is whole.
-inline constexpr std::string_view kTemporarySuffix = ".tmp";
-bool is_temporary_name(std::string_view name);  // of a segment or a hint
-
 // A segment's facts that change while it lives belong to the writer and to the keeper; what is here either never
 // changes or is atomic.
 //

@@ -14,6 +14,7 @@
 #include "engine/base/log.h"
 #include "engine/base/reader_lock.h"
 #include "engine/base/thread_annotations.h"
+#include "engine/format/file_names.h"
 #include "engine/index/index.h"
 #include "engine/store/background_jobs.h"
 #include "engine/store/range_deletes.h"

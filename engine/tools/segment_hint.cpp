@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/file_names.h"
+
 namespace minikv::engine {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#include "engine/format/file_names.h"
 #include "engine/format/object_bytes.h"
 #include "engine/store/segment.h"
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "engine/store/scan.h"
 #include "engine/store/segment.h"
@@ -17,10 +18,6 @@ constexpr std::uint64_t kLeastCopyBytes = 16 * kPageBytes;
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool is_temporary(std::string_view name) {
-  return name == ManifestFile::kTemporaryName || is_temporary_name(name);
 }
 
 // The header at the front of a file, if it is there whole.
@@ -151,7 +148,7 @@ Status StoreFiles::check_names(const std::vector<std::string>& names) {
         report(FindingKind::kLeftover, Effect::kNote, name,
                "the hint of a segment that is not sealed, or not there any more; the next start removes it");
       }
-    } else if (is_temporary(name)) {
+    } else if (is_temporary_name(name)) {
       report(FindingKind::kLeftover, Effect::kNote, name,
              "left over from work that was cut short; the next start removes it");
     } else if (name.starts_with("segment-") && name.ends_with(".cut")) {

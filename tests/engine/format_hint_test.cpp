@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/format/crc32c.h"
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "tests/support/sim_file_system.h"
 

@@ -159,8 +159,8 @@ TEST_F(FullDiskStoreTest, CompactionByHandGoesAsFarAsTheRoomOfEachMomentAllows) 
 // Compaction took the reserve's room, and what it gave back is little more.
 TEST_F(FullDiskStoreTest, TheReserveIsThereAgainAfterACompactionThatGainedLittle) {
   Options options;
-  options.single_threaded =
-      true;  // so that what is in a segment does not depend on when the next one was ready
+  // What is in a segment must not depend on when the next one was ready.
+  options.single_threaded = true;
   open(options);
   const std::string value(200'000, 'v');
   for (int i = 0; i < 15; ++i) ASSERT_TRUE(store_->set(key(i), value));  // five in a segment

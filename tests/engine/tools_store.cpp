@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "engine/format/manifest.h"
 #include "engine/store/segment.h"

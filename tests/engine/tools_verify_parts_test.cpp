@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "tests/engine/tools_store.h"
 

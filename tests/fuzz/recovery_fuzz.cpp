@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/format/file_names.h"
 #include "engine/format/manifest.h"
 #include "engine/store/segment.h"
 #include "tests/fuzz/checksums.h"
