@@ -136,7 +136,7 @@ void index_walk(benchmark::State& state) {
   put_all(*index, keys_shuffled(settings().keys, kInsertSeed));
   for (auto _ : state) {
     std::uint64_t expected = 0;
-    index->walk(std::nullopt, [&](std::string_view key, const Place& place) {
+    index->walk_range({}, [&](std::string_view key, const Place& place) {
       benchmark::DoNotOptimize(key.data());
       return place.sequence == ++expected;
     });
