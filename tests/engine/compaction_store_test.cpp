@@ -114,7 +114,8 @@ class SlowTask final : public engine::BlockingTask {
 class Holding {
  public:
   Holding(Store& store, std::chrono::milliseconds for_ms) : segments_before_(store.stats().segments) {
-    for (int i = 0; i < 5'000; ++i) tasks_.push_back(std::make_unique<Task>(*this, store, for_ms));
+    // Half a minute of them, where a disk that others use too has compaction wait.
+    for (int i = 0; i < 30'000; ++i) tasks_.push_back(std::make_unique<Task>(*this, store, for_ms));
     std::vector<WriteTask*> submitted;
     for (const auto& task : tasks_) submitted.push_back(task.get());
     store.submit(submitted);
@@ -170,7 +171,7 @@ TEST_F(CompactionStoreTest, SeveralCompactorsLeaveAloneWhatIsBeingInstalled) {
   options_.compaction_threshold = 1;
   options_.compaction_threads = 2;
   options_.compaction_dead_ratio = 0.1;
-  options_.compaction_rate_limit = 4'000'000;  // it takes longer than beginning to hold
+  options_.compaction_rate_limit = 2'000'000;  // it takes longer than beginning to hold
   open();
   Holding holding(*store_, std::chrono::milliseconds(2'500));
   ASSERT_TRUE(holding.wait()) << "no compaction came to its end";
