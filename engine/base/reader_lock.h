@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 
@@ -22,19 +23,22 @@ namespace minikv::engine {
 class MINIKV_CAPABILITY("reader lock") ReaderLock {
  public:
   void lock() MINIKV_ACQUIRE() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
-    writer_waits_.store(true, std::memory_order_relaxed);
+    turn_.fetch_add(1, std::memory_order_relaxed);
     for (Slot& slot : slots_) slot.mutex.lock();
-    writer_waits_.store(false, std::memory_order_relaxed);
-    writer_waits_.notify_all();
+    turn_.fetch_add(1, std::memory_order_relaxed);
+    turn_.notify_all();
   }
   void unlock() MINIKV_RELEASE() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
     for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) slot->mutex.unlock();
   }
   void lock_shared() MINIKV_ACQUIRE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
     std::mutex& mutex = slots_[own_slot()].mutex;
-    if (!writer_waits_.load(std::memory_order_relaxed) && mutex.try_lock()) return;
+    const std::uint32_t turn = turn_.load(std::memory_order_relaxed);
+    const bool writer_waits = turn % 2 != 0;
+    if (!writer_waits && mutex.try_lock()) return;
     shut_out_.fetch_add(1, std::memory_order_relaxed);
-    writer_waits_.wait(true, std::memory_order_relaxed);
+    // For this writer alone: until this thread is awake, the next may wait.
+    if (writer_waits) turn_.wait(turn, std::memory_order_relaxed);
     mutex.lock();
     shut_out_.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -67,8 +71,8 @@ class MINIKV_CAPABILITY("reader lock") ReaderLock {
   }
 
   std::array<Slot, kSlots> slots_;
-  alignas(64) std::atomic<bool> writer_waits_{false};
-  alignas(64) std::atomic<int> shut_out_{0};  // readers
+  alignas(64) std::atomic<std::uint32_t> turn_{0};  // odd: a writer waits
+  alignas(64) std::atomic<int> shut_out_{0};        // readers
 };
 
 class MINIKV_SCOPED_CAPABILITY SharedGuard {
