@@ -156,7 +156,7 @@ void load_all(Index& index, const std::vector<Key>& keys, std::size_t threads) {
   for (std::size_t thread = 1; thread < threads; ++thread) others.emplace_back(load_share, thread);
   load_share(0);
   for (std::thread& thread : others) thread.join();
-  index.finish_loading(nullptr, static_cast<unsigned>(threads));
+  index.finish_loading(nullptr, static_cast<unsigned>(threads), Index::Ordering::kNow);
 }
 
 // As recovery fills it: with several threads, and the order made at the end. Argument: threads.

@@ -1,9 +1,12 @@
 // What the index knows about one key.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+
+#include "engine/index/entry_pool.h"
 
 namespace minikv::engine {
 
@@ -27,26 +30,27 @@ struct Place {
 
 // One key in memory: a single allocation with the key's bytes at its end, and before them the expiry, where there is
 // one, and the version, where it is not the sequence. 24 bytes beside the key for nearly all.
+//
+// Thread safety: not thread-safe; but key() may be called while another thread assigns.
 class Entry {
  public:
-  static Entry* create(std::string_view key, const Place& place);
-  static void destroy(Entry* entry);
+  static Entry* create(EntryPool& pool, std::string_view key, const Place& place);
+  // `pool` is the one that it was created in.
+  static void destroy(EntryPool& pool, Entry* entry);
   // Whether `place` fits into the allocation that is there.
-  bool can_hold(const Place& place) const { return (flags_ & kRoomFlags) == room_flags(place); }
+  bool can_hold(const Place& place) const { return (flags() & kRoomFlags) == room_flags(place); }
   void assign(const Place& place);  // needs can_hold()
 
-  std::string_view key() const { return {tail() + room(flags_), key_length_}; }
+  std::string_view key() const { return {tail() + room(flags()), key_length_}; }
   Place place() const;
-  std::size_t bytes() const { return sizeof(Entry) + room(flags_) + key_length_; }
-  // What the allocator takes for that: its header of 8 bytes, in steps of 16.
-  std::size_t allocated_bytes() const { return (bytes() + 8 + 15) / 16 * 16; }
+  std::size_t bytes() const { return sizeof(Entry) + room(flags()) + key_length_; }
 
   // Parts of place(), for those who need no more.
   std::uint64_t sequence() const { return sequence_; }
-  bool is_deleted() const { return (flags_ & kDeleted) != 0; }
+  bool is_deleted() const { return (flags() & kDeleted) != 0; }
   std::int64_t expiry_ms() const {
     std::int64_t expiry_ms = 0;
-    if ((flags_ & kHasExpiry) != 0) std::memcpy(&expiry_ms, tail(), sizeof(expiry_ms));
+    if ((flags() & kHasExpiry) != 0) std::memcpy(&expiry_ms, tail(), sizeof(expiry_ms));
     return expiry_ms;
   }
 
@@ -61,6 +65,7 @@ class Entry {
   static std::size_t room(std::uint8_t flags) {
     return sizeof(std::int64_t) * static_cast<std::size_t>((flags & 1) + ((flags >> 1) & 1));
   }
+  std::uint8_t flags() const { return flags_.load(std::memory_order_relaxed); }
   const char* tail() const { return reinterpret_cast<const char*>(this + 1); }
   char* tail() { return reinterpret_cast<char*>(this + 1); }
 
@@ -69,7 +74,7 @@ class Entry {
   std::uint32_t offset_units_;  // of 8 bytes
   std::uint32_t value_bytes_;
   std::uint16_t key_length_;
-  std::uint8_t flags_;
+  std::atomic<std::uint8_t> flags_;  // those that say where the key begins stay as they are
 };
 static_assert(sizeof(Entry) == 24);
 

@@ -16,6 +16,25 @@ constexpr std::size_t kLeafBytes = 112;  // beside its slots: itself, two alloca
 
 HashShard::HashShard() { directory_.push_back(new_leaf(0, kFirstSlots)); }
 
+// As many leaves as there would be at last, with room for the keys of nearly all.
+void HashShard::expect(std::size_t keys) {
+  assert(size_ == 0 && depth_ == 0);
+  while (keys >> depth_ > kLeafEntries * 7 / 8) ++depth_;
+  directory_.clear();
+  memory_bytes_ = 0;
+  const std::size_t slots = std::max(kFirstSlots, (keys >> depth_) * 5 / 4);
+  for (std::size_t i = 0; i < std::size_t{1} << depth_; ++i) directory_.push_back(new_leaf(depth_, slots));
+}
+
+void HashShard::settle() {
+  const Leaf* last = nullptr;
+  for (const auto& leaf : directory_) {
+    if (leaf.get() == last) continue;
+    last = leaf.get();
+    if (leaf->used * 2 < leaf->slots.size()) resize(*leaf, std::max(kFirstSlots, leaf->used * 5 / 4));
+  }
+}
+
 std::uint64_t HashShard::make_slot(const Entry* entry, std::uint64_t hash) {
   const auto address = reinterpret_cast<std::uint64_t>(entry);
   assert(address >> 48 == 0 && address % 16 == 0);

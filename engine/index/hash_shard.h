@@ -30,6 +30,10 @@ class HashShard {
   }
 
   HashShard();
+  // About so many keys will come: spares the splits on the way to them. Only while it is empty.
+  void expect(std::size_t keys);
+  // All have come: gives back what was too much.
+  void settle();
 
   Entry* find(std::string_view key, std::uint64_t hash) const;
   // The steps that find() takes, one at a time and each only begun, so that the waits of many keys for memory overlap: call
@@ -43,21 +47,6 @@ class HashShard {
 
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return memory_bytes_; }
-
-  template <typename Visitor>
-  void for_each(Visitor visit) const {
-    const Leaf* last = nullptr;
-    for (const auto& leaf : directory_) {
-      if (leaf.get() == last) continue;
-      last = leaf.get();
-      const auto& slots = last->slots;
-      for (std::size_t i = 0; i < slots.size(); ++i) {
-        // The entries are anywhere in memory: fetched ahead, or the walk would wait for each of them.
-        if (i + kFetchAhead < slots.size()) __builtin_prefetch(entry_of(slots[i + kFetchAhead]));
-        if (slots[i] != 0) visit(entry_of(slots[i]));
-      }
-    }
-  }
 
   // A place in the order of the leaves, and in a leaf that of the slots' 20 bits: 53 bits, which clients that know no
   // integers can carry.

@@ -6,32 +6,33 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
-
-#include <absl/container/btree_set.h>
 
 #include "engine/base/thread_annotations.h"
 #include "engine/index/entry.h"
+#include "engine/index/entry_pool.h"
 #include "engine/index/expiry_order.h"
 #include "engine/index/hash_shard.h"
-#include "engine/index/key_sort.h"
+#include "engine/index/key_order.h"
 
 namespace minikv::engine {
 
 // Hides how it is built: today a hash part for points, an ordered part for walks, and every key in memory.
 //
-// Thread safety: const members may be called by any number of threads at once, the others by one alone; but see load().
+// Thread safety: const members may be called by any number of threads at once, the others by one alone; but see load() and
+// build_order().
 class Index {
  public:
-  Index() = default;
+  Index() : Index(std::make_index_sequence<HashShard::kShards>()) {}
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
-  ~Index();
-  // Takes as long as a few assignments, however many keys there are.
+  // Takes as long as a few assignments, however many keys there are. While both are in order.
   void swap(Index& other);
 
   std::optional<Place> find(std::string_view key) const;
@@ -50,7 +51,7 @@ class Index {
   // What it takes in memory, the allocator's share included: an estimate.
   std::size_t memory_bytes() const;
 
-  // ---- walks ----
+  // ---- walks: while is_in_order() ----
 
   // The keys k with low <= k (or low < k) and k < high; a side that is left out has no end.
   struct Start {
@@ -89,6 +90,8 @@ class Index {
 
   // ---- filling it while a store is being opened ----
 
+  // About so many keys will be loaded, each told of once or more: makes room. At most once, and before load().
+  void expect(std::uint64_t keys);
   // Any number of threads may load at once, in any order; nothing but load() and find() may be called before
   // finish_loading(), and find() only while nobody loads. By sequence the newest wins. A `lost` place stands for the
   // damaged record whose sequence it has, and wins over it.
@@ -105,21 +108,29 @@ class Index {
   // `part` is below kParts, and no two threads ask about the same part at once.
   static constexpr std::size_t kParts = HashShard::kShards;
   using Keep = std::function<bool(std::size_t part, std::string_view key, const Place& place)>;
-  // Drops the entries that are marked as deleted and those that `keep` does not want, and puts the others in order, with
-  // up to `threads` threads. `keep` sees each that is not deleted once; without it all stay.
-  void finish_loading(const Keep& keep, unsigned threads);
+  // Drops the entries that are marked as deleted and those that `keep` does not want, with up to `threads` threads. `keep`
+  // sees each that is not deleted once; without it all stay. Then all but walks may be called.
+  enum class Ordering : std::uint8_t {
+    kNow,
+    kLater,  // somebody calls build_order() and catch_up()
+  };
+  void finish_loading(const Keep& keep, unsigned threads, Ordering ordering);
+  // Puts the keys in order, once, on a thread that nobody waits for: beside whatever other members are called meanwhile.
+  void build_order(unsigned threads) { order_.build(threads); }
+  // Nobody needs it any more: build_order() ends soon, and there will be no order.
+  void give_up_order() { order_.give_up(); }
+  void wait_until_order_is_built() const { order_.wait_until_built(); }
+  // After that: makes good what has changed meanwhile, up to `limit` changes. True: that was all, and the keys are in order.
+  bool catch_up(std::size_t limit);
+  bool is_in_order() const { return order_.is_complete(); }
 
  private:
-  struct Less {
-    using is_transparent = void;
-    bool operator()(const Entry* a, const Entry* b) const { return a->key() < b->key(); }
-    bool operator()(const Entry* a, std::string_view b) const { return a->key() < b; }
-    bool operator()(std::string_view a, const Entry* b) const { return a < b->key(); }
-  };
-  using Ordered = absl::btree_set<Entry*, Less>;
+  using Ordered = KeyOrder::Tree;
 
   struct Shard {
+    explicit Shard(EntryBlocks& blocks) : entries(blocks) {}
     HashShard points;
+    EntryPool entries;
     std::size_t entry_bytes = 0;
     Mutex loading;  // guards the others, but only for load()
   };
@@ -127,27 +138,28 @@ class Index {
   Shard& shard_of(std::uint64_t hash) { return shards_[HashShard::shard_of(hash)]; }
   const Shard& shard_of(std::uint64_t hash) const { return shards_[HashShard::shard_of(hash)]; }
   static Entry* add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash);
-  // Returns the entry that now stands for the key: `entry`, or another if the place did not fit.
-  static Entry* change(Shard& shard, Entry* entry, const Place& place, std::uint64_t hash);
+  static Entry* make(Shard& shard, std::string_view key, const Place& place);
+  static void destroy(Shard& shard, Entry* entry);
   static void load(Shard& shard, std::span<const Loaded> batch) MINIKV_REQUIRES(shard.loading);
   static void load(Shard& shard, const Loaded& loaded) MINIKV_REQUIRES(shard.loading);
   void remove(Entry* entry);
+  template <std::size_t... kNumbers>
+  explicit Index(std::index_sequence<kNumbers...>)
+      : entry_blocks_(std::make_unique<EntryBlocks>()),
+        shards_{{((void)kNumbers, Shard(*entry_blocks_))...}} {}
   // What finish_loading() keeps of one shard.
   struct Kept {
-    SortItem* items = nullptr;  // room for all entries of the shard
-    std::size_t count = 0;
-    bool has_prefix = true;  // all of them begin as was expected, and their pieces are what follows
-    std::vector<Entry*> expiring;
+    std::vector<Entry*> entries, expiring;
   };
-  void keep_of(std::size_t shard, const Keep& keep, std::string_view prefix, Kept& part);
-  std::string likely_prefix() const;
+  void keep_of(std::size_t shard, const Keep& keep, Kept& kept);
 
   Ordered::const_iterator begin_of(const Range& range) const {
-    if (!range.low) return order_.begin();
-    return range.low->included ? order_.lower_bound(range.low->key) : order_.upper_bound(range.low->key);
+    if (!range.low) return order_.tree().begin();
+    return range.low->included ? order_.tree().lower_bound(range.low->key)
+                               : order_.tree().upper_bound(range.low->key);
   }
   Ordered::const_iterator end_of(const Range& range) const {
-    return range.high ? order_.lower_bound(*range.high) : order_.end();
+    return range.high ? order_.tree().lower_bound(*range.high) : order_.tree().end();
   }
   // From `at` to `end`; `advance` takes an iterator one step on and returns the entry that it has passed or come to.
   template <typename Advance, typename Visitor>
@@ -158,8 +170,9 @@ class Index {
     return range.low && range.high && *range.high <= range.low->key;
   }
 
+  std::unique_ptr<EntryBlocks> entry_blocks_;
   std::array<Shard, HashShard::kShards> shards_;
-  Ordered order_;
+  KeyOrder order_;
   ExpiryOrder expiry_;
 };
 
@@ -187,10 +200,10 @@ void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) c
 template <typename Advance, typename Visitor>
 void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
                          Visitor& visit) {
-  constexpr int kFetchAhead = 16;
+  constexpr int kWalkAhead = 16;
   auto fetched = at;
   for (int lead = 0; at != end; --lead) {
-    for (int i = 0; i < 2 && lead < kFetchAhead && fetched != end; ++i, ++lead)
+    for (int i = 0; i < 2 && lead < kWalkAhead && fetched != end; ++i, ++lead)
       __builtin_prefetch(advance(fetched));
     const Entry* const entry = advance(at);
     if (!visit(entry->key(), entry->place())) return;

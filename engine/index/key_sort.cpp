@@ -112,6 +112,8 @@ class PartSorter {
     done_[mine].notify_one();
     return true;
   }
+  // None is taken any more.
+  void give_up() { next_.store(parts_.size(), std::memory_order_relaxed); }
   void finish(std::size_t part) {
     while (!done_[part].load(std::memory_order_acquire)) {
       if (!sort_one()) done_[part].wait(false, std::memory_order_acquire);
@@ -125,12 +127,12 @@ class PartSorter {
   std::array<std::atomic<bool>, kParts> done_{};
 };
 
-}  // namespace
-
+// For items whose pieces are filled in.
 void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned threads, const Sorted& visit) {
-  if (threads < 2 || items.size() < kWorthAThread) {
+  if (items.size() < kWorthAThread) {
     sort_by_pieces(items, skip);
-    return visit(items);
+    (void)visit(items);
+    return;
   }
   std::vector<std::span<SortItem>> parts;
   cut(items, kParts, parts);
@@ -144,10 +146,14 @@ void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned thread
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
     sorter.finish(i);
-    visit(parts[i]);
+    if (visit(parts[i])) continue;
+    sorter.give_up();
+    break;
   }
   for (std::thread& other : others) other.join();
 }
+
+}  // namespace
 
 void sort_by_key(std::span<SortItem> items, unsigned threads, const Sorted& visit) {
   if (items.empty()) return;

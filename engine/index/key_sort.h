@@ -17,10 +17,9 @@ struct SortItem {
 };
 
 // Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. What is in its place is
-// shown to `visit`, from the first to the last and on the caller's thread, while others go on sorting.
-using Sorted = std::function<void(std::span<const SortItem>)>;
+// shown to `visit`, from the first to the last and on the caller's thread, while others go on sorting; as soon as it returns
+// false the rest is left as it is.
+using Sorted = std::function<bool(std::span<const SortItem>)>;
 void sort_by_key(std::span<SortItem> items, unsigned threads, const Sorted& visit);
-// The same for items whose `piece` is piece_of(key, skip), where all keys share their first `skip` bytes.
-void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned threads, const Sorted& visit);
 
 }  // namespace minikv::engine

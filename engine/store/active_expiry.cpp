@@ -27,7 +27,6 @@ void ActiveExpiry::run_slice() {
     state_.lock.assert_alone();
     state_.forget(key, place);
   };
-  freed_.put_together();
   state_.lock.let_readers_pass();
   {
     ExclusiveGuard guard(state_.lock);

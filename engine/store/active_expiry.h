@@ -23,7 +23,6 @@ class ActiveExpiry final : public Chore {
  private:
   SharedState& state_;
   bool has_more_ = false;
-  FreedMemory freed_;
   std::int64_t earliest_next_ms_ = 0;  // by the steady clock
 };
 

@@ -145,6 +145,7 @@ Status Engine::start() {
   keeper_->on_disk_tight([this] { wake_compactors(); });
   keeper_->start();
   writer_->start();
+  start_putting_in_order();
   MINIKV_TRY(write_lost_records(recovered->lost));
   for (const ManifestSegment& entry : recovered->without_hint) want_hint(entry);
   start_background_compaction();
@@ -173,6 +174,7 @@ Engine::~Engine() {
   }
   stop_background_compaction();
   if (writer_) writer_->stop();
+  stop_putting_in_order();
   if (readers_) readers_->stop();
   if (keeper_) keeper_->stop();
   state_->background.stop();
@@ -182,6 +184,7 @@ Status Engine::close() {
   if (closing_.exchange(true)) return {StatusCode::kShutdown, "the store is closed"};
   stop_background_compaction();
   writer_->stop();
+  stop_putting_in_order();
   const Status finished = keeper_->finish(writer_->active(), writer_->next_sequence());
   if (finished) state_->background.finish();
   state_->background.stop();

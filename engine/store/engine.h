@@ -46,6 +46,7 @@ class Engine {
   std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
   std::size_t count_existing(std::span<const std::string_view> keys) const;
   ScanPage scan(const ScanOptions& options) const;
+  bool is_in_order() const { return state_->in_order.is_open(); }
   UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) const;
   std::uint64_t size() const;
 
@@ -70,6 +71,11 @@ class Engine {
   void want_hint(const ManifestSegment& segment);
   Status write_lost_records(const std::vector<LostKey>& lost);
 
+  // ---- engine/store/engine_order.cpp ----
+  void start_putting_in_order();
+  void put_in_order();
+  void stop_putting_in_order();
+
   // ---- compaction (engine/store/engine_compaction.cpp) ----
   CompactionPolicy compaction_policy() const;
   std::vector<SegmentUse> sealed_segments() const;
@@ -88,6 +94,7 @@ class Engine {
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<Writer> writer_;
   std::atomic<bool> closing_{false};
+  std::thread order_thread_;
 
   RateLimit compaction_rate_;
   std::vector<std::thread> compactors_;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr std::uint64_t kBehindSegments = 8;
+constexpr int kMostPlans = 10;
 
 }  // namespace
 
@@ -103,12 +104,14 @@ Result<CompactionResult> Engine::compact_everything() {
   // What a step gives back is room for the next one, so each is planned when its time has come. What the steps have written
   // is not for them to read again.
   const std::uint64_t first_of_mine = keeper_->allocate_segment_id();
-  for (;;) {
+  for (int planned_anew = 0;;) {
     std::vector<SegmentUse> sealed = sealed_segments();
     std::erase_if(sealed, [&](const SegmentUse& segment) { return segment.entry.id >= first_of_mine; });
     const auto steps = plan_full(std::move(sealed), compaction_policy());
     if (steps.empty()) break;
     auto reclaimed = compact_step(steps.front());
+    // Somebody took of the room that it was planned for, the next spare most likely: there is a smaller step.
+    if (reclaimed.code() == StatusCode::kDiskFull && planned_anew++ < kMostPlans) continue;
     if (!reclaimed) return reclaimed.status();
     result.reclaimed_bytes += *reclaimed;
   }

@@ -65,6 +65,7 @@ void find_piece(const SharedState& state, const Remaining& remaining, std::size_
 
 ScanPage Engine::scan(const ScanOptions& options) const {
   ScanPage page;
+  state_->in_order.wait();
   if (closing_) return page;
   Remaining remaining(options);
   const std::int64_t now = now_ms();

@@ -8,6 +8,11 @@
 #include <fmt/format.h>
 
 namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kWorthAThread = 10'000;  // so few keys are in order in no time
+
+}  // namespace
 
 Status Findings::take(const Segment& segment, const RecordView& record) {
   return take(segment, record.header, record.offset, record.key, record.value, record.value_intact);
@@ -139,7 +144,8 @@ std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
     sums[part].live_bytes[place.segment] += record_bytes(key.size(), place.value_bytes);
     return true;
   };
-  state_.index.finish_loading(keep, threads);
+  const bool now = state_.options.single_threaded || state_.index.size() < kWorthAThread;
+  state_.index.finish_loading(keep, threads, now ? Index::Ordering::kNow : Index::Ordering::kLater);
   std::uint64_t lost_count = 0;
   for (const Sums& sum : sums) {
     lost_count += sum.lost;

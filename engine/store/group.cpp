@@ -145,6 +145,7 @@ bool Group::set_expiry(std::string_view key, std::int64_t expiry_ms) {
 }
 
 Group::Covered Group::count(const RangeDelete& range) const {
+  state_.need_order();
   Covered covered;
   const auto add = [&](const Place& place) {
     ++covered.entries;
@@ -185,6 +186,7 @@ std::uint64_t Group::remove_range(std::string_view from, std::string_view to) {
 }
 
 void Group::remove_all() {
+  state_.need_order();
   state_.lock.assert_writer_thread();
   if (pending_.empty() && state_.index.size() == state_.covered_keys) return;
   add_range({{}, {}, next_sequence_++}, 0);

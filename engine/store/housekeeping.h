@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -22,19 +21,6 @@ class Chore {
   virtual std::optional<std::int64_t> due_in_ms() = 0;
   // Does a bounded piece of the work: well under a millisecond, a sync aside.
   virtual void run_slice() = 0;
-};
-
-// glibc keeps small pieces of memory that are given back in lists, and puts them all together when somebody asks for a
-// larger piece, whoever that is. With the entries of half a million keys in the lists this takes some tenths of a second,
-// and who asks is the index, under the lock. So a chore that frees entries asks before each slice, while there are few.
-// Thread safety: one thread's.
-class FreedMemory {
- public:
-  void put_together() { larger_ = std::make_unique_for_overwrite<char[]>(kLargerBytes); }
-
- private:
-  static constexpr std::size_t kLargerBytes = 4096;  // from 1 KiB on
-  std::unique_ptr<char[]> larger_;
 };
 
 // Takes the chores in turn.

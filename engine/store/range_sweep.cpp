@@ -16,14 +16,13 @@ std::size_t RangeSweep::slice_keys() const {
 
 std::optional<std::int64_t> RangeSweep::due_in_ms() {
   state_.lock.assert_writer_thread();
-  if (state_.ranges.is_empty() || rests_) return std::nullopt;
+  if (state_.ranges.is_empty() || rests_ || !state_.index.is_in_order()) return std::nullopt;
   return 0;
 }
 
 void RangeSweep::run_slice() {
   rests_ = state_.options.single_threaded;
   const bool is_over = find_some();
-  freed_.put_together();
   ExclusiveGuard guard(state_.lock);
   for (const std::string& key : found_) {
     if (const auto place = state_.index.erase(key)) state_.forget(key, *place);

@@ -35,7 +35,6 @@ class RangeSweep final : public Chore {
   std::uint64_t sweeping_ = 0;  // sequence of the range
   std::string reached_;         // up to here, included, it is done
   std::vector<std::string> found_;
-  FreedMemory freed_;
 };
 
 }  // namespace minikv::engine

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ class Recovery {
       MINIKV_EXCLUDES(mutex_);
   bool load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings, std::string& buffer);
   Status scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings);
+  std::uint64_t hint_bytes_of(const ManifestSegment& entry) const;
+  void expect_keys(const Hint& like);
   void tell_progress() MINIKV_REQUIRES(mutex_);
   Status load_logs();
   Status check_numbers_and_time() const;
@@ -77,6 +80,8 @@ class Recovery {
   Findings findings_;
 
   // While the sealed segments are being loaded.
+  std::uint64_t hint_bytes_ = 0;  // of all that are there
+  std::once_flag expected_;
   std::atomic<std::size_t> next_{0};
   std::atomic<bool> failed_{false};
   Mutex mutex_;  // guards result_, findings_ and state_.segments too, as long as there are several threads

@@ -19,7 +19,9 @@ constexpr std::int64_t kTellEveryMs = 1000;
 Status Recovery::load_sealed_segments() {
   std::vector<ManifestSegment> sealed;
   for (const ManifestSegment& entry : manifest_.segments) {
-    if (entry.state == SegmentState::kSealed) sealed.push_back(entry);
+    if (entry.state != SegmentState::kSealed) continue;
+    sealed.push_back(entry);
+    if (!state_.options.single_threaded) hint_bytes_ += hint_bytes_of(entry);
   }
   // The largest first, so that the threads end at about the same time.
   std::stable_sort(sealed.begin(), sealed.end(),
@@ -96,6 +98,7 @@ bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Finding
     state_.log.warn("{}: is not used, and the segment is scanned: {}", path, hint.status().message());
     return false;
   }
+  expect_keys(*hint);
   SegmentKeysBuilder keys(static_cast<std::size_t>(hint->entry_count()));
   Status taken;
   hint->for_each([&](const HintEntry& told) {
@@ -111,10 +114,28 @@ bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Finding
   return taken.is_ok();
 }
 
+// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can have.
+std::uint64_t Recovery::hint_bytes_of(const ManifestSegment& entry) const {
+  const auto file = state_.file_system.open(state_.directory + "/" + hint_name(entry.id), OpenMode::kRead);
+  if (!file) return 0;
+  const auto size = (*file)->size();
+  return size ? std::min(*size, 2 * entry.size) : 0;
+}
+
+// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this one.
+void Recovery::expect_keys(const Hint& like) {
+  std::call_once(expected_, [&] {
+    state_.lock.assert_alone();
+    const std::uint64_t bytes = sizeof(HintHeader) + like.header().body_bytes;
+    state_.index.expect(hint_bytes_ / (bytes / std::max<std::uint64_t>(like.entry_count(), 1)));
+  });
+}
+
 // Every byte of a sealed segment has been durable, so whatever does not check out is damage.
 Status Recovery::scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings) {
   auto size = segment.file().size();
   if (!size) return size.status();
+  std::call_once(expected_, [] {});  // not known
   SegmentReader reader(segment.file(), std::min(*size, entry.size));
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < reader.size();) {
     auto frame = read_frame(reader, segment.identity(), offset);

@@ -58,6 +58,21 @@ struct Counters {
       lost_keys{0}, expired_keys{0}, recovery_ms{0};
 };
 
+// Closed at first, opened once.
+// Thread safety: all members may be called from any thread.
+class Gate {
+ public:
+  void open() {
+    is_open_.store(true, std::memory_order_release);
+    is_open_.notify_all();
+  }
+  bool is_open() const { return is_open_.load(std::memory_order_acquire); }
+  void wait() const { is_open_.wait(false, std::memory_order_acquire); }
+
+ private:
+  std::atomic<bool> is_open_{false};
+};
+
 // Whether `place` names something that is there at `now_ms`.
 inline bool is_present(const Place& place, std::int64_t now_ms) {
   return place.expiry_ms == 0 || place.expiry_ms > now_ms;
@@ -94,6 +109,13 @@ struct SharedState {
   // What they cover is gone already: whoever looks something up asks is_there().
   RangeDeletes ranges MINIKV_GUARDED_BY(lock);
   std::uint64_t covered_keys MINIKV_GUARDED_BY(lock) = 0;
+
+  // Open when the index is in order, some time after a start: until then nobody walks over it.
+  Gate in_order;
+  // The writer's: makes good in the index up to `changes` changes that came while it was being put in order. True: it is.
+  bool catch_up_with_order(std::size_t changes) MINIKV_EXCLUDES(lock);
+  // For the writer, who can't wait for itself.
+  void need_order() MINIKV_EXCLUDES(lock);
 
   // What the index says of the key, if it is there at `now_ms`.
   std::optional<Place> look_up(std::string_view key, std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {

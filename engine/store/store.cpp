@@ -59,6 +59,7 @@ std::size_t Store::count_existing(std::span<const std::string_view> keys) const 
   return engine_->count_existing(keys);
 }
 
+bool Store::is_in_order() const { return engine_->is_in_order(); }
 UnorderedPage Store::walk_unordered(std::uint64_t position, std::size_t count) const {
   return engine_->walk_unordered(position, count);
 }

@@ -142,8 +142,18 @@ class PageTask final : public Task {
   EncodePage encode_page_;
 };
 
+// For a moment after a start the keys are not in order yet: the event loop does not wait for that. Whether it is so.
+bool answered_later(Context& context, const ScanOptions& options, EncodePage encode) {
+  if (context.store().is_in_order()) return false;
+  context.connection.run_aside([options, encode, &store = context.store()]() -> Connection::Encode {
+    return [encode, page = store.scan(options)](ReplyEncoder& reply) { encode(reply, page); };
+  });
+  return true;
+}
+
 // The keys are found here, in memory; their values by a reader, if any of them is not in memory.
 void answer_page(Context& context, ScanOptions options, EncodePage encode) {
+  if (!context.connection.in_transaction() && answered_later(context, options, encode)) return;
   options.with_values = false;
   options.with_places = true;
   if (context.connection.in_transaction()) {
@@ -199,6 +209,7 @@ void handle<kList>(Context& context) {
         [options = std::move(walk.options)](Transaction& transaction) { return transaction.scan(options); },
         encode_list);
   }
+  if (answered_later(context, walk.options, encode_list)) return;
   encode_list(context.reply, context.store().scan(walk.options));
 }
 

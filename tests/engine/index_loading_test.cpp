@@ -66,7 +66,7 @@ TEST(IndexLoadingTest, TheNewestWinsWhoeverLoadsItAndWhenever) {
     EXPECT_FALSE(loaded.deleted);
     return loaded.sequence % 10 != 0;
   };
-  index.finish_loading(keep, 2);
+  index.finish_loading(keep, 2, Index::Ordering::kNow);
 
   std::vector<std::string> expected;
   std::size_t with_expiry = 0;
@@ -97,7 +97,7 @@ TEST(IndexLoadingTest, WhatSaysThatARecordIsLostWinsOverThatRecordButNotOverANew
   index.load("behind", lost);
   index.load("healed", lost);
   index.load("healed", numbered_place(6));
-  index.finish_loading({}, 1);
+  index.finish_loading({}, 1, Index::Ordering::kNow);
   EXPECT_TRUE(index.find("before")->lost);
   EXPECT_TRUE(index.find("behind")->lost);
   EXPECT_FALSE(index.find("healed")->lost);
@@ -109,14 +109,14 @@ TEST(IndexLoadingTest, AFewKeysThatBeginOtherwiseAreInTheirPlacesToo) {
   for (int i = 0; i < 100'000; ++i) keys.insert("key:" + std::to_string(i));
   Index index;
   for (const std::string& key : keys) index.load(key, numbered_place(1));
-  index.finish_loading({}, 2);
+  index.finish_loading({}, 2, Index::Ordering::kNow);
   EXPECT_EQ(keys_in_order(index), std::vector<std::string>(keys.begin(), keys.end()));
 }
 
 TEST(IndexLoadingTest, AfterLoadingItIsChangedAsAnyOther) {
   Index index;
   for (std::uint64_t i = 1; i <= 5000; ++i) index.load(std::to_string(i), numbered_place(i));
-  index.finish_loading({}, 2);
+  index.finish_loading({}, 2, Index::Ordering::kNow);
   for (std::uint64_t i = 1; i <= 5000; i += 2) ASSERT_TRUE(index.erase(std::to_string(i)));
   index.put("new", numbered_place(9000));
   EXPECT_EQ(index.size(), 2501u);
@@ -141,15 +141,18 @@ std::set<std::string> awkward_keys() {
 }
 
 void expect_sorted(const std::set<std::string>& keys, unsigned threads, unsigned seed) {
+  EntryBlocks blocks;
+  EntryPool pool(blocks);
   std::vector<SortItem> items;
-  for (const std::string& key : keys) items.push_back({0, Entry::create(key, numbered_place(1))});
+  for (const std::string& key : keys) items.push_back({0, Entry::create(pool, key, numbered_place(1))});
   std::shuffle(items.begin(), items.end(), std::mt19937(seed));
   std::vector<std::string> visited;
   sort_by_key(items, threads, [&](std::span<const SortItem> sorted) {
     for (const SortItem& item : sorted) visited.emplace_back(item.entry->key());
+    return true;
   });
   EXPECT_EQ(visited, std::vector<std::string>(keys.begin(), keys.end()));
-  for (const SortItem& item : items) Entry::destroy(item.entry);
+  for (const SortItem& item : items) Entry::destroy(pool, item.entry);
 }
 
 TEST(KeySortTest, PutsAwkwardKeysInByteOrder) {
@@ -169,6 +172,24 @@ TEST(KeySortTest, SharesTheWorkAmongThreads) {
     keys.insert((random() % 2 == 0 ? "session:" : "user:") + std::to_string(random() % 1'000'000'000'000));
   }
   expect_sorted(keys, 4, 1);
+}
+
+TEST(KeySortTest, EndsWhenNobodyWantsTheRest) {
+  EntryBlocks blocks;
+  EntryPool pool(blocks);
+  std::vector<SortItem> items;
+  for (int i = 0; i < 200'000; ++i) {
+    items.push_back({0, Entry::create(pool, std::to_string(i * 7919 % 200'003), numbered_place(1))});
+  }
+  for (const unsigned threads : {1U, 3U}) {
+    std::size_t visited = 0;
+    sort_by_key(items, threads, [&](std::span<const SortItem> sorted) {
+      visited += sorted.size();
+      return visited < 50'000;
+    });
+    EXPECT_GE(visited, 50'000U);
+    EXPECT_LT(visited, 100'000U);
+  }
 }
 
 }  // namespace

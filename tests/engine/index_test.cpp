@@ -29,6 +29,8 @@ bool same(const Place& a, const Place& b) {
 }
 
 TEST(EntryTest, HoldsEveryFieldWithAndWithoutTheRareOnes) {
+  EntryBlocks blocks;
+  EntryPool pool(blocks);
   for (const std::int64_t expiry : {std::int64_t{0}, std::int64_t{1}, INT64_MAX}) {
     for (const std::uint64_t version : {7u, 5u}) {
       for (const std::string& key : {std::string(), std::string("k"), std::string(65'535, 'x')}) {
@@ -36,12 +38,12 @@ TEST(EntryTest, HoldsEveryFieldWithAndWithoutTheRareOnes) {
         wanted.version = version;
         wanted.lost = version == 5;
         wanted.offset = std::uint64_t{UINT32_MAX} * 8;
-        Entry* entry = Entry::create(key, wanted);
+        Entry* entry = Entry::create(pool, key, wanted);
         EXPECT_EQ(entry->key(), key);
         EXPECT_TRUE(same(entry->place(), wanted));
         EXPECT_EQ(entry->bytes(), 24 + key.size() + (expiry != 0 ? 8 : 0) + (version == 5 ? 8 : 0));
         EXPECT_TRUE(entry->can_hold(wanted));
-        Entry::destroy(entry);
+        Entry::destroy(pool, entry);
       }
     }
   }

@@ -2,13 +2,12 @@
 // expire in the same second hold up anybody. Prints its figures; docs/TESTING.md has some. The limits are for release
 // builds; with sanitizers or without optimization there are fewer keys, and time is only reported.
 
-#include <malloc.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
@@ -47,6 +46,17 @@ double thread_cpu_ms() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
+// Of this process in memory: what it has allocated, files aside.
+std::size_t anonymous_bytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word && word != "RssAnon:") {
+  }
+  std::size_t kilobytes = 0;
+  status >> kilobytes;
+  return kilobytes * 1024;
+}
+
 void expect_not_held_up(const Latencies& calls, const Latencies& when_quiet) {
   EXPECT_LT(calls.longest(), 3 * when_quiet.longest() + kLongestWaitMs);
 }
@@ -55,11 +65,7 @@ void expect_not_held_up(const Latencies& calls, const Latencies& when_quiet) {
 
 TEST(IndexScaleTest, TakesAtMost64BytesAKeyBesideTheKey) {
   if (kIsSanitized) GTEST_SKIP() << "the sanitizer's allocator is another one";
-  const auto in_use = [] {
-    const auto info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-  };
-  const std::size_t before = in_use();
+  const std::size_t before = anonymous_bytes();
   engine::Index index;
   for (std::uint64_t i = 0; i < kIndexKeys; ++i) {
     engine::Place place;
@@ -68,7 +74,7 @@ TEST(IndexScaleTest, TakesAtMost64BytesAKeyBesideTheKey) {
   }
   ASSERT_EQ(index.size(), kIndexKeys);
   const double keys = static_cast<double>(kIndexKeys);
-  const double measured = static_cast<double>(in_use() - before) / keys;
+  const double measured = static_cast<double>(anonymous_bytes() - before) / keys;
   const double estimated = static_cast<double>(index.memory_bytes()) / keys;
   fmt::print(
       "{} keys of 16 bytes: {:.1f} bytes a key beside the key's own, {:.1f} by the index's own estimate\n",

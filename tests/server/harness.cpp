@@ -64,6 +64,7 @@ TestServer::TestServer(Setup setup) : directory_(make_directory()), log_(std::ma
     ADD_FAILURE() << listener.status().message();
     std::abort();
   }
+  if (setup.prepare) setup.prepare(data_directory());
   auto store = Store::open(data_directory(), setup.store);
   if (!store) {
     ADD_FAILURE() << store.status().message();

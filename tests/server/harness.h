@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ class TestServer {
   struct Setup {
     ServerOptions options;
     Options store = small_segments();
+    std::function<void(const std::string& data_directory)> prepare;  // before the store is opened
   };
   TestServer() : TestServer(Setup{}) {}
   explicit TestServer(Setup setup);

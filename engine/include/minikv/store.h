@@ -135,7 +135,12 @@ class Store {
   bool exists(std::string_view key) const;  // no disk I/O
   std::size_t count_existing(
       std::span<const std::string_view> keys) const;  // from one moment; repeats count again
+  // Waits until is_in_order().
   ScanPage scan(const ScanOptions& options) const;
+  // False for a moment after open(), where there are many keys: they are put in order then. Only what goes through the keys in
+  // order waits for it: scan(), remove_range(), remove_prefix() and Transaction's likewise, which are the writer and have
+  // writes wait.
+  bool is_in_order() const;
   // About `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a walk needs nothing but a
   // number to go on. Each key that is there throughout the walk is seen at least once. Whatever number it is given, it
   // answers with keys that are there. Positions mean nothing to another Store.

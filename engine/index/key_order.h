@@ -1,0 +1,96 @@
+// The keys in byte order.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/btree_set.h>
+
+#include "engine/index/entry.h"
+#include "engine/index/key_sort.h"
+
+namespace minikv::engine {
+
+// A B-tree of the entries. With millions of keys it takes long to make, a third of a whole start, and few need it at once:
+// so it can be made beside, by a thread of its own, while entries come and go. What changes meanwhile is written down and
+// made good afterwards; entries that go are kept until then, because the thread looks at their keys.
+//
+// Does not own the entries. Thread safety: const members may be called by any number of threads at once, the others by one
+// alone; but build(), give_up() and wait_until_built() beside anything.
+class KeyOrder {
+ public:
+  struct Less {
+    using is_transparent = void;
+    bool operator()(const Entry* a, const Entry* b) const { return a->key() < b->key(); }
+    bool operator()(const Entry* a, std::string_view b) const { return a->key() < b; }
+    bool operator()(std::string_view a, const Entry* b) const { return a < b->key(); }
+  };
+  using Tree = absl::btree_set<Entry*, Less>;
+
+  // Both must be complete.
+  void swap(KeyOrder& other);
+  void insert(Entry* entry);
+  // Before an entry is destroyed. False: it is still needed, and catch_up() will let go of it.
+  bool erase(Entry* entry);
+  // `now` takes the place of `old`, which has the same key. False: as above, of `old`.
+  bool replace(Entry* old, Entry* now);
+
+  // ---- making it ----
+
+  using Unsorted = std::vector<std::vector<Entry*>>;
+  // The entries of an index that was filled. Nothing must be there yet. Until catch_up() has returned true there is nothing
+  // to walk over.
+  void begin(Unsorted unsorted);
+  // Once after begin(), with up to `threads` threads. Does not end its work after give_up(): there will be no order then.
+  void build(unsigned threads);
+  void give_up() { is_given_up_.store(true, std::memory_order_relaxed); }
+  void wait_until_built() const;
+  // After build(): makes up to `limit` changes good that came since begin(), and shows the entries that are not needed any
+  // more to `let_go`. True: that was all.
+  template <typename LetGo>
+  bool catch_up(std::size_t limit, LetGo let_go);
+  bool is_complete() const { return making_ == nullptr; }
+
+  const Tree& tree() const { return tree_; }
+
+ private:
+  struct Change {
+    Entry* entry;
+    bool is_new;  // or it went
+  };
+  struct Making {
+    Unsorted unsorted;
+    Tree tree;
+    std::deque<Change> changes;
+    std::size_t caught_up = 0;  // of the changes
+  };
+
+  Tree tree_;
+  std::unique_ptr<Making> making_;
+  std::atomic<bool> is_built_{false}, is_given_up_{false};
+};
+
+template <typename LetGo>
+bool KeyOrder::catch_up(std::size_t limit, LetGo let_go) {
+  if (is_complete()) return true;
+  auto& changes = making_->changes;
+  for (; limit > 0 && making_->caught_up < changes.size(); --limit) {
+    const Change& change = changes[making_->caught_up++];
+    if (change.is_new) {
+      making_->tree.insert(change.entry);
+    } else {
+      making_->tree.erase(change.entry);
+      let_go(change.entry);
+    }
+  }
+  if (making_->caught_up < changes.size()) return false;
+  tree_.swap(making_->tree);
+  making_.reset();
+  return true;
+}
+
+}  // namespace minikv::engine

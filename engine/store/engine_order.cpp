@@ -1,0 +1,68 @@
+// The keys are put in order after a start, while the store is already in use: a third of the time that a start would take.
+
+#include <algorithm>
+
+#include "engine/store/engine.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kChangesPerSlice = 64;
+
+}  // namespace
+
+bool SharedState::catch_up_with_order(std::size_t changes) {
+  bool is_over = false;
+  {
+    ExclusiveGuard guard(lock);
+    is_over = index.catch_up(changes);
+  }
+  if (is_over) in_order.open();
+  return is_over;
+}
+
+void SharedState::need_order() {
+  if (in_order.is_open()) return;
+  const auto wait = [this] {
+    lock.assert_writer_thread();
+    index.wait_until_order_is_built();
+  };
+  wait();
+  do {
+    lock.let_readers_pass();
+  } while (!catch_up_with_order(kChangesPerSlice));
+}
+
+void Engine::start_putting_in_order() {
+  bool is_in_order = false;
+  {
+    SharedGuard guard(state_->lock);
+    is_in_order = state_->index.is_in_order();
+  }
+  if (is_in_order) return state_->in_order.open();
+  order_thread_ = std::thread([this] { put_in_order(); });
+}
+
+// Half of the processors: the others are for whoever uses the store meanwhile.
+void Engine::put_in_order() {
+  const std::int64_t begun_ms = state_->clock.steady_ms();
+  state_->log.info("{}: the keys are being put in order; what walks over them waits", state_->directory);
+  state_->lock.assert_alone();  // it needs no lock: see Index
+  state_->index.build_order(std::max(1U, std::thread::hardware_concurrency() / 2));
+  while (!state_->in_order.is_open()) {
+    // Refused: the store is being closed.
+    if (!writer_->run_on_writer([this] { (void)state_->catch_up_with_order(kChangesPerSlice); })) return;
+  }
+  state_->log.info("{}: the keys are in order, after {} ms", state_->directory,
+                   state_->clock.steady_ms() - begun_ms);
+}
+
+// After the writer has stopped. What waits for the order finds the store closed.
+void Engine::stop_putting_in_order() {
+  state_->lock.assert_alone();  // as above
+  state_->index.give_up_order();
+  if (order_thread_.joinable()) order_thread_.join();
+  state_->in_order.open();
+}
+
+}  // namespace minikv::engine
