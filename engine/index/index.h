@@ -122,6 +122,7 @@ class Index {
   void wait_until_order_is_built() const { order_.wait_until_built(); }
   // After that: makes good what has changed meanwhile, up to `limit` changes. True: that was all, and the keys are in order.
   bool catch_up(std::size_t limit);
+  std::size_t changes_to_make_good() const { return order_.changes_to_make_good(); }
   bool is_in_order() const { return order_.is_complete(); }
 
  private:
@@ -149,7 +150,8 @@ class Index {
         shards_{{((void)kNumbers, Shard(*entry_blocks_))...}} {}
   // What finish_loading() keeps of one shard.
   struct Kept {
-    std::vector<Entry*> entries, expiring;
+    KeyOrder::Entries entries;
+    std::vector<Entry*> expiring;
   };
   void keep_of(std::size_t shard, const Keep& keep, Kept& kept);
 

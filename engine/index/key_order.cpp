@@ -44,7 +44,7 @@ void KeyOrder::begin(Unsorted unsorted) {
 }
 
 void KeyOrder::build(unsigned threads) {
-  std::vector<SortItem> items;
+  std::vector<SortItem, MappedAllocator<SortItem>> items;
   std::size_t count = 0;
   for (const auto& part : making_->unsorted) count += part.size();
   items.reserve(count);

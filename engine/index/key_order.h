@@ -10,6 +10,7 @@
 
 #include <absl/container/btree_set.h>
 
+#include "engine/base/mapped_allocator.h"
 #include "engine/index/entry.h"
 #include "engine/index/key_sort.h"
 
@@ -41,7 +42,8 @@ class KeyOrder {
 
   // ---- making it ----
 
-  using Unsorted = std::vector<std::vector<Entry*>>;
+  using Entries = std::vector<Entry*, MappedAllocator<Entry*>>;
+  using Unsorted = std::vector<Entries>;
   // The entries of an index that was filled. Nothing must be there yet. Until catch_up() has returned true there is nothing
   // to walk over.
   void begin(Unsorted unsorted);
@@ -53,6 +55,10 @@ class KeyOrder {
   // more to `let_go`. True: that was all.
   template <typename LetGo>
   bool catch_up(std::size_t limit, LetGo let_go);
+  // How many those are.
+  std::size_t changes_to_make_good() const {
+    return is_complete() ? 0 : making_->changes.size() - making_->caught_up;
+  }
   bool is_complete() const { return making_ == nullptr; }
 
   const Tree& tree() const { return tree_; }

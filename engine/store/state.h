@@ -112,7 +112,8 @@ struct SharedState {
 
   // Open when the index is in order, some time after a start: until then nobody walks over it.
   Gate in_order;
-  // The writer's: makes good in the index up to `changes` changes that came while it was being put in order. True: it is.
+  // The writer's, when the order is built: makes good up to `changes` changes that came meanwhile, and a few more. True: that
+  // was all, and the index is in order.
   bool catch_up_with_order(std::size_t changes) MINIKV_EXCLUDES(lock);
   // For the writer, who can't wait for itself.
   void need_order() MINIKV_EXCLUDES(lock);

@@ -213,6 +213,25 @@ TEST_F(LateOrderStoreTest, OnlyWhatWalksOverKeysInOrderWaits) {
   EXPECT_TRUE(store_->is_in_order());
 }
 
+TEST_F(LateOrderStoreTest, ItEndsThoughEachGroupBringsManyChangesMore) {
+  open_not_in_order();
+  std::atomic<std::uint64_t> written{0};
+  const auto write_some = [&] {
+    WriteBatch batch;
+    for (int i = 0; i < 1'000; ++i) batch.set("more" + std::to_string(written++), "x");
+    ASSERT_TRUE(store_->write(batch));
+  };
+  for (int i = 0; i < 50; ++i) write_some();
+  auto writer = std::async(std::launch::async, [&] {
+    const auto too_late = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!store_->is_in_order() && std::chrono::steady_clock::now() < too_late) write_some();
+  });
+  block_.release();
+  writer.get();
+  ASSERT_TRUE(store_->is_in_order());
+  EXPECT_EQ(keys_in_order().size(), kKeys + written);
+}
+
 // The writer waits for the order, and is who completes it.
 TEST_F(LateOrderStoreTest, ADeleteByPrefixWaitsForIt) {
   open_not_in_order();
