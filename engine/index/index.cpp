@@ -223,7 +223,7 @@ void Index::finish_loading(const Keep& keep, unsigned threads, Ordering ordering
   expiry_.build(expiring);
   order_.begin(std::move(unsorted));
   if (ordering == Ordering::kLater) return;
-  order_.build(threads);
+  (void)order_.build(threads);
   (void)catch_up(0);
 }
 

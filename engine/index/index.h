@@ -116,8 +116,9 @@ class Index {
   };
   void finish_loading(const Keep& keep, unsigned threads, Ordering ordering);
   // Puts the keys in order, once, on a thread that nobody waits for: beside whatever other members are called meanwhile.
-  void build_order(unsigned threads) { order_.build(threads); }
-  // Nobody needs it any more: build_order() ends soon, and there will be no order.
+  // False: it was given up.
+  bool build_order(unsigned threads) { return order_.build(threads); }
+  // Nobody needs it any more: build_order() ends soon.
   void give_up_order() { order_.give_up(); }
   void wait_until_order_is_built() const { order_.wait_until_built(); }
   // After that: makes good what has changed meanwhile, up to `limit` changes. True: that was all, and the keys are in order.

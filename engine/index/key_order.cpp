@@ -43,7 +43,7 @@ void KeyOrder::begin(Unsorted unsorted) {
   making_->unsorted = std::move(unsorted);
 }
 
-void KeyOrder::build(unsigned threads) {
+bool KeyOrder::build(unsigned threads) {
   std::vector<SortItem, MappedAllocator<SortItem>> items;
   std::size_t count = 0;
   for (const auto& part : making_->unsorted) count += part.size();
@@ -63,13 +63,13 @@ void KeyOrder::build(unsigned threads) {
     return !is_given_up_.load(std::memory_order_relaxed);
   };
   sort_by_key(items, threads, append);
-  if (is_given_up_.load(std::memory_order_relaxed)) return;
-  is_built_.store(true, std::memory_order_release);
-  is_built_.notify_all();
+  if (is_given_up_.load(std::memory_order_relaxed)) return false;
+  built_.open();
+  return true;
 }
 
 void KeyOrder::wait_until_built() const {
-  if (!is_complete()) is_built_.wait(false, std::memory_order_acquire);
+  if (!is_complete()) built_.wait();
 }
 
 }  // namespace minikv::engine

@@ -10,6 +10,7 @@
 
 #include <absl/container/btree_set.h>
 
+#include "engine/base/gate.h"
 #include "engine/base/mapped_allocator.h"
 #include "engine/index/entry.h"
 #include "engine/index/key_sort.h"
@@ -47,8 +48,8 @@ class KeyOrder {
   // The entries of an index that was filled. Nothing must be there yet. Until catch_up() has returned true there is nothing
   // to walk over.
   void begin(Unsorted unsorted);
-  // Once after begin(), with up to `threads` threads. Does not end its work after give_up(): there will be no order then.
-  void build(unsigned threads);
+  // Once after begin(), with up to `threads` threads. False: given up, and there will be no order.
+  bool build(unsigned threads);
   void give_up() { is_given_up_.store(true, std::memory_order_relaxed); }
   void wait_until_built() const;
   // After build(): makes up to `limit` changes good that came since begin(), and shows the entries that are not needed any
@@ -77,7 +78,8 @@ class KeyOrder {
 
   Tree tree_;
   std::unique_ptr<Making> making_;
-  std::atomic<bool> is_built_{false}, is_given_up_{false};
+  Gate built_;
+  std::atomic<bool> is_given_up_{false};
 };
 
 template <typename LetGo>

@@ -48,7 +48,7 @@ void Engine::put_in_order() {
   const std::int64_t begun_ms = state_->clock.steady_ms();
   state_->log.info("{}: the keys are being put in order; what walks over them waits", state_->directory);
   state_->lock.assert_alone();  // it needs no lock: see Index
-  state_->index.build_order(std::max(1U, std::thread::hardware_concurrency() / 2));
+  if (!state_->index.build_order(std::max(1U, std::thread::hardware_concurrency() / 2))) return;
   // Between two groups twice as many changes are made good as have come: so it ends, however much is written meanwhile.
   std::size_t left = std::numeric_limits<std::size_t>::max();
   const auto catch_up = [this, &left] {

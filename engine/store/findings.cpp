@@ -10,7 +10,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kWorthAThread = 10'000;  // so few keys are in order in no time
+constexpr std::size_t kFewKeys = 10'000;  // fewer are in order in no time
 
 }  // namespace
 
@@ -144,7 +144,7 @@ std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
     sums[part].live_bytes[place.segment] += record_bytes(key.size(), place.value_bytes);
     return true;
   };
-  const bool now = state_.options.single_threaded || state_.index.size() < kWorthAThread;
+  const bool now = state_.options.single_threaded || state_.index.size() < kFewKeys;
   state_.index.finish_loading(keep, threads, now ? Index::Ordering::kNow : Index::Ordering::kLater);
   std::uint64_t lost_count = 0;
   for (const Sums& sum : sums) {

@@ -11,6 +11,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "engine/base/engine_clock.h"
+#include "engine/base/gate.h"
 #include "engine/base/log.h"
 #include "engine/base/reader_lock.h"
 #include "engine/base/thread_annotations.h"
@@ -58,21 +59,6 @@ struct Counters {
       lost_keys{0}, expired_keys{0}, recovery_ms{0};
 };
 
-// Closed at first, opened once.
-// Thread safety: all members may be called from any thread.
-class Gate {
- public:
-  void open() {
-    is_open_.store(true, std::memory_order_release);
-    is_open_.notify_all();
-  }
-  bool is_open() const { return is_open_.load(std::memory_order_acquire); }
-  void wait() const { is_open_.wait(false, std::memory_order_acquire); }
-
- private:
-  std::atomic<bool> is_open_{false};
-};
-
 // Whether `place` names something that is there at `now_ms`.
 inline bool is_present(const Place& place, std::int64_t now_ms) {
   return place.expiry_ms == 0 || place.expiry_ms > now_ms;
@@ -110,7 +96,8 @@ struct SharedState {
   RangeDeletes ranges MINIKV_GUARDED_BY(lock);
   std::uint64_t covered_keys MINIKV_GUARDED_BY(lock) = 0;
 
-  // Open when the index is in order, some time after a start: until then nobody walks over it.
+  // Open when the index is in order, some time after a start: until then nobody walks over it. The members below are in
+  // engine/store/engine_order.cpp.
   Gate in_order;
   // The writer's, when the order is built: makes good up to `changes` changes that came meanwhile, and a few more. True: that
   // was all, and the index is in order.

@@ -81,10 +81,13 @@ void submit_flush(const Context& context) {
                     !protocol::equals_ignoring_case(context.arg(0), "sync"))) {
     return context.fail(errors::usage(context.command));
   }
-  context.submit(Memory(0), [](Transaction& transaction) {
+  const auto flush = [](Transaction& transaction) {
     transaction.remove_all();
     return Outcome::ok();
-  });
+  };
+  // While the keys are being put in order it waits for that, which no event loop must.
+  if (!context.store().is_in_order()) return context.submit_long(Memory(0), flush);
+  context.submit(Memory(0), flush);
 }
 
 }  // namespace

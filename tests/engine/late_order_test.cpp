@@ -85,10 +85,7 @@ class LateOrderTest : public testing::TestWithParam<std::uint64_t> {
 TEST_P(LateOrderTest, WhatChangesMeanwhileIsMadeGood) {
   for (int i = 0; i < 20'000; ++i) change();
   std::atomic<bool> is_built{false};
-  std::thread builder([&] {
-    index_.build_order(2);
-    is_built = true;
-  });
+  std::thread builder([&] { is_built = index_.build_order(2); });
   while (!is_built) change();
   builder.join();
   EXPECT_FALSE(index_.is_in_order());
@@ -110,7 +107,7 @@ TEST_P(LateOrderTest, WhatChangesMeanwhileIsMadeGood) {
 TEST_P(LateOrderTest, WhatWentMeanwhileIsLetGoOf) {
   const std::size_t before = index_.memory_bytes();
   for (std::uint64_t i = 1; i <= kKeys; ++i) ASSERT_TRUE(index_.erase(scattered_key(i)));
-  index_.build_order(1);
+  ASSERT_TRUE(index_.build_order(1));
   while (!index_.catch_up(1'000)) {
   }
   EXPECT_EQ(index_.size(), 0U);
@@ -126,7 +123,15 @@ TEST_P(LateOrderTest, GoesAwayHalfMade) {
       (void)index_.erase(large + std::to_string(i));
     }
   }
-  if (GetParam() % 2 == 0) index_.build_order(2);
+  if (GetParam() % 2 == 0) {
+    EXPECT_TRUE(index_.build_order(2));
+  }
+}
+
+TEST_P(LateOrderTest, IsGivenUpWhenNobodyNeedsItAnyMore) {
+  index_.give_up_order();
+  EXPECT_FALSE(index_.build_order(2));
+  EXPECT_FALSE(index_.is_in_order());
 }
 
 // How many keys were expected: none, too few, as many, far too many.

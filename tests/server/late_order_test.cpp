@@ -18,6 +18,7 @@ constexpr int kManyKeys = 12'000;
 TestServer::Setup with_many_keys(const test::OrderBlock& block) {
   TestServer::Setup setup;
   setup.options.io_threads = 1;  // what would hold it up would hold up all
+  setup.store.fsync = Fsync::kNever;  // so that it commits small groups itself
   setup.store.log = block.log();
   setup.prepare = [options = setup.store](const std::string& data_directory) mutable {
     options.log = {};
@@ -44,6 +45,8 @@ TEST(LateOrderTest, WalksWaitAndNothingElse) {
       {resp({"LIST", "key1119", "LIMIT", "1"}), "*2", {"$9", "key111900"}},
       {resp({"KEYS", "key11199*"}), "*10", {}},
       {"delprefix key1119\n", "+INT 100", {}},
+      {"flushall\n", "+OK", {}},
+      {"multi\nlist limit 1\nexec\n", "+OK", {"+QUEUED"}},
   };
   for (const Walk& walk : walks) {
     test::OrderBlock block;

@@ -138,8 +138,8 @@ class Store {
   // Waits until is_in_order().
   ScanPage scan(const ScanOptions& options) const;
   // False for a moment after open(), where there are many keys: they are put in order then. Only what goes through the keys in
-  // order waits for it: scan(), remove_range(), remove_prefix() and Transaction's likewise, which are the writer and have
-  // writes wait.
+  // order waits for it: scan(), remove_range(), remove_prefix(), clear() and Transaction's likewise; these are the writer, and
+  // have other writes wait.
   bool is_in_order() const;
   // About `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a walk needs nothing but a
   // number to go on. Each key that is there throughout the walk is seen at least once. Whatever number it is given, it
