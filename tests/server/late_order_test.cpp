@@ -17,7 +17,7 @@ constexpr int kManyKeys = 12'000;
 
 TestServer::Setup with_many_keys(const test::OrderBlock& block) {
   TestServer::Setup setup;
-  setup.options.io_threads = 1;  // what would hold it up would hold up all
+  setup.options.io_threads = 1;       // what would hold it up would hold up all
   setup.store.fsync = Fsync::kNever;  // so that it commits small groups itself
   setup.store.log = block.log();
   setup.prepare = [options = setup.store](const std::string& data_directory) mutable {
