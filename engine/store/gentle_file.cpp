@@ -13,6 +13,9 @@ using std::chrono::steady_clock;
 // to think of.
 constexpr std::uint64_t kPieceBesideSyncs = kMiB / 4, kPiece = 4 * kMiB;
 constexpr auto kLongestRest = std::chrono::milliseconds(20);
+// The page cache keeps what one write brings in folios as large as the write. Where a virtual machine's page tables are
+// shadowed, reading single records out of a mapping of large ones takes up to ten times as long: docs/PERFORMANCE.md.
+constexpr std::uint64_t kWrite = kMiB / 32;
 
 }  // namespace
 
@@ -37,13 +40,14 @@ Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view>
   };
   for (std::string_view piece : pieces) {
     while (!piece.empty()) {
-      const std::uint64_t room = piece_bytes_ - unsynced_ - bytes;
+      const std::uint64_t room = std::min(piece_bytes_ - unsynced_, kWrite) - bytes;
       gathered.push_back(
           piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, piece.size()))));
       bytes += gathered.back().size();
       piece.remove_prefix(gathered.back().size());
-      if (unsynced_ + bytes < piece_bytes_) continue;
+      if (bytes < kWrite && unsynced_ + bytes < piece_bytes_) continue;
       MINIKV_TRY(flush());
+      if (unsynced_ < piece_bytes_) continue;
       MINIKV_TRY(end_piece(begun));
       begun = steady_clock::now();
     }

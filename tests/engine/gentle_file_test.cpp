@@ -28,6 +28,7 @@ class LedgerFile final : public File {
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
     EXPECT_EQ(offset, bytes.size());
     for (const std::string_view piece : pieces) bytes += piece;
+    written.push_back(bytes.size() - offset);
     return {};
   }
   Status sync() override {
@@ -43,6 +44,7 @@ class LedgerFile final : public File {
   }
 
   std::string bytes;
+  std::vector<std::size_t> written;
   std::vector<std::uint64_t> synced_at;
   std::function<void()> on_sync;
   Status sync_status;
@@ -115,6 +117,16 @@ TEST_F(GentleFileTest, WhereNobodyWaitsForSyncsThePiecesAreLarge) {
   const std::string value(9 * kMiB, 'v');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
   EXPECT_EQ(ledger_.synced_at, (std::vector<std::uint64_t>{4 * kMiB, 8 * kMiB}));
+}
+
+// The page cache's folios are as large as the writes that bring them in, and small ones are faster to read from.
+TEST_F(GentleFileTest, WritesAtMost32KibibytesAtOnce) {
+  SharedState state(options(Fsync::kInterval), files_, clock_, "data");
+  GentleFile file(ledger_, state);
+  const std::string first(100'001, 'a'), second(20'000, 'b');
+  ASSERT_TRUE(file.write(0, std::array{std::string_view(first), std::string_view(second)}));
+  EXPECT_EQ(ledger_.bytes, first + second);
+  EXPECT_EQ(ledger_.written, (std::vector<std::size_t>{32'768, 32'768, 32'768, 120'001 - 3 * 32'768}));
 }
 
 TEST_F(GentleFileTest, AFailedSyncEndsTheWrite) {
