@@ -15,7 +15,8 @@ namespace minikv::engine {
 
 // A file that is written in pieces, each synced at once: whoever syncs the log meanwhile waits for one piece, not for
 // all that has gathered in memory. If somebody did, it rests for as long as the piece took, so that the disk is the
-// writer's for half of the time at least, however fast or slow it is; if nobody did, it goes on at full speed.
+// writer's for half of the time at least, however fast or slow it is; if nobody did, it goes on at full speed. What it
+// writes at once is small too, so that the page cache keeps the file in small folios, which are faster to read from.
 //
 // Thread safety: as File's, but write() by one thread at a time.
 class GentleFile final : public File {
