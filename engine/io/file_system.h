@@ -53,6 +53,8 @@ class File {
   virtual Status sync() = 0;
   // Sets the size; not durable before the next sync().
   virtual Status truncate(std::uint64_t size) = 0;
+  // Whether every name that it had has been removed: nobody but who has it open can come to it any more.
+  virtual bool has_no_name() const { return false; }
   // Forgets cached pages, so that the next read shows what the disk holds. Advice; failures do not matter.
   virtual void drop_cache() = 0;
   // A view of the first `length` bytes, which may reach beyond the end of a file that is still growing.

@@ -135,6 +135,11 @@ class PosixFile final : public File {
     return Status::ok();
   }
 
+  bool has_no_name() const override {
+    struct stat info {};
+    return fstat(fd(), &info) == 0 && info.st_nlink == 0;
+  }
+
   void drop_cache() override { posix_fadvise(fd(), 0, 0, POSIX_FADV_DONTNEED); }
 
   Result<std::unique_ptr<Mapping>> map(std::uint64_t length) const override {

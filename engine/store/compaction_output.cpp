@@ -35,7 +35,7 @@ Status CompactionOutput::begin_segment() {
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
   entries_.push_back(entry);
-  file_.emplace(segments_.back()->file(), state_);
+  file_.emplace(segments_.back()->file(), state_, haste_);
   used_ = sizeof(SegmentHeader);
   open_ = true;
   frame_.begin(identity, used_);

@@ -66,12 +66,12 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
   }
   // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no harm.
   const std::uint64_t needed = live + std::min(live, kMiB);
-  auto free = state_.file_system.free_space(state_.directory);
+  auto free = keeper_.free_space();
   if (free && *free <= needed) {
     // The spare is the reserve of a full disk: what it takes is enough to give back more.
     holds_spare_ = true;
     MINIKV_TRY(keeper_.release_spare());
-    free = state_.file_system.free_space(state_.directory);
+    free = keeper_.free_space();
   }
   if (!free) return free.status();
   if (*free >= needed) return {};

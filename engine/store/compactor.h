@@ -25,7 +25,8 @@ namespace minikv::engine {
 // Thread safety: not thread-safe.
 class CompactionOutput {
  public:
-  CompactionOutput(SharedState& state, Keeper& keeper) : state_(state), keeper_(keeper) {}
+  CompactionOutput(SharedState& state, Keeper& keeper, std::function<Haste()> haste)
+      : state_(state), keeper_(keeper), haste_(std::move(haste)) {}
   ~CompactionOutput();  // removes what was not kept
 
   struct Position {
@@ -49,6 +50,7 @@ class CompactionOutput {
 
   SharedState& state_;
   Keeper& keeper_;
+  const std::function<Haste()> haste_;
   FrameBuilder frame_;
   HintBuilder hint_;  // of the segment that is being written
   std::vector<std::unique_ptr<Segment>> segments_;
@@ -74,14 +76,15 @@ class CompactionOutput {
 // Thread safety: run() by one thread.
 class Compaction {
  public:
+  // `haste` is asked from run() only, and often.
   Compaction(SharedState& state, Keeper& keeper, Writer& writer, RateLimit& rate,
-             const std::atomic<bool>& cancelled)
+             std::function<Haste()> haste, const std::atomic<bool>& cancelled)
       : state_(state),
         keeper_(keeper),
         writer_(writer),
         rate_(rate),
         cancelled_(cancelled),
-        output_(state, keeper) {}
+        output_(state, keeper, std::move(haste)) {}
   ~Compaction() {
     if (holds_spare_) keeper_.allow_spare();
   }

@@ -85,7 +85,9 @@ class Engine {
   void start_background_compaction();
   void compact_in_background() MINIKV_EXCLUDES(compactor_mutex_);
   void wake_compactors() MINIKV_EXCLUDES(compactor_mutex_);
+  double backlog() const;
   bool is_behind() MINIKV_EXCLUDES(compactor_mutex_);
+  Haste compaction_haste() const;
   void stop_background_compaction() MINIKV_EXCLUDES(compactor_mutex_);
 
   std::unique_ptr<FileLock> lock_;  // goes last, or with close()

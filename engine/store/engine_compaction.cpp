@@ -13,6 +13,7 @@ namespace {
 
 constexpr auto kLookAgain = std::chrono::seconds(1);
 constexpr std::uint64_t kBehindSegments = 8;
+constexpr double kPressedBacklog = 0.75;
 constexpr int kMostPlans = 10;
 
 }  // namespace
@@ -24,7 +25,7 @@ CompactionPolicy Engine::compaction_policy() const {
   policy.dead_ratio = options.compaction_dead_ratio;
   policy.segment_size = options.segment_size;
   policy.disk_is_tight = keeper_->is_disk_tight();
-  if (const auto free = state_->file_system.free_space(state_->directory)) {
+  if (const auto free = keeper_->free_space()) {
     policy.room = *free + (keeper_->has_spare() ? options.segment_size : 0);
     policy.room -= std::min(policy.room / 2, kMiB);
   }
@@ -53,7 +54,8 @@ std::vector<SegmentUse> Engine::sealed_segments() const {
 
 Result<std::uint64_t> Engine::compact_step(const std::vector<ManifestSegment>& inputs) {
   const std::int64_t started_ms = state_->clock.steady_ms();
-  Compaction compaction(*state_, *keeper_, *writer_, compaction_rate_, closing_);
+  Compaction compaction(
+      *state_, *keeper_, *writer_, compaction_rate_, [this] { return compaction_haste(); }, closing_);
   auto reclaimed = compaction.run(inputs);
   if (reclaimed) {
     state_->log.info("compaction: {} segments read, {} bytes reclaimed, {} ms", inputs.size(), *reclaimed,
@@ -180,16 +182,28 @@ void Engine::wake_compactors() {
   compactor_wake_.notify_all();
 }
 
-// Whether there is much to give back, and somebody at it.
-bool Engine::is_behind() {
+// What there is to give back, as a share of what makes writers wait.
+double Engine::backlog() const {
   std::uint64_t dead = 0, live = 0;
   for (const SegmentUse& segment : sealed_segments()) {
     dead += segment.dead_bytes();
     live += segment.live_bytes;
   }
-  if (dead <= std::max(kBehindSegments * state_->options.segment_size, 2 * live)) return false;
+  const std::uint64_t most = std::max(kBehindSegments * state_->options.segment_size, 2 * live);
+  return static_cast<double>(dead) / static_cast<double>(most);
+}
+
+// Whether there is much to give back, and somebody at it.
+bool Engine::is_behind() {
+  if (backlog() <= 1) return false;
   MutexLock lock(compactor_mutex_);
   return !claimed_.empty() && !closing_;
+}
+
+// Slow enough not to be noticed, as long as writers do not get ahead.
+Haste Engine::compaction_haste() const {
+  const bool is_pressed = backlog() > kPressedBacklog || keeper_->is_disk_tight();
+  return is_pressed ? Haste::kSome : Haste::kNone;
 }
 
 void Engine::stop_background_compaction() {

@@ -9,9 +9,9 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// docs/PERFORMANCE.md has what other sizes cost whom. Where nobody waits for syncs there is only the one of every second
-// to think of.
+// docs/PERFORMANCE.md has what other sizes cost whom.
 constexpr std::uint64_t kPieceBesideSyncs = kMiB / 4, kPiece = 4 * kMiB;
+constexpr int kLongRest = 4;  // times what the work took
 constexpr auto kLongestRest = std::chrono::milliseconds(20);
 // The page cache keeps what one write brings in folios as large as the write. Where a virtual machine's page tables are
 // shadowed, reading single records out of a mapping of large ones takes up to ten times as long: docs/PERFORMANCE.md.
@@ -19,12 +19,34 @@ constexpr std::uint64_t kWrite = kMiB / 32;
 
 }  // namespace
 
-GentleFile::GentleFile(File& file, const SharedState& state, std::function<bool()> is_urgent)
+Rests::Rests(const SharedState& state)
+    : state_(state), written_seen_(state.written_sequence.load(std::memory_order_relaxed)) {}
+
+steady_clock::duration Rests::after(steady_clock::duration took, const std::function<Haste()>& haste) {
+  const std::uint64_t written = state_.written_sequence.load(std::memory_order_relaxed);
+  if (state_.options.fsync == Fsync::kNever || written == written_seen_) return {};
+  written_seen_ = written;
+  switch (haste ? haste() : Haste::kSome) {
+    case Haste::kNone: took *= kLongRest; break;
+    case Haste::kSome: break;
+    case Haste::kMost: return {};
+  }
+  return std::min<steady_clock::duration>(took, kLongestRest);
+}
+
+GentleFile::GentleFile(File& file, const SharedState& state, std::function<Haste()> haste)
     : file_(file),
-      state_(state),
-      is_urgent_(std::move(is_urgent)),
-      piece_bytes_(state.options.fsync == Fsync::kAlways ? kPieceBesideSyncs : kPiece),
-      syncs_seen_(state.counters.syncs.load(std::memory_order_relaxed)) {}
+      haste_(std::move(haste)),
+      fsync_(state.options.fsync),
+      rests_(state),
+      piece_bytes_(next_piece()) {}
+
+// Large ones are faster, where they hold up nobody. Nobody waits for a sync in `interval`, but for the processor.
+std::uint64_t GentleFile::next_piece() const {
+  if (fsync_ == Fsync::kNever) return kPiece;
+  const bool is_wanted = fsync_ == Fsync::kInterval && haste_ && haste_() == Haste::kMost;
+  return is_wanted ? kPiece : kPieceBesideSyncs;
+}
 
 Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
   std::vector<std::string_view> gathered;
@@ -58,16 +80,9 @@ Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view>
 Status GentleFile::end_piece(Time begun) {
   MINIKV_TRY(file_.sync());
   unsynced_ = 0;
-  rest(steady_clock::now() - begun);
+  piece_bytes_ = next_piece();
+  std::this_thread::sleep_for(rests_.after(steady_clock::now() - begun, haste_));
   return {};
-}
-
-void GentleFile::rest(steady_clock::duration took) {
-  const std::uint64_t syncs = state_.counters.syncs.load(std::memory_order_relaxed);
-  if (state_.options.fsync != Fsync::kAlways || syncs == syncs_seen_) return;
-  syncs_seen_ = syncs;
-  if (is_urgent_ && is_urgent_()) return;
-  std::this_thread::sleep_for(std::min<steady_clock::duration>(took, kLongestRest));
 }
 
 }  // namespace minikv::engine

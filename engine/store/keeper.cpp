@@ -7,6 +7,7 @@
 namespace minikv::engine {
 namespace {
 
+constexpr std::uint64_t kMuchToRelease = 8;  // segments
 constexpr std::uint64_t kSmallLogBytes = 16 * 1024;
 
 std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
@@ -18,6 +19,7 @@ std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
 Keeper::Keeper(SharedState& state, Manifest manifest, ManifestFile file)
     : state_(state),
       file_(std::move(file)),
+      release_(state),
       manifest_(std::move(manifest)),
       next_segment_id_(manifest_.next_segment_id),
       seq_limit_(manifest_.seq_limit) {
@@ -130,10 +132,44 @@ bool Keeper::spare_is_due() const {
   return spare_wanted_ && spare_holds_ == 0 && !stopping_ && state_.clock.steady_ms() >= spare_retry_ms_;
 }
 
+bool Keeper::release_is_due() const {
+  return !release_.is_empty() && !stopping_ &&
+         (release_is_late() || std::chrono::steady_clock::now() >= release_.next_at());
+}
+
+// Much has gathered, or there is little other room: it goes before the next spare, and without rests.
+bool Keeper::release_is_late() const {
+  const std::uint64_t bytes = release_.bytes();
+  if (bytes == 0) return false;
+  if (bytes > kMuchToRelease * state_.options.segment_size) return true;
+  const auto free = state_.file_system.free_space(state_.directory);
+  return free && *free < 2 * state_.options.segment_size;
+}
+
 bool Keeper::has_job() const {
   if (state_.health.is_read_only()) return !commits_.empty();  // somebody waits for their refusal
   return sync_is_due() || !commits_.empty() || sequences_wanted_ || !retired_.empty() ||
-         !state_.graveyard->is_empty() || spare_unwanted_ || spare_is_due();
+         !state_.graveyard->is_empty() || spare_unwanted_ || spare_is_due() || release_is_due();
+}
+
+// Where the next job is one for which the time has not come, until then.
+void Keeper::wait_for_job() {
+  std::optional<std::chrono::steady_clock::time_point> until;
+  const auto not_after = [&](std::chrono::steady_clock::time_point time) {
+    if (!until || time < *until) until = time;
+  };
+  if (!state_.health.is_read_only()) {
+    const std::int64_t now_ms = state_.clock.steady_ms();
+    if (unsynced_since_ms_ >= 0 && state_.options.fsync == Fsync::kInterval)
+      not_after(in_ms(unsynced_since_ms_ + state_.options.fsync_interval_ms - now_ms));
+    if (spare_wanted_ && spare_holds_ == 0) not_after(in_ms(spare_retry_ms_ - now_ms));
+    if (!release_.is_empty()) not_after(release_.next_at());
+  }
+  if (until) {
+    changed_.wait_until(mutex_, *until);
+  } else {
+    changed_.wait(mutex_);
+  }
 }
 
 void Keeper::run() {
@@ -142,16 +178,7 @@ void Keeper::run() {
       MutexLock lock(mutex_);
       while (!has_job()) {
         if (stopping_) return;
-        if (state_.health.is_read_only()) {
-          changed_.wait(mutex_);
-        } else if (unsynced_since_ms_ >= 0 && state_.options.fsync == Fsync::kInterval) {
-          changed_.wait_until(mutex_, in_ms(unsynced_since_ms_ + state_.options.fsync_interval_ms -
-                                            state_.clock.steady_ms()));
-        } else if (spare_wanted_ && spare_holds_ == 0) {
-          changed_.wait_until(mutex_, in_ms(spare_retry_ms_ - state_.clock.steady_ms()));
-        } else {
-          changed_.wait(mutex_);
-        }
+        wait_for_job();
       }
     }
     run_one_job();
@@ -166,7 +193,7 @@ void Keeper::run_pending_if_single_threaded() {
 
 // The most urgent one first: somebody waits for a sync, a commit or sequences; nobody waits for the spare yet.
 bool Keeper::run_one_job() {
-  enum class Job { kSync, kCommit, kSequences, kSeal, kBury, kDropSpare, kSpare };
+  enum class Job { kSync, kCommit, kSequences, kSeal, kBury, kDropSpare, kRelease, kSpare };
   Job job;
   CompactionCommit* compaction = nullptr;
   RetiredSegment retired;
@@ -187,8 +214,10 @@ bool Keeper::run_one_job() {
       job = Job::kBury;
     } else if (spare_unwanted_) {
       job = Job::kDropSpare;
-    } else {
+    } else if (spare_is_due() && !release_is_late()) {
       job = Job::kSpare;
+    } else {
+      job = Job::kRelease;
     }
   }
   Status status;
@@ -199,6 +228,9 @@ bool Keeper::run_one_job() {
     case Job::kSeal: status = seal(retired); break;
     case Job::kBury: status = bury(); break;
     case Job::kDropSpare: status = drop_spare(); break;
+    case Job::kRelease:
+      release_.release_piece([this] { return release_is_late() ? Haste::kMost : Haste::kNone; });
+      break;
     case Job::kSpare: status = prepare_spare(); break;
   }
   if (!status) fail(status);

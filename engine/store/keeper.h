@@ -17,6 +17,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/format/manifest.h"
+#include "engine/store/gentle_release.h"
 #include "engine/store/state.h"
 
 namespace minikv::engine {
@@ -73,6 +74,8 @@ class Keeper {
   bool may_hold_up(std::uint64_t next_sequence) const;
 
   // ---- for compaction ----
+  // Bytes that may still be written, with those that are about to be given back.
+  Result<std::uint64_t> free_space() const;
   // Whether there is no room for another segment.
   bool is_disk_tight() const;
   // Called when it has become so. Set before start().
@@ -111,8 +114,13 @@ class Keeper {
   bool has_job() const MINIKV_REQUIRES(mutex_);
   bool sync_is_due() const MINIKV_REQUIRES(mutex_);
   bool spare_is_due() const MINIKV_REQUIRES(mutex_);
+  // Whether space is to be given back now, and whether that can't wait for anything that nobody waits for.
+  bool release_is_due() const MINIKV_REQUIRES(mutex_);
+  bool release_is_late() const;
+  void wait_for_job() MINIKV_REQUIRES(mutex_);
 
   Status sync_log() MINIKV_EXCLUDES(mutex_);
+  Status sync_if_due() MINIKV_EXCLUDES(mutex_);
   bool sync_is_late() const MINIKV_REQUIRES(mutex_);
   Status seal(const RetiredSegment& retired);
   // Makes and opens one; where that can't be done, the writer goes on without, and it is tried again.
@@ -138,7 +146,8 @@ class Keeper {
   std::uint8_t store_id_[16];
   ManifestFile file_;  // the keeper's thread alone, once it runs; so is the next
   std::optional<SegmentIdentity>
-      unopened_spare_;  // is there and in the manifest, but could not be opened yet
+      unopened_spare_;     // is there and in the manifest, but could not be opened yet
+  GentleRelease release_;  // the keeper's thread alone, but for what it says of itself
   std::thread thread_;
 
   mutable Mutex mutex_;

@@ -33,22 +33,36 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
   MINIKV_TRY((*file)->write(0, std::array{bytes_of(header)}));
   if (fill) {
     constexpr std::uint64_t kZeroesBytes = kMiB;
-    GentleFile gentle(**file, state_, [this] { return is_spare_urgent(); });
+    GentleFile gentle(**file, state_, [this] { return is_spare_urgent() ? Haste::kMost : Haste::kSome; });
     const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
     std::uint64_t offset = sizeof(header);
     while (offset < size) {
       const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
       MINIKV_TRY(gentle.write(offset, std::array{std::string_view(zeros).substr(0, piece)}));
       offset += piece;
+      MINIKV_TRY(sync_if_due());
     }
   }
   return (*file)->sync();
 }
 
+// In the midst of a long job: `interval` promises to lose no more than an interval and a sync take.
+Status Keeper::sync_if_due() {
+  {
+    MutexLock lock(mutex_);
+    if (!sync_is_due()) return {};
+  }
+  Status synced = sync_log();
+  if (!synced) fail(synced);
+  MutexLock lock(mutex_);
+  changed_.notify_all();
+  return synced;
+}
+
 // The writer's segment is half full, or there is none yet; or somebody waits for the keeper's next job.
 bool Keeper::is_spare_urgent() const {
   MutexLock lock(mutex_);
-  return !active_ || !commits_.empty() || sequences_wanted_ || stopping_ ||
+  return !active_ || !commits_.empty() || sequences_wanted_ || sync_is_due() || stopping_ ||
          active_->used_bytes.load(std::memory_order_relaxed) > state_.options.segment_size / 2;
 }
 
@@ -168,10 +182,14 @@ Status Keeper::bury() {
     MINIKV_TRY(remove_segment_files(segment->id()));
     std::erase_if(next.segments, [&](const ManifestSegment& other) { return other.id == segment->id(); });
   }
-  dead.clear();
+  // Closing a file that has no name any more gives its space back, all at once.
+  const bool has_time = !state_.options.single_threaded && !is_disk_tight();
+  if (!has_time) dead.clear();
   if (!any) return {};
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
-  return commit(next);
+  MINIKV_TRY(commit(next));
+  release_.add(std::move(dead));
+  return {};
 }
 
 }  // namespace minikv::engine

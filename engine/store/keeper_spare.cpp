@@ -62,7 +62,11 @@ Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over) {
   const std::string path = state_.path_of(identity.id);
   const std::string temporary = path + std::string(kTemporarySuffix);
 
-  const auto free = state_.file_system.free_space(state_.directory);
+  auto free = state_.file_system.free_space(state_.directory);
+  if (free && *free < size + left_over && release_.bytes() > 0) {
+    release_.release_all();
+    free = state_.file_system.free_space(state_.directory);
+  }
   Status made =
       free && *free < size + left_over
           ? Status(StatusCode::kDiskFull,
@@ -93,8 +97,14 @@ Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over) {
   return {};
 }
 
+Result<std::uint64_t> Keeper::free_space() const {
+  auto free = state_.file_system.free_space(state_.directory);
+  if (free) *free += release_.bytes();
+  return free;
+}
+
 bool Keeper::is_disk_tight() const {
-  const auto free = state_.file_system.free_space(state_.directory);
+  const auto free = free_space();
   return free && *free < state_.options.segment_size + kMiB;
 }
 
@@ -173,6 +183,7 @@ Status Keeper::drop_spare() {
     MINIKV_TRY(commit(next));
     spare.reset();
     MINIKV_TRY(bury());
+    release_.release_all();
   }
   MutexLock lock(mutex_);
   spare_unwanted_ = false;

@@ -93,30 +93,50 @@ TEST_F(GentleFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
     EXPECT_EQ(ledger_.synced_at[i], (i + 1) * (kMiB / 4));
 }
 
-TEST_F(GentleFileTest, RestsForAsLongAsAPieceTookWhereSomebodySyncsTheLog) {
+TEST_F(GentleFileTest, RestsForAsLongAsAPieceTookWhereSomebodyWrites) {
   GentleFile file(ledger_, state_);
-  ledger_.on_sync = [this] { ++state_.counters.syncs; };
+  ledger_.on_sync = [this] { ++state_.written_sequence; };
   EXPECT_GE(write_mebibyte(file), 4 * 2 * kSyncTime);
 }
 
 // A pause that nobody has asked for would only make compaction longer. Counted, because the time of four syncs may be any.
-TEST_F(GentleFileTest, AsksWhetherToRestOnlyWhereSomebodySyncsTheLog) {
+TEST_F(GentleFileTest, AsksWhetherToRestOnlyWhereSomebodyWrites) {
   int asked = 0;
-  GentleFile file(ledger_, state_, [&] { return ++asked > 0; });
+  GentleFile file(ledger_, state_, [&] {
+    ++asked;
+    return Haste::kMost;
+  });
   write_mebibyte(file);
   EXPECT_EQ(asked, 0);
   ledger_.bytes.clear();
-  ledger_.on_sync = [this] { ++state_.counters.syncs; };
+  ledger_.on_sync = [this] { ++state_.written_sequence; };
   write_mebibyte(file);
   EXPECT_EQ(asked, 4);
 }
 
+TEST_F(GentleFileTest, RestsLongerWhereItIsNotNeededSoon) {
+  GentleFile file(ledger_, state_, [] { return Haste::kNone; });
+  ledger_.on_sync = [this] { ++state_.written_sequence; };
+  EXPECT_GE(write_mebibyte(file), 4 * 4 * kSyncTime);
+}
+
 TEST_F(GentleFileTest, WhereNobodyWaitsForSyncsThePiecesAreLarge) {
-  SharedState state(options(Fsync::kInterval), files_, clock_, "data");
+  SharedState state(options(Fsync::kNever), files_, clock_, "data");
   GentleFile file(ledger_, state);
   const std::string value(9 * kMiB, 'v');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
   EXPECT_EQ(ledger_.synced_at, (std::vector<std::uint64_t>{4 * kMiB, 8 * kMiB}));
+}
+
+TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWaitsForThem) {
+  SharedState state(options(Fsync::kInterval), files_, clock_, "data");
+  Haste haste = Haste::kSome;
+  GentleFile file(ledger_, state, [&haste] { return haste; });
+  ledger_.on_sync = [&] { haste = Haste::kMost; };
+  const std::string value(9 * kMiB, 'v');
+  ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
+  EXPECT_EQ(ledger_.synced_at,
+            (std::vector<std::uint64_t>{kMiB / 4, 4 * kMiB + kMiB / 4, 8 * kMiB + kMiB / 4}));
 }
 
 // The page cache's folios are as large as the writes that bring them in, and small ones are faster to read from.

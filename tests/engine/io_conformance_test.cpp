@@ -192,6 +192,7 @@ TEST_P(FileSystemTest, RenameReplacesAndOpenFilesStay) {
   EXPECT_THAT(names(), UnorderedElementsAre("to"));
   EXPECT_EQ(contents_of("to"), "new");
   EXPECT_EQ(contents_of(*old), "old");
+  EXPECT_TRUE(old->has_no_name());
   EXPECT_EQ(fs_->rename(path("from"), path("to")).code(), StatusCode::kNotFound);
 }
 
@@ -199,7 +200,9 @@ TEST_P(FileSystemTest, ARemovedFileCanBeReadUntilItIsClosed) {
   auto file = create("a", "text");
   auto mapping = file->map(4);
   ASSERT_TRUE(mapping.is_ok());
+  EXPECT_FALSE(file->has_no_name());
   ASSERT_TRUE(fs_->remove(path("a")).is_ok());
+  EXPECT_TRUE(file->has_no_name());
   EXPECT_THAT(names(), IsEmpty());
   EXPECT_EQ(contents_of(*file), "text");
   std::string out(4, '\0');

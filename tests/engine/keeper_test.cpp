@@ -60,5 +60,39 @@ TEST_F(KeeperTest, SequencesThatCanNotBeReservedAreNotUsed) {
   EXPECT_TRUE(state_.health.is_read_only());
 }
 
+// `interval` promises to lose no more than what an interval and a sync take: a spare that is being filled takes its time.
+TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
+  Options options = sim::sim_options();
+  options.fsync = Fsync::kInterval;
+  options.fsync_interval_ms = 1000;
+  options.segment_size = 4 * kMiB;
+  sim::SimFileSystem files;
+  sim::SimClock clock;
+  SharedState state(options, files, clock, "data");
+  ASSERT_TRUE(files.create_dir("data"));
+  Manifest manifest;
+  ManifestFile file(files, "data");
+  ASSERT_TRUE(file.commit(manifest));
+  Keeper keeper(state, manifest, std::move(file));
+  const auto log = keeper.open_log(nullptr, 1);
+  ASSERT_TRUE(log) << log.status().message();
+  const std::size_t before = files.log().size();
+  files.set_judge([&](const sim::SimCall& call) {
+    if (call.kind == sim::SimCall::Kind::kWrite) clock.advance_ms(20);
+    return sim::SimFault::kNone;
+  });
+  keeper.note_unsynced();
+  const auto calls = files.log();
+  std::size_t synced = 0, last_write = 0;
+  for (std::size_t i = before; i < calls.size(); ++i) {
+    if (calls[i].kind == sim::SimCall::Kind::kSync && calls[i].path == (*log)->path() && synced == 0)
+      synced = i;
+    if (calls[i].kind == sim::SimCall::Kind::kWrite && calls[i].path.ends_with(".tmp")) last_write = i;
+  }
+  EXPECT_GT(synced, 0U);
+  EXPECT_LT(synced, last_write);
+  EXPECT_GT(state.counters.syncs.load(), 0U);
+}
+
 }  // namespace
 }  // namespace minikv::engine

@@ -110,6 +110,15 @@ SimDisk::InodeId SimDisk::find(const std::string& path) const {
   return entry == where->second.live.end() ? 0 : entry->second;
 }
 
+bool SimDisk::has_name(InodeId id) const {
+  for (const auto& [path, directory] : directories_) {
+    for (const auto& [name, inode] : directory.live) {
+      if (inode == id) return true;
+    }
+  }
+  return false;
+}
+
 SimInode& SimDisk::own_inode(InodeId id) {
   auto& file = inodes_.at(id);
   if (file.use_count() > 1) file = std::make_shared<SimInode>(*file);

@@ -70,6 +70,7 @@ class SimDisk {
   // Nothing if there is none.
   Directory* find_directory(const std::string& path);
   InodeId find(const std::string& path) const;
+  bool has_name(InodeId id) const;
   const SimInode& inode(InodeId id) const { return *inodes_.at(id); }
   SimInode& own_inode(InodeId id);  // for changing it: not shared with any other disk
   std::uint64_t live_bytes() const;

@@ -96,6 +96,11 @@ Status SimFile::truncate(std::uint64_t size) {
   return fs_.answer(verdict.error);
 }
 
+bool SimFile::has_no_name() const {
+  MutexLock lock(fs_.mutex_);
+  return !fs_.disk_.has_name(inode_);
+}
+
 void SimFile::drop_cache() {
   MutexLock lock(fs_.mutex_);
   const auto verdict = fs_.begin({.kind = Kind::kDropCache, .path = path_});
