@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::uint64_t kPiece = kMiB / 4;
+constexpr std::uint64_t kCut = kMiB / 4;
 
 }  // namespace
 
@@ -25,11 +25,11 @@ void GentleRelease::release_piece(const std::function<Haste()>& haste) {
   if (segments_.empty()) return;
   const auto begun = steady_clock::now();
   Dying& first = segments_.front();
-  if (first.bytes <= kPiece || !first.segment->file().truncate(first.bytes - kPiece)) {
+  if (first.bytes <= kCut || !first.segment->file().truncate(first.bytes - kCut)) {
     close_first();
   } else {
-    first.bytes -= kPiece;
-    bytes_.fetch_sub(kPiece, std::memory_order_relaxed);
+    first.bytes -= kCut;
+    bytes_.fetch_sub(kCut, std::memory_order_relaxed);
   }
   const auto now = steady_clock::now();
   next_at_ = now + rests_.after(now - begun, haste);

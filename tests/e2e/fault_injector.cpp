@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -50,18 +51,14 @@ std::string FaultInjector::why_not() {
 
 FaultInjector::FaultInjector(pid_t process, const std::string& what)
     : process_(process), output_(temporary_file()) {
-  const std::string calls = what.substr(0, what.find(':'));
-  std::vector<std::string> words = {"strace",
-                                    "-f",
-                                    "-q",
-                                    "-o",
-                                    output_,
-                                    "-e",
-                                    "trace=" + calls,
-                                    "-e",
-                                    "inject=" + what,
-                                    "-p",
-                                    std::to_string(process)};
+  std::vector<std::string> words = {"strace", "-f", "-q", "-o", output_, "-p", std::to_string(process)};
+  std::string calls;
+  std::istringstream faults(what);
+  for (std::string fault; std::getline(faults, fault, ';');) {
+    calls += (calls.empty() ? "" : ",") + fault.substr(0, fault.find(':'));
+    words.insert(words.end(), {"-e", "inject=" + fault});
+  }
+  words.insert(words.end(), {"-e", "trace=" + calls});
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);

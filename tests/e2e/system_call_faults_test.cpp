@@ -25,7 +25,7 @@ enum class Afterwards {
 
 struct Fault {
   const char* name;
-  const char* inject;  // as strace takes it; each thread counts by itself
+  const char* inject;  // as FaultInjector takes it
   Afterwards afterwards;
   const char* fsync = "always";
 };
@@ -41,7 +41,7 @@ const Fault kFaults[] = {
     {"WritesFailNowAndThen", "pwritev:error=EIO:when=5+9", Afterwards::kEither},
     {"NoSpaceNowAndThen", "pwritev:error=ENOSPC:when=5+9", Afterwards::kEither},
     {"NothingIsWritten", "pwritev:retval=0:when=6", Afterwards::kEither},
-    {"WriteAndCutFail", "pwritev,ftruncate:error=EIO:when=8+", Afterwards::kReadOnly},
+    {"WriteAndCutFail", "pwritev:error=EIO:when=8+;ftruncate:error=EIO", Afterwards::kReadOnly},
     {"ReadsFail", "pread64:error=EIO:when=2+3", Afterwards::kUnharmed},
     {"NoMoreDescriptors", "openat:error=EMFILE:when=1+", Afterwards::kResumes},
     {"RemovalFails", "unlink,unlinkat:error=EIO:when=1", Afterwards::kEither},

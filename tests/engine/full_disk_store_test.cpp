@@ -4,9 +4,11 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -154,6 +156,35 @@ TEST_F(FullDiskStoreTest, CompactionByHandGoesAsFarAsTheRoomOfEachMomentAllows) 
     return !compacted || reclaimed > 4 * kMiB;
   }));
   for (int i = 0; i < 60; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 5 >= 2) << i;
+}
+
+// Somebody takes of the room between plan and step: the step is thrown away, and there is a smaller one.
+TEST_F(FullDiskStoreTest, CompactionByHandIsPlannedAnewWhereItsRoomWasTakenMeanwhile) {
+  Options options;
+  options.single_threaded = true;
+  int given_up = 0;
+  options.log = [&](LogLevel, std::string_view words) {
+    given_up += words.starts_with("compaction given up") ? 1 : 0;
+  };
+  open(options);
+  const std::string value(200'000, 'v');
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE(store_->set(key(i), value));
+  for (int i = 0; i < 15; i += 2) ASSERT_TRUE(store_->remove(key(i)));
+  // The first output; before it comes the spare that takes the place of the one that the log goes on in.
+  std::set<std::string> written;
+  bool has_failed = false;
+  files_.set_judge([&](const sim::SimCall& call) {
+    if (call.kind != sim::SimCall::Kind::kWrite || !call.path.ends_with(".dat.tmp"))
+      return sim::SimFault::kNone;
+    written.insert(call.path);
+    if (written.size() < 2 || std::exchange(has_failed, true)) return sim::SimFault::kNone;
+    return sim::SimFault::kDiskFull;
+  });
+  const auto compacted = store_->compact();
+  ASSERT_TRUE(compacted) << compacted.status().message();
+  EXPECT_GT(compacted->reclaimed_bytes, 7 * value.size());
+  EXPECT_EQ(given_up, 1);
+  for (int i = 0; i < 15; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 2 == 1) << i;
 }
 
 // Compaction took the reserve's room, and what it gave back is little more.

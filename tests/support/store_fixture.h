@@ -55,6 +55,14 @@ class StoreFixture : public testing::Test {
       const std::uint64_t size = file.file_size(gone);
       if (!gone) bytes += size;
     }
+    // What has been removed takes room until it is closed.
+    for (const auto& open : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string name = std::filesystem::read_symlink(open.path(), gone).string();
+      if (gone || !name.starts_with(directory_) || !name.ends_with(" (deleted)")) continue;
+      const std::uint64_t size = open.file_size(gone);
+      if (!gone) bytes += size;
+    }
     return bytes;
   }
 
