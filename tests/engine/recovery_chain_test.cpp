@@ -21,7 +21,7 @@ namespace minikv::engine {
 namespace {
 
 // Where sealing stops until it is let go on.
-class Gate {
+class SealGate {
  public:
   void close() {
     std::lock_guard lock(mutex_);
@@ -52,7 +52,7 @@ class Gate {
 
 class GatedFile final : public File {
  public:
-  GatedFile(std::unique_ptr<File> file, Gate& gate) : file_(std::move(file)), gate_(gate) {}
+  GatedFile(std::unique_ptr<File> file, SealGate& gate) : file_(std::move(file)), gate_(gate) {}
   Result<std::uint64_t> size() const override { return file_->size(); }
   Status read(std::uint64_t offset, std::span<char> out) const override { return file_->read(offset, out); }
   Result<std::size_t> read_cached(std::uint64_t offset,
@@ -73,7 +73,7 @@ class GatedFile final : public File {
 
  private:
   std::unique_ptr<File> file_;
-  Gate& gate_;
+  SealGate& gate_;
 };
 
 class GatedFileSystem final : public FileSystem {
@@ -94,12 +94,12 @@ class GatedFileSystem final : public FileSystem {
   }
   Result<std::uint64_t> free_space(const std::string& path) override { return posix().free_space(path); }
 
-  Gate gate;
+  SealGate gate;
 };
 
 // So that a test that fails ends: a store that is being closed waits behind the gate.
 struct OpenAtEnd {
-  Gate& gate;
+  SealGate& gate;
   ~OpenAtEnd() { gate.open(); }
 };
 
