@@ -9,6 +9,7 @@ constexpr std::uint64_t kStepSegments = 4;   // a step writes about this many se
 constexpr std::uint64_t kSmallFraction = 4;  // smaller than a fourth of a segment: small
 constexpr double kWorthOnTightDisk = 0.05;
 constexpr std::size_t kSmallSegments = 8;  // so many small ones are folded
+constexpr std::uint64_t kBehindSegments = 8;
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
@@ -35,6 +36,15 @@ std::vector<ManifestSegment> pick_for_tight_disk(std::vector<SegmentUse> sealed,
 }
 
 }  // namespace
+
+double backlog(const std::vector<SegmentUse>& sealed, std::uint64_t segment_size) {
+  std::uint64_t dead = 0, live = 0;
+  for (const SegmentUse& segment : sealed) {
+    dead += segment.dead_bytes();
+    live += segment.live_bytes;
+  }
+  return ratio(dead, std::max(kBehindSegments * segment_size, 2 * live));
+}
 
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy) {

@@ -34,6 +34,9 @@ struct CompactionPolicy {
   std::uint64_t room = std::numeric_limits<std::uint64_t>::max();
 };
 
+// What there is to give back, as a share of what makes writers wait: the larger of eight segments and twice what is alive.
+double backlog(const std::vector<SegmentUse>& sealed, std::uint64_t segment_size);
+
 // What background compaction should do next, as one bounded step: empty if nothing is worth it.
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy);

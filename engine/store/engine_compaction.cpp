@@ -12,7 +12,6 @@ namespace minikv::engine {
 namespace {
 
 constexpr auto kLookAgain = std::chrono::seconds(1);
-constexpr std::uint64_t kBehindSegments = 8;
 constexpr double kPressedBacklog = 0.75;
 constexpr int kMostPlans = 10;
 
@@ -182,16 +181,7 @@ void Engine::wake_compactors() {
   compactor_wake_.notify_all();
 }
 
-// What there is to give back, as a share of what makes writers wait.
-double Engine::backlog() const {
-  std::uint64_t dead = 0, live = 0;
-  for (const SegmentUse& segment : sealed_segments()) {
-    dead += segment.dead_bytes();
-    live += segment.live_bytes;
-  }
-  const std::uint64_t most = std::max(kBehindSegments * state_->options.segment_size, 2 * live);
-  return static_cast<double>(dead) / static_cast<double>(most);
-}
+double Engine::backlog() const { return engine::backlog(sealed_segments(), state_->options.segment_size); }
 
 // Whether there is much to give back, and somebody at it.
 bool Engine::is_behind() {

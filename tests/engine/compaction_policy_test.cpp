@@ -116,5 +116,11 @@ TEST(CompactionPolicyTest, OnAFullDiskWhateverGivesSpaceBackIsWorthItIfItsOutput
       << "not what gives nothing back, nor what does not fit";
 }
 
+TEST(CompactionPolicyTest, TheBacklogIsMeasuredByEightSegmentsOrByTwiceWhatIsAlive) {
+  EXPECT_EQ(backlog({}, kSize), 0);
+  EXPECT_EQ(backlog({segment(1, 1000, 0), segment(2, 1000, 500, 500)}, kSize), 1000.0 / 8000);
+  EXPECT_EQ(backlog({segment(1, 20'000, 10'000)}, kSize), 10'000.0 / 20'000);
+}
+
 }  // namespace
 }  // namespace minikv::engine

@@ -49,6 +49,13 @@ class FullDiskStoreTest : public testing::Test {
     return std::count_if(files.begin(), files.end(),
                          [&](const std::string& path) { return path.ends_with(ending); });
   }
+  // How often the first segment was cut shorter.
+  std::ptrdiff_t count_cuts() {
+    const auto calls = files_.log();
+    return std::count_if(calls.begin(), calls.end(), [](const sim::SimCall& call) {
+      return call.kind == sim::SimCall::Kind::kTruncate && call.path == "data/segment-00000001.dat";
+    });
+  }
   bool is_spare_there() {
     return count_files(".dat") == static_cast<std::ptrdiff_t>(store_->stats().segments) + 1 &&
            count_files(".tmp") == 0;
@@ -187,6 +194,15 @@ TEST_F(FullDiskStoreTest, CompactionByHandIsPlannedAnewWhereItsRoomWasTakenMeanw
   for (int i = 0; i < 15; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i % 2 == 1) << i;
   store_.reset();  // before what its log and its disk look at
   files_.clear_faults();
+}
+
+// Closing it would give its space back all at once, and hold up the disk meanwhile.
+TEST_F(FullDiskStoreTest, WhatCompactionRemovesIsCutShorterBitByBit) {
+  open({});
+  write_segments_to_compact();
+  ASSERT_TRUE(store_->compact());
+  // A segment of a mebibyte: once to its end when it was sealed, and three pieces before it is closed.
+  EXPECT_TRUE(wait_until([this] { return count_cuts() >= 4; })) << count_cuts();
 }
 
 // Compaction took the reserve's room, and what it gave back is little more.
