@@ -22,11 +22,11 @@ constexpr std::uint64_t kWrite = kMiB / 32;
 Rests::Rests(const SharedState& state)
     : state_(state), written_seen_(state.written_sequence.load(std::memory_order_relaxed)) {}
 
-steady_clock::duration Rests::after(steady_clock::duration took, const std::function<Haste()>& haste) {
+steady_clock::duration Rests::after(steady_clock::duration took, Haste haste) {
   const std::uint64_t written = state_.written_sequence.load(std::memory_order_relaxed);
   if (state_.options.fsync == Fsync::kNever || written == written_seen_) return {};
   written_seen_ = written;
-  switch (haste ? haste() : Haste::kSome) {
+  switch (haste) {
     case Haste::kNone: took *= kLongRest; break;
     case Haste::kSome: break;
     case Haste::kMost: return {};
@@ -35,17 +35,17 @@ steady_clock::duration Rests::after(steady_clock::duration took, const std::func
 }
 
 GentleFile::GentleFile(File& file, const SharedState& state, std::function<Haste()> haste)
-    : file_(file),
-      haste_(std::move(haste)),
-      fsync_(state.options.fsync),
-      rests_(state),
-      piece_bytes_(next_piece()) {}
+    : file_(file), haste_(std::move(haste)), fsync_(state.options.fsync), rests_(state) {
+  begin_piece();
+}
 
 // Large ones are faster, where they hold up nobody. Nobody waits for a sync in `interval`, but for the processor.
-std::uint64_t GentleFile::next_piece() const {
-  if (fsync_ == Fsync::kNever) return kPiece;
-  const bool is_wanted = fsync_ == Fsync::kInterval && haste_ && haste_() == Haste::kMost;
-  return is_wanted ? kPiece : kPieceBesideSyncs;
+void GentleFile::begin_piece() {
+  if (haste_) piece_haste_ = haste_();
+  const bool is_large =
+      fsync_ == Fsync::kNever || (fsync_ == Fsync::kInterval && piece_haste_ == Haste::kMost);
+  piece_bytes_ = is_large ? kPiece : kPieceBesideSyncs;
+  unsynced_ = 0;
 }
 
 Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
@@ -79,9 +79,8 @@ Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view>
 
 Status GentleFile::end_piece(Time begun) {
   MINIKV_TRY(file_.sync());
-  unsynced_ = 0;
-  piece_bytes_ = next_piece();
-  std::this_thread::sleep_for(rests_.after(steady_clock::now() - begun, haste_));
+  begin_piece();
+  std::this_thread::sleep_for(rests_.after(steady_clock::now() - begun, piece_haste_));
   return {};
 }
 

@@ -27,9 +27,8 @@ class Rests {
  public:
   explicit Rests(const SharedState& state);
 
-  // After work that took so long. `haste` is asked only where there is somebody to rest for; null: kSome.
-  std::chrono::steady_clock::duration after(std::chrono::steady_clock::duration took,
-                                            const std::function<Haste()>& haste);
+  // After work that took so long.
+  std::chrono::steady_clock::duration after(std::chrono::steady_clock::duration took, Haste haste);
 
  private:
   const SharedState& state_;
@@ -43,6 +42,7 @@ class Rests {
 // Thread safety: as File's, but write() by one thread at a time.
 class GentleFile final : public File {
  public:
+  // `haste` is asked once for each piece; null: kSome.
   GentleFile(File& file, const SharedState& state, std::function<Haste()> haste = {});
 
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
@@ -58,14 +58,16 @@ class GentleFile final : public File {
  private:
   using Time = std::chrono::steady_clock::time_point;
 
-  std::uint64_t next_piece() const;
+  void begin_piece();
   Status end_piece(Time begun);
 
   File& file_;
   const std::function<Haste()> haste_;
   const Fsync fsync_;
   Rests rests_;
-  std::uint64_t piece_bytes_;  // of the piece that is being written
+  // Of the piece that is being written.
+  Haste piece_haste_ = Haste::kSome;
+  std::uint64_t piece_bytes_ = 0;
   std::uint64_t unsynced_ = 0;
 };
 

@@ -21,7 +21,7 @@ void GentleRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
   }
 }
 
-void GentleRelease::release_piece(const std::function<Haste()>& haste) {
+void GentleRelease::release_piece(Haste haste) {
   if (segments_.empty()) return;
   const auto begun = steady_clock::now();
   Dying& first = segments_.front();

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,8 +31,8 @@ class GentleRelease {
   bool is_empty() const { return segments_.empty(); }
   // When the next piece should go.
   Time next_at() const { return next_at_; }
-  // The next piece, or a whole segment if it is small. `haste` as Rests' has it.
-  void release_piece(const std::function<Haste()>& haste);
+  // The next piece, or a whole segment if it is small.
+  void release_piece(Haste haste);
   void release_all();
 
  private:

@@ -228,9 +228,7 @@ bool Keeper::run_one_job() {
     case Job::kSeal: status = seal(retired); break;
     case Job::kBury: status = bury(); break;
     case Job::kDropSpare: status = drop_spare(); break;
-    case Job::kRelease:
-      release_.release_piece([this] { return release_is_late() ? Haste::kMost : Haste::kNone; });
-      break;
+    case Job::kRelease: release_.release_piece(release_is_late() ? Haste::kMost : Haste::kNone); break;
     case Job::kSpare: status = prepare_spare(); break;
   }
   if (!status) fail(status);

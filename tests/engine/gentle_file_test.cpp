@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -99,19 +100,22 @@ TEST_F(GentleFileTest, RestsForAsLongAsAPieceTookWhereSomebodyWrites) {
   EXPECT_GE(write_mebibyte(file), 4 * 2 * kSyncTime);
 }
 
-// A pause that nobody has asked for would only make compaction longer. Counted, because the time of four syncs may be any.
-TEST_F(GentleFileTest, AsksWhetherToRestOnlyWhereSomebodyWrites) {
-  int asked = 0;
-  GentleFile file(ledger_, state_, [&] {
-    ++asked;
-    return Haste::kMost;
-  });
-  write_mebibyte(file);
-  EXPECT_EQ(asked, 0);
-  ledger_.bytes.clear();
-  ledger_.on_sync = [this] { ++state_.written_sequence; };
-  write_mebibyte(file);
-  EXPECT_EQ(asked, 4);
+// A pause that nobody needs would only make compaction longer.
+TEST_F(GentleFileTest, RestsOnlyWhereSomebodyHasWritten) {
+  constexpr auto kTook = std::chrono::milliseconds(1);
+  Rests rests(state_);
+  EXPECT_EQ(rests.after(kTook, Haste::kNone), steady_clock::duration::zero());
+  for (const auto& [haste, times] : {std::pair(Haste::kNone, 4), {Haste::kSome, 1}, {Haste::kMost, 0}}) {
+    ++state_.written_sequence;
+    EXPECT_EQ(rests.after(kTook, haste), times * kTook);
+    EXPECT_EQ(rests.after(kTook, haste), steady_clock::duration::zero()) << "nobody has written since";
+  }
+  ++state_.written_sequence;
+  EXPECT_EQ(rests.after(std::chrono::seconds(1), Haste::kNone), std::chrono::milliseconds(20));
+  SharedState never(options(Fsync::kNever), files_, clock_, "data");
+  Rests no_rests(never);
+  ++never.written_sequence;
+  EXPECT_EQ(no_rests.after(kTook, Haste::kNone), steady_clock::duration::zero());
 }
 
 TEST_F(GentleFileTest, RestsLongerWhereItIsNotNeededSoon) {

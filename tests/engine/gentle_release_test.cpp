@@ -25,8 +25,6 @@ using std::chrono::steady_clock;
 
 constexpr std::uint64_t kPiece = kMiB / 4;
 
-Haste none() { return Haste::kNone; }
-
 class GentleReleaseTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(files_.create_dir("data")); }
@@ -74,18 +72,18 @@ TEST_F(GentleReleaseTest, CutsPieceAfterPieceAndSaysWhatIsLeft) {
   EXPECT_EQ(release_.bytes(), kMiB + 107);
   std::vector<std::uint64_t> left;
   while (!release_.is_empty()) {
-    release_.release_piece(none);
+    release_.release_piece(Haste::kNone);
     left.push_back(release_.bytes());
   }
   EXPECT_EQ(cuts(), (std::vector<std::uint64_t>{3 * kPiece + 100, 2 * kPiece + 100, kPiece + 100, 100}));
   EXPECT_EQ(left, (std::vector<std::uint64_t>{3 * kPiece + 107, 2 * kPiece + 107, kPiece + 107, 107, 7, 0}));
-  release_.release_piece(none);  // nothing is left
+  release_.release_piece(Haste::kNone);  // nothing is left
 }
 
 TEST_F(GentleReleaseTest, RestsOnlyWhereSomebodyWrites) {
   add_removed("data/a", 4 * kMiB);
   const auto rests = [this](Haste haste) {
-    release_.release_piece([haste] { return haste; });
+    release_.release_piece(haste);
     return release_.next_at() > steady_clock::now();
   };
   EXPECT_FALSE(rests(Haste::kNone));
@@ -106,7 +104,7 @@ TEST_F(GentleReleaseTest, WhatCanNotBeCutIsClosed) {
   files_.set_judge([](const sim::SimCall& call) {
     return call.kind == sim::SimCall::Kind::kTruncate ? sim::SimFault::kIoError : sim::SimFault::kNone;
   });
-  release_.release_piece(none);
+  release_.release_piece(Haste::kNone);
   EXPECT_TRUE(release_.is_empty());
   EXPECT_EQ(release_.bytes(), 0U);
 }
@@ -114,7 +112,7 @@ TEST_F(GentleReleaseTest, WhatCanNotBeCutIsClosed) {
 TEST_F(GentleReleaseTest, AllAtOnceWhereTheRoomIsWanted) {
   add_removed("data/a", kMiB);
   add_removed("data/b", kMiB);
-  release_.release_piece(none);
+  release_.release_piece(Haste::kNone);
   release_.release_all();
   EXPECT_TRUE(release_.is_empty());
   EXPECT_EQ(release_.bytes(), 0U);
