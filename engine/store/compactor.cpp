@@ -69,7 +69,7 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
   auto free = keeper_.free_space();
   if (free && *free <= needed) {
     // The spare is the reserve of a full disk: what it takes is enough to give back more.
-    holds_spare_ = true;
+    spare_hold_.is_held = true;
     MINIKV_TRY(keeper_.release_spare());
     free = keeper_.free_space();
   }

@@ -85,9 +85,6 @@ class Compaction {
         rate_(rate),
         cancelled_(cancelled),
         output_(state, keeper, std::move(haste)) {}
-  ~Compaction() {
-    if (holds_spare_) keeper_.allow_spare();
-  }
   Compaction(const Compaction&) = delete;
   Compaction& operator=(const Compaction&) = delete;
 
@@ -102,6 +99,14 @@ class Compaction {
     std::uint64_t from_offset = 0;
     Place to;
     bool erase = false;
+  };
+  // While compaction works in the room of the spare.
+  struct SpareHold {
+    Keeper& keeper;
+    bool is_held = false;
+    ~SpareHold() {
+      if (is_held) keeper.allow_spare();
+    }
   };
   // A segment that is not part of the merge.
   struct Outside {
@@ -136,8 +141,8 @@ class Compaction {
   Writer& writer_;
   RateLimit& rate_;
   const std::atomic<bool>& cancelled_;
+  SpareHold spare_hold_{keeper_};  // outlives the output: what has failed is gone when the next spare is made
   CompactionOutput output_;
-  bool holds_spare_ = false;
   std::vector<Outside> outside_;  // by min_seq
   std::vector<std::uint64_t> input_ids_;
   std::vector<Move> moves_;

@@ -30,8 +30,9 @@ void Group::end_task() {
 }
 
 bool Group::only_removes() const {
-  return std::all_of(changes_.begin(), changes_.end(),
-                     [](const Change& change) { return change.range != nullptr || change.place.deleted; });
+  return std::all_of(changes_.begin(), changes_.end(), [](const Change& change) {
+    return change.range != nullptr || change.place.deleted || change.place.lost;
+  });
 }
 
 std::optional<Group::Pending> Group::present(std::string_view key) const {

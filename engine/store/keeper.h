@@ -62,6 +62,9 @@ class Keeper {
   bool has_spare() const;
   // As take_spare(), but waits; kDiskFull or kIoError if there won't be one.
   Result<std::shared_ptr<Segment>> wait_for_spare();
+  Status wait_until_spare_is_there();
+  // Whether a log without a spare may take `bytes` more of the disk and leave enough for one.
+  bool may_grow_log(std::uint64_t bytes) const;
   // `full` is to be synced and sealed; `next` is what the log goes on in.
   void retire(const RetiredSegment& full, std::shared_ptr<Segment> next);
   // When it returns ok, every sequence below `end` may be used.
@@ -132,6 +135,7 @@ class Keeper {
   StatusCode spare_code() const MINIKV_EXCLUDES(mutex_);
   Status drop_spare();
   void tell_disk_tight() MINIKV_EXCLUDES(mutex_);
+  Status compaction_has_the_room() const;
   Status raise_seq_limit();
   Status commit_now(CompactionCommit& request);
   Status bury();

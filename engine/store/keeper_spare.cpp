@@ -103,9 +103,11 @@ Result<std::uint64_t> Keeper::free_space() const {
   return free;
 }
 
-bool Keeper::is_disk_tight() const {
+bool Keeper::is_disk_tight() const { return !may_grow_log(0); }
+
+bool Keeper::may_grow_log(std::uint64_t bytes) const {
   const auto free = free_space();
-  return free && *free < state_.options.segment_size + kMiB;
+  return !free || *free >= state_.options.segment_size + kMiB + bytes;
 }
 
 void Keeper::on_disk_tight(std::function<void()> callback) {
@@ -191,7 +193,7 @@ Status Keeper::drop_spare() {
   return {};
 }
 
-Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {
+Status Keeper::wait_until_spare_is_there() {
   {
     MutexLock lock(mutex_);
     if (!spare_) {
@@ -207,8 +209,18 @@ Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {
   MINIKV_TRY(wait_for([this]() MINIKV_REQUIRES(mutex_) {
     return spare_ != nullptr || !spare_failure_.is_ok() || spare_holds_ > 0;
   }));
-  if (spare_) return std::exchange(spare_, nullptr);
-  if (!spare_failure_.is_ok()) return spare_failure_;
+  if (spare_) return {};
+  return spare_failure_.is_ok() ? compaction_has_the_room() : spare_failure_;
+}
+
+Result<std::shared_ptr<Segment>> Keeper::wait_for_spare() {
+  MINIKV_TRY(wait_until_spare_is_there());
+  auto spare = take_spare();
+  if (spare && !*spare) return compaction_has_the_room();
+  return spare;
+}
+
+Status Keeper::compaction_has_the_room() const {
   return {StatusCode::kDiskFull,
           fmt::format("{}: the disk is full: compaction works in what room is left", state_.directory)};
 }

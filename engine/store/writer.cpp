@@ -23,6 +23,7 @@ Writer::Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::sha
       last_time_ms_(state.clock.now_ms()),
       active_expiry_(state),
       range_sweep_(state) {
+  note_own_bytes();
   housekeeping_.add(active_expiry_);
   housekeeping_.add(range_sweep_);
   housekeeping_.add(time_keeping_);
@@ -121,23 +122,23 @@ Status Writer::append_group() {
   return {};
 }
 
-// On a full disk the spare is the reserve. One task a group: those that add something are refused alone.
+// On a full disk the spare is the reserve, or what the active segment has left. One task a group: those that add something
+// are refused alone.
 void Writer::commit_to_reserve(const Status& full) {
-  const auto reserve = in_reserve_ ? active_ : keeper_.reserve();
-  const auto& segment = reserve ? reserve : active_;
+  const auto spare = in_reserve_ ? nullptr : keeper_.reserve();
+  const auto& segment = spare ? spare : active_;
   group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now_ms());
   execute_tasks(1, false);
   if (group_tasks_.empty()) return;
   Status status;
   if (group_.has_changes()) {
-    const bool fits =
-        reserve && segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
-                       state_.options.segment_size;
+    const bool fits = segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
+                      state_.options.segment_size;
     status = fits && group_.only_removes() ? Status() : full;
-    if (status && !in_reserve_) {
-      if (keeper_.take_reserve() == reserve) {
-        go_on_in(reserve);
+    if (status && spare) {
+      if (keeper_.take_reserve() == spare) {
+        go_on_in(spare);
         in_reserve_ = true;
       } else {
         status = full;

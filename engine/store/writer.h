@@ -115,6 +115,11 @@ class Writer {
   // kDiskFull: only deletes are taken now.
   Status make_room(std::size_t bytes);
   bool fits(std::size_t bytes) const;
+  // Where the active segment would end.
+  std::uint64_t end_with(std::size_t bytes) const;
+  bool leaves_reserve(std::size_t bytes) const;
+  Status go_on_for(std::size_t bytes);
+  void note_own_bytes();
   void slow_down() MINIKV_EXCLUDES(mutex_);
   void commit_to_reserve(const Status& full);
   Status append_group();
@@ -151,6 +156,8 @@ class Writer {
   std::vector<WriteTask*> group_tasks_;
   Group group_;
   std::shared_ptr<Segment> active_;
+  std::uint64_t own_bytes_ = 0;  // of the disk, that the active segment had before anything was written to it
+  std::chrono::steady_clock::time_point plenty_until_ = {};  // of room on the disk
   std::uint64_t active_min_seq_ = 0, active_max_seq_ = 0;
   std::uint64_t next_sequence_;
   std::uint64_t last_watermark_ = 0;                          // of the newest frame

@@ -13,6 +13,9 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kRecordsPerHold = 256;  // published while the readers wait
+constexpr std::uint64_t kReservedPart = 4;    // without a spare, a fourth of a segment is the reserve
+constexpr std::uint64_t kPlentySegments = 4;
+constexpr auto kPlentyHolds = std::chrono::milliseconds(100);
 constexpr auto kLongestBrake = std::chrono::milliseconds(500), kBrakePause = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -70,8 +73,12 @@ void Writer::apply(const RangeDelete& range, std::uint64_t newly_covered) {
 // ---- segments ----
 
 bool Writer::fits(std::size_t bytes) const {
-  const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
-  return used == sizeof(SegmentHeader) || used + sizeof(FrameHeader) + bytes <= state_.options.segment_size;
+  return active_->used_bytes.load(std::memory_order_relaxed) == sizeof(SegmentHeader) ||
+         end_with(bytes) <= state_.options.segment_size;
+}
+
+std::uint64_t Writer::end_with(std::size_t bytes) const {
+  return active_->used_bytes.load(std::memory_order_relaxed) + sizeof(FrameHeader) + bytes;
 }
 
 Status Writer::make_room(std::size_t bytes) {
@@ -81,18 +88,42 @@ Status Writer::make_room(std::size_t bytes) {
             fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
                         state_.directory)};
   }
-  if (fits(bytes)) return {};
-  slow_down();
-  if (fits(bytes)) return {};  // an errand has rotated meanwhile
+  if (!fits(bytes)) {
+    slow_down();
+    // Unless an errand has gone on meanwhile.
+    if (!fits(bytes)) MINIKV_TRY(go_on_for(bytes));
+  }
+  if (leaves_reserve(bytes)) return {};
+  const std::uint64_t end = end_with(bytes);
+  const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
+  const std::uint64_t more = end - std::clamp(own_bytes_, used, end);
+  if (keeper_.may_grow_log(more + kPlentySegments * state_.options.segment_size)) {
+    plenty_until_ = std::chrono::steady_clock::now() + kPlentyHolds;
+    return {};
+  }
+  return keeper_.may_grow_log(more) ? Status() : keeper_.wait_until_spare_is_there();
+}
+
+Status Writer::go_on_for(std::size_t bytes) {
   const std::uint64_t size = state_.options.segment_size;
+  const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
   auto spare = keeper_.take_spare();
   // The spare is not ready: the segment grows a little, so that nobody waits for a moment.
-  if (spare && !*spare && active_->used_bytes.load(std::memory_order_relaxed) >= size + size / 4) {
+  if (spare && !*spare && (used >= size + size / 4 || !keeper_.may_grow_log(bytes))) {
     spare = keeper_.wait_for_spare();
   }
   if (!spare) return spare.status();
   if (*spare) go_on_in(std::move(*spare));
   return {};
+}
+
+// Whether deletes will still find room, however full the disk is by then.
+bool Writer::leaves_reserve(std::size_t bytes) const {
+  const std::uint64_t end = end_with(bytes);
+  if (end <= own_bytes_ - own_bytes_ / kReservedPart) return true;
+  // The keeper may well be slower than the writer; the disk need not be asked each time.
+  if (end <= own_bytes_ && std::chrono::steady_clock::now() < plenty_until_) return true;
+  return keeper_.has_spare();
 }
 
 // Never for long: what compaction can't do for a while (no room, an error) must not keep anybody from writing. Its errands
@@ -117,7 +148,13 @@ void Writer::go_on_in(std::shared_ptr<Segment> next) {
   if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
   keeper_.retire(full, next);
   active_ = std::move(next);
+  note_own_bytes();
   active_min_seq_ = active_max_seq_ = 0;
+}
+
+void Writer::note_own_bytes() {
+  const auto size = active_->file().size();
+  own_bytes_ = size ? *size : 0;
 }
 
 Status Writer::rotate() {

@@ -18,7 +18,7 @@ constexpr std::uint64_t kBytesHere =
 bool Writer::can_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) const {
   if (here == CommitHere::kNo || state_.options.single_threaded) return false;
   const bool is_idle = !is_taken_ && waits_until_ != kForItsPlace && !fetching_ && !is_something_due();
-  if (!is_idle || in_reserve_ || !fits(bytes)) return false;
+  if (!is_idle || in_reserve_ || !fits(bytes) || !leaves_reserve(bytes)) return false;
   if (here == CommitHere::kYes) return true;
   return state_.options.fsync != Fsync::kAlways && bytes <= kBytesHere &&
          !keeper_.may_hold_up(next_sequence_) &&

@@ -42,6 +42,10 @@ class FullDiskTest : public testing::Test {
     fill();
   }
 
+  void TearDown() override {
+    if (HasFailure() && server_) fmt::print("the server's log:\n{}", server_->log());
+  }
+
   std::string ballast() const { return disk_->path() + "/ballast"; }
   static std::string value_of(int i) {
     return std::string(static_cast<std::size_t>(40'000 + i % 1000), static_cast<char>('a' + i % 26));

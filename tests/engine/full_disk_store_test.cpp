@@ -91,6 +91,37 @@ class FullDiskStoreTest : public testing::Test {
     return {};
   }
 
+  // No spare can be made until the judge is cleared. Single-threaded: what fails does so at once, always at the same place.
+  void open_without_spares() {
+    files_.set_judge([segments = 0](const sim::SimCall& call) mutable {
+      const bool makes_segment = call.kind == sim::SimCall::Kind::kCreate && call.path.ends_with(".dat.tmp");
+      // The first one is for the log.
+      return makes_segment && ++segments > 1 ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+    });
+    Options options;
+    options.single_threaded = true;
+    open(options);
+  }
+  void fill_segment(std::uint64_t up_to) {
+    const std::string value(20'000, 'f');
+    ASSERT_TRUE(store_->set("first", "to delete"));
+    std::uint64_t written = 0;
+    for (int i = 0; written + value.size() < up_to; ++i, written += value.size()) {
+      ASSERT_TRUE(store_->set("fill" + std::to_string(i), value)) << i;
+    }
+  }
+  void expect_deletes_alone_are_taken() {
+    const auto keys = store_->size();
+    ASSERT_GT(keys, 0u);
+    EXPECT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+    EXPECT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull);
+    const auto removed = store_->remove("first");
+    EXPECT_TRUE(removed && *removed) << removed.status().message();
+    const auto all = store_->remove_prefix("");
+    EXPECT_TRUE(all && *all >= keys - 1) << all.status().message();
+    EXPECT_EQ(store_->size(), 0u);
+  }
+
   sim::SimFileSystem files_;
   std::unique_ptr<Store> store_;
 };
@@ -227,6 +258,77 @@ TEST_F(FullDiskStoreTest, TheReserveIsThereAgainAfterACompactionThatGainedLittle
   for (int i = 2; i < 15; ++i) EXPECT_TRUE(store_->remove(key(i))) << i;
 }
 
+// The writer was faster than the keeper: it waits for the spare, and that is the last one.
+TEST_F(FullDiskStoreTest, AWriterThatWaitsForTheSpareLeavesTheReserveToDeletes) {
+  open_without_spares();
+  fill_segment(kSegmentBytes + kSegmentBytes / 4);  // as far as it grows while there is plenty of room
+  leave_room_for(kMiB + kMiB / 2);                  // for one more
+  files_.set_judge(nullptr);
+  expect_deletes_alone_are_taken();
+}
+
+// What the segment grew by while the spare was not ready could be what the spare needs.
+TEST_F(FullDiskStoreTest, ASegmentDoesNotGrowIntoTheRoomOfTheReserve) {
+  open_without_spares();
+  fill_segment(kSegmentBytes / 2);
+  leave_room_for(kMiB + kMiB / 8);  // for a spare and little more
+  EXPECT_FALSE(write_until_refused());
+  EXPECT_GT(*files_.free_space("data"), kMiB);
+  files_.set_judge(nullptr);
+  expect_deletes_alone_are_taken();
+}
+
+// A group that is larger than a segment takes of the room that there is.
+TEST_F(FullDiskStoreTest, ALargeValueDoesNotTakeTheRoomOfTheReserve) {
+  open_without_spares();
+  leave_room_for(3 * kMiB);
+  const auto large = store_->set("large", std::string(3 * kMiB, 'l'));
+  EXPECT_FALSE(large);
+  EXPECT_EQ(*files_.free_space("data"), 3 * kMiB);
+  EXPECT_TRUE(store_->set("first", std::string(kMiB + kMiB / 2, 's')));
+  EXPECT_LT(*files_.free_space("data"), 3 * kMiB);
+  files_.set_judge(nullptr);
+  expect_deletes_alone_are_taken();
+}
+
+// Somebody else fills the disk before there is a spare: what is left of the segment is the reserve.
+TEST_F(FullDiskStoreTest, WithoutASpareThePartOfTheSegmentThatIsLeftIsTheReserve) {
+  open_without_spares();
+  fill_segment(kSegmentBytes / 2);
+  leave_room_for(0);
+  files_.set_judge(nullptr);
+  expect_deletes_alone_are_taken();
+  files_.set_capacity(std::nullopt);
+  EXPECT_TRUE(store_->set("again", "x"));
+}
+
+// Nothing of it may be there when the next spare is made, and that is tried at once.
+TEST_F(FullDiskStoreTest, TheReserveIsThereAgainAfterACompactionThatFailed) {
+  Options options;
+  options.single_threaded = true;
+  int given_up = 0, without_spare = 0;
+  options.log = [&](LogLevel, std::string_view words) {
+    given_up += words.starts_with("compaction given up") ? 1 : 0;
+    without_spare += words.starts_with("no spare segment") ? 1 : 0;
+  };
+  open(options);
+  const std::string value(200'000, 'v');
+  for (int i = 0; i < 15; ++i) ASSERT_TRUE(store_->set(key(i), value));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(store_->remove(key(i)));
+  wait_until_settled();
+  leave_room_for(kMiB / 4);
+  files_.set_judge([has_failed = false](const sim::SimCall& call) mutable {
+    const bool renames_output = call.kind == sim::SimCall::Kind::kRename && call.path.ends_with(".dat.tmp");
+    if (!renames_output || std::exchange(has_failed, true)) return sim::SimFault::kNone;
+    return sim::SimFault::kDiskFull;
+  });
+  const auto compacted = store_->compact();  // planned anew
+  ASSERT_TRUE(compacted) << compacted.status().message();
+  EXPECT_EQ(given_up, 1);
+  EXPECT_EQ(without_spare, 0);
+  store_.reset();  // before what its log counts in
+}
+
 // Nobody could read what is there, otherwise, until somebody has made room by other means.
 TEST_F(FullDiskStoreTest, StartsWithoutRoomForASegment) {
   open({});
@@ -251,6 +353,8 @@ TEST_F(FullDiskStoreTest, StartsWithoutRoomForASegment) {
   for (int i = 0; i < 50; ++i) EXPECT_FALSE(store_->set("large", std::string(kMiB / 2, 'l')));
   EXPECT_LE(told, 3) << "each refused write is told";
   EXPECT_EQ(store_->get("little").status().code(), StatusCode::kOk);
+  const auto removed = store_->remove("little");
+  EXPECT_TRUE(removed && *removed) << removed.status().message();
   files_.set_capacity(std::nullopt);
   EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
   store_.reset();  // before what its log counts in
