@@ -1,13 +1,20 @@
 #include "client/command_line.h"
 
+#include <algorithm>
 #include <charconv>
-#include <fstream>
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
+#include "client/credentials.h"
+#include "client/environment.h"
+#include "client/history_file.h"
 #include "client/modes.h"
+#include "protocol/number.h"
 
 namespace minikv::client {
 namespace {
@@ -31,13 +38,78 @@ class Formatter : public CLI::Formatter {
 
 constexpr double kMaxTimeoutSeconds = 1e6;
 
-std::chrono::milliseconds to_milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-}
+struct Flags {
+  std::string host, port, address, user, password_file, timeout;
+};
+
+// For the help, where the values are read by CLI11 no further.
+std::string default_port() { return std::to_string(Endpoint{}.port); }
 
 std::variant<CommandLine, int> refuse(std::string_view what) {
   std::cerr << "minikv: " << what << "; see: minikv --help\n";
   return kExitError;
+}
+
+void add_flags(CLI::App& app, Flags& flags, CommandLine& line) {
+  // Given twice, the last one counts, as with minikvd.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.add_option("--host", flags.host, "The server's host [127.0.0.1, MINIKV_HOST]")->type_name("HOST");
+  app.add_option("-p,--port", flags.port, "The server's port [" + default_port() + ", MINIKV_PORT]")
+      ->type_name("PORT");
+  app.add_option("-u", flags.address, "Host and port in one; it goes before the others")
+      ->type_name("HOST:PORT");
+  app.add_option("--user", flags.user, "Who to be, together with a password [default, MINIKV_USER]")
+      ->type_name("NAME");
+  app.add_option("--password-file", flags.password_file,
+                 "A file whose first line is the password [MINIKV_PASSWORD_FILE; or the password itself: "
+                 "MINIKV_PASSWORD]")
+      ->type_name("FILE");
+  app.add_option("--timeout", flags.timeout,
+                 "Seconds to wait for an answer [30]; 0: for ever (compact: always)")
+      ->type_name("SECONDS");
+  app.add_flag("--raw", line.raw, "Values as their bytes alone, without a line end; names one a line");
+  app.add_flag("--interactive", line.interactive, "With prompts, even if stdin is not a terminal");
+}
+
+// A flag that is there and empty comes of a variable that a script has not set.
+std::string empty_flag(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_expected_max() > 0 && option->count() > 0 && option->results().back().empty())
+      return option->get_name();
+  }
+  return {};
+}
+
+// What is wrong with them, or nothing.
+std::string find_endpoint(const Flags& flags, Endpoint& endpoint) {
+  const std::string host = flags.host.empty() ? from_environment("MINIKV_HOST") : flags.host;
+  if (!host.empty()) endpoint.host = host;
+  const std::string port = flags.port.empty() ? from_environment("MINIKV_PORT") : flags.port;
+  if (!port.empty()) {
+    const std::optional<std::uint16_t> number = parse_port(port);
+    if (!number) {
+      return fmt::format("{}{} is no port (1 to 65535)", flags.port.empty() ? "MINIKV_PORT=" : "--port ",
+                         port);
+    }
+    endpoint.port = *number;
+  }
+  if (flags.address.empty()) return {};
+  const std::optional<Endpoint> whole = parse_endpoint(flags.address, endpoint);
+  if (!whole) return "-u takes HOST:PORT, not '" + flags.address + "'";
+  endpoint = *whole;
+  return {};
+}
+
+// The words behind the flags. What is wrong with them, or nothing.
+std::string find_words(std::vector<std::string> words, CommandLine& line) {
+  line.words = std::move(words);
+  if (!line.words.empty() && line.words.front() == "--") {
+    line.words.erase(line.words.begin());
+  } else if (!line.words.empty() && line.words.front().starts_with('-')) {
+    return "no such option: " + line.words.front();
+  }
+  if (line.interactive && !line.words.empty()) return "--interactive and a command exclude each other";
+  return {};
 }
 
 }  // namespace
@@ -59,39 +131,37 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, Endpoint defaults)
   if (host.empty()) return std::nullopt;
   defaults.host = host;
   if (port.empty()) return defaults;
-  const auto [end, error] = std::from_chars(port.data() + 1, port.data() + port.size(), defaults.port);
-  if (error != std::errc() || end != port.data() + port.size() || defaults.port == 0) return std::nullopt;
+  const std::optional<std::uint16_t> number = parse_port(port.substr(1));
+  if (!number) return std::nullopt;
+  defaults.port = *number;
   return defaults;
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  const std::optional<std::uint64_t> number = protocol::parse_unsigned(text);
+  if (!number || *number == 0 || *number > UINT16_MAX) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
+std::optional<std::chrono::milliseconds> parse_timeout(std::string_view seconds) {
+  double number = 0;
+  const auto [end, error] =
+      std::from_chars(seconds.data(), seconds.data() + seconds.size(), number, std::chars_format::fixed);
+  if (error != std::errc() || end != seconds.data() + seconds.size()) return std::nullopt;
+  // Also false for what is no number ("nan"). A zero with a sign is none that was meant.
+  if (!(number >= 0 && number <= kMaxTimeoutSeconds) || std::signbit(number)) return std::nullopt;
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(number * 1000)));
 }
 
 std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
-  std::string address;
-  double timeout_seconds = 30;
-
+  Flags flags;
   CLI::App app("The client of minikvd, a durable key-value server.", "minikv");
   app.formatter(std::make_shared<Formatter>());
   app.footer(kFooter);
   app.set_version_flag("--version", "minikv " MINIKV_VERSION);
   app.prefix_command();
-  app.add_option("--host", line.endpoint.host, "The server's host")
-      ->envname("MINIKV_HOST")
-      ->capture_default_str();
-  app.add_option("-p,--port", line.endpoint.port, "The server's port")
-      ->envname("MINIKV_PORT")
-      ->check(CLI::Range(1, 65'535))
-      ->capture_default_str();
-  app.add_option("-u", address, "Host and port in one; it goes before the others")->type_name("HOST:PORT");
-  std::string password_file;
-  app.add_option("--password-file", password_file, "A file whose first line is the server's password")
-      ->envname("MINIKV_PASSWORD_FILE")
-      ->type_name("FILE");
-  app.add_option("--timeout", timeout_seconds, "Seconds to wait for an answer; 0: for ever (compact: always)")
-      ->check(CLI::Range(0.0, kMaxTimeoutSeconds))
-      ->type_name("SECONDS")
-      ->capture_default_str();
-  app.add_flag("--raw", line.raw, "Values as their bytes alone, without a line end; names one a line");
-  app.add_flag("--interactive", line.interactive, "With prompts, even if stdin is not a terminal");
+  add_flags(app, flags, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -99,30 +169,20 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   } catch (const CLI::ParseError& error) {
     return refuse(error.what());
   }
-
-  line.words = app.remaining();
-  if (!line.words.empty() && line.words.front() == "--") {
-    line.words.erase(line.words.begin());
-  } else if (!line.words.empty() && line.words.front().starts_with('-')) {
-    return refuse("no such option: " + line.words.front());
+  if (const std::string empty = empty_flag(app); !empty.empty()) return refuse(empty + " is empty");
+  if (const std::string wrong = find_words(app.remaining(), line); !wrong.empty()) return refuse(wrong);
+  if (const std::string wrong = find_endpoint(flags, line.endpoint); !wrong.empty()) return refuse(wrong);
+  auto credentials = find_credentials(flags.user, flags.password_file);
+  if (const auto* none = std::get_if<NoCredentials>(&credentials)) return refuse(none->why);
+  line.endpoint.user = std::get<Credentials>(credentials).user;
+  line.endpoint.password = std::get<Credentials>(credentials).password;
+  if (!flags.timeout.empty()) {
+    const auto timeout = parse_timeout(flags.timeout);
+    if (!timeout) return refuse("--timeout " + flags.timeout + " is no number of seconds from 0 to 1000000");
+    line.timeouts.reply = *timeout;
+    if (timeout->count() > 0) line.timeouts.connect = std::min(line.timeouts.connect, *timeout);
   }
-  if (line.interactive && !line.words.empty())
-    return refuse("--interactive and a command exclude each other");
-  if (!address.empty()) {
-    const std::optional<Endpoint> endpoint = parse_endpoint(address, line.endpoint);
-    if (!endpoint) return refuse("-u takes HOST:PORT, not '" + address + "'");
-    line.endpoint = *endpoint;
-  }
-  if (!password_file.empty()) {
-    std::ifstream file(password_file);
-    if (!file || !std::getline(file, line.endpoint.password) || line.endpoint.password.empty()) {
-      return refuse("--password-file: the first line of '" + password_file + "' can't be read, or is empty");
-    }
-    if (line.endpoint.password.ends_with('\r')) line.endpoint.password.pop_back();
-  }
-  line.timeouts.reply = to_milliseconds(timeout_seconds);
-  if (timeout_seconds > 0 && line.timeouts.reply < line.timeouts.connect)
-    line.timeouts.connect = line.timeouts.reply;
+  line.history_file = default_history_file();
   return line;
 }
 

@@ -1,17 +1,22 @@
 #include "client/line_editor.h"
 
-#include <fcntl.h>
 #include <histedit.h>
-#include <sys/stat.h>
+#include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
-#include <cstdlib>
+#include <cwchar>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "client/history_file.h"
+#include "client/terminal_guard.h"
 
 namespace minikv::client {
 namespace {
@@ -27,15 +32,21 @@ std::string_view common_beginning(const std::vector<std::string_view>& words) {
   return common;
 }
 
+void tell(const std::string& problem) {
+  if (!problem.empty()) fmt::print(stderr, "minikv: {}\n", problem);
+}
+
 }  // namespace
 
 struct LineEditor::Edit {
+  TerminalGuard guard;  // first to come and last to go
   EditLine* line = nullptr;
   History* history = nullptr;
   HistEvent event{};
-  std::string history_file;
+  HistoryFile history_file{""};
   const char* prompt = kPrompt;
   bool cancelled = false;
+  bool is_garbled = false;  // something in the line could not be taken
 
   ~Edit() {
     if (line != nullptr) el_end(line);
@@ -43,11 +54,10 @@ struct LineEditor::Edit {
   }
 
   bool init();
-  void load_history();
-  void save_history();
 
   static Edit& of(EditLine* line);
   static char* show_prompt(EditLine* line);
+  static int read_character(EditLine* line, wchar_t* character);
   static unsigned char cancel(EditLine* line, int key);
   static unsigned char complete(EditLine* line, int key);
 };
@@ -59,6 +69,28 @@ LineEditor::Edit& LineEditor::Edit::of(EditLine* line) {
 }
 
 char* LineEditor::Edit::show_prompt(EditLine* line) { return const_cast<char*>(of(line).prompt); }
+
+// As libedit's own, which drops what is no character without a word.
+int LineEditor::Edit::read_character(EditLine* line, wchar_t* character) {
+  std::mbstate_t state{};
+  while (true) {
+    char byte = 0;
+    const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+    if (got == 0) return 0;
+    if (got < 0) {
+      if (errno != EINTR && errno != EAGAIN) return -1;
+      pollfd ready{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+      poll(&ready, 1, -1);
+      continue;
+    }
+    const std::size_t bytes = std::mbrtowc(character, &byte, 1, &state);
+    if (bytes == static_cast<std::size_t>(-2)) continue;
+    const bool is_character = bytes == 1;  // and not a zero byte, which libedit has another use for
+    if (!is_character) of(line).is_garbled = true;
+    if (is_character || bytes == 0) return 1;
+    state = {};
+  }
+}
 
 unsigned char LineEditor::Edit::cancel(EditLine* line, int /*key*/) {
   of(line).cancelled = true;
@@ -95,7 +127,11 @@ bool LineEditor::Edit::init() {
 
   // While a line is edited, Ctrl-C is a key like others; while an answer is awaited, it ends the program.
   el_set(line, EL_SETTY, "-d", "-isig", nullptr);
+  // And what is typed or pasted meanwhile waits. A terminal that gathers lines itself (icanon) drops what it has no
+  // room for, which is all of a line but its first 4095 bytes.
+  el_set(line, EL_SETTY, "-x", "-icanon", "-echo", nullptr);
   // In wide characters, because libedit never frees the copies that it makes of others.
+  el_wset(line, EL_GETCFN, &Edit::read_character);
   el_wset(line, EL_ADDFN, L"minikv-cancel", L"Gives up the line", &Edit::cancel);
   el_wset(line, EL_ADDFN, L"minikv-complete", L"Completes the verb", &Edit::complete);
   el_set(line, EL_BIND, "^C", "minikv-cancel", nullptr);
@@ -104,40 +140,35 @@ bool LineEditor::Edit::init() {
   return true;
 }
 
-void LineEditor::Edit::load_history() {
-  if (!history_file.empty()) ::history(history, &event, H_LOAD, history_file.c_str());
-}
-
-// Values may be secrets: the file is the owner's alone from its first moment on.
-void LineEditor::Edit::save_history() {
-  if (history_file.empty()) return;
-  const int fd = ::open(history_file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  const bool is_private = fchmod(fd, 0600) == 0;
-  close(fd);
-  if (is_private) ::history(history, &event, H_SAVE, history_file.c_str());
-}
-
 LineEditor::LineEditor(std::unique_ptr<Edit> edit) : edit_(std::move(edit)) {}
 
-LineEditor::~LineEditor() { edit_->save_history(); }
+LineEditor::~LineEditor() { tell(edit_->history_file.save(edit_->history)); }
 
 std::unique_ptr<LineEditor> LineEditor::open(std::string history_file) {
   auto edit = std::make_unique<Edit>();
-  edit->history_file = std::move(history_file);
+  edit->history_file = HistoryFile(std::move(history_file));
   if (!edit->init()) return nullptr;
-  edit->load_history();
+  tell(edit->history_file.load(edit->history));
   return std::unique_ptr<LineEditor>(new LineEditor(std::move(edit)));
 }
 
 InputSource::Line LineEditor::read_line(const char* prompt) {
   edit_->prompt = prompt;
-  edit_->cancelled = false;
+  edit_->cancelled = edit_->is_garbled = false;
   int length = 0;
   // libedit would show the prompt first: what is typed at once would be echoed by the terminal, and by libedit again.
   el_set(edit_->line, EL_PREP_TERM, 1);
   const char* text = el_gets(edit_->line, &length);
   if (edit_->cancelled) return {Line::Kind::kCancelled, {}};
+  if (edit_->is_garbled && text != nullptr) {
+    std::fputs(
+        "This line has bytes that are no characters, and is not used. Any bytes: minikv put key < file\n",
+        stdout);
+    return {Line::Kind::kCancelled, {}};
+  }
+  if (text == nullptr && length < 0) {
+    return {Line::Kind::kFailed, "the terminal can't be read: " + std::generic_category().message(errno)};
+  }
   if (text == nullptr || length <= 0) return {Line::Kind::kEnd, {}};
   std::string line(text, static_cast<std::size_t>(length));
   if (line.ends_with('\n')) line.pop_back();
@@ -148,9 +179,9 @@ void LineEditor::remember(const std::string& line) {
   history(edit_->history, &edit_->event, H_ENTER, line.c_str());
 }
 
-std::string default_history_file() {
-  const char* home = std::getenv("HOME");
-  return home == nullptr || *home == '\0' ? std::string() : std::string(home) + "/.minikv_history";
+bool LineEditor::start_over() {
+  tcflush(STDIN_FILENO, TCIFLUSH);
+  return true;
 }
 
 }  // namespace minikv::client

@@ -11,7 +11,7 @@
 namespace minikv::client {
 
 // Ctrl-C gives up the line; Ctrl-D on an empty one is the end. Tab completes the verb. What is remembered is kept in a
-// history file that only its owner can read.
+// HistoryFile, whose problems are told on stderr.
 //
 // Thread safety: one object at a time in the program, used by one thread.
 class LineEditor : public InputSource {
@@ -22,6 +22,8 @@ class LineEditor : public InputSource {
 
   ~LineEditor() override;
   Line read_line(const char* prompt) override;
+  // Drops what has been typed ahead.
+  bool start_over() override;
   void remember(const std::string& line) override;
 
  private:
@@ -32,8 +34,5 @@ class LineEditor : public InputSource {
 
 // The verbs, in byte order, that the beginning of a line can be completed to; none if it has a space.
 std::vector<std::string_view> completions(std::string_view beginning);
-
-// ~/.minikv_history, or empty if there is no home.
-std::string default_history_file();
 
 }  // namespace minikv::client

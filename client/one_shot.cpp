@@ -9,9 +9,22 @@ namespace minikv::client {
 namespace {
 
 int report(const Presentation& shown, const Output& output) {
-  std::FILE* where = shown.is_message ? output.err : output.out;
-  std::fwrite(shown.text.data(), 1, shown.text.size(), where);
+  if (shown.is_message) {
+    fmt::print(output.err, "{}", shown.text);
+  } else if (!output.write(shown.text)) {
+    return kExitError;
+  }
   return static_cast<int>(shown.verdict);
+}
+
+std::variant<Request, Refusal> make_request(std::span<const std::string> words, StreamInput& input) {
+  const std::string& verb = words.front();
+  const std::span<const std::string> arguments = words.subspan(1);
+  if (verb != "put") return request_from_words(verb, arguments);
+  if (arguments.empty()) return put_without_key();
+  std::variant<std::string, Refusal> value = input.read_rest();
+  if (auto* refusal = std::get_if<Refusal>(&value)) return std::move(*refusal);
+  return put_request(arguments, std::get<std::string>(value));
 }
 
 }  // namespace
@@ -23,10 +36,7 @@ std::string local_help(std::string_view verb, std::span<const Word> words) {
 
 int run_one_shot(Connection& connection, std::span<const std::string> words, StreamInput& input,
                  const Output& output) {
-  const std::string& verb = words.front();
-  const std::span<const std::string> arguments = words.subspan(1);
-  const std::variant<Request, Refusal> parsed =
-      verb == "put" ? put_request(arguments, input.read_rest()) : request_from_words(verb, arguments);
+  const std::variant<Request, Refusal> parsed = make_request(words, input);
   if (const auto* refusal = std::get_if<Refusal>(&parsed)) {
     return report({error_line(refusal->code, refusal->message), Verdict::kFailed, true}, output);
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "client/modes.h"
+#include "client/open_transaction.h"
 
 namespace minikv::client {
 namespace {
@@ -25,17 +26,22 @@ class Pipe {
   struct Outstanding {
     std::size_t line;
     Request request;
+    bool is_aborted;
   };
 
   bool handle(const std::string& line);
+  bool refuse(std::size_t line, const Refusal& refusal);
   bool flush();
   bool take_replies();
   bool broken(const Error& error);
-  void show(std::size_t line, const Presentation& shown);
+  bool show(std::size_t line, const Presentation& shown);
+  void show_error(std::size_t line, std::string_view text);
+  bool output_lost(std::size_t line);
 
   Connection& connection_;
   StreamInput& input_;
   const Output& output_;
+  OpenTransaction transaction_;
   std::deque<Outstanding> outstanding_;
   std::string unsent_;
   Verdict worst_ = Verdict::kOk;
@@ -49,9 +55,13 @@ int Pipe::run() {
   while (true) {
     if (outstanding_.size() >= kMaxOutstanding || input_.would_block()) {
       if (!take_replies()) return kExitError;
-      std::fflush(output_.out);
+      if (!output_.flush()) return output_lost(input_.lines_read()), kExitError;
     }
     const InputSource::Line line = input_.read_line(kPrompt);
+    if (line.kind == InputSource::Line::Kind::kFailed) {
+      if (take_replies()) show_error(input_.lines_read() + 1, error_line("", line.text));
+      return kExitError;
+    }
     if (line.kind != InputSource::Line::Kind::kLine) break;
     if (line.text.find_first_not_of(" \r") == std::string::npos) continue;
     if (!handle(line.text)) break;
@@ -63,22 +73,26 @@ int Pipe::run() {
 bool Pipe::handle(const std::string& line) {
   const std::size_t number = input_.lines_read();
   std::variant<Request, Refusal> parsed = read_request(line, input_);
-  if (const auto* refusal = std::get_if<Refusal>(&parsed)) {
-    if (!take_replies()) return false;
-    show(number, {error_line(refusal->code, refusal->message), Verdict::kFailed, true});
-    return true;
-  }
+  if (const auto* refusal = std::get_if<Refusal>(&parsed)) return refuse(number, *refusal);
   auto& request = std::get<Request>(parsed);
   if (request.verb == "quit" || request.verb == "exit") return false;
   if (const std::string help = local_help(request.verb, request.words); !help.empty()) {
-    if (!take_replies()) return false;
-    show(number, {help});
-    return true;
+    return take_replies() && show(number, {help});
   }
+  const bool is_aborted = transaction_.replace(request);
   unsent_ += request.bytes;
   request.bytes.clear();
-  outstanding_.push_back({number, std::move(request)});
+  outstanding_.push_back({number, std::move(request), is_aborted});
   return unsent_.size() < kSendBytes || flush();
+}
+
+bool Pipe::refuse(std::size_t line, const Refusal& refusal) {
+  if (!take_replies()) return false;
+  transaction_.refuse();
+  show(line, {error_line(refusal.code, refusal.message), Verdict::kFailed, true});
+  if (!refusal.loses_place || input_.start_over()) return true;
+  show_error(line, kPlaceLost);
+  return false;
 }
 
 bool Pipe::flush() {
@@ -94,14 +108,15 @@ bool Pipe::take_replies() {
         first.request.may_take_long ? Connection::Patience::kUnlimited : Connection::Patience::kUsual;
     const std::variant<Reply, Error> answer = connection_.receive(patience);
     if (const auto* error = std::get_if<Error>(&answer)) return broken(*error);
-    show(first.line, present(first.request, std::get<Reply>(answer), output_.style));
+    const auto present_it = first.is_aborted ? present_aborted : present;
+    if (!show(first.line, present_it(first.request, std::get<Reply>(answer), output_.style))) return false;
     outstanding_.pop_front();
   }
   return true;
 }
 
 bool Pipe::broken(const Error& error) {
-  std::fflush(output_.out);
+  output_.flush();
   const std::size_t first = outstanding_.empty() ? input_.lines_read() : outstanding_.front().line;
   fmt::print(output_.err, "line {}: Error: {} Commands from this line on may have been carried out or not.\n",
              first, error.message);
@@ -110,14 +125,30 @@ bool Pipe::broken(const Error& error) {
   return false;
 }
 
-void Pipe::show(std::size_t line, const Presentation& shown) {
+// False if it can't be shown: then there are no more lines to be read, and no more answers to be taken.
+bool Pipe::show(std::size_t line, const Presentation& shown) {
   worst_ = std::max(worst_, shown.verdict);
-  if (shown.is_message && shown.verdict == Verdict::kFailed) {
-    std::fflush(output_.out);
-    fmt::print(output_.err, "line {}: {}", line, shown.text);
-    return;
-  }
-  std::fwrite(shown.text.data(), 1, shown.text.size(), output_.out);
+  if (!shown.is_message || shown.verdict != Verdict::kFailed)
+    return output_.write(shown.text) || output_lost(line);
+  show_error(line, shown.text);
+  return true;
+}
+
+void Pipe::show_error(std::size_t line, std::string_view text) {
+  worst_ = Verdict::kFailed;
+  output_.flush();
+  fmt::print(output_.err, "line {}: {}", line, text);
+}
+
+// What has been sent is carried out. Not so what nobody would learn the outcome of.
+bool Pipe::output_lost(std::size_t line) {
+  outstanding_.clear();
+  show_error(
+      line,
+      fmt::format("Results are lost from here on. Commands up to line {} may have been carried out; those "
+                  "behind it were not read.\n",
+                  input_.lines_read()));
+  return false;
 }
 
 }  // namespace

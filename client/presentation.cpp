@@ -130,7 +130,8 @@ Presentation present(const Request& request, const Reply& reply, Style style) {
 }
 
 std::string error_line(std::string_view code, std::string_view message) {
-  return message.empty() ? fmt::format("Error: {}\n", code) : fmt::format("Error: {} ({})\n", message, code);
+  if (message.empty() || code.empty()) return fmt::format("Error: {}{}\n", message, code);
+  return fmt::format("Error: {} ({})\n", message, code);
 }
 
 std::string format_table(std::span<const Row> rows, std::size_t left_max) {

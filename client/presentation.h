@@ -29,7 +29,7 @@ enum class Style : std::uint8_t {
 
 Presentation present(const Request& request, const Reply& reply, Style style);
 
-// "Error: message (CODE)" and a line end.
+// "Error: message (CODE)" and a line end; either may be empty.
 std::string error_line(std::string_view code, std::string_view message);
 
 // The commands that the client knows, with a line about each; or all about one of them: empty if it is unknown.

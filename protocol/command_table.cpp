@@ -22,6 +22,15 @@ constexpr std::uint32_t AT_ONCE = kFlagAtOnce;
 constexpr std::uint32_t NO_MULTI = kFlagNoMulti;
 constexpr std::uint16_t MANY = kAnyNumber;
 constexpr std::span<const std::string_view> NONE;
+constexpr CommandGroup STRING = CommandGroup::kString;
+constexpr CommandGroup BITMAP = CommandGroup::kBitmap;
+constexpr CommandGroup GENERIC = CommandGroup::kGeneric;
+constexpr CommandGroup SERVER = CommandGroup::kServer;
+constexpr CommandGroup CONNECTION = CommandGroup::kConnection;
+constexpr CommandGroup TRANSACTIONS = CommandGroup::kTransactions;
+constexpr CommandGroup CLUSTER = CommandGroup::kCluster;
+// A container by itself is nothing that can be sent.
+constexpr std::string_view kNoSyntax;
 
 template <std::size_t kSize>
 struct FixedString {
@@ -35,12 +44,71 @@ constexpr std::array<std::string_view, sizeof...(kNames)> kAliases = {std::strin
 
 #define ALIASES(...) std::span<const std::string_view>(kAliases<__VA_ARGS__>)
 
-constexpr CommandSpec kCommands[] = {
-#define MINIKV_COMMAND(id, name, aliases, flags, form, ...) \
-  {CommandId::id, name, aliases, flags, TextForm::form, __VA_ARGS__},
+constexpr CommandSpec kRows[] = {
+#define MINIKV_COMMAND(id, name, aliases, flags, group, form, ...) \
+  {CommandId::id, name, aliases, flags, group, TextForm::form, __VA_ARGS__, CommandId::id},
+#define MINIKV_CONTAINER(id, name, group, summary)                                                       \
+  {CommandId::id, name,    NONE,         RESP, group, TextForm::kTokens, 0, 0, 0, name, -2, 0, 0, 0, "", \
+   kNoSyntax,     summary, CommandId::id},
 #include "protocol/commands.def"
 #undef MINIKV_COMMAND
+#undef MINIKV_CONTAINER
+#define MINIKV_SUBCOMMAND(id, container, name, flags, group, arity, syntax, summary) \
+  {CommandId::id,                                                                    \
+   name,                                                                             \
+   NONE,                                                                             \
+   RESP | (flags),                                                                   \
+   group,                                                                            \
+   TextForm::kTokens,                                                                \
+   0,                                                                                \
+   0,                                                                                \
+   0,                                                                                \
+   name,                                                                             \
+   arity,                                                                            \
+   0,                                                                                \
+   0,                                                                                \
+   0,                                                                                \
+   "",                                                                               \
+   syntax,                                                                           \
+   summary,                                                                          \
+   CommandId::container},
+#include "protocol/subcommands.def"
+#undef MINIKV_SUBCOMMAND
 };
+
+// The rows that are no subcommands come first.
+constexpr std::size_t kCommandCount = [] {
+  std::size_t count = 0;
+  while (count < std::size(kRows) && kRows[count].container == kRows[count].id) ++count;
+  return count;
+}();
+constexpr std::span<const CommandSpec> kCommands(kRows, kCommandCount);
+constexpr std::span<const CommandSpec> kSubcommands(kRows + kCommandCount, std::size(kRows) - kCommandCount);
+
+// Where a container's subcommands are.
+struct Extent {
+  std::uint8_t first = 0;
+  std::uint8_t count = 0;
+};
+
+constexpr auto kExtents = [] {
+  std::array<Extent, kCommandCount> extents{};
+  for (std::size_t i = 0; i < kSubcommands.size(); ++i) {
+    Extent& extent = extents[static_cast<std::size_t>(kSubcommands[i].container)];
+    if (extent.count++ == 0) extent.first = static_cast<std::uint8_t>(i);
+  }
+  return extents;
+}();
+
+constexpr bool are_neighbours() {
+  for (std::size_t i = 0; i < kSubcommands.size(); ++i) {
+    const Extent& extent = kExtents[static_cast<std::size_t>(kSubcommands[i].container)];
+    if (i < extent.first || i >= std::size_t{extent.first} + extent.count) return false;
+  }
+  return true;
+}
+static_assert(are_neighbours(), "the subcommands of a container stand together in subcommands.def");
+static_assert(std::size(kRows) < 256, "a CommandId is a byte");
 
 // A verb as the index holds it.
 struct IndexEntry {
@@ -133,10 +201,37 @@ const CommandSpec* find_in(std::span<const IndexEntry> index, const Slots& slots
 
 std::span<const CommandSpec> all_commands() { return kCommands; }
 
-const CommandSpec& command_spec(CommandId id) { return kCommands[static_cast<std::size_t>(id)]; }
+std::span<const CommandSpec> subcommands_of(CommandId container) {
+  if (static_cast<std::size_t>(container) >= kCommandCount) return {};
+  const Extent& extent = kExtents[static_cast<std::size_t>(container)];
+  return kSubcommands.subspan(extent.first, extent.count);
+}
+
+const CommandSpec& command_spec(CommandId id) { return kRows[static_cast<std::size_t>(id)]; }
+
+std::string_view group_name(CommandGroup group) {
+  constexpr std::array<std::string_view, 7> kNames = {"string",     "bitmap",       "generic", "server",
+                                                      "connection", "transactions", "cluster"};
+  return kNames[static_cast<std::size_t>(group)];
+}
 
 const CommandSpec* find_text_command(std::string_view verb) { return find_in(kTextIndex, kTextSlots, verb); }
 
 const CommandSpec* find_resp_command(std::string_view verb) { return find_in(kRespIndex, kRespSlots, verb); }
+
+const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view word) {
+  for (const CommandSpec& one : subcommands_of(command.id)) {
+    const std::string_view second = one.resp_name.substr(command.resp_name.size() + 1);
+    if (second.size() == word.size() && equals_ignoring_case(second, word)) return &one;
+  }
+  return nullptr;
+}
+
+const CommandSpec* find_resp_command_by_full_name(std::string_view name) {
+  const std::size_t bar = name.find('|');
+  const CommandSpec* command = find_resp_command(name.substr(0, bar));
+  if (command == nullptr || bar == std::string_view::npos) return command;
+  return find_subcommand(*command, name.substr(bar + 1));
+}
 
 }  // namespace minikv::protocol

@@ -1,7 +1,8 @@
-// The one table of commands. Text parsing, RESP arity checks, HELP, COMMAND, the client's completion and the
-// command reference in docs/ all come from it; the dispatcher in server/ has one handler for each id.
+// The one table of commands and subcommands. Text parsing, RESP arity checks, HELP, COMMAND, the client's completion and
+// the command reference in docs/ all come from it; the dispatcher in server/ has one handler for each id.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -10,8 +11,13 @@ namespace minikv::protocol {
 
 enum class CommandId : std::uint8_t {
 #define MINIKV_COMMAND(id, ...) id,
+#define MINIKV_CONTAINER(id, ...) id,
 #include "protocol/commands.def"
 #undef MINIKV_COMMAND
+#undef MINIKV_CONTAINER
+#define MINIKV_SUBCOMMAND(id, ...) id,
+#include "protocol/subcommands.def"
+#undef MINIKV_SUBCOMMAND
 };
 
 // CommandSpec::text_args_max: any number of arguments.
@@ -31,6 +37,20 @@ enum CommandFlags : std::uint32_t {
   kFlagNoMulti = 1u << 9,   // not allowed within a transaction
 };
 
+// As Redis groups its commands, for COMMAND DOCS.
+enum class CommandGroup : std::uint8_t {
+  kString,
+  kBitmap,
+  kGeneric,
+  kServer,
+  kConnection,
+  kTransactions,
+  kCluster,
+};
+
+// "string", "bitmap", ...
+std::string_view group_name(CommandGroup group);
+
 // How the text dialect reads the arguments.
 enum class TextForm : std::uint8_t {
   kTokens,      // tokens and quoted strings
@@ -43,15 +63,19 @@ struct CommandSpec {
   std::string_view name;  // lower case; the verb of the text dialect, and what help calls it
   std::span<const std::string_view> aliases;  // text dialect only
   std::uint32_t flags;
+  CommandGroup group;
   TextForm text_form;
   std::uint8_t fixed_args;                     // kRestOfLine: tokens before the rest
   std::uint16_t text_args_min, text_args_max;  // without the verb; max may be kAnyNumber
-  std::string_view resp_name;                  // lower case, as Redis names it ("del"); empty: no RESP form
-  std::int16_t arity;                          // RESP, as Redis counts: with the verb; negative: at least
-  std::int8_t first_key, last_key, key_step;   // as Redis counts; 0: no keys
-  std::string_view usage;                      // text: "set key value..."; empty: no text form
-  std::string_view resp_usage;                 // "SETEX key seconds value"; empty: no RESP form
-  std::string_view summary;                    // one line for people
+  std::string_view resp_name;  // lower case, as Redis names it ("del", "client|setname"); empty: no RESP form
+  std::int16_t arity;          // RESP, as Redis counts: with the verb; negative: at least
+  std::int8_t first_key, last_key, key_step;  // as Redis counts; 0: no keys
+  std::string_view usage;                     // text: "set key value..."; empty: no text form
+  std::string_view syntax;                    // of the RESP form, see syntax.h; empty: no RESP form
+  std::string_view summary;                   // one line for people
+  CommandId container;                        // of a subcommand; of any other command its own id
+
+  bool is_subcommand() const { return container != id; }
 
   // Whether a RESP request may have so many elements, the verb included.
   bool takes(std::size_t count) const {
@@ -59,12 +83,19 @@ struct CommandSpec {
   }
 };
 
+// Without the subcommands.
 std::span<const CommandSpec> all_commands();
+// Empty for a command that has none.
+std::span<const CommandSpec> subcommands_of(CommandId container);
 const CommandSpec& command_spec(CommandId id);
 
 // Any case; null if there is none in that dialect. Text: by name or alias. RESP: by resp_name, and by name if
 // there is a RESP form.
 const CommandSpec* find_text_command(std::string_view verb);
 const CommandSpec* find_resp_command(std::string_view verb);
+// By its second word in any case; null if the command has no such subcommand.
+const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view word);
+// By its full name, as resp_name; a command's name will do as well.
+const CommandSpec* find_resp_command_by_full_name(std::string_view name);
 
 }  // namespace minikv::protocol

@@ -9,25 +9,20 @@
 #include "protocol/ascii.h"
 #include "protocol/error_words.h"
 #include "protocol/quoting.h"
+#include "protocol/syntax.h"
 
 namespace minikv::protocol {
 namespace {
 
-constexpr std::array<std::string_view, 22> kCodeNames = {
+constexpr std::array<std::string_view, 23> kCodeNames = {
     "NOTFOUND", "EXISTS",   "VERSION", "USAGE",      "UNKNOWN", "TOOLONG",  "NOTINT",   "NOTFLOAT",
     "RANGE",    "OVERFLOW", "NOAUTH",  "WRONGPASS",  "DENIED",  "READONLY", "DISKFULL", "IOERR",
-    "CORRUPT",  "LOADING",  "BUSY",    "MAXCLIENTS", "ABORTED", "SHUTDOWN"};
-static_assert(kCodeNames.size() == static_cast<std::size_t>(ErrorCode::kShutdown) + 1);
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), to_lower);
-  return lower;
-}
+    "CORRUPT",  "LOADING",  "BUSY",    "MAXCLIENTS", "ABORTED", "SHUTDOWN", "OOM"};
+static_assert(kCodeNames.size() == static_cast<std::size_t>(ErrorCode::kOom) + 1);
 
 std::string usage_line(const CommandSpec& command, std::string_view detail) {
-  const std::string_view usage = command.usage.empty() ? command.resp_usage : command.usage;
-  return detail.empty() ? std::string(usage) : fmt::format("{} ({})", usage, detail);
+  const std::string usage = command.usage.empty() ? resp_usage(command) : std::string(command.usage);
+  return detail.empty() ? usage : fmt::format("{} ({})", usage, detail);
 }
 
 }  // namespace
@@ -76,6 +71,17 @@ ErrorReply max_clients() {
           "ERR max number of clients reached"};
 }
 
+ErrorReply out_of_memory(std::string_view detail) {
+  return in_both(ErrorCode::kOom, "OOM", std::string(detail));
+}
+
+ErrorReply took_too_long(std::uint64_t limit_ms) {
+  return in_both(ErrorCode::kBusy, "ERR",
+                 fmt::format("the command took longer than {} ms (request_timeout) and was given up; ask for "
+                             "less at a time, as with SCAN",
+                             limit_ms));
+}
+
 ErrorReply internal(std::string_view detail) {
   return in_both(ErrorCode::kIoErr, "ERR", std::string(detail));
 }
@@ -92,12 +98,6 @@ ErrorReply wrong_arity(const CommandSpec& command) {
             true};
   }
   return {ErrorCode::kUsage, usage_line(command, {}), "ERR " + what};
-}
-
-ErrorReply wrong_arity(const CommandSpec& command, std::string_view subcommand) {
-  return {ErrorCode::kUsage, usage_line(command, {}),
-          fmt::format("ERR wrong number of arguments for '{}|{}' command", command.resp_name,
-                      lower_case(subcommand))};
 }
 
 ErrorReply unknown_command(Dialect dialect, std::string_view verb, std::span<const Arg> args) {

@@ -34,6 +34,7 @@ enum class ErrorCode : std::uint8_t {
   kMaxClients,
   kAborted,
   kShutdown,
+  kOom,
 };
 
 // "NOTFOUND", "EXISTS", ...
@@ -65,18 +66,21 @@ ErrorReply shutting_down();
 ErrorReply busy(std::string_view detail);
 ErrorReply loading();
 ErrorReply max_clients();
+// There is no memory for it within what is configured; `detail` says for what, and what to do. RESP: OOM.
+ErrorReply out_of_memory(std::string_view detail);
+// A walk over many keys, for one, that had to end.
+ErrorReply took_too_long(std::uint64_t limit_ms);
 ErrorReply internal(std::string_view detail);  // what should not happen: -IOERR, RESP "ERR ..."
 
 // ---- the request as a whole ----
 // Wrong arguments. Text: -USAGE, the usage line, and the detail in parentheses if there is one. RESP: "ERR
 // syntax error".
 ErrorReply usage(const CommandSpec& command, std::string_view detail = {});
-// Text: as usage(). RESP: "ERR wrong number of arguments for '...' command".
+// Text: as usage(). RESP: "ERR wrong number of arguments for 'client|setname' command".
 ErrorReply wrong_arity(const CommandSpec& command);
-// RESP only: "ERR wrong number of arguments for 'client|setname' command"; any case of `subcommand`.
-ErrorReply wrong_arity(const CommandSpec& command, std::string_view subcommand);
 // `args` as they came, without the verb; only their beginnings are told.
 ErrorReply unknown_command(Dialect dialect, std::string_view verb, std::span<const Arg> args);
+// RESP only.
 ErrorReply unknown_subcommand(const CommandSpec& command, std::string_view subcommand);
 // A request that begins with a byte that neither dialect begins with.
 ErrorReply unknown_first_byte(char byte);
@@ -113,6 +117,7 @@ ErrorReply no_such_protocol();         // HELLO 4
 ErrorReply protocol_not_an_integer();  // HELLO x
 ErrorReply bad_hello_option(std::string_view option);
 ErrorReply bad_client_name();
+ErrorReply name_too_long(std::string_view what, std::size_t most_bytes);
 ErrorReply no_such_key();     // RENAME: "ERR no such key"
 ErrorReply same_object();     // COPY of a key to itself
 ErrorReply invalid_cursor();  // SCAN
@@ -127,6 +132,9 @@ ErrorReply no_such_client();
 ErrorReply bad_client_id();
 ErrorReply invalid_client_id();
 ErrorReply unknown_client_type(std::string_view type);
+ErrorReply too_many_names(std::size_t limit);
+ErrorReply cluster_disabled();
+ErrorReply no_latency_samples(std::string_view event);
 ErrorReply invalid_command();  // COMMAND GETKEYS, as the next two
 ErrorReply invalid_arguments_of_command();
 ErrorReply no_key_arguments();
@@ -140,6 +148,8 @@ ErrorReply watch_inside_multi();
 ErrorReply not_in_multi();  // a command that is not allowed there
 ErrorReply other_dialect_in_multi();
 ErrorReply transaction_too_long(std::size_t limit_bytes);
+ErrorReply watch_without_memory();
+ErrorReply transaction_without_memory();
 ErrorReply no_room_in_transaction();  // for what one of its commands would make
 
 // ---- authentication ----

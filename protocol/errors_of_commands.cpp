@@ -51,6 +51,10 @@ ErrorReply bad_client_name() {
                  "Client names cannot contain spaces, newlines or special characters.");
 }
 
+ErrorReply name_too_long(std::string_view what, std::size_t most_bytes) {
+  return in_both(ErrorCode::kUsage, "ERR", fmt::format("{} have at most {} bytes", what, most_bytes));
+}
+
 ErrorReply no_such_key() { return in_both(ErrorCode::kNotFound, "ERR", "no such key"); }
 
 ErrorReply same_object() {
@@ -101,6 +105,19 @@ ErrorReply unknown_client_type(std::string_view type) {
 
 ErrorReply bad_client_id() { return in_both(ErrorCode::kUsage, "ERR", "client-id should be greater than 0"); }
 
+ErrorReply too_many_names(std::size_t limit) {
+  return in_both(ErrorCode::kTooLong, "ERR", fmt::format("a request names at most {} of these", limit));
+}
+
+ErrorReply cluster_disabled() {
+  return in_both(ErrorCode::kUsage, "ERR", "This instance has cluster support disabled");
+}
+
+ErrorReply no_latency_samples(std::string_view event) {
+  return in_both(ErrorCode::kUsage, "ERR",
+                 fmt::format("No samples available for event '{}'", as_redis_shows(event)));
+}
+
 ErrorReply invalid_command() { return in_both(ErrorCode::kUsage, "ERR", "Invalid command specified"); }
 
 ErrorReply invalid_arguments_of_command() {
@@ -142,6 +159,15 @@ ErrorReply other_dialect_in_multi() {
 ErrorReply transaction_too_long(std::size_t limit_bytes) {
   return in_both(ErrorCode::kTooLong, "ERR",
                  fmt::format("a transaction holds at most {} bytes", limit_bytes));
+}
+
+ErrorReply watch_without_memory() {
+  return out_of_memory("there is no room in max_client_memory to watch these keys; watch fewer");
+}
+
+ErrorReply transaction_without_memory() {
+  return out_of_memory(
+      "there is no room in max_client_memory for more of this transaction; queue less in one");
 }
 
 ErrorReply no_room_in_transaction() {

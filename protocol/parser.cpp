@@ -1,5 +1,7 @@
 #include "protocol/parser.h"
 
+#include <utility>
+
 #include "protocol/ascii.h"
 #include "protocol/resp_quick.h"
 
@@ -27,7 +29,7 @@ std::size_t leading_line_ends(std::string_view input) {
 }  // namespace
 
 ParseResult RequestParser::next(std::string_view input) {
-  forget_last_request();
+  forget_request();
   if (under_ == Under::kNothing) {
     const std::size_t quick = parse_resp_quickly(input, limits_, request_);
     if (quick > 0) return {ParseOutcome::kRequest, quick, Dialect::kResp, {}};
@@ -45,9 +47,10 @@ ParseResult RequestParser::next(std::string_view input) {
   }
 }
 
-void RequestParser::forget_last_request() {
+void RequestParser::forget_request() {
   request_.command = nullptr;
-  if (request_.args.capacity() > kKeptArgs) request_.args = {};
+  request_.verb = request_.subcommand = {};
+  if (request_.args.capacity() > kKeptArgs) std::vector<Arg>().swap(request_.args);
   request_.args.clear();
 }
 
@@ -75,6 +78,23 @@ ParseResult RequestParser::go_on(std::string_view input) {
   ParseResult result = is_text ? text_.next(input, request_) : resp_.next(input, request_);
   if (!(is_text ? text_.busy() : resp_.busy())) under_ = Under::kNothing;
   return result;
+}
+
+std::size_t RequestParser::settle(std::string_view input) {
+  switch (under_) {
+    case Under::kNothing: return 0;
+    case Under::kText: return text_.settle(input);
+    case Under::kResp: return resp_.settle(input);
+  }
+  return 0;
+}
+
+void RequestParser::give_up(ErrorReply error) {
+  switch (under_) {
+    case Under::kNothing: return;
+    case Under::kText: return text_.give_up(std::move(error));
+    case Under::kResp: return resp_.give_up(std::move(error));
+  }
 }
 
 std::size_t RequestParser::bytes_wanted() const {

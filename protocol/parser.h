@@ -18,15 +18,29 @@ class RequestParser {
 
   // Looks at the front of `input`, which begins where the last call's `consumed` ended. May be called with more of the
   // same bytes as often as wanted: work done is remembered, so that a request which arrives byte by byte costs time
-  // linear in its length. The parser keeps nothing of the input: a request under way stays in the caller's buffer,
-  // which must be able to grow to ParserLimits::max_buffered_bytes(). After kClose it may not be called again.
+  // linear in its length. The parser keeps nothing of the input: a request under way stays in the caller's memory, in one
+  // stretch or, with settle(), in several. After kClose it may not be called again.
   ParseResult next(std::string_view input);
 
-  // Valid after kRequest until the next call of next().
-  const Request& request() const { return request_; }
+  // After kNeedMore, for a request that goes on elsewhere: what of it has been read stays where it is in `input`, which was
+  // given to next() and has to be kept until the request is over. Returns how many bytes at its front that is; what is
+  // behind them begins the input of the next call. 0: nothing of it can stay behind.
+  std::size_t settle(std::string_view input);
 
-  // A hint for the size of the next read: how many bytes the request under way still needs at least (0: unknown).
+  // Throws the rest of the request under way away as it arrives, and answers it with `error`.
+  void give_up(ErrorReply error);
+  bool is_busy() const { return under_ != Under::kNothing; }
+
+  // Valid after kRequest until the next call of next() or forget_request().
+  const Request& request() const { return request_; }
+  // Lets go of what a request with many arguments has taken.
+  void forget_request();
+
+  // How many bytes more than the last input has belong to the argument that is arriving; 0 where that is not known.
   std::size_t bytes_wanted() const;
+
+  // What the parser itself takes for the request under way.
+  std::size_t memory() const { return (request_.args.capacity() * sizeof(Arg)) + resp_.memory(); }
 
   // Takes effect from the next request on (before authentication the limits are narrow).
   void set_limits(const ParserLimits& limits) { limits_ = limits; }
@@ -37,7 +51,6 @@ class RequestParser {
   // The next request begins with the first byte of `input`.
   ParseResult begin(std::string_view input);
   ParseResult go_on(std::string_view input);
-  void forget_last_request();
 
   ParserLimits limits_;
   Under under_ = Under::kNothing;

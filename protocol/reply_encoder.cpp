@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "protocol/ascii.h"
+#include "protocol/quoting.h"
 
 namespace minikv::protocol {
 namespace {
@@ -11,89 +15,124 @@ namespace {
 constexpr std::string_view kEol = "\r\n";
 
 template <typename Number>
-void append_number(std::string& out, Number number) {
+void append_number(ReplyBuffer& out, Number number) {
   char digits[20];  // of -2^63 and of 2^64 - 1
   const auto [end, error] = std::to_chars(std::begin(digits), std::end(digits), number);
-  out.append(digits, end);
+  out.append(std::string_view(digits, end));
 }
 
 // A message is one line. RESP: as Redis sends it, without what would end the line early. Text: nothing either that
 // would confuse a terminal.
-void append_resp_message(std::string& out, std::string_view message) {
-  for (char c : message) out += c == '\r' || c == '\n' ? ' ' : c;
+void append_resp_message(ReplyBuffer& out, std::string_view message) {
+  for (const char c : message) out.append(c == '\r' || c == '\n' ? ' ' : c);
 }
 
-void append_text_message(std::string& out, std::string_view message) {
-  for (char c : message) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+void append_text_message(ReplyBuffer& out, std::string_view message) {
+  for (const char c : message) out.append(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c);
 }
 
-void append_head(std::string& out, std::string_view kind, std::size_t count, bool more) {
-  out += kind;
+void append_name(ReplyBuffer& out, std::string_view name) {
+  std::string quoted;
+  append_quoted_if_needed(quoted, name);
+  out.append(std::move(quoted));
+}
+
+void append_head(ReplyBuffer& out, std::string_view kind, std::size_t count, bool more) {
+  out.append(kind);
   append_number(out, count);
-  if (more) out += " more";
-  out += kEol;
+  if (more) out.append(" more");
+  out.append(kEol);
 }
 
 }  // namespace
 
 void ReplyEncoder::head(char type, std::uint64_t number) {
-  out_ += type;
-  append_number(out_, number);
-  out_ += kEol;
+  constexpr std::size_t kDigits = 20;
+  char line[1 + kDigits + kEol.size()];
+  line[0] = type;
+  char* end = std::to_chars(line + 1, line + 1 + kDigits, number).ptr;
+  end = std::copy(kEol.begin(), kEol.end(), end);
+  out_.append(std::string_view(line, end));
 }
 
 void ReplyEncoder::bytes_line(std::string_view bytes) {
-  out_ += bytes;
-  out_ += kEol;
+  const std::span<char> room = line_to_fill(bytes.size());
+  if (!bytes.empty()) std::memcpy(room.data(), bytes.data(), bytes.size());
 }
 
-void ReplyEncoder::ok() { out_ += "+OK\r\n"; }
+void ReplyEncoder::bytes_line(std::string&& bytes) {
+  out_.append(std::move(bytes));
+  out_.append(kEol);
+}
+
+// Room for the bytes, with a line end behind it.
+std::span<char> ReplyEncoder::line_to_fill(std::size_t bytes) {
+  char* const room = out_.extend(bytes + kEol.size());
+  std::copy(kEol.begin(), kEol.end(), room + bytes);
+  return {room, bytes};
+}
+
+void ReplyEncoder::ok() { out_.append("+OK\r\n"); }
 
 void ReplyEncoder::ok(std::string_view text) {
   if (!is_text()) return simple(text);
-  out_ += "+OK ";
+  out_.append("+OK ");
   append_text_message(out_, text);
-  out_ += kEol;
+  out_.append(kEol);
 }
 
-void ReplyEncoder::pong() { out_ += "+PONG\r\n"; }
+void ReplyEncoder::pong() { out_.append("+PONG\r\n"); }
 
-void ReplyEncoder::queued() { out_ += "+QUEUED\r\n"; }
+void ReplyEncoder::queued() { out_.append("+QUEUED\r\n"); }
 
 void ReplyEncoder::integer(std::int64_t value) {
-  out_ += is_text() ? "+INT " : ":";
+  out_.append(is_text() ? "+INT " : ":");
   append_number(out_, value);
-  out_ += kEol;
+  out_.append(kEol);
+}
+
+void ReplyEncoder::value_head(std::size_t bytes, std::uint64_t version) {
+  if (!is_text()) return head('$', bytes);
+  out_.append("+VALUE ");
+  append_number(out_, bytes);
+  out_.append(' ');
+  append_number(out_, version);
+  out_.append(kEol);
 }
 
 void ReplyEncoder::value(std::string_view bytes, std::uint64_t version) {
-  if (!is_text()) return bulk(bytes);
-  out_ += "+VALUE ";
-  append_number(out_, bytes.size());
-  out_ += ' ';
-  append_number(out_, version);
-  out_ += kEol;
+  value_head(bytes.size(), version);
   bytes_line(bytes);
+}
+
+void ReplyEncoder::value(std::string&& bytes, std::uint64_t version) {
+  value_head(bytes.size(), version);
+  bytes_line(std::move(bytes));
+}
+
+std::span<char> ReplyEncoder::value_to_fill(std::size_t bytes, std::uint64_t version) {
+  value_head(bytes, version);
+  return line_to_fill(bytes);
 }
 
 void ReplyEncoder::not_found() {
   if (!is_text()) return nil();
-  out_ += "-NOTFOUND no such key\r\n";
+  out_.append("-NOTFOUND no such key\r\n");
 }
 
 void ReplyEncoder::error(const ErrorReply& error) {
-  out_ += '-';
+  out_.append('-');
   if (is_text()) {
-    out_ += error_code_name(error.code);
-    out_ += ' ';
+    out_.append(error_code_name(error.code));
+    out_.append(' ');
     append_text_message(out_, error.text.empty() ? error.resp : error.text);
   } else if (!error.resp.empty()) {
     append_resp_message(out_, error.resp);
   } else {
-    out_ += "ERR ";
+    out_.append("ERR ");
     append_resp_message(out_, error.text);
   }
-  out_ += kEol;
+  out_.append(kEol);
 }
 
 void ReplyEncoder::multi(std::size_t replies) {
@@ -106,12 +145,12 @@ void ReplyEncoder::aborted() {
   nil_array();
 }
 
-void ReplyEncoder::raw(std::string_view reply) { out_ += reply; }
+void ReplyEncoder::raw(ReplyBuffer&& reply) { out_.append(std::move(reply)); }
 
 void ReplyEncoder::new_version(std::uint64_t version) {
-  out_ += is_text() ? "+OK " : ":";
+  out_.append(is_text() ? "+OK " : ":");
   append_number(out_, version);
-  out_ += kEol;
+  out_.append(kEol);
 }
 
 void ReplyEncoder::echo(std::string_view bytes) {
@@ -123,33 +162,34 @@ void ReplyEncoder::echo(std::string_view bytes) {
 void ReplyEncoder::list_head(std::size_t names, bool more) { append_head(out_, "+LIST ", names, more); }
 
 void ReplyEncoder::name(std::string_view name) {
-  append_quoted_if_needed(out_, name);
-  out_ += kEol;
+  append_name(out_, name);
+  out_.append(kEol);
 }
 
 void ReplyEncoder::pairs_head(std::size_t pairs, bool more) { append_head(out_, "+PAIRS ", pairs, more); }
 
-void ReplyEncoder::pair(std::string_view name, std::string_view bytes, std::uint64_t version) {
-  append_quoted_if_needed(out_, name);
-  out_ += ' ';
-  append_number(out_, bytes.size());
-  out_ += ' ';
+std::span<char> ReplyEncoder::pair_to_fill(std::string_view name, std::size_t bytes, std::uint64_t version) {
+  append_name(out_, name);
+  out_.append(' ');
+  append_number(out_, bytes);
+  out_.append(' ');
   append_number(out_, version);
-  out_ += kEol;
-  bytes_line(bytes);
+  out_.append(kEol);
+  return line_to_fill(bytes);
 }
 
 void ReplyEncoder::pair_error(std::string_view name, ErrorCode code) {
-  append_quoted_if_needed(out_, name);
-  out_ += " -";
+  append_name(out_, name);
+  out_.append(" -");
   bytes_line(error_code_name(code));
 }
 
 void ReplyEncoder::text_head(std::size_t lines) { append_head(out_, "+TEXT ", lines, false); }
 
 void ReplyEncoder::line(std::string_view line) {
-  append_escaped(out_, line);
-  out_ += kEol;
+  std::string escaped;
+  append_escaped(escaped, line);
+  bytes_line(std::move(escaped));
 }
 
 void ReplyEncoder::text(std::string_view block) {
@@ -169,14 +209,24 @@ void ReplyEncoder::text(std::string_view block) {
 }
 
 void ReplyEncoder::simple(std::string_view text) {
-  out_ += '+';
+  out_.append('+');
   append_resp_message(out_, text);
-  out_ += kEol;
+  out_.append(kEol);
 }
 
 void ReplyEncoder::bulk(std::string_view bytes) {
   head('$', bytes.size());
   bytes_line(bytes);
+}
+
+void ReplyEncoder::bulk(std::string&& bytes) {
+  head('$', bytes.size());
+  bytes_line(std::move(bytes));
+}
+
+std::span<char> ReplyEncoder::bulk_to_fill(std::size_t bytes) {
+  head('$', bytes);
+  return line_to_fill(bytes);
 }
 
 void ReplyEncoder::array(std::size_t items) { head('*', items); }
@@ -186,16 +236,16 @@ void ReplyEncoder::map(std::size_t pairs) {
   head('*', pairs * 2);
 }
 
-void ReplyEncoder::nil() { out_ += format_ == ReplyFormat::kResp3 ? "_\r\n" : "$-1\r\n"; }
+void ReplyEncoder::nil() { out_.append(format_ == ReplyFormat::kResp3 ? "_\r\n" : "$-1\r\n"); }
 
-void ReplyEncoder::nil_array() { out_ += format_ == ReplyFormat::kResp3 ? "_\r\n" : "*-1\r\n"; }
+void ReplyEncoder::nil_array() { out_.append(format_ == ReplyFormat::kResp3 ? "_\r\n" : "*-1\r\n"); }
 
 void ReplyEncoder::set(std::size_t items) { head(format_ == ReplyFormat::kResp3 ? '~' : '*', items); }
 
 void ReplyEncoder::verbatim(std::string_view text) {
   if (format_ != ReplyFormat::kResp3) return bulk(text);
   head('=', text.size() + 4);
-  out_ += "txt:";
+  out_.append("txt:");
   bytes_line(text);
 }
 

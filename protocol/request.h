@@ -19,15 +19,17 @@ struct Arg {
   bool quoted = false;
 };
 
-// A request that is whole and whose verb and number of arguments are right. Options within the arguments are
-// checked by whoever carries the request out.
+// A request that is whole and whose verb, subcommand and number of arguments are right. Options within the arguments are
+// checked by the command's handler.
 //
 // Memory: the views point into the buffer handed to the parser, or into the parser; they hold until its next
 // call.
 struct Request {
   Dialect dialect = Dialect::kText;
-  const CommandSpec* command = nullptr;
-  std::vector<Arg> args;  // without the verb; for the text `put`: key, value, options...
+  const CommandSpec* command = nullptr;  // where there are subcommands, the subcommand
+  std::string_view verb;                 // as the client wrote it
+  std::string_view subcommand;           // the same; empty where there is none
+  std::vector<Arg> args;  // without verb and subcommand; for the text `put`: key, value, options...
 };
 
 }  // namespace minikv::protocol

@@ -1,6 +1,7 @@
 #include "protocol/resp_parser.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -36,10 +37,35 @@ void RespParser::begin(const ParserLimits& limits) {
   read_ = 0;
   length_ = kNone;
   total_ = 0;
-  if (spans_.capacity() > kKeptSpans) spans_ = {};
-  spans_.clear();
+  forget_elements();
   refusal_.reset();
   bytes_wanted_ = 0;
+}
+
+void RespParser::forget_elements() {
+  if (spans_.capacity() > kKeptSpans) std::vector<Span>().swap(spans_);
+  spans_.clear();
+  if (settled_.capacity() > kKeptSpans) std::vector<Arg>().swap(settled_);
+  settled_.clear();
+  settled_verb_.reset();
+}
+
+std::size_t RespParser::settle(std::string_view input) {
+  if (refusal_) return 0;
+  for (const Span& span : spans_) {
+    const std::string_view bytes = input.substr(span.begin, span.size);
+    if (!settled_verb_) {
+      settled_verb_ = bytes;
+    } else {
+      settled_.push_back({bytes});
+    }
+  }
+  spans_.clear();
+  return std::exchange(at_, 0);
+}
+
+void RespParser::give_up(ErrorReply error) {
+  if (!refusal_) discard(std::move(error));
 }
 
 ParseResult RespParser::next(std::string_view input, Request& request) {
@@ -108,7 +134,7 @@ void RespParser::admit(std::size_t length) {
 
 void RespParser::discard(ErrorReply error) {
   refusal_ = std::move(error);
-  spans_.clear();
+  forget_elements();
 }
 
 RespParser::Step RespParser::read_bulk(std::string_view input) {
@@ -171,21 +197,42 @@ ParseResult RespParser::finish(std::string_view input, Request& request) {
     result.outcome = ParseOutcome::kNeedMore;
     return result;
   }
-  for (const Span& span : std::span(spans_).subspan(1))
-    request.args.push_back({input.substr(span.begin, span.size)});
-  const std::string_view verb = input.substr(spans_.front().begin, spans_.front().size);
   request.dialect = Dialect::kResp;
-  request.command = find_resp_command(verb);
-  if (request.command == nullptr) {
-    result.error = errors::unknown_command(Dialect::kResp, verb, request.args);
-  } else if (!request.command->takes(count_)) {
-    result.error = errors::wrong_arity(*request.command);
-  } else if (auto error = check_sizes(*request.command, request.args, limits_)) {
+  if (auto error = take_request(input, request)) {
     result.error = std::move(*error);
   } else {
     result.outcome = ParseOutcome::kRequest;
   }
   return result;
+}
+
+std::optional<ErrorReply> RespParser::take_request(std::string_view input, Request& request) {
+  std::span<const Span> behind(spans_);
+  const auto take = [&] {
+    const Span span = behind.front();
+    behind = behind.subspan(1);
+    return input.substr(span.begin, span.size);
+  };
+  request.verb = settled_verb_ ? *settled_verb_ : take();
+  request.args.swap(settled_);
+  request.command = find_resp_command(request.verb);
+  const bool has_subcommand =
+      request.command != nullptr && count_ > 1 && !subcommands_of(request.command->id).empty();
+  if (has_subcommand && request.args.empty()) {
+    request.subcommand = take();
+  } else if (has_subcommand) {
+    request.subcommand = request.args.front().bytes;
+    request.args.erase(request.args.begin());
+  }
+  while (!behind.empty()) request.args.push_back({take()});
+  if (request.command == nullptr) return errors::unknown_command(Dialect::kResp, request.verb, request.args);
+  if (has_subcommand) {
+    const CommandSpec* const subcommand = find_subcommand(*request.command, request.subcommand);
+    if (subcommand == nullptr) return errors::unknown_subcommand(*request.command, request.subcommand);
+    request.command = subcommand;
+  }
+  if (!request.command->takes(count_)) return errors::wrong_arity(*request.command);
+  return check_sizes(*request.command, request.args, limits_);
 }
 
 }  // namespace minikv::protocol

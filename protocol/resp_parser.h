@@ -26,11 +26,16 @@ class RespParser {
 
   std::size_t bytes_wanted() const { return bytes_wanted_; }
 
+  // As RequestParser's.
+  std::size_t settle(std::string_view input);
+  void give_up(ErrorReply error);
+  std::size_t memory() const { return spans_.capacity() * sizeof(Span) + settled_.capacity() * sizeof(Arg); }
+
  private:
   // What one step of the parser came to.
   enum class Step : std::uint8_t { kDone, kNeedMore, kProtocolError };
 
-  struct Span {  // of an argument, from the beginning of the request
+  struct Span {  // of an element, in the input
     std::size_t begin;
     std::size_t size;
   };
@@ -45,9 +50,12 @@ class RespParser {
   Step fail(std::string_view detail);
 
   bool check_count(std::int64_t count) const;
+  void forget_elements();
   void admit(std::size_t length);
   void discard(ErrorReply error);
   ParseResult finish(std::string_view input, Request& request);
+  // Fills the request; or says what is wrong with it.
+  std::optional<ErrorReply> take_request(std::string_view input, Request& request);
 
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
@@ -58,8 +66,10 @@ class RespParser {
   std::size_t read_ = 0;        // elements that have been read, or skipped
   std::size_t length_ = kNone;  // what is left of the element under way; kNone: its length is not known yet
   std::size_t total_ = 0;       // bytes in the elements
-  std::vector<Span> spans_;
-  std::optional<ErrorReply> refusal_;  // set: the rest of the request is thrown away as it arrives
+  std::optional<std::string_view> settled_verb_;  // elements that stay where they were read: the first,
+  std::vector<Arg> settled_;                      // and the others
+  std::vector<Span> spans_;                       // those behind them
+  std::optional<ErrorReply> refusal_;             // set: the rest of the request is thrown away as it arrives
   ErrorReply failure_;
   std::size_t bytes_wanted_ = 0;
 };

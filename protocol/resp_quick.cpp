@@ -78,9 +78,11 @@ std::size_t parse_resp_quickly(std::string_view input, const ParserLimits& limit
     if (!reader.ok()) return 0;
   }
   const CommandSpec* const command = find_resp_command(args[0]);
-  if (command == nullptr || !command->takes(count)) return 0;
+  if (command == nullptr || !command->takes(count) || !subcommands_of(command->id).empty()) return 0;
   request.dialect = Dialect::kResp;
   request.command = command;
+  request.verb = args[0];
+  request.subcommand = {};
   for (std::size_t i = 1; i < count; ++i) request.args.push_back({args[i]});
   return static_cast<std::size_t>(reader.at() - input.data());
 }

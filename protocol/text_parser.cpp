@@ -52,11 +52,31 @@ void TextParser::begin(const ParserLimits& limits) {
   }
   state_ = State::kLine;
   scanned_ = 0;
+  settled_args_.reset();
+  given_up_.reset();
   bytes_wanted_ = 0;
+}
+
+std::size_t TextParser::settle(std::string_view input) {
+  if (state_ != State::kBody) return 0;
+  settled_args_ = put_args(input);
+  return std::exchange(body_begin_, 0);
+}
+
+void TextParser::give_up(ErrorReply error) {
+  if (state_ == State::kLine || state_ == State::kBody) given_up_ = std::move(error);
 }
 
 ParseResult TextParser::next(std::string_view input, Request& request) {
   bytes_wanted_ = 0;
+  if (given_up_) {
+    ErrorReply error = std::move(*given_up_);
+    given_up_.reset();
+    after_line_.reset();
+    const bool is_line = state_ == State::kLine;
+    state_ = is_line ? State::kSkipLine : State::kSkipBody;
+    return {ParseOutcome::kError, is_line ? 0 : body_begin_, Dialect::kText, std::move(error)};
+  }
   switch (state_) {
     case State::kIdle: break;
     case State::kLine: return find_line(input, request);

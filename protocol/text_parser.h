@@ -26,6 +26,10 @@ class TextParser {
 
   std::size_t bytes_wanted() const { return bytes_wanted_; }
 
+  // As RequestParser's. The line of a put can stay behind when its value is arriving; any other line is needed whole.
+  std::size_t settle(std::string_view input);
+  void give_up(ErrorReply error);
+
  private:
   enum class State : std::uint8_t {
     kIdle,
@@ -48,7 +52,7 @@ class TextParser {
   ParseResult skip_body(std::string_view input);
   ParseResult skip_body_end(std::string_view input);
   std::string_view put_args(std::string_view input) const {
-    return input.substr(args_begin_, args_end_ - args_begin_);
+    return settled_args_ ? *settled_args_ : input.substr(args_begin_, args_end_ - args_begin_);
   }
   // Whether the body of a refused put is skipped; if not, there is no way back into step.
   bool may_skip(std::optional<std::uint64_t> body_bytes) const;
@@ -65,9 +69,11 @@ class TextParser {
   std::size_t scanned_ = 0;     // kLine: bytes without a line end
   std::size_t args_begin_ = 0;  // kBody: what stands behind the verb, and its end
   std::size_t args_end_ = 0;
-  std::size_t body_begin_ = 0;               // kBody: where in the input
-  std::uint64_t body_bytes_ = 0;             // kBody: all of it; kSkipBody: what is left of it
-  std::optional<std::uint64_t> after_line_;  // kSkipLine: a body to be skipped next
+  std::size_t body_begin_ = 0;                    // kBody: where in the input
+  std::uint64_t body_bytes_ = 0;                  // kBody: all of it; kSkipBody: what is left of it
+  std::optional<std::uint64_t> after_line_;       // kSkipLine: a body to be skipped next
+  std::optional<std::string_view> settled_args_;  // kBody: what stands behind the verb, if it stays elsewhere
+  std::optional<ErrorReply> given_up_;            // to be answered by the next call
   std::size_t bytes_wanted_ = 0;
   std::string scratch_;  // unescaped strings
 };

@@ -5,11 +5,14 @@
 
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include <asio/post.hpp>
 
 #include "protocol/errors.h"
+#include "protocol/reply_buffer.h"
+#include "protocol/reply_encoder.h"
 #include "server/event_loop.h"
 #include "server/server_state.h"
 
@@ -111,8 +114,12 @@ void Acceptor::accept(Port& port) {
     Socket socket(
         ::accept4(port.acceptor.native_handle(), peer.data(), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.fd() >= 0) {
-      peer.resize(length);
-      hand_out(std::move(socket), show(peer));
+      try {
+        peer.resize(length);
+        hand_out(std::move(socket), show(peer));
+      } catch (const std::bad_alloc&) {
+        return pause(port, asio::error_code(ENOMEM, asio::error::get_system_category()));
+      }
     } else if (is_shortage(errno)) {
       return pause(port, asio::error_code(errno, asio::error::get_system_category()));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -126,22 +133,38 @@ void Acceptor::hand_out(Socket socket, std::string address) {
   // In text: what the client speaks can't be known yet. RESP clients find an error in it all the same.
   static const protocol::ErrorReply kTooMany{protocol::ErrorCode::kMaxClients,
                                              "max number of clients reached", ""};
-  server_.counters.connections_received.add();
+  Counters& counters = server_.counters;
+  counters.connections_received.add();
   const protocol::ErrorReply* error = nullptr;
-  if (server_.counters.clients.get() < server_.options.max_clients) {
-    // Counted here and not on its loop, so that two at once can't both be the last one.
-    server_.counters.clients.add();
-  } else {
-    server_.counters.connections_rejected.add();
+  // Counted here and not on its loop, so that two at once can't both be the last one.
+  Counter* count = &counters.clients;
+  if (counters.clients.get() >= server_.options.max_clients) {
+    counters.connections_rejected.add();
     error = &kTooMany;
+    count = &counters.turned_away;
     complain("a client was turned away: there are max_clients ({}) already", server_.options.max_clients);
+    if (count->get() >= server_.options.max_turned_away) return tell_and_close(socket, kTooMany);
   }
+  count->add();
   EventLoop& loop = *loops_[next_loop_];
   next_loop_ = (next_loop_ + 1) % loops_.size();
-  loop.post([&loop, error, socket = std::make_shared<Socket>(std::move(socket)),
-             address = std::move(address)]() mutable {
-    loop.adopt(std::move(*socket), std::move(address), error);
-  });
+  try {
+    loop.post([&loop, error, socket = std::make_shared<Socket>(std::move(socket)),
+               address = std::move(address)]() mutable {
+      loop.adopt(std::move(*socket), std::move(address), error);
+    });
+  } catch (const std::bad_alloc&) {
+    count->subtract();
+    throw;
+  }
+}
+
+// Whether it arrives is not waited for: where many come at once, their descriptors are worth more.
+void Acceptor::tell_and_close(const Socket& socket, const protocol::ErrorReply& error) {
+  protocol::ReplyBuffer reply;
+  protocol::ReplyEncoder(protocol::ReplyFormat::kText, reply).error(error);
+  const std::string line = reply.str();
+  (void)::send(socket.fd(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 // Retrying at once would only fail again, as fast as the processor can.

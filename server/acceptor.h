@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "minikv/status.h"
+#include "protocol/errors.h"
 #include "server/listener.h"
 #include "server/socket.h"
 
@@ -43,6 +44,7 @@ class Acceptor {
   void wait(Port& port);
   void accept(Port& port);
   void hand_out(Socket socket, std::string address);
+  static void tell_and_close(const Socket& socket, const protocol::ErrorReply& error);
   void pause(Port& port, const asio::error_code& why);
   // Logs a warning, at most one a second.
   template <typename... Args>

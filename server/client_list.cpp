@@ -4,15 +4,11 @@
 
 namespace minikv::server {
 
-void ClientList::add(std::uint64_t id, std::string address, std::function<void()> close) {
-  const Clock::time_point now = Clock::now();
-  Entry entry;
-  entry.client.id = id;
-  entry.client.address = std::move(address);
-  entry.client.since = entry.client.last_seen = now;
-  entry.close = std::move(close);
+void ClientList::add(Client client, std::function<void()> close) {
+  client.since = Clock::now();
+  const std::uint64_t id = client.id;
   const engine::MutexLock lock(mutex_);
-  clients_.insert_or_assign(id, std::move(entry));
+  clients_.insert_or_assign(id, Entry{std::move(client), std::move(close)});
 }
 
 void ClientList::remove(std::uint64_t id) {
@@ -31,9 +27,9 @@ void ClientList::update(const Client& client) {
   known.resp3 = client.resp3;
 }
 
-void ClientList::saw(std::uint64_t id, Clock::time_point when) {
+std::size_t ClientList::size() const {
   const engine::MutexLock lock(mutex_);
-  if (const auto found = clients_.find(id); found != clients_.end()) found->second.client.last_seen = when;
+  return clients_.size();
 }
 
 std::vector<ClientList::Client> ClientList::all() const {

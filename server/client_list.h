@@ -1,15 +1,16 @@
 // Who is connected, for CLIENT LIST and CLIENT KILL.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "server/client_figures.h"
 
 namespace minikv::server {
 
@@ -21,21 +22,23 @@ class ClientList {
   struct Client {
     std::uint64_t id = 0;
     std::string address;
+    std::string local_address;
+    int descriptor = -1;
     std::string name;
     std::string library_name;
     std::string library_version;
     bool resp3 = false;
     Clock::time_point since;
-    Clock::time_point last_seen;  // when something came from it
+    std::shared_ptr<const ClientFigures> figures;  // never null
   };
 
-  // `close` must not wait; it is called from any thread as long as the client is in the list.
-  void add(std::uint64_t id, std::string address, std::function<void()> close) MINIKV_EXCLUDES(mutex_);
+  // `close` must not wait; it is called from any thread as long as the client is in the list. `client.since` is set here.
+  void add(Client client, std::function<void()> close) MINIKV_EXCLUDES(mutex_);
   void remove(std::uint64_t id) MINIKV_EXCLUDES(mutex_);
   // What has changed about it.
   void update(const Client& client) MINIKV_EXCLUDES(mutex_);
-  void saw(std::uint64_t id, Clock::time_point when) MINIKV_EXCLUDES(mutex_);
 
+  std::size_t size() const MINIKV_EXCLUDES(mutex_);
   std::vector<Client> all() const MINIKV_EXCLUDES(mutex_);  // by id
   // Closes the connection; false if there is none.
   bool close(std::uint64_t id) MINIKV_EXCLUDES(mutex_);

@@ -23,15 +23,17 @@ namespace minikv::server {
 
 // What most commands do with what the writer has made of them.
 struct EncodeOutcome {
-  void operator()(protocol::ReplyEncoder& encoder, const Outcome& outcome) const { outcome.encode(encoder); }
+  void operator()(protocol::ReplyEncoder& encoder, Outcome&& outcome) const {
+    std::move(outcome).encode(encoder);
+  }
 };
 
 // One request, on the event loop that received it. The views hold until the handler returns.
 struct Context {
   const protocol::CommandSpec& command;
-  std::span<const protocol::Arg> args;  // without the verb
+  std::string_view subcommand;          // as the client wrote it; empty where there is none
+  std::span<const protocol::Arg> args;  // without verb and subcommand
   protocol::ReplyEncoder& reply;  // in its place in the order of replies; unless the command is submitted
-  std::string& out;               // where `reply` writes to, for a reply in another format than expected
   Connection& connection;
   ServerState& server;
 
@@ -40,12 +42,8 @@ struct Context {
   Store& store() const { return server.store; }
   void fail(const protocol::ErrorReply& error) const { reply.error(error); }
 
-  // Room for all arguments.
-  Memory memory() const {
-    std::size_t bytes = 0;
-    for (const protocol::Arg& one : args) bytes += one.bytes.size();
-    return Memory(bytes);
-  }
+  // For all arguments. To be called once.
+  Memory memory() const { return connection.memory_for(args); }
   // All arguments, kept.
   std::vector<std::string_view> keep_all(Memory& memory) const {
     std::vector<std::string_view> kept;
@@ -78,7 +76,11 @@ struct Context {
   template <typename Execute>
   void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute,
                       std::uint64_t growth_bytes = 0) const {
-    OldValue old{key, max_bytes};
+    submit_reading(OldValue{key, max_bytes}, std::move(memory), std::move(execute), growth_bytes);
+  }
+  // The same where the value has to come with room for a longer one.
+  template <typename Execute>
+  void submit_reading(OldValue old, Memory memory, Execute execute, std::uint64_t growth_bytes = 0) const {
     auto task = std::make_unique<ReadModifyTask<Execute, EncodeOutcome>>(std::move(memory), std::move(old),
                                                                          std::move(execute), EncodeOutcome());
     task->count_growth(growth_bytes);

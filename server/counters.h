@@ -23,7 +23,9 @@ struct Counters {
   Counter clients;               // connected now
   Counter connections_received;  // accepted since the start, those turned away included
   Counter connections_rejected;  // turned away because of max_clients
+  Counter turned_away;           // of them, those that are still being told so
   Counter connections_stalled;   // closed because they did not take their replies
+  Counter connections_idle;      // closed because of idle_timeout
   Counter commands;              // carried out, those answered with an error included
   Counter errors;                // replies that were errors, not counting those inside of others
   Counter bytes_in;
@@ -34,8 +36,8 @@ struct Counters {
 
   // As if the server had just been started; those who are connected still are.
   void reset() {
-    for (Counter* counter : {&connections_received, &connections_rejected, &connections_stalled, &commands,
-                             &errors, &bytes_in, &bytes_out, &hits, &misses}) {
+    for (Counter* counter : {&connections_received, &connections_rejected, &connections_stalled,
+                             &connections_idle, &commands, &errors, &bytes_in, &bytes_out, &hits, &misses}) {
       counter->reset();
     }
   }

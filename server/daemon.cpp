@@ -7,26 +7,33 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "minikv/store.h"
+#include "server/client_memory.h"
 #include "server/config/load.h"
 #include "server/config/render.h"
 #include "server/daemon_log.h"
 #include "server/daemon_process.h"
 #include "server/daemon_signals.h"
+#include "server/data_dir.h"
+#include "server/heap.h"
+#include "server/machine_memory.h"
+#include "server/password.h"
 #include "server/server.h"
 #include "server/tools/tools.h"
 
 namespace minikv::server {
 namespace {
 
-// Descriptors for the log, event loops and so on, and for data files that are still to come; each that is there has one
-// of its own.
-constexpr std::uint64_t kFilesBesideClients = 512;
+// Descriptors for what the server does beside clients and data files: an event loop each, and a few for what is opened for a
+// moment, as the files in /proc that INFO reads.
+constexpr std::uint64_t kFilesPerLoop = 3;
+constexpr std::uint64_t kOtherFiles = 10;
+constexpr std::uint64_t kMostDataFiles = 2048;
+constexpr std::uint64_t kMostTurnedAway = 64;
 
 int refuse(const Status& status) {
   print_refusal(status.message());
@@ -47,8 +54,14 @@ ServerOptions server_options(const Config& config, const std::string& version) {
   options.port = static_cast<std::uint16_t>(config.port);
   options.io_threads = static_cast<unsigned>(config.io_threads);
   options.max_clients = config.max_clients;
+  options.idle_timeout = std::chrono::seconds(config.idle_timeout);
+  options.tcp_keepalive = std::chrono::seconds(config.tcp_keepalive);
   options.max_reply_bytes = config.max_reply_bytes;
+  options.max_client_memory = config.max_client_memory != 0 ? config.max_client_memory
+                                                            : default_client_memory(config.max_value_bytes);
+  options.max_output_bytes = config.max_client_reply_bytes;
   options.max_total_output_bytes = config.max_waiting_reply_bytes;
+  options.request_timeout = std::chrono::seconds(config.request_timeout);
   options.parser.max_line_bytes = config.max_line_bytes;
   options.parser.max_key_bytes = config.max_key_bytes;
   options.parser.max_value_bytes = config.max_value_bytes;
@@ -58,25 +71,6 @@ ServerOptions server_options(const Config& config, const std::string& version) {
   options.settings = setting_values(config);
   options.version = version;
   return options;
-}
-
-// The password that clients have to know; empty: they need none.
-Result<std::string> read_password(const Config& config) {
-  if (config.password_file.empty()) return std::string();
-  std::ifstream file(config.password_file);
-  std::string password;
-  if (!file || !std::getline(file, password)) {
-    return {StatusCode::kInvalidArgument,
-            fmt::format("password_file {} can't be read, or is empty: its first line has to be the password",
-                        config.password_file)};
-  }
-  if (password.ends_with('\r')) password.pop_back();
-  if (password.empty()) {
-    return {StatusCode::kInvalidArgument,
-            fmt::format("password_file {}: its first line, which has to be the password, is empty",
-                        config.password_file)};
-  }
-  return password;
 }
 
 Options store_options(const Config& config) {
@@ -92,23 +86,51 @@ Options store_options(const Config& config) {
   options.compaction_dead_ratio = config.compaction_dead_ratio;
   options.compaction_threads = static_cast<std::uint32_t>(config.compaction_threads);
   options.compaction_rate_limit = config.compaction_rate_limit;
+  options.max_index_bytes = config.max_index_memory != 0 ? config.max_index_memory : default_index_memory();
   options.accept_data_loss = config.accept_data_loss;
   options.accept_clock_jump = config.accept_clock_jump;
   return options;
 }
 
-// So many connections as the limit of open files leaves room for.
-void fit_max_clients(Config& config, const Stats& stats, spdlog::logger& logger) {
+// Who may have how many of the process's descriptors: data files have theirs for themselves, so that no crowd of clients can
+// take them.
+struct Descriptors {
+  std::uint64_t data_files = 0;
+  std::uint64_t turned_away = 0;
+  std::uint64_t clients = 0;
+};
+
+// kRefused: there are too few to work at all.
+Result<Descriptors> divide_descriptors(const Config& config) {
   const std::uint64_t limit = open_files_limit();
-  const std::uint64_t others =
-      kFilesBesideClients + 2 * stats.segments;  // compaction writes new ones beside the old
-  const std::uint64_t room = limit > 2 * others ? limit - others : std::max<std::uint64_t>(limit / 2, 1);
-  if (config.max_clients <= room) return;
+  const std::uint64_t in_use = open_files_now();
+  const std::uint64_t least_data = least_open_files(store_options(config));
+  const std::uint64_t server = kOtherFiles + kFilesPerLoop * config.io_threads;
+  const std::uint64_t least = in_use + server + least_data + 2;
+  if (limit < least) {
+    return {
+        StatusCode::kRefused,
+        fmt::format("the limit of open files is {}, and at least {} are needed with these settings: raise it "
+                    "(ulimit -n, LimitNOFILE)",
+                    limit, least)};
+  }
+  const std::uint64_t free = limit - in_use - server;
+  Descriptors descriptors;
+  descriptors.data_files = std::clamp(std::min(free / 3, kMostDataFiles), least_data, free - 2);
+  const std::uint64_t left = free - descriptors.data_files;
+  descriptors.turned_away = std::clamp<std::uint64_t>(left / 4, 1, kMostTurnedAway);
+  descriptors.clients = left - descriptors.turned_away;
+  return descriptors;
+}
+
+// So many connections as the limit of open files leaves room for.
+void fit_max_clients(Config& config, const Descriptors& descriptors, spdlog::logger& logger) {
+  if (config.max_clients <= descriptors.clients) return;
   logger.warn(
       "max_clients lowered from {} to {}: the limit of open files is {} (raise it with ulimit -n or "
       "LimitNOFILE)",
-      config.max_clients, room, limit);
-  config.max_clients = room;
+      config.max_clients, descriptors.clients, open_files_limit());
+  config.max_clients = descriptors.clients;
 }
 
 bool is_loopback(const std::string& address) {
@@ -116,9 +138,11 @@ bool is_loopback(const std::string& address) {
 }
 
 // Opening may take long with many keys: systemd is told how far it is with each line, and to be patient.
-Result<std::unique_ptr<Store>> open_store(const Config& config, const std::shared_ptr<spdlog::logger>& logger,
+Result<std::unique_ptr<Store>> open_store(const Config& config, const Descriptors& descriptors,
+                                          const std::shared_ptr<spdlog::logger>& logger,
                                           const std::atomic<bool>& opening) {
   Options options = store_options(config);
+  options.max_open_files = static_cast<std::uint32_t>(descriptors.data_files);
   options.log = [logger, &opening](LogLevel level, std::string_view message) {
     logger->log(log_level_of(level), message);
     if (opening)
@@ -129,14 +153,14 @@ Result<std::unique_ptr<Store>> open_store(const Config& config, const std::share
 }
 
 void log_start(const Config& config, const std::vector<std::string>& addresses, const std::string& version,
-               spdlog::logger& logger) {
+               bool is_guarded, spdlog::logger& logger) {
   logger.info("minikvd {} serves {}: data in {}, fsync {}, io threads {}, pid {}", version,
               fmt::join(addresses, " and "), config.data_dir, find_setting("fsync")->get(config),
               config.io_threads, getpid());
-  if (config.password_file.empty() && !std::all_of(config.bind.begin(), config.bind.end(), is_loopback)) {
+  if (!is_guarded && !std::all_of(config.bind.begin(), config.bind.end(), is_loopback)) {
     logger.warn(
-        "whoever reaches this port may read and change everything: set password_file, or keep it behind a "
-        "firewall");
+        "whoever reaches this port may read and change everything: set password_file or MINIKV_PASSWORD, or "
+        "keep it behind a firewall");
   }
   if (config.accept_data_loss || config.accept_clock_jump) {
     logger.warn(
@@ -164,35 +188,36 @@ int serve_until_signal(Server& server, Store& store, PortFile& port_file, Signal
   return exit_code;
 }
 
-int serve(Config config, const std::string& version) {
+int serve(const Settled& settled, const std::string& version) {
+  Config config = settled.config;
   prepare_process();
+  log_crashes();
   const std::shared_ptr<spdlog::logger> logger = make_logger(config.log_level);
   PortFile port_file(config.port_file);
   if (const Status status = port_file.check(); !status) return refuse(status);
-  const Result<std::string> password = read_password(config);
+  const Result<std::string> password = find_password(settled);
   if (!password) return refuse(password.status());
   Result<Listener> listener = Listener::bind(server_options(config, version));
-  if (!listener) {
-    print_refusal(fmt::format("{}: choose another --port or --bind, or end the program that has it",
-                              listener.status().message()));
-    return kExitRefused;
-  }
+  if (!listener) return refuse(listener.status());
   const std::vector<std::string> addresses = listener->addresses();
 
   SignalWatch signals(logger);
   std::atomic<bool> opening = true;
-  Result<std::unique_ptr<Store>> opened = open_store(config, logger, opening);
+  const Result<Descriptors> descriptors = divide_descriptors(config);
+  if (!descriptors) return refuse(descriptors.status());
+  Result<std::unique_ptr<Store>> opened = open_store(config, *descriptors, logger, opening);
   if (!opened) return refuse_store(config, opened.status());
   Store& store = **opened;
   opening = false;
   signals.store_is_open();
 
-  fit_max_clients(config, store.stats(), *logger);
+  fit_max_clients(config, *descriptors, *logger);
   ServerOptions options = server_options(config, version);
+  options.max_turned_away = descriptors->turned_away;
   options.password = *password;
   Server server(std::move(options), std::move(*listener), store, logger);
   if (const Status status = server.start(); !status) return refuse(status);
-  log_start(config, addresses, version, *logger);
+  log_start(config, addresses, version, !password->empty(), *logger);
   return serve_until_signal(server, store, port_file, signals, *logger);
 }
 
@@ -200,10 +225,22 @@ int print(const std::string& text) {
   return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? kExitOk : kExitRefused;
 }
 
+// What a start would find out before it binds the port and opens the store.
+int check(const Settled& settled, const std::string& version) {
+  const Config& config = settled.config;
+  Status status = PortFile(config.port_file).check();
+  if (status) status = find_password(settled).status();
+  if (status) status = check_data_dir(config.data_dir);
+  if (status) status = divide_descriptors(config).status();
+  if (status) status = Listener::check(server_options(config, version));
+  return status ? print("The configuration is fine.\n") : refuse(status);
+}
+
 }  // namespace
 
 int run_minikvd(std::span<const char* const> arguments, std::span<const std::string> environment,
                 const std::string& version) {
+  tune_heap();
   if (!arguments.empty() && is_tool(arguments.front())) {
     prepare_process();
     return run_tool(arguments);
@@ -224,8 +261,8 @@ int run_minikvd(std::span<const char* const> arguments, std::span<const std::str
   switch (command_line->action) {
     case Action::kPrintConfig: return print(render_config(settled->config));
     case Action::kPrintOrigins: return print(render_origins(*settled));
-    case Action::kCheckConfig: return print("The configuration is fine.\n");
-    default: return serve(settled->config, version);
+    case Action::kCheckConfig: return check(*settled, version);
+    default: return serve(*settled, version);
   }
 }
 

@@ -1,8 +1,9 @@
-// SIGTERM, SIGINT and SIGHUP, turned into something that can be waited for.
+// Signals, turned into something that can be waited for.
 #pragma once
 
 #include <atomic>
 #include <memory>
+#include <string_view>
 #include <thread>
 
 #include <spdlog/logger.h>
@@ -11,18 +12,22 @@
 
 namespace minikv::server {
 
-// Owns the signals for as long as it lives:
-//   SIGTERM, SIGINT   while the store is being opened: the process ends at once with exit code 0, which is
-//   safe at any
-//                     time; later: wait() returns. Once it has, further ones are logged and ignored, because
-//                     what they ask for is under way.
-//   SIGHUP            logged and ignored: there is no log file to open anew and no setting that changes at
-//   run time.
+// Owns, for as long as it lives, all signals that would end or stop the process and that it can do something about:
+//
+//   SIGTERM, SIGINT, SIGQUIT   somebody wants it to stop; SIGPWR, the power goes; SIGXCPU, its processor time is used up,
+//                              and SIGKILL comes next. While the store is being opened: the process ends at once with
+//                              exit code 0, which is safe at any time. Later: wait() returns. Once it has, further ones
+//                              are logged and ignored, because what they ask for is under way.
+//   all others                 SIGHUP, SIGUSR1, SIGUSR2, timers, SIGIO, SIGTSTP, SIGTTIN, SIGTTOU, SIGSTKFLT, SIGXFSZ, those
+//                              for real time: logged and ignored. None of them means anything to minikvd, and each
+//                              would end it with the store open, or hold up its clients.
+//
+// What a crash raises (SIGSEGV and so on) is left alone, and what the system ignores by itself.
 //
 // The signals are taken by a thread that waits for them, not by a handler, so that it may log and lock.
 //
-// Thread safety: one thread constructs, calls and destroys. To be made before any other thread is started:
-// threads inherit that these signals are blocked.
+// Thread safety: one thread constructs, calls and destroys. To be made before any other thread is started that does not
+// block these signals itself: threads inherit that they are blocked.
 class SignalWatch {
  public:
   explicit SignalWatch(std::shared_ptr<spdlog::logger> logger);
@@ -32,14 +37,14 @@ class SignalWatch {
 
   // The store is open: from now on it has to be closed with care.
   void store_is_open();
-  // Until the first SIGTERM or SIGINT since store_is_open().
+  // Until the first signal to stop since store_is_open().
   void wait();
 
  private:
   enum class Phase { kOpening, kServing, kStopping };
 
   void run();
-  void on_stop_signal(const char* name);
+  void on_stop_signal(std::string_view name);
 
   std::shared_ptr<spdlog::logger> logger_;
   engine::Mutex mutex_;

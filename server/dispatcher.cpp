@@ -1,5 +1,6 @@
 #include "server/dispatcher.h"
 
+#include <cassert>
 #include <cstddef>
 
 #include "server/commands/handlers.h"
@@ -12,16 +13,23 @@ namespace {
 
 using Handler = void (*)(Context&);
 
-// In the order of the ids, as both are made from the same table.
+// In the order of the ids, as both are made from the same table. A container has none: the parser lets only its subcommands
+// through.
 constexpr Handler kHandlers[] = {
 #define MINIKV_COMMAND(id, ...) &handle<protocol::CommandId::id>,
+#define MINIKV_SUBCOMMAND MINIKV_COMMAND
+#define MINIKV_CONTAINER(id, ...) nullptr,
 #include "protocol/commands.def"
+#include "protocol/subcommands.def"
 #undef MINIKV_COMMAND
+#undef MINIKV_SUBCOMMAND
+#undef MINIKV_CONTAINER
 };
 
-void queue_for_exec(const protocol::Request& request, Multi& multi, const ServerState& server,
+void queue_for_exec(const protocol::Request& request, Connection& connection, ServerState& server,
                     protocol::ReplyEncoder& reply) {
   namespace errors = protocol::errors;
+  Multi& multi = *connection.client().multi;
   const auto refuse = [&](const protocol::ErrorReply& error) {
     multi.spoil();
     reply.error(error);
@@ -31,7 +39,14 @@ void queue_for_exec(const protocol::Request& request, Multi& multi, const Server
   const std::uint64_t most = server.store.options().max_batch_bytes;
   if (multi.bytes() + Multi::bytes_of(request) > most) return refuse(errors::transaction_too_long(most));
   // Of one that can't be executed any more nothing is kept.
-  if (!multi.is_spoiled()) multi.add(request);
+  if (!multi.is_spoiled()) {
+    if (!connection.reserve(Multi::bytes_of(request))) {
+      server.client_memory.count_refusal();
+      return refuse(errors::transaction_without_memory());
+    }
+    multi.add(request, connection.take_blocks());
+    connection.client().transaction_has_grown();
+  }
   reply.queued();
 }
 
@@ -42,7 +57,7 @@ protocol::ReplyFormat reply_format(protocol::Dialect dialect, const ClientState&
   return client.resp3 ? protocol::ReplyFormat::kResp3 : protocol::ReplyFormat::kResp2;
 }
 
-void dispatch(const protocol::Request& request, std::string& out, Connection& connection,
+void dispatch(const protocol::Request& request, protocol::ReplyBuffer& out, Connection& connection,
               ServerState& server) {
   protocol::ReplyEncoder reply(reply_format(request.dialect, connection.client()), out);
   ClientState& client = connection.client();
@@ -50,10 +65,12 @@ void dispatch(const protocol::Request& request, std::string& out, Connection& co
     return reply.error(protocol::errors::no_auth());
   }
   if (client.multi && (request.command->flags & protocol::kFlagAtOnce) == 0) {
-    return queue_for_exec(request, *client.multi, server, reply);
+    return queue_for_exec(request, connection, server, reply);
   }
-  Context context{*request.command, request.args, reply, out, connection, server};
-  kHandlers[static_cast<std::size_t>(request.command->id)](context);
+  Context context{*request.command, request.subcommand, request.args, reply, connection, server};
+  const Handler handler = kHandlers[static_cast<std::size_t>(request.command->id)];
+  assert(handler != nullptr);
+  handler(context);
 }
 
 }  // namespace minikv::server

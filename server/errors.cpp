@@ -15,6 +15,8 @@ protocol::ErrorReply error_from(const Status& status) {
     case StatusCode::kReadOnly: return {protocol::ErrorCode::kIoErr, message, "MISCONF " + message};
     case StatusCode::kInvalidArgument: return {protocol::ErrorCode::kUsage, message, "ERR " + message};
     case StatusCode::kIoError: return errors::io_error(message);
+    case StatusCode::kOutOfMemory: return errors::out_of_memory(message);
+    case StatusCode::kCancelled:
     case StatusCode::kOk:
     case StatusCode::kVersion:
     case StatusCode::kRefused:

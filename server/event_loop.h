@@ -1,6 +1,8 @@
 // One thread with its share of the connections.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -12,8 +14,9 @@
 
 #include "engine/base/thread_annotations.h"
 #include "protocol/errors.h"
-#include "server/input_buffer.h"
+#include "server/lap_clock.h"
 #include "server/poller.h"
+#include "server/request_input.h"
 #include "server/socket.h"
 #include "server/task.h"
 
@@ -41,9 +44,11 @@ class EventLoop {
   void run();
   void begin_stop();
   // Has the loop call it, in the order of the posts. What is left when the loop has ended is never called.
-  void post(std::function<void()> function) MINIKV_EXCLUDES(mutex_);
+  // Throws std::bad_alloc, and `function` is as it was.
+  void post(std::function<void()>&& function) MINIKV_EXCLUDES(mutex_);
 
   ServerState& server() { return server_; }
+  LapClock& laps() { return laps_; }
   BlockPool& blocks() { return blocks_; }
 
   // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and closed.
@@ -51,6 +56,11 @@ class EventLoop {
   // To be called before its socket is closed. The session lives on until the end of the iteration at least: there may be
   // an event for it yet.
   void remove(Session& session);
+
+  // How much an iteration may still receive and send before all but what is short has to wait for the next: so that however
+  // many have much to send or to take, the others wait for a few milliseconds.
+  bool has_budget() const { return budget_bytes_ > 0; }
+  void spend(std::size_t bytes) { budget_bytes_ -= std::min(bytes, budget_bytes_); }
 
   // Takes a task that goes to the store at the end of this iteration.
   void gather(Task& task);
@@ -63,6 +73,13 @@ class EventLoop {
   void send_to_reader(Task& task);
   // Calls session.room_again() when the store is not saturated any more.
   void wait_for_room(std::shared_ptr<Session> session);
+
+  // Calls session.memory_again() when there is memory for clients again.
+  void wait_for_memory(std::shared_ptr<Session> session) {
+    waiting_for_memory_.push_back(std::move(session));
+  }
+  // There is some. From any thread.
+  void memory_is_free();
 
   // A task of this loop is done.
   void collect(Task& task) MINIKV_EXCLUDES(mutex_);
@@ -78,9 +95,11 @@ class EventLoop {
   void deliver();
   void let_sessions_go_on();
   void let_waiting_go_on() MINIKV_EXCLUDES(mutex_);
+  void let_those_without_memory_go_on();
   void hand_over();
   void end_turns();
   void on_timer(Clock::time_point now) MINIKV_EXCLUDES(mutex_);
+  void forgive(Clock::duration not_run, Clock::time_point now);
   void stop_now();
   std::vector<std::shared_ptr<Session>> open_sessions() const;
 
@@ -88,6 +107,8 @@ class EventLoop {
   BlockPool blocks_;  // before whatever may hold sessions
   Poller poller_;
   Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience
+  Clock::duration not_run_{};     // since the last tick: how long the loop has kept everybody waiting
+  LapClock laps_;
 
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
   std::vector<std::shared_ptr<Session>> removed_;  // in this iteration
@@ -95,14 +116,17 @@ class EventLoop {
   std::vector<std::shared_ptr<Session>> ending_, ending_now_;
   std::deque<std::shared_ptr<Session>> going_on_;
   std::vector<std::shared_ptr<Session>> waiting_for_room_;
-  std::vector<Task*> delivered_;
+  std::deque<std::shared_ptr<Session>> waiting_for_memory_;
+  std::atomic<bool> memory_is_free_{false};  // since they were last asked
+  TaskMail delivered_;
   std::vector<std::shared_ptr<Session>> touched_;  // by what is being delivered
+  std::size_t budget_bytes_ = 0;
   std::size_t tasks_in_flight_ = 0;
   bool stopping_ = false;
 
   engine::Mutex mutex_;
   std::vector<std::function<void()>> posted_ MINIKV_GUARDED_BY(mutex_);
-  std::vector<Task*> collected_ MINIKV_GUARDED_BY(mutex_);
+  TaskMail collected_ MINIKV_GUARDED_BY(mutex_);
   bool is_collecting_ MINIKV_GUARDED_BY(mutex_) = false;  // the loop is about to look at collected_
   bool room_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 };

@@ -17,9 +17,13 @@ namespace minikv::server {
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Listener {
  public:
-  // Binds each of `options.bind`. An address that is taken, foreign or unknown: kIoError or kInvalidArgument, with the
-  // address and port in the message, and nothing stays bound. With port 0 the system chooses one port for all of them.
+  // Binds each of `options.bind`. An address that is taken, foreign, unknown or named twice: kIoError or
+  // kInvalidArgument, with the address and port in the message, and what to do; and nothing stays bound. With port 0 the
+  // system chooses one port for all of them.
   static Result<Listener> bind(const ServerOptions& options);
+
+  // What bind() would find out, but for whether the port is free. Does not touch it.
+  static Status check(const ServerOptions& options);
 
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;

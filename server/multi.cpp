@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
-#include "server/commands/read.h"
+#include "server/dispatcher.h"
 #include "server/errors.h"
 
 namespace minikv::server {
@@ -12,35 +13,84 @@ namespace {
 
 constexpr std::size_t kOverheadBytes = 64;
 
+using protocol::ReplyEncoder;
+
+// Whether the command is about something else than the store.
+bool is_beside_the_store(const protocol::CommandSpec& command) {
+  return (command.flags & (protocol::kFlagWrite | protocol::kFlagReadOnly)) == 0;
+}
+
 }  // namespace
 
 // ---- Multi ----
 
 std::size_t Multi::bytes_of(const protocol::Request& request) {
   std::size_t bytes = kOverheadBytes + request.args.size() * sizeof(protocol::Arg);
+  bytes += request.verb.size() + request.subcommand.size();
   for (const protocol::Arg& arg : request.args) bytes += arg.bytes.size();
   return bytes;
 }
 
-void Multi::add(const protocol::Request& request) {
-  std::size_t bytes = 0;
-  for (const protocol::Arg& arg : request.args) bytes += arg.bytes.size();
-  Memory& memory = memories_.emplace_back(bytes);
-  protocol::Request& kept = requests_.emplace_back(request);
-  for (protocol::Arg& arg : kept.args) arg.bytes = memory.keep(arg.bytes);
+void Multi::add(const protocol::Request& request, std::vector<Block> blocks) {
+  Memory kept(std::move(blocks));
+  const std::span<protocol::Arg> args = arena_.make<protocol::Arg>(request.args.size());
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    args[i] = request.args[i];
+    if (!kept.has(args[i].bytes)) args[i].bytes = arena_.copy(args[i].bytes);
+  }
+  queued_.push_back({request.command, arena_.copy(request.verb), arena_.copy(request.subcommand), args.data(),
+                     args.size()});
   bytes_ += bytes_of(request);
+  if (kept.capacity() == 0) return;
+  block_bytes_ += kept.capacity();
+  blocks_.push_back(std::move(kept));
+}
+
+void Multi::get(std::size_t i, protocol::Request& request) const {
+  const Queued& queued = queued_[i];
+  request.dialect = dialect_;
+  request.command = queued.command;
+  request.verb = queued.verb;
+  request.subcommand = queued.subcommand;
+  request.args.assign(queued.args, queued.args + queued.count);
 }
 
 // ---- ExecTask ----
 
+bool ExecTask::build(Connection& connection, ServerState& server, std::size_t most) {
+  connection_ = &connection;
+  server_ = &server;
+  Collector collector(connection, *this);
+  protocol::Request request;
+  const std::size_t last = std::min(multi_->size(), built_ + most);
+  for (; built_ < last; ++built_) {
+    multi_->get(built_, request);
+    Part& part = parts_.emplace_back();
+    part.is_late = is_beside_the_store(*request.command);
+    has_late_parts_ |= part.is_late;
+    if (!part.is_late) dispatch(request, part.reply, collector, server);
+  }
+  if (built_ < multi_->size()) return false;
+  set_bytes(bytes() + static_cast<std::size_t>(most_bytes_));
+  return true;
+}
+
 void ExecTask::add_task(std::unique_ptr<Task> task) {
   assert(!parts_.empty() && !parts_.back().task);
   most_bytes_ += task->bytes();
-  for (const OldValue& old : task->old_values()) old_values_.push_back({old.key, old.max_bytes});
+  for (const OldValue& old : task->old_values()) {
+    old_values_.push_back({old.key, old.max_bytes, old.more_bytes, old.least_bytes});
+  }
+  if (task->wants_preparation()) set_wants_preparation();
+  bytes_to_prepare_ += task->bytes_to_prepare();
   parts_.back().task = std::move(task);
 }
 
-void ExecTask::finish() { set_bytes(bytes() + static_cast<std::size_t>(most_bytes_)); }
+void ExecTask::prepare(Preparation& preparation) {
+  for (Part& part : parts_) {
+    if (part.task && part.task->wants_preparation()) part.task->prepare(preparation);
+  }
+}
 
 void ExecTask::perform(Transaction& transaction) {
   if (watch_ && watch_->has_changed(transaction)) {
@@ -60,52 +110,87 @@ void ExecTask::perform(Transaction& transaction) {
   }
 }
 
-bool ExecTask::try_load() {
-  if (aborted_) return true;
-  std::uint64_t bytes = 0;
-  for (; loaded_ < parts_.size(); ++loaded_) {
-    Part& part = parts_[loaded_];
-    if (!part.task || part.refused) continue;
-    bytes += part.task->loading_bytes();
-    if (bytes > kMaxBytesAtOnce || !part.task->try_load()) return false;
+Answered ExecTask::encode_some(protocol::ReplyEncoder& reply, const Reading& reading) {
+  if (aborted_) {
+    reply.aborted();
+    return Answered::kWhole;
   }
-  return true;
-}
-
-void ExecTask::load() {
-  for (; loaded_ < parts_.size(); ++loaded_) {
-    Part& part = parts_[loaded_];
-    if (part.task && !part.refused) part.task->load();
-  }
-}
-
-std::uint64_t ExecTask::loading_bytes() const {
-  std::uint64_t bytes = 0;
-  for (const Part& part : parts_) bytes += part.task ? part.task->loading_bytes() : 0;
-  return bytes;
-}
-
-void ExecTask::encode(protocol::ReplyEncoder& reply) {
-  if (aborted_) return reply.aborted();
-  reply.multi(parts_.size());
-  for (Part& part : parts_) {
-    if (!part.task) {
-      reply.raw(part.reply);
+  if (!std::exchange(has_head_, true)) reply.multi(parts_.size());
+  const std::size_t before = reply.bytes(), begin = answered_;
+  for (; answered_ < parts_.size(); ++answered_) {
+    if (reply.bytes() - before >= kMaxBytesAtOnce || answered_ - begin == kMaxValuesAtOnce)
+      return Answered::kInPart;
+    Part& part = parts_[answered_];
+    ReplyEncoder in_its_format = reply.in(format_now_.value_or(reply.format()));
+    if (part.is_late) {
+      if (reading.may_wait) return Answered::kInPart;  // the event loop's
+      run_late(answered_, in_its_format);
+    } else if (!part.task) {
+      reply.raw(std::move(part.reply));
     } else if (part.refused) {
       reply.error(protocol::errors::no_room_in_transaction());
-    } else {
-      part.task->encode(reply);
+    } else if (const Answered answered = part.task->encode_some(in_its_format, reading);
+               answered != Answered::kWhole) {
+      return answered;
     }
+    part.task.reset();
   }
+  return Answered::kWhole;
 }
 
-// ---- Collector ----
+// Its reply may be the first in another format.
+void ExecTask::run_late(std::size_t i, protocol::ReplyEncoder& reply) {
+  protocol::Request request;
+  multi_->get(i, request);
+  Afterwards afterwards(*connection_);
+  protocol::ReplyBuffer out;
+  dispatch(request, out, afterwards, *server_);
+  reply.raw(std::move(out));
+  format_now_ = reply_format(request.dialect, connection_->client());
+}
 
-void Collector::defer() { assert(false && "a transaction's commands find the connection quiet"); }
+Answered ExecTask::refuse_next(protocol::ReplyEncoder& reply, const protocol::ErrorReply& error) {
+  if (answered_ < parts_.size() && parts_[answered_].task) {
+    if (parts_[answered_].task->refuse_next(reply, error) == Answered::kInPart) return Answered::kInPart;
+    parts_[answered_].task.reset();
+  }
+  ++answered_;
+  return answered_ >= parts_.size() ? Answered::kWhole : Answered::kInPart;
+}
+
+std::uint64_t ExecTask::bytes_for_reader() const {
+  if (aborted_ || answered_ == parts_.size()) return 0;
+  const Part& part = parts_[answered_];
+  return kMaxBytesAtOnce + (part.task ? part.task->bytes_for_reader() : 0);
+}
+
+// ---- InTransaction ----
+
+void InTransaction::execute(std::unique_ptr<ExecTask>) {
+  assert(false && "there is no EXEC in a transaction");
+}
+
+void InTransaction::defer() { assert(false && "a transaction's commands find the connection quiet"); }
 
 // Those that may take long are not allowed in a transaction.
-void Collector::run_aside(std::function<Encode()>, Aside) {
+void InTransaction::run_in_slices(AsideSlice, HowLong) {
   assert(false && "no command of a transaction runs aside");
+}
+
+void InTransaction::hold_requests() { assert(false && "there is no EXEC in a transaction"); }
+
+// ---- Afterwards ----
+
+void Afterwards::submit(std::unique_ptr<Task>) {
+  assert(false && "only what is about the store submits a task");
+}
+
+void Afterwards::look_up(std::unique_ptr<Task>) {
+  assert(false && "only what is about the store looks anything up");
+}
+
+void Afterwards::load(std::unique_ptr<Task>) {
+  assert(false && "only what is about the store loads anything");
 }
 
 }  // namespace minikv::server

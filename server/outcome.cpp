@@ -17,11 +17,11 @@ Match(Cases...) -> Match<Cases...>;
 
 Outcome Outcome::error(const Status& status) { return error(error_from(status)); }
 
-void Outcome::encode(protocol::ReplyEncoder& reply) const {
+void Outcome::encode(protocol::ReplyEncoder& reply) && {
   std::visit(Match{[&](const Ok&) { reply.ok(); }, [&](const Nothing&) { reply.not_found(); },
                    [&](const Version& version) { reply.new_version(version.number); },
                    [&](std::int64_t n) { reply.integer(n); },
-                   [&](const Value& value) { reply.value(value.data, value.version); },
+                   [&](Value& value) { reply.value(std::move(value.data), value.version); },
                    [&](const protocol::ErrorReply& error) { reply.error(error); }},
              state_);
 }

@@ -24,7 +24,8 @@ class Outcome {
   static Outcome error(protocol::ErrorReply error) { return Outcome(std::move(error)); }
   static Outcome error(const Status& status);
 
-  void encode(protocol::ReplyEncoder& reply) const;
+  // Gives its value away, if it is one.
+  void encode(protocol::ReplyEncoder& reply) &&;
 
  private:
   struct Ok {};

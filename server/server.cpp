@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include <asio/post.hpp>
 #include <asio/thread_pool.hpp>
+#include <fmt/format.h>
 
 #include "engine/base/thread_annotations.h"
 #include "server/acceptor.h"
@@ -48,6 +50,13 @@ ServerOptions within_limits_of(const Store& store, ServerOptions options) {
 
 }  // namespace
 
+std::string random_run_id() {
+  std::random_device random;
+  std::string id;
+  while (id.size() < 40) id += fmt::format("{:08x}", random());
+  return id;
+}
+
 class Server::Impl {
  public:
   Impl(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger)
@@ -76,6 +85,9 @@ class Server::Impl {
       loops_.clear();
       return status;
     }
+    state_.client_memory.on_change([this] {
+      for (const auto& loop : loops_) loop->memory_is_free();
+    });
     signal_ = std::make_shared<GroupSignal>(std::move(loops));
     state_.store.on_group_done([signal = signal_] { signal->raise(); });
     for (const auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
@@ -86,6 +98,7 @@ class Server::Impl {
 
   void stop() {
     if (threads_.empty()) return;
+    state_.is_stopping = true;
     acceptor_->close();
     for (const auto& loop : loops_) loop->begin_stop();
     for (std::thread& thread : threads_) thread.join();

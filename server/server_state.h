@@ -6,18 +6,25 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <spdlog/logger.h>
 
 #include "minikv/store.h"
 #include "server/client_list.h"
+#include "server/client_memory.h"
 #include "server/counters.h"
+#include "server/heap.h"
+#include "server/rates.h"
 #include "server/server_options.h"
 #include "server/slow_log.h"
 #include "server/watched_keys.h"
 
 namespace minikv::server {
+
+// 40 hexadecimal digits.
+std::string random_run_id();
 
 // Thread safety: constant after the server has started, but for the counters.
 struct ServerState {
@@ -28,12 +35,17 @@ struct ServerState {
   Store& store;
   const std::shared_ptr<spdlog::logger> log;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  const std::string run_id = random_run_id();  // of this run, as Redis has one
   std::uint16_t port = 0;
+  std::atomic<bool> is_stopping{false};  // long work ends then
   // Run something on a worker thread; the second, what may take minutes.
   std::function<void(std::function<void()>)> run_on_worker;
   std::function<void(std::function<void()>)> run_long;
 
   Counters counters;
+  ClientMemory client_memory{options.max_client_memory};
+  HeapTrimmer heap_trimmer;
+  Rates rates{counters};
   WatchedKeys watched_keys;
   SlowLog slow_log{options.slow_log_slower_than, options.slow_log_max_len};
   ClientList clients;

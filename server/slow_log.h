@@ -1,12 +1,14 @@
 // The commands that took long.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <span>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
@@ -14,7 +16,33 @@
 
 namespace minikv::server {
 
-// Keeps the newest of them. What a command takes is counted from when it is looked at to when its reply is made, waiting
+// What the slow log shows of a request, from when the request is looked at to when it is known whether it was slow:
+// at most 32 words, and 128 bytes of each, as in Redis. Passwords are not kept. Short requests take no memory of their own.
+// Thread safety: as a std::string.
+class RequestSummary {
+ public:
+  RequestSummary() = default;
+  explicit RequestSummary(const protocol::Request& request) { assign(request); }
+
+  // Throws std::bad_alloc, and is empty then.
+  void assign(const protocol::Request& request);
+  // The verb first, as the client wrote it; what was left out is told in the last word, or at a word's end.
+  std::vector<std::string> words() const;
+  bool is_empty() const { return size_ == 0; }
+  // Beside the object itself.
+  std::size_t bytes() const { return block_ ? size_ : 0; }
+
+ private:
+  // Of each word: how long it is, and its beginning.
+  std::string_view kept() const { return {block_ ? block_.get() : inline_.data(), size_}; }
+
+  std::size_t size_ = 0;
+  std::size_t left_out_ = 0;
+  std::unique_ptr<char[]> block_;  // null: inline_ has it
+  std::array<char, 152> inline_;   // NOLINT(*-member-init): written before it is read
+};
+
+// Keeps the newest of them, up to a number and to kMaxBytes. What a command takes is counted from when it is looked at to when its reply is made, waiting
 // for the disk included.
 // Thread safety: all members may be called from any thread.
 class SlowLog {
@@ -23,30 +51,30 @@ class SlowLog {
     std::uint64_t id = 0;
     std::int64_t unix_seconds = 0;
     std::int64_t micros = 0;
-    std::vector<std::string> args;  // the verb first; long ones, and many, are cut
+    std::vector<std::string> words;  // as RequestSummary
     std::string client_address;
     std::string client_name;
   };
 
+  static constexpr std::size_t kMaxBytes = std::size_t{8} << 20;
+
   // Commands that take `slower_than` or longer are kept, up to `most` of them.
   SlowLog(std::chrono::microseconds slower_than, std::size_t most) : slower_than_(slower_than), most_(most) {}
 
-  bool is_slow(std::chrono::steady_clock::duration took) const { return took >= slower_than_ && most_ != 0; }
+  bool is_on() const { return most_ != 0; }
+  bool is_slow(std::chrono::steady_clock::duration took) const { return took >= slower_than_ && is_on(); }
   void add(Entry entry) MINIKV_EXCLUDES(mutex_);
   // The newest first; up to `count` of them.
-  std::vector<Entry> newest(std::size_t count) const MINIKV_EXCLUDES(mutex_);
+  std::vector<std::shared_ptr<const Entry>> newest(std::size_t count) const MINIKV_EXCLUDES(mutex_);
   std::size_t size() const MINIKV_EXCLUDES(mutex_);
   void clear() MINIKV_EXCLUDES(mutex_);
-
-  // What of a command is kept.
-  static std::vector<std::string> summary(const protocol::CommandSpec& command,
-                                          std::span<const protocol::Arg> args);
 
  private:
   const std::chrono::microseconds slower_than_;
   const std::size_t most_;
   mutable engine::Mutex mutex_;
-  std::deque<Entry> entries_ MINIKV_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<const Entry>> entries_ MINIKV_GUARDED_BY(mutex_);
+  std::size_t bytes_ MINIKV_GUARDED_BY(mutex_) = 0;  // of them
   std::uint64_t next_id_ MINIKV_GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,9 +1,13 @@
 #include "server/task.h"
 
+#include <new>
+#include <utility>
+
 #include "minikv/store.h"
 #include "server/errors.h"
 #include "server/event_loop.h"
 #include "server/server_state.h"
+#include "server/session.h"
 
 namespace minikv::server {
 
@@ -20,22 +24,32 @@ void Task::done(const Status& status) {
 }
 
 void Task::run_on_reader(const Store& store) {
-  if (stage_ == Stage::kPreparing) return store.load(old_values());
-  load();
+  try {
+    const auto is_gone = [this] { return session_->is_gone(); };
+    if (stage_ == Stage::kPreparing) {
+      if (!skips_writer_) return store.prepare(*this);
+      status_ = look_up(store, is_gone);
+      return;
+    }
+    if (session_->is_gone()) return;  // nobody is there to take it
+    part_ = std::make_unique<protocol::ReplyBuffer>();
+    protocol::ReplyEncoder reply(format_, *part_);
+    progress_ = encode_some(reply, Reading::waiting(is_gone));
+  } catch (const std::bad_alloc&) {
+    part_.reset();
+    status_ = Status(StatusCode::kOutOfMemory, "the system has no memory left for the values");
+  }
 }
 
-void Task::answer(std::string& out) {
-  protocol::ReplyEncoder reply(format_, out);
-  if (is_silent_) {
-    out += tail_;
-    return;
-  }
-  if (status_) {
-    encode(reply);
-  } else {
-    reply.error(error_from(status_));
-  }
-  out += tail_;
+Answered Task::answer(protocol::ReplyBuffer& out) {
+  if (is_silent_ && !(status_ && acts_when_answered())) return Answered::kWhole;
+  protocol::ReplyBuffer unwanted;
+  protocol::ReplyEncoder reply(format_, is_silent_ ? unwanted : out);
+  if (status_) return encode_some(reply, Reading::at_once());
+  const protocol::ErrorReply error = error_from(std::exchange(status_, Status()));
+  if (is_begun_) return refuse_next(reply, error);
+  reply.error(error);
+  return Answered::kWhole;
 }
 
 }  // namespace minikv::server

@@ -36,20 +36,21 @@ void WatchedKeys::touch(std::string_view key) {
 
 void WatchedKeys::add(const std::string& key, Watch& watch) {
   const engine::MutexLock lock(mutex_);
-  watches_[key].push_back(&watch);
+  watches_[key].insert(&watch);
   count_.store(watches_.size(), std::memory_order_relaxed);
 }
 
-void WatchedKeys::remove(const Watch& watch) {
-  const engine::MutexLock lock(mutex_);
+// Key by key: the writer, who touches keys, does not wait for a watch of many.
+void WatchedKeys::remove(Watch& watch) {
   for (const auto& [key, sequence] : watch.seen_) {
     if (sequence != 0) continue;
+    const engine::MutexLock lock(mutex_);
     const auto found = watches_.find(key);
     if (found == watches_.end()) continue;
-    std::erase(found->second, &watch);
+    found->second.erase(&watch);
     if (found->second.empty()) watches_.erase(found);
+    count_.store(watches_.size(), std::memory_order_relaxed);
   }
-  count_.store(watches_.size(), std::memory_order_relaxed);
 }
 
 ScanPage TouchingTransaction::scan(const ScanOptions& options) { return transaction_.scan(options); }

@@ -5,39 +5,55 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "engine/base/thread_annotations.h"
 #include "minikv/transaction.h"
+#include "server/client_memory.h"
 
 namespace minikv::server {
 
 class WatchedKeys;
+
+// So that keys are looked up without a copy.
+struct KeyHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
+};
+template <typename Value>
+using KeyMap = absl::flat_hash_map<std::string, Value, KeyHash, std::equal_to<>>;
 
 // What one client watches, from its first WATCH until its next EXEC, DISCARD or UNWATCH.
 //
 // A key that was there is watched by the sequence of its newest write, which is never given twice. A key that was not there
 // has none: it may come and go in between without leaving a trace, so that whoever puts it says so (WatchedKeys::touch).
 //
-// Thread safety: watch() and has_changed() on the writer thread only; made and let go of anywhere.
+// Thread safety: watch() and has_changed() on the writer thread only; memory() by the client's event loop; made and let go of
+// anywhere.
 class Watch {
  public:
-  explicit Watch(WatchedKeys& keys) : keys_(keys) {}
+  // A watched key takes about so much memory beside its bytes.
+  static constexpr std::size_t kBytesPerKey = 160;
+
+  Watch(WatchedKeys& keys, ClientMemory& memory) : keys_(keys), memory_(memory) {}
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
   void watch(Transaction& transaction, std::string_view key);
   bool has_changed(Transaction& transaction) const;
+  MemoryShare& memory() { return memory_; }
 
  private:
   friend class WatchedKeys;
   WatchedKeys& keys_;
-  std::map<std::string, std::uint64_t, std::less<>> seen_;  // key and sequence; 0: it was not there
+  MemoryShare memory_;
+  KeyMap<std::uint64_t> seen_;  // key and sequence; 0: it was not there
   std::atomic<bool> touched_{false};
 };
 
@@ -52,11 +68,11 @@ class WatchedKeys {
  private:
   friend class Watch;
   void add(const std::string& key, Watch& watch) MINIKV_EXCLUDES(mutex_);
-  void remove(const Watch& watch) MINIKV_EXCLUDES(mutex_);
+  void remove(Watch& watch) MINIKV_EXCLUDES(mutex_);
 
   std::atomic<std::size_t> count_{0};
   engine::Mutex mutex_;
-  std::map<std::string, std::vector<Watch*>, std::less<>> watches_ MINIKV_GUARDED_BY(mutex_);
+  KeyMap<absl::flat_hash_set<Watch*>> watches_ MINIKV_GUARDED_BY(mutex_);
 };
 
 // Tells of every put.
@@ -65,7 +81,7 @@ class TouchingTransaction final : public Transaction {
   TouchingTransaction(Transaction& transaction, WatchedKeys& watched)
       : transaction_(transaction), watched_(watched) {}
 
-  std::int64_t now_ms() const override { return transaction_.now_ms(); }
+  const StoreTime& time() const override { return transaction_.time(); }
   std::optional<Entry> find(std::string_view key) override { return transaction_.find(key); }
   Result<Value> get(std::string_view key) override { return transaction_.get(key); }
   std::optional<ValueHandle> locate(std::string_view key) override { return transaction_.locate(key); }
@@ -79,9 +95,8 @@ class TouchingTransaction final : public Transaction {
     return transaction_.put(key, value, checksum, expiry_ms);
   }
   bool remove(std::string_view key) override { return transaction_.remove(key); }
-  std::uint64_t remove_range(std::string_view from, std::string_view to) override {
-    return transaction_.remove_range(from, to);
-  }
+  void look_up(KeyLookup& lookup) override { transaction_.look_up(lookup); }
+  std::uint64_t remove_range(RangeCount& range) override { return transaction_.remove_range(range); }
   void remove_all() override { transaction_.remove_all(); }
   bool set_expiry(std::string_view key, std::int64_t expiry_ms) override {
     return transaction_.set_expiry(key, expiry_ms);

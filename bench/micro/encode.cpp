@@ -1,4 +1,4 @@
-// Replies -> bytes, into an output buffer that has grown to its size before.
+// Replies -> bytes, in the chain of pieces that a connection sends from.
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,6 +8,7 @@
 
 #include "bench/support/program.h"
 #include "bench/support/workload.h"
+#include "protocol/reply_buffer.h"
 #include "protocol/reply_encoder.h"
 
 namespace minikv::bench {
@@ -69,16 +70,15 @@ void encode(benchmark::State& state, ReplyFormat format, const Kind& kind) {
   std::string expected;
   std::uint32_t replies = 0;
   while (replies < kMostReplies && expected.size() < kReplyBytes) expected += kind.expected(replies++);
-  std::string out;
-  out.reserve(expected.size());
+  protocol::ReplyBuffer out;
   for (auto _ : state) {
     out.clear();
     ReplyEncoder encoder(format, out);
     for (std::uint32_t number = 0; number < replies; ++number) kind.encode(encoder, number);
-    benchmark::DoNotOptimize(out.data());
+    benchmark::DoNotOptimize(out.first().data());
     if (out.size() != expected.size()) return fail(state, "the replies have another length than they should");
   }
-  if (out != expected) return fail(state, "the replies are not what they should be");
+  if (out.str() != expected) return fail(state, "the replies are not what they should be");
   count_items(state, replies);
   count_bytes(state, out.size());
 }

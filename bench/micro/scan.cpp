@@ -35,6 +35,7 @@ std::vector<std::uint64_t> random_starts(std::uint64_t length) {
 
 // `set_start(options, number)` makes the options those of a scan that begins there.
 template <typename SetStart>
+// NOLINTNEXTLINE(performance-unnecessary-value-param): set_start changes them
 void scan(benchmark::State& state, std::uint64_t length, ScanOptions options, SetStart set_start) {
   const Store& store = shared_store();
   const std::vector<std::uint64_t> starts = random_starts(length);

@@ -41,7 +41,7 @@ Status forget_pages(const std::string& path) {
 Result<PageWatch> PageWatch::open(const std::string& path) {
   // The kernel tells only those who may write the file.
   const Descriptor file(path, O_RDWR);
-  struct stat info {};
+  struct stat info{};
   if (file.get() < 0 || ::fstat(file.get(), &info) != 0) return Status::from_errno(errno, "open " + path);
   const auto length = static_cast<std::uint64_t>(info.st_size);
   void* memory = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, file.get(), 0);

@@ -82,7 +82,7 @@ class CountingReporter final : public benchmark::ConsoleReporter {
 
 void describe_run() {
   benchmark::AddCustomContext("keys", std::to_string(settings().keys));
-  struct statfs info {};
+  struct statfs info{};
   if (statfs(settings().directory.c_str(), &info) == 0)
     benchmark::AddCustomContext("file_system_of_stores", fmt::format("{:#x}", info.f_type));
   benchmark::AddCustomContext("compiler", __VERSION__);

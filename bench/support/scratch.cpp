@@ -24,7 +24,7 @@ ScratchDirectory::~ScratchDirectory() {
 std::uint64_t ScratchDirectory::disk_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& file : std::filesystem::recursive_directory_iterator(path_)) {
-    struct stat info {};
+    struct stat info{};
     constexpr std::uint64_t kBlockBytes = 512;  // of st_blocks, whatever the file system's own are
     if (::stat(file.path().c_str(), &info) == 0)
       sum += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;

@@ -61,7 +61,9 @@ std::optional<Error> Connection::connect() {
 }
 
 std::optional<Error> Connection::authenticate() {
-  std::string request = "auth default ";
+  std::string request = "auth ";
+  append_word(request, {endpoint_.user});
+  request += ' ';
   append_word(request, {endpoint_.password, true});
   request += "\r\n";
   if (auto error = send(request)) return error;

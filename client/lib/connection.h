@@ -22,7 +22,8 @@ namespace minikv::client {
 struct Endpoint {
   std::string host = "127.0.0.1";
   std::uint16_t port = 7379;
-  std::string password;  // given on connecting; empty: none is
+  std::string password = {};     // given on connecting; empty: none is
+  std::string user = "default";  // with the password
 
   std::string text() const;  // "127.0.0.1:7379", "[::1]:7379"
 };

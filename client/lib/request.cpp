@@ -1,12 +1,12 @@
 #include "client/lib/request.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "protocol/ascii.h"
 #include "protocol/command_table.h"
+#include "protocol/number.h"
 #include "protocol/quoting.h"
 
 namespace minikv::client {
@@ -77,7 +77,7 @@ std::variant<Request, Refusal> request_from_words(std::string_view verb,
 
 std::variant<Request, Refusal> put_request(std::span<const std::string> key_and_options,
                                            std::string_view body) {
-  if (key_and_options.empty()) return Refusal{"USAGE", "put key [options] < file"};
+  if (key_and_options.empty()) return put_without_key();
   Request request = new_request("put");
   for (const std::string& word : key_and_options) request.words.push_back({word});
   request.bytes = "put ";
@@ -91,6 +91,8 @@ std::variant<Request, Refusal> put_request(std::span<const std::string> key_and_
   append_body(request, body);
   return request;
 }
+
+Refusal put_without_key() { return {"USAGE", "put key [options] < file"}; }
 
 std::variant<Request, Refusal> request_from_line(std::string_view line) {
   std::string_view rest = line;
@@ -107,13 +109,11 @@ std::variant<Request, Refusal> request_from_line(std::string_view line) {
   return request;
 }
 
+bool is_put(const Request& request) { return request.verb == "put"; }
+
 std::optional<std::size_t> put_body_length(const Request& request) {
-  if (request.verb != "put" || request.words.size() < 2) return std::nullopt;
-  const std::string& text = request.words[1].bytes;
-  std::size_t length = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return length;
+  if (!is_put(request) || request.words.size() < 2 || request.words[1].quoted) return std::nullopt;
+  return protocol::parse_unsigned(request.words[1].bytes);
 }
 
 void append_body(Request& request, std::string_view body) {

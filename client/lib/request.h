@@ -22,8 +22,10 @@ struct Request {
 
 // Why there is no request.
 struct Refusal {
-  std::string code;  // as the server's: UNKNOWN, USAGE
+  std::string code;  // as the server's: UNKNOWN, USAGE; empty: it has none
   std::string message;
+  bool loses_place =
+      false;  // what follows in the input may be the rest of a value, and must not be taken for commands
 };
 
 // Every argument arrives exactly, whatever bytes are in it. `set` is sent as `put`, so that its value may be of any
@@ -34,12 +36,14 @@ std::variant<Request, Refusal> request_from_words(std::string_view verb,
 // `put key [options]`, with the length counted here.
 std::variant<Request, Refusal> put_request(std::span<const std::string> key_and_options,
                                            std::string_view body);
+Refusal put_without_key();
 
 // The line (without its line feed) is sent as it is; the server reads it. Refused is only what would not be taken for
 // the text dialect at all. The body of a `put` is not in the line: see put_body_length().
 std::variant<Request, Refusal> request_from_line(std::string_view line);
 
-// How many bytes of body must follow the line, if it is a `put` that says so.
+bool is_put(const Request& request);
+// How many bytes of body must follow the line of a `put`; nothing if the line does not say.
 std::optional<std::size_t> put_body_length(const Request& request);
 void append_body(Request& request, std::string_view body);
 

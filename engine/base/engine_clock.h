@@ -1,42 +1,58 @@
-// Engine time: never steps back, whatever the wall clock does.
+// Engine time: never steps back, whatever the wall clock does. What it promises is told in minikv/store_time.h.
 #pragma once
 
-#include <algorithm>
+#include <atomic>
 #include <cstdint>
 
+#include "engine/base/lead_record.h"
 #include "engine/base/thread_annotations.h"
 #include "engine/io/clock.h"
+#include "minikv/store_time.h"
 
 namespace minikv::engine {
 
-// now = max(wall clock, last engine time + what the steady clock says has passed since).
-// Thread safety: all members may be called from any thread.
+// As a rule engine time is the wall clock's. Where that has been set back, it has a lead: a line along which it goes on at
+// 99 % of the wall clock's pace. The line is fixed, so that one wall time is always converted to the same engine time, and
+// it is drawn anew whenever the wall clock is seen to jump, by comparing it with the steady clock.
+//
+// Thread safety: all members may be called from any thread; resume() before any other.
 class EngineClock {
  public:
   explicit EngineClock(const Clock& clock) : clock_(clock), last_steady_ms_(clock.steady_ms()) {}
 
-  // No later time was ever recorded than `floor_ms`: engine time goes on from there.
-  void raise_to(std::int64_t floor_ms) {
-    MutexLock lock(mutex_);
-    last_ms_ = std::max(last_ms_, floor_ms);
-  }
+  // No later time was ever recorded than `floor_ms`, and this lead when the store was open last: goes on from there. What has
+  // passed meanwhile is known if the machine has not been started anew; otherwise engine time stood still, so that nothing
+  // expires early.
+  void resume(std::int64_t floor_ms, const LeadRecord& recorded);
 
-  std::int64_t now_ms() {
-    MutexLock lock(mutex_);
-    const std::int64_t steady = clock_.steady_ms();
-    last_ms_ = std::max(clock_.wall_ms(), last_ms_ + (steady - last_steady_ms_));
-    last_steady_ms_ = steady;
-    return last_ms_;
-  }
+  StoreTime now();
+  std::int64_t now_ms() { return now().engine_ms; }
+  // Grows whenever the lead begins, jumps or ends.
+  std::uint32_t changes() const { return changes_.load(std::memory_order_acquire); }
+  // What should be on record of the present lead, where `recorded` is: the same, unless it differs by what matters.
+  LeadRecord record(const LeadRecord& recorded);
 
   std::int64_t steady_ms() const { return clock_.steady_ms(); }
   std::int64_t wall_ms() const { return clock_.wall_ms(); }
 
  private:
+  struct Reading {
+    std::int64_t wall_ms = 0;
+    std::int64_t steady_ms = 0;
+  };
+  Reading read_together() const;
+  static bool lags(const Reading& reading, std::int64_t centi_ms);
+  void advance() MINIKV_REQUIRES(mutex_);
+  void begin_lead(const Reading& reading, std::int64_t centi_ms) MINIKV_REQUIRES(mutex_);
+  void end_lead() MINIKV_REQUIRES(mutex_);
+
   const Clock& clock_;
+  std::atomic<std::uint32_t> changes_{0};
   Mutex mutex_;
-  std::int64_t last_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
+  std::int64_t last_centi_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // engine time, in hundredths of a millisecond
+  std::int64_t last_wall_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::int64_t last_steady_ms_ MINIKV_GUARDED_BY(mutex_);
+  LeadRecord lead_ MINIKV_GUARDED_BY(mutex_);
 };
 
 }  // namespace minikv::engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,8 @@
 
 namespace minikv::engine {
 
+// A line for which there is no memory is not told.
+//
 // Thread safety: all members may be called from any thread, as long as the function may.
 class Log {
  public:
@@ -32,7 +35,12 @@ class Log {
  private:
   template <typename... Args>
   void say(LogLevel level, fmt::format_string<Args...> format, Args&&... args) const {
-    if (sink_) sink_(level, fmt::format(format, std::forward<Args>(args)...));
+    if (!sink_) return;
+    try {
+      sink_(level, fmt::format(format, std::forward<Args>(args)...));
+    } catch (const std::bad_alloc&) {
+      // There is no memory to say it. What it is about goes on.
+    }
   }
 
   std::function<void(LogLevel, std::string_view)> sink_;

@@ -25,7 +25,7 @@ struct MappedAllocator {
     if (memory == MAP_FAILED) throw std::bad_alloc();
     return static_cast<T*>(memory);
   }
-  void deallocate(T* memory, std::size_t count) { ::munmap(memory, count * sizeof(T)); }
+  void deallocate(T* memory, std::size_t count) { ::munmap(static_cast<void*>(memory), count * sizeof(T)); }
 
   bool operator==(const MappedAllocator&) const = default;
 };

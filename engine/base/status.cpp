@@ -1,10 +1,14 @@
 #include "minikv/status.h"
 
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 namespace minikv {
 namespace {
+
+// Made before anything can fail.
+const std::string kNothing, kNoMemory = "there is no memory to say what went wrong";
 
 StatusCode code_of(int error) {
   switch (error) {
@@ -29,11 +33,26 @@ std::string_view advice_on(int error) {
 
 }  // namespace
 
-Status Status::from_errno(int error, std::string_view what) {
-  std::string message(what);
-  message += ": ";
-  message += std::generic_category().message(error);
-  message += advice_on(error);
+Status::Status(StatusCode code, std::string message) noexcept : code_(code) {
+  try {
+    message_ = std::make_shared<const std::string>(std::move(message));
+  } catch (const std::bad_alloc&) {
+    // See message_without_memory().
+  }
+}
+
+const std::string& Status::message_without_memory() const { return is_ok() ? kNothing : kNoMemory; }
+
+Status Status::from_errno(int error, std::string_view what) noexcept {
+  std::string message;
+  try {
+    message = what;
+    message += ": ";
+    message += std::generic_category().message(error);
+    message += advice_on(error);
+  } catch (const std::bad_alloc&) {
+    message = "I/O error";  // which needs no memory
+  }
   return {code_of(error), std::move(message)};
 }
 
@@ -41,7 +60,7 @@ Status Status::with_context(std::string_view where) const {
   if (is_ok()) return *this;
   std::string message(where);
   message += ": ";
-  message += message_;
+  message += this->message();
   return {code_, std::move(message)};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <iterator>
 
 #include "engine/format/crc32c.h"
 #include "engine/format/object_bytes.h"
@@ -52,10 +53,36 @@ bool segment_header_checks_out(const SegmentHeader& header) {
 void FrameBuilder::begin(const SegmentIdentity& identity, std::uint64_t offset) {
   identity_ = identity;
   offset_ = offset;
+  cut({});
+  take(sizeof(FrameHeader));
   bytes_ = sizeof(FrameHeader);
-  buffer_.assign(sizeof(FrameHeader), '\0');
-  records_.clear();
-  externals_.clear();
+}
+
+void FrameBuilder::cut(const Mark& mark) {
+  records_.cut(mark.records);
+  pieces_.resize(mark.pieces);
+  chunk_ = mark.chunk;
+  used_ = mark.used;
+  begun_ = mark.begun;
+  bytes_ = mark.bytes;
+}
+
+// Room in one piece, up to kChunkBytes.
+char* FrameBuilder::take(std::size_t bytes) {
+  if (!chunks_.empty() && used_ + bytes > kChunkBytes) {
+    end_piece();
+    used_ = begun_ = 0;
+    ++chunk_;
+  }
+  if (chunk_ == chunks_.size()) chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
+  char* const place = chunks_[chunk_].get() + used_;
+  used_ += bytes;
+  return place;
+}
+
+void FrameBuilder::end_piece() {
+  if (used_ > begun_) pieces_.emplace_back(chunks_[chunk_].get() + begun_, used_ - begun_);
+  begun_ = used_;
 }
 
 std::uint64_t FrameBuilder::add(const NewRecord& record) {
@@ -69,56 +96,66 @@ std::uint64_t FrameBuilder::add(const NewRecord& record) {
   header.version = record.version;
   header.expiry_ms = record.expiry_ms;
 
-  const std::uint64_t offset = offset_ + bytes_;
-  records_.push_back({buffer_.size(), offset, header.key_length});
-  buffer_.append(bytes_of(header));
-  buffer_.append(record.key);
-  if (record.value.size() < kExternalValueBytes) {
-    buffer_.append(record.value);
-  } else {
-    externals_.push_back({buffer_.size(), record.value});
-  }
   const std::uint64_t unpadded = sizeof(RecordHeader) + record.key.size() + record.value.size();
-  buffer_.append(align_up(unpadded) - unpadded, '\0');
+  const auto padding = static_cast<std::size_t>(align_up(unpadded) - unpadded);
+  const bool is_external = record.value.size() >= kExternalValueBytes;
+  const std::size_t copied = is_external ? 0 : record.value.size() + padding;
+  char* const place = take(sizeof(header) + record.key.size() + copied);
+  std::memcpy(place, &header, sizeof(header));
+  char* end = std::copy(record.key.begin(), record.key.end(), place + sizeof(header));
+  if (is_external) {
+    end_piece();
+    pieces_.push_back(record.value);
+    end = take(padding);
+  } else {
+    end = std::copy(record.value.begin(), record.value.end(), end);
+  }
+  std::fill_n(end, padding, '\0');
+  const std::uint64_t offset = offset_ + bytes_;
+  records_.push_back({place, offset, header.key_length});
   bytes_ += align_up(unpadded);
   return offset;
 }
 
 RecordHeader FrameBuilder::last_header() const {
   RecordHeader header;
-  std::memcpy(&header, buffer_.data() + records_.back().position, sizeof(header));
+  std::memcpy(&header, records_.back().header, sizeof(header));
   return header;
 }
 
 void FrameBuilder::join_batch(std::size_t first) {
   for (std::size_t i = first; i + 1 < records_.size(); ++i) {
-    buffer_[records_[i].position + offsetof(RecordHeader, flags)] |= static_cast<char>(kFlagBatchContinues);
+    records_[i].header[offsetof(RecordHeader, flags)] |= static_cast<char>(kFlagBatchContinues);
   }
 }
 
 const std::vector<std::string_view>& FrameBuilder::finish(FrameHeader header) {
-  for (const Added& record : records_) {
-    const std::string_view header_and_key(buffer_.data() + record.position,
-                                          sizeof(RecordHeader) + record.key_length);
+  end_piece();
+  for (std::size_t i = 0; i < records_.size(); ++i) {
+    const Added& record = records_[i];
+    const std::string_view header_and_key(record.header, sizeof(RecordHeader) + record.key_length);
     const std::uint32_t checksum = record_checksum(header_and_key, identity_, record.offset);
-    std::memcpy(buffer_.data() + record.position, &checksum, sizeof(checksum));
+    std::memcpy(record.header, &checksum, sizeof(checksum));
   }
   header.magic = kFrameMagic;
   header.body_length = static_cast<std::uint32_t>(bytes_ - sizeof(FrameHeader));
   header.record_count = static_cast<std::uint32_t>(records_.size());
   header.checksum = frame_checksum(header, identity_, offset_);
-  std::memcpy(buffer_.data(), &header, sizeof(header));
-
-  pieces_.clear();
-  const std::string_view buffer(buffer_);
-  std::size_t position = 0;
-  for (const External& external : externals_) {
-    pieces_.push_back(buffer.substr(position, external.position - position));
-    pieces_.push_back(external.value);
-    position = external.position;
-  }
-  if (position < buffer.size()) pieces_.push_back(buffer.substr(position));
+  std::memcpy(chunks_.front().get(), &header, sizeof(header));
   return pieces_;
+}
+
+FrameBuilder::Rest FrameBuilder::shrink() {
+  constexpr std::size_t kKeptChunks = 4, kKeptRecords = 4096;
+  cut({});
+  Rest rest;
+  rest.records = records_.clear(kKeptRecords);
+  if (chunks_.size() <= kKeptChunks) return rest;
+  rest.chunks.assign(std::make_move_iterator(chunks_.begin() + kKeptChunks),
+                     std::make_move_iterator(chunks_.end()));
+  chunks_.resize(kKeptChunks);
+  std::vector<std::string_view>().swap(pieces_);
+  return rest;
 }
 
 std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const SegmentIdentity& identity,

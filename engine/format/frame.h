@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/chunked_vector.h"
 #include "engine/format/layout.h"
 
 namespace minikv::engine {
@@ -33,10 +34,23 @@ struct NewRecord {
   std::int64_t expiry_ms = 0;
 };
 
-// Collects the records of one frame. Small values are copied, large ones referred to.
+// Collects the records of one frame. Small values are copied, large ones referred to. What is collected lies in chunks, so that
+// a large frame grows without being copied, and its memory can be given back.
+//
+// Where a member throws std::bad_alloc, cut() brings back what was there before.
 // Thread safety: not thread-safe.
 class FrameBuilder {
  public:
+  // How far it has come.
+  struct Mark {
+    std::size_t records = 0;
+    std::size_t pieces = 0;
+    std::size_t chunk = 0;
+    std::size_t used = 0, begun = 0;  // of the chunk
+    std::uint64_t bytes = 0;
+  };
+  using Chunk = std::unique_ptr<char[]>;
+
   // Where the frame will stand; forgets what was collected.
   void begin(const SegmentIdentity& identity, std::uint64_t offset);
   // Returns the offset in the segment at which the record will stand. `record.value` must stay as it is until the
@@ -46,31 +60,43 @@ class FrameBuilder {
   RecordHeader last_header() const;
   // All records from the `first`-th on form one batch.
   void join_batch(std::size_t first);
+  Mark mark() const { return {records_.size(), pieces_.size(), chunk_, used_, begun_, bytes_}; }
+  // Forgets what was added since.
+  void cut(const Mark& mark);
 
   std::size_t record_count() const { return records_.size(); }
   std::uint64_t bytes() const { return bytes_; }  // of the whole frame, its header included
 
   // Fills in the checksums. `header` gives sequences, time and watermark; the rest is set here. The pieces hold until
-  // the next call of a member.
+  // the next call of a member; called once a frame.
   const std::vector<std::string_view>& finish(FrameHeader header);
 
- private:
   struct Added {
-    std::size_t position;  // in buffer_
-    std::uint64_t offset;  // in the segment
-    std::uint16_t key_length;
+    char* header = nullptr;
+    std::uint64_t offset = 0;  // in the segment
+    std::uint16_t key_length = 0;
   };
-  struct External {
-    std::size_t position;  // in buffer_: the value stands before this byte
-    std::string_view value;
+  // Forgets what was collected, and returns what memory an ordinary frame does not need: to free it may take a while.
+  struct Rest {
+    std::vector<Chunk> chunks;
+    ChunkedVector<Added>::Chunks records;
   };
+  Rest shrink();
+
+ private:
+  // Longer than any record whose value is copied.
+  static constexpr std::size_t kChunkBytes = 256 * 1024;
+
+  char* take(std::size_t bytes);
+  void end_piece();
 
   SegmentIdentity identity_;
   std::uint64_t offset_ = 0;
   std::uint64_t bytes_ = 0;
-  std::string buffer_;
-  std::vector<Added> records_;
-  std::vector<External> externals_;
+  std::vector<Chunk> chunks_;
+  std::size_t chunk_ = 0;             // the one that is being filled
+  std::size_t used_ = 0, begun_ = 0;  // of it; from `begun_` on it is not in a piece yet
+  ChunkedVector<Added> records_;
   std::vector<std::string_view> pieces_;
 };
 

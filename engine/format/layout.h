@@ -20,8 +20,15 @@ namespace minikv::engine {
 static_assert(std::endian::native == std::endian::little, "the format is little-endian and is read in place");
 
 inline constexpr std::uint16_t kFormatVersion = 1;
-// Feature bits that this version knows. An unknown incompatible bit: the store is refused.
-inline constexpr std::uint32_t kKnownIncompatFeatures = 0;
+// Incompatible feature bits. One that is not known: the store is refused.
+//
+// The manifest says how long a file is before it is cut to that. So no crash leaves a file that is shorter than the manifest
+// says; versions that don't know the bit cut first.
+inline constexpr std::uint32_t kFeatureLengths = 1U << 0;
+// The manifest ends with a ManifestLead: engine time is ahead of the wall clock. Versions that don't know the bit would take
+// the expiries that clients name for engine time. Goes when the wall clock has caught up.
+inline constexpr std::uint32_t kFeatureLead = 1U << 1;
+inline constexpr std::uint32_t kKnownIncompatFeatures = kFeatureLengths | kFeatureLead;
 inline constexpr std::uint64_t kAlignment = 8;
 
 enum class SegmentKind : std::uint8_t { kLog = 1, kCompacted = 2 };
@@ -128,7 +135,8 @@ inline constexpr std::uint64_t kPageBytes = 4096;
 struct ManifestSegment {
   std::uint64_t id;
   std::uint64_t salt;
-  std::uint64_t size;     // sealed: of the file; active and spare: as prepared
+  std::uint64_t
+      size;  // sealed: of the frames; active and spare: as prepared, or cut to. The file may be longer
   std::uint64_t min_seq;  // of its records; sealed without any: 0 and 0
   std::uint64_t max_seq;
   SegmentKind kind;
@@ -136,6 +144,17 @@ struct ManifestSegment {
   std::uint8_t reserved[6];
 };
 static_assert(sizeof(ManifestSegment) == 48 && std::is_trivially_copyable_v<ManifestSegment>);
+
+// Behind the last entry, with kFeatureLead: where engine time's lead over the wall clock began.
+struct ManifestLead {
+  std::uint32_t checksum;  // of the bytes behind it; begins with the manifest's
+  std::uint32_t reserved;
+  std::int64_t wall_ms;
+  std::int64_t engine_ms;
+  std::int64_t steady_ms;  // of the machine's steady clock
+  std::uint64_t boot;      // tells one start of that machine from another; 0: not known
+};
+static_assert(sizeof(ManifestLead) == 40 && std::is_trivially_copyable_v<ManifestLead>);
 
 // A hint: what a sealed segment says about its keys, without the values; sorted by key. Only a cache of the segment: one
 // that does not fit in every point is not used.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "engine/format/crc32c.h"
+#include "engine/format/object_bytes.h"
 
 namespace minikv::engine {
 namespace {
@@ -43,6 +44,29 @@ Status check_numbers(const Manifest& manifest) {
   return {StatusCode::kCorruption, "the manifest says of more sequences that they were used than it allows"};
 }
 
+std::uint32_t lead_checksum(const ManifestLead& block, std::uint32_t manifest_checksum) {
+  return crc32c(bytes_of(block).substr(offsetof(ManifestLead, reserved)), manifest_checksum);
+}
+
+std::string encode_lead(const LeadRecord& record, std::uint32_t manifest_checksum) {
+  ManifestLead block{0, 0, record.lead.wall_ms, record.lead.engine_ms, record.steady_ms, record.boot};
+  block.checksum = lead_checksum(block, manifest_checksum);
+  return std::string(bytes_of(block));
+}
+
+Result<LeadRecord> decode_lead(std::string_view bytes, std::uint32_t manifest_checksum) {
+  constexpr std::int64_t kLatestMs = std::int64_t{1} << 52;  // so that no sum overflows
+  ManifestLead block;
+  if (bytes.size() < sizeof(block)) return {StatusCode::kCorruption, "the manifest ends too early"};
+  std::memcpy(&block, bytes.data(), sizeof(block));
+  const LeadRecord record{{block.wall_ms, block.engine_ms}, block.steady_ms, block.boot};
+  const bool is_possible = block.wall_ms >= 0 && block.engine_ms <= kLatestMs && record.lead.exists() &&
+                           block.steady_ms >= 0 && block.steady_ms <= kLatestMs;
+  if (block.checksum != lead_checksum(block, manifest_checksum) || !is_possible)
+    return {StatusCode::kCorruption, "what the manifest says of engine time does not check out"};
+  return record;
+}
+
 }  // namespace
 
 ManifestSegment* Manifest::find(std::uint64_t id) {
@@ -51,12 +75,23 @@ ManifestSegment* Manifest::find(std::uint64_t id) {
   return found == segments.end() ? nullptr : &*found;
 }
 
+const ManifestSegment* Manifest::find(std::uint64_t id) const {
+  return const_cast<Manifest*>(this)->find(id);
+}
+
+std::uint64_t manifest_file_bytes(std::uint64_t bytes) {
+  std::uint64_t valid = 2 * kFirstCopyBytes;
+  while (valid < bytes) valid *= 2;
+  return valid;
+}
+
 std::string encode_manifest(const Manifest& manifest) {
   ManifestHeader header{};
   std::memcpy(header.magic, kManifestMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
   header.compat_features = manifest.compat_features;
-  header.incompat_features = manifest.incompat_features;
+  header.incompat_features = manifest.incompat_features & ~kFeatureLead;
+  if (manifest.lead.lead.exists()) header.incompat_features |= kFeatureLead;
   header.generation = manifest.generation;
   std::memcpy(header.store_id, manifest.store_id, sizeof(header.store_id));
   header.next_segment_id = manifest.next_segment_id;
@@ -73,6 +108,7 @@ std::string encode_manifest(const Manifest& manifest) {
   }
   const std::uint32_t checksum = crc32c(std::string_view(bytes).substr(kManifestChecksummedFrom));
   std::memcpy(bytes.data() + offsetof(ManifestHeader, checksum), &checksum, sizeof(checksum));
+  if (manifest.lead.lead.exists()) bytes += encode_lead(manifest.lead, checksum);
   return bytes;
 }
 
@@ -110,6 +146,11 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
                 header.segment_count * sizeof(ManifestSegment));
   }
   MINIKV_TRY(check_numbers(manifest));
+  if ((header.incompat_features & kFeatureLead) != 0) {
+    auto lead = decode_lead(bytes.substr(length), header.checksum);
+    if (!lead) return lead.status();
+    manifest.lead = *lead;
+  }
   return manifest;
 }
 
@@ -147,6 +188,14 @@ Result<Manifest> ManifestFile::load(std::string* note) {
     return {StatusCode::kRefused,
             fmt::format("{}: neither copy checks out ({}): restore the directory from a backup", path,
                         problem.message())};
+  }
+  if (const std::uint64_t made = manifest_file_bytes(*size); newest->knows_lengths() && *size != made) {
+    return {
+        StatusCode::kRefused,
+        fmt::format(
+            "{}: has {} bytes and was made with {}: it was cut, or copied in part: copy it again, restore "
+            "the directory from a backup, or save what is there with \"minikvd repair\"",
+            path, *size, made)};
   }
   return std::move(*newest);
 }

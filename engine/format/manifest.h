@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/lead_record.h"
 #include "engine/format/layout.h"
 #include "engine/io/file_system.h"
 
@@ -24,9 +25,16 @@ struct Manifest {
   std::uint64_t clean_sequence = 0;
   std::int64_t engine_time_ms = 0;
   std::vector<ManifestSegment> segments;
+  LeadRecord lead;  // the feature bit is set if there is one
 
   ManifestSegment* find(std::uint64_t id);
+  const ManifestSegment* find(std::uint64_t id) const;
+  // Whether a file that is shorter than it says was cut by somebody else.
+  bool knows_lengths() const { return (incompat_features & kFeatureLengths) != 0; }
 };
+
+// The length that a manifest's file of at least `bytes` has.
+std::uint64_t manifest_file_bytes(std::uint64_t bytes);
 
 std::string encode_manifest(const Manifest& manifest);
 // kCorruption: does not check out. kRefused: a newer format or unknown features.
@@ -37,8 +45,8 @@ class ManifestFile {
  public:
   ManifestFile(FileSystem& file_system, std::string directory);
 
-  // Reads the newer of the copies that check out. kNotFound: there is no manifest. `note`, if not null, receives what
-  // should be logged about a damaged copy.
+  // Reads the newer of the copies that check out. kNotFound: there is no manifest. kRefused: neither does, a newer format, or
+  // the file is not as long as it was made. `note`, if not null, receives what should be logged about a damaged copy.
   Result<Manifest> load(std::string* note);
   // Durable when it returns ok. On an error the file may hold either state.
   Status commit(Manifest& manifest);

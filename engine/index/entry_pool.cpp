@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <new>
@@ -39,8 +40,14 @@ void EntryBlocks::add_region() {
   if (end != begin + kMapped) ::munmap(end, static_cast<std::size_t>(begin + kMapped - end));
   // Where the kernel has no large pages to give, small ones will do.
   if (expects_many_ && regions_.size() >= kSmallRegions) (void)::madvise(region, kRegionBytes, MADV_HUGEPAGE);
-  regions_.emplace(region, kAllFree);
-  with_room_.insert(region);
+  try {
+    regions_.emplace(region, kAllFree);
+    with_room_.insert(region);
+  } catch (const std::bad_alloc&) {
+    regions_.erase(region);
+    ::munmap(region, kRegionBytes);
+    throw;
+  }
   ++empty_regions_;
 }
 
@@ -78,6 +85,13 @@ void EntryBlocks::give_back(void* block) {
   ::munmap(region, kRegionBytes);
 }
 
+// A node of the tree of regions with room, for each region that had none.
+std::size_t EntryBlocks::bytes_to_give_back(std::size_t count) const {
+  constexpr std::size_t kNodeBytes = 64;
+  MutexLock lock(mutex_);
+  return std::min(count, regions_.size() + 1) * kNodeBytes;
+}
+
 void EntryBlocks::expect_many(bool many) {
   MutexLock lock(mutex_);
   expects_many_ = many;
@@ -98,7 +112,7 @@ EntryPool::~EntryPool() {
   }
 }
 
-void EntryPool::swap(EntryPool& other) {
+void EntryPool::swap(EntryPool& other) noexcept {
   std::swap(blocks_, other.blocks_);
   sizes_.swap(other.sizes_);
   std::swap(large_, other.large_);
@@ -120,6 +134,8 @@ void EntryPool::unlink(Node*& first, Node* node) {
 
 EntryPool::Block* EntryPool::new_block(std::size_t piece_bytes) {
   OfSize& size = sizes_[class_of(piece_bytes)];
+  if (size.blocks.size() == size.blocks.capacity())
+    size.blocks.reserve(std::max<std::size_t>(8, 2 * size.blocks.size()));
   auto* const block = new (blocks_->take()) Block;
   block->fresh = kFirstPiece;
   block->number = static_cast<std::uint32_t>(size.blocks.size());

@@ -6,10 +6,13 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
+#include "engine/base/memory_reserve.h"
 #include "engine/base/thread_annotations.h"
 
 namespace minikv::engine {
@@ -28,9 +31,12 @@ class EntryBlocks {
   // All blocks must be forgotten by then; they need not have been given back.
   ~EntryBlocks();
 
-  // At an address that is a multiple of kBlockBytes.
+  // At an address that is a multiple of kBlockBytes. Throws std::bad_alloc if there is none, and has done nothing then.
   void* take() MINIKV_EXCLUDES(mutex_);
+  // May need a few bytes of memory, from the thread's reserve if there is nothing else (MemoryReserve).
   void give_back(void* block) MINIKV_EXCLUDES(mutex_);
+  // At most so much memory is asked for by `count` calls of it.
+  std::size_t bytes_to_give_back(std::size_t count) const MINIKV_EXCLUDES(mutex_);
   // Many blocks will be taken now, so regions are asked for as large pages at once. Otherwise the kernel is told when a
   // region is full, and does it when it has time: a large page is cleared as a whole, which a single write should not
   // wait for, nor should a small store pay for.
@@ -46,8 +52,10 @@ class EntryBlocks {
   void add_region() MINIKV_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  std::map<char*, std::uint32_t> regions_ MINIKV_GUARDED_BY(mutex_);  // a bit for each free block
-  std::set<char*> with_room_ MINIKV_GUARDED_BY(mutex_);
+  // A bit for each free block.
+  std::map<char*, std::uint32_t, std::less<>, ReservedAllocator<std::pair<char* const, std::uint32_t>>>
+      regions_ MINIKV_GUARDED_BY(mutex_);
+  std::set<char*, std::less<>, ReservedAllocator<char*>> with_room_ MINIKV_GUARDED_BY(mutex_);
   std::size_t empty_regions_ MINIKV_GUARDED_BY(mutex_) = 0;
   bool expects_many_ MINIKV_GUARDED_BY(mutex_) = false;
 };
@@ -63,7 +71,7 @@ class EntryPool {
   EntryPool(const EntryPool&) = delete;
   EntryPool& operator=(const EntryPool&) = delete;
   ~EntryPool();
-  void swap(EntryPool& other);
+  void swap(EntryPool& other) noexcept;
 
   void* allocate(std::size_t bytes);
   void free(void* piece, std::size_t bytes);

@@ -3,13 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include <absl/container/btree_set.h>
 
+#include "engine/base/memory_reserve.h"
 #include "engine/index/entry.h"
+#include "engine/index/tree_growth.h"
 
 namespace minikv::engine {
 
@@ -29,6 +32,10 @@ class ExpiryOrder {
   void build(const std::vector<Entry*>& entries);
 
   std::size_t size() const { return order_.size(); }
+  // At most so much memory is allocated by `count` insertions.
+  std::size_t growth_bytes(std::size_t count) const {
+    return growth_of_tree(order_.size(), count, sizeof(Due));
+  }
   std::size_t memory_bytes() const { return order_.size() * sizeof(Due) * 4 / 3; }
   std::optional<std::int64_t> first_expiry() const {
     if (order_.empty()) return std::nullopt;
@@ -42,11 +49,18 @@ class ExpiryOrder {
     for (auto it = order_.begin(); count < limit && it != order_.end() && it->first <= now_ms; ++it) ++count;
     return count;
   }
-  void swap(ExpiryOrder& other) { order_.swap(other.order_); }
+  // Shows the entries that expire after `from_ms`, and not after `to_ms`.
+  template <typename Visitor>
+  void visit_between(std::int64_t from_ms, std::int64_t to_ms, Visitor visit) const {
+    if (from_ms >= to_ms) return;
+    for (auto it = order_.lower_bound({from_ms + 1, nullptr}); it != order_.end() && it->first <= to_ms; ++it)
+      visit(it->second);
+  }
+  void swap(ExpiryOrder& other) noexcept { order_.swap(other.order_); }
 
  private:
   using Due = std::pair<std::int64_t, Entry*>;
-  absl::btree_set<Due> order_;
+  absl::btree_set<Due, std::less<Due>, ReservedAllocator<Due>> order_;
 };
 
 }  // namespace minikv::engine

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <new>
 
 namespace minikv::engine {
 namespace {
@@ -153,11 +154,31 @@ void HashShard::erase(Entry* entry, std::uint64_t hash) {
     }
   }
   // Millions of keys may go at once, and their slots with them.
-  if (slots > kFirstSlots && leaf.used * 8 < slots) resize(leaf, slots / 2);
+  if (slots > kFirstSlots && leaf.used * 8 < slots) shrink(leaf);
+}
+
+// What is not there to be had need not be.
+void HashShard::shrink(Leaf& leaf) {
+  const MemoryReserve::Use none(nullptr);
+  try {
+    resize(leaf, leaf.slots.size() / 2);
+  } catch (const std::bad_alloc&) {
+    // It stays as large as it is.
+  }
+}
+
+// A split makes two leaves of three quarters of kLeafEntries, and until then the slots grow by a third at a time. Any of the
+// leaves that are there may be just before its next step; one that is new takes hundreds of keys for all of its steps.
+std::size_t HashShard::growth_bytes(std::size_t count) const {
+  constexpr std::size_t kStepBytes = 2 * (kLeafEntries * 3 / 4 * sizeof(std::uint64_t) + kLeafBytes);
+  constexpr std::size_t kBytesPerKey = 64;
+  const std::size_t steps = std::min(count, directory_.size());
+  const std::size_t directory = (directory_.size() + count / 128) * sizeof(directory_[0]) * 4;
+  return count == 0 ? 0 : steps * kStepBytes + count * kBytesPerKey + directory + 1024;
 }
 
 std::shared_ptr<HashShard::Leaf> HashShard::new_leaf(unsigned depth, std::size_t capacity) {
-  auto leaf = std::make_shared<Leaf>();
+  auto leaf = std::allocate_shared<Leaf>(ReservedAllocator<Leaf>());
   leaf->depth = depth;
   resize(*leaf, capacity);
   memory_bytes_ += kLeafBytes;
@@ -165,7 +186,7 @@ std::shared_ptr<HashShard::Leaf> HashShard::new_leaf(unsigned depth, std::size_t
 }
 
 void HashShard::resize(Leaf& leaf, std::size_t capacity) {
-  std::vector<std::uint64_t> old(capacity, 0);
+  Slots old(capacity, 0);
   old.swap(leaf.slots);
   memory_bytes_ += capacity * sizeof(std::uint64_t);
   memory_bytes_ -= old.size() * sizeof(std::uint64_t);
@@ -177,7 +198,7 @@ void HashShard::resize(Leaf& leaf, std::size_t capacity) {
 void HashShard::split(std::uint64_t hash) {
   const std::shared_ptr<Leaf> full = directory_[directory_slot(hash)];
   if (full->depth == depth_) {
-    std::vector<std::shared_ptr<Leaf>> doubled;
+    Directory doubled;
     doubled.reserve(directory_.size() * 2);
     for (auto& leaf : directory_) doubled.insert(doubled.end(), 2, leaf);
     directory_.swap(doubled);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/memory_reserve.h"
 #include "engine/index/entry.h"
 #include "engine/index/hash.h"
 
@@ -45,6 +46,9 @@ class HashShard {
   void replace(Entry* old, Entry* now, std::uint64_t hash);  // of the same key
   void erase(Entry* entry, std::uint64_t hash);
 
+  // At most so much memory is allocated by `count` insertions, apart from what erasing gives back.
+  std::size_t growth_bytes(std::size_t count) const;
+
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return memory_bytes_; }
 
@@ -64,10 +68,12 @@ class HashShard {
   }
 
  private:
+  // Growth must not fail while what is on disk already becomes visible.
+  using Slots = std::vector<std::uint64_t, ReservedAllocator<std::uint64_t>>;
   struct Leaf {
     unsigned depth = 0;  // how many bits behind the shard's its hashes share
     std::size_t used = 0;
-    std::vector<std::uint64_t> slots;
+    Slots slots;
   };
 
   static constexpr std::size_t kFetchAhead = 12;
@@ -97,9 +103,11 @@ class HashShard {
   std::shared_ptr<Leaf> new_leaf(unsigned depth, std::size_t capacity);
   void resize(Leaf& leaf, std::size_t capacity);
   void split(std::uint64_t hash);
+  void shrink(Leaf& leaf);
 
   unsigned depth_ = 0;
-  std::vector<std::shared_ptr<Leaf>> directory_;
+  using Directory = std::vector<std::shared_ptr<Leaf>, ReservedAllocator<std::shared_ptr<Leaf>>>;
+  Directory directory_;
   std::size_t size_ = 0;
   std::size_t memory_bytes_ = 0;
 };

@@ -2,26 +2,38 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "engine/base/helper_threads.h"
 
 namespace minikv::engine {
 namespace {
 
-// On this thread and on others, `threads` in all, and waits for them.
+// On this thread and on others, `threads` in all, and waits for them. Throws std::bad_alloc if one of them has.
 template <typename Work>
 void run_on(unsigned threads, Work work) {
-  std::vector<std::thread> others;
-  for (unsigned i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
+  std::atomic<bool> has_memory{true};
+  const auto run = [&] {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      has_memory = false;
+    }
+  };
+  {
+    HelperThreads others;
+    for (unsigned i = 1; i < threads; ++i) others.add(run);
+    run();
+  }
+  if (!has_memory) throw std::bad_alloc();
 }
 
 }  // namespace
 
-void Index::swap(Index& other) {
+void Index::swap(Index& other) noexcept {
   entry_blocks_.swap(other.entry_blocks_);
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     std::swap(shards_[i].points, other.shards_[i].points);
@@ -32,11 +44,27 @@ void Index::swap(Index& other) {
   expiry_.swap(other.expiry_);
 }
 
-std::optional<Place> Index::find(std::string_view key) const {
-  const std::uint64_t hash = hash_of(key);
+std::optional<Place> Index::find(std::string_view key, std::uint64_t hash) const {
   const Entry* entry = shard_of(hash).points.find(key, hash);
   if (entry == nullptr) return std::nullopt;
   return entry->place();
+}
+
+void Index::find_all(std::span<const std::string_view> keys, std::span<const std::uint64_t> hashes,
+                     std::span<std::optional<Place>> places) const {
+  std::array<const Entry*, kMostAhead> entries;
+  for (std::size_t i = 0; i < keys.size(); ++i) shard_of(hashes[i]).points.fetch_leaf(hashes[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) shard_of(hashes[i]).points.fetch_slots(hashes[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    entries[i] = shard_of(hashes[i]).points.candidate(hashes[i]);
+    if (entries[i] != nullptr) __builtin_prefetch(entries[i]);
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    places[i].reset();
+    if (entries[i] == nullptr) continue;  // no entry shares so much as a part of the hash
+    if (entries[i]->key() != keys[i]) entries[i] = shard_of(hashes[i]).points.find(keys[i], hashes[i]);
+    if (entries[i] != nullptr) places[i] = entries[i]->place();
+  }
 }
 
 std::uint64_t Index::walk_unordered(std::uint64_t position, std::size_t count, const Visit& visit) const {
@@ -54,40 +82,65 @@ std::uint64_t Index::walk_unordered(std::uint64_t position, std::size_t count, c
 
 std::optional<Place> Index::put(std::string_view key, const Place& place) {
   const std::uint64_t hash = hash_of(key);
+  const Step step = prepare_put(key, hash, place, shard_of(hash).points.find(key, hash));
+  return make_put(step, hash, place);
+}
+
+Index::Step Index::prepare_put(std::string_view key, std::uint64_t hash, const Place& place, Entry* before) {
+  if (before != nullptr && before->can_hold(place)) return {before, nullptr};
+  return {before, Entry::create(shard_of(hash).entries, key, place)};
+}
+
+void Index::drop(const Step& step, std::uint64_t hash) {
+  if (step.fresh != nullptr) Entry::destroy(shard_of(hash).entries, step.fresh);
+}
+
+std::size_t Index::growth_bytes(std::size_t fresh, std::size_t expiring, std::size_t gone) const {
+  std::size_t bytes = order_.growth_bytes(fresh + (is_in_order() ? 0 : gone)) +
+                      expiry_.growth_bytes(expiring) + entry_blocks_->bytes_to_give_back(gone);
+  // Hashes spread keys over the sixteen shards, but not quite evenly.
+  const std::size_t of_shard = std::min(fresh, fresh / 12 + 64);
+  for (const Shard& shard : shards_) bytes += shard.points.growth_bytes(of_shard);
+  return bytes;
+}
+
+std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const Place& place) {
   Shard& shard = shard_of(hash);
-  Entry* entry = shard.points.find(key, hash);
-  if (entry == nullptr) {
-    entry = add(shard, key, place, hash);
-    order_.insert(entry);
-    expiry_.insert(entry);
+  if (step.fresh != nullptr) count(shard, *step.fresh);
+  if (step.before == nullptr) {
+    shard.points.insert(step.fresh, hash);
+    order_.insert(step.fresh);
+    expiry_.insert(step.fresh);
     return std::nullopt;
   }
-  const Place before = entry->place();
-  expiry_.erase(entry);
-  if (entry->can_hold(place)) {
-    entry->assign(place);
-    expiry_.insert(entry);
+  const Place before = step.before->place();
+  expiry_.erase(step.before);
+  if (step.fresh == nullptr) {
+    step.before->assign(place);
+    expiry_.insert(step.before);
     return before;
   }
-  Entry* now = make(shard, key, place);
-  shard.points.replace(entry, now, hash);
-  if (order_.replace(entry, now)) destroy(shard, entry);
-  expiry_.insert(now);
+  shard.points.replace(step.before, step.fresh, hash);
+  if (order_.replace(step.before, step.fresh)) destroy(shard, step.before);
+  expiry_.insert(step.fresh);
   return before;
+}
+
+std::optional<Place> Index::make_erase(Entry* before) {
+  if (before == nullptr) return std::nullopt;
+  const Place place = before->place();
+  remove(before);
+  return place;
 }
 
 std::optional<Place> Index::erase(std::string_view key) {
   const std::uint64_t hash = hash_of(key);
-  Entry* entry = shard_of(hash).points.find(key, hash);
-  if (entry == nullptr) return std::nullopt;
-  const Place before = entry->place();
-  remove(entry);
-  return before;
+  return make_erase(shard_of(hash).points.find(key, hash));
 }
 
 Entry* Index::make(Shard& shard, std::string_view key, const Place& place) {
   Entry* entry = Entry::create(shard.entries, key, place);
-  shard.entry_bytes += EntryPool::taken_by(entry->bytes());
+  count(shard, *entry);
   return entry;
 }
 
@@ -154,7 +207,12 @@ void Index::load(std::span<const Loaded> batch) {
 bool Index::try_load(std::span<const Loaded> batch) {
   Shard& shard = shard_of(batch.front().hash);
   if (!shard.loading.try_lock()) return false;
-  load(shard, batch);
+  try {
+    load(shard, batch);
+  } catch (const std::bad_alloc&) {
+    shard.loading.unlock();
+    throw;
+  }
   shard.loading.unlock();
   return true;
 }

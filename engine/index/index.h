@@ -18,6 +18,7 @@
 #include "engine/index/entry.h"
 #include "engine/index/entry_pool.h"
 #include "engine/index/expiry_order.h"
+#include "engine/index/hash.h"
 #include "engine/index/hash_shard.h"
 #include "engine/index/key_order.h"
 
@@ -33,23 +34,55 @@ class Index {
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
   // Takes as long as a few assignments, however many keys there are. While both are in order.
-  void swap(Index& other);
+  void swap(Index& other) noexcept;
 
-  std::optional<Place> find(std::string_view key) const;
+  std::optional<Place> find(std::string_view key) const { return find(key, hash_of(key)); }
+  std::optional<Place> find(std::string_view key, std::uint64_t hash) const;
   // Fetches into the processor's caches what find() and put() of these keys will look at, all at once: a look-up waits for
   // memory four times, and a dozen look-ups together hardly longer than one. `visit` is shown the places that find() will
   // most likely return. Up to kMostAhead keys; further ones are left alone.
   static constexpr std::size_t kMostAhead = 32;
   template <typename Visitor>
   void fetch_ahead(std::span<const std::string_view> keys, Visitor visit) const;
+  // find() of up to kMostAhead keys, whose hashes are hash_of(), at once.
+  void find_all(std::span<const std::string_view> keys, std::span<const std::uint64_t> hashes,
+                std::span<std::optional<Place>> places) const;
   // Sets the key's place; returns the one it had.
   std::optional<Place> put(std::string_view key, const Place& place);
   // Returns the place it had.
   std::optional<Place> erase(std::string_view key);
 
+  // ---- changes in two steps, of which the second can't fail ----
+
+  // What a change takes, and finds.
+  struct Step {
+    Entry* before = nullptr;  // what the key has when the change is made; null: nothing
+    Entry* fresh = nullptr;   // takes its place; null: what is there keeps it, or goes
+  };
+  Entry* find_entry(std::string_view key, std::uint64_t hash) const {
+    return shard_of(hash).points.find(key, hash);
+  }
+  // Makes ready to set the key's place, where it has `before` by then. Throws std::bad_alloc if there is no memory for it.
+  Step prepare_put(std::string_view key, std::uint64_t hash, const Place& place, Entry* before);
+  // It won't be made.
+  void drop(const Step& step, std::uint64_t hash);
+  // At most so much memory changes will still ask for, of ReservedAllocator, once they are prepared: `fresh` of them bring a
+  // fresh entry, `expiring` an expiry, and by `gone` of them an entry goes.
+  std::size_t growth_bytes(std::size_t fresh, std::size_t expiring, std::size_t gone) const;
+  // Sets the place; returns the one that the key had.
+  std::optional<Place> make_put(const Step& step, std::uint64_t hash, const Place& place);
+  // The same for a change by which the key goes.
+  std::optional<Place> make_erase(Entry* before);
+
   std::size_t size() const;
   // What it takes in memory, the allocator's share included: an estimate.
   std::size_t memory_bytes() const;
+  // About how much of that one key takes.
+  static std::size_t bytes_of_key(std::size_t key_bytes) {
+    constexpr std::size_t kBesides =
+        (sizeof(Entry*) + sizeof(std::uint64_t)) * 4 / 3;  // in the order, and in the hash table
+    return EntryPool::taken_by(sizeof(Entry) + key_bytes) + kBesides;
+  }
 
   // ---- walks: while is_in_order() ----
 
@@ -84,6 +117,11 @@ class Index {
   std::size_t count_expired(std::int64_t now_ms, std::size_t limit) const {
     return expiry_.count_expired(now_ms, limit);
   }
+  // Shows the keys that expire after `from_ms`, and not after `to_ms`.
+  template <typename Visitor>
+  void visit_expiring(std::int64_t from_ms, std::int64_t to_ms, Visitor visit) const {
+    expiry_.visit_between(from_ms, to_ms, [&](const Entry* entry) { visit(entry->key(), entry->place()); });
+  }
   // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit` before. Returns
   // how many.
   std::size_t take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit);
@@ -116,11 +154,12 @@ class Index {
   };
   void finish_loading(const Keep& keep, unsigned threads, Ordering ordering);
   // Puts the keys in order, once, on a thread that nobody waits for: beside whatever other members are called meanwhile.
-  // False: it was given up.
+  // False: it was given up. Throws std::bad_alloc if there is no memory for it: then it may be called again.
   bool build_order(unsigned threads) { return order_.build(threads); }
   // Nobody needs it any more: build_order() ends soon.
   void give_up_order() { order_.give_up(); }
-  void wait_until_order_is_built() const { order_.wait_until_built(); }
+  // False: there was no memory for it, and it is to be tried again.
+  bool wait_until_order_is_built() const { return order_.wait_until_built(); }
   // After that: makes good what has changed meanwhile, up to `limit` changes. True: that was all, and the keys are in order.
   bool catch_up(std::size_t limit);
   std::size_t changes_to_make_good() const { return order_.changes_to_make_good(); }
@@ -141,6 +180,9 @@ class Index {
   const Shard& shard_of(std::uint64_t hash) const { return shards_[HashShard::shard_of(hash)]; }
   static Entry* add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash);
   static Entry* make(Shard& shard, std::string_view key, const Place& place);
+  static void count(Shard& shard, const Entry& entry) {
+    shard.entry_bytes += EntryPool::taken_by(entry.bytes());
+  }
   static void destroy(Shard& shard, Entry* entry);
   static void load(Shard& shard, std::span<const Loaded> batch) MINIKV_REQUIRES(shard.loading);
   static void load(Shard& shard, const Loaded& loaded) MINIKV_REQUIRES(shard.loading);
@@ -216,15 +258,13 @@ void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end
 template <typename Visitor>
 void Index::walk_range(const Range& range, Visitor visit) const {
   if (is_empty(range)) return;
-  walk_between(
-      begin_of(range), end_of(range), [](Ordered::const_iterator& at) { return *at++; }, visit);
+  walk_between(begin_of(range), end_of(range), [](Ordered::const_iterator& at) { return *at++; }, visit);
 }
 
 template <typename Visitor>
 void Index::walk_range_back(const Range& range, Visitor visit) const {
   if (is_empty(range)) return;
-  walk_between(
-      end_of(range), begin_of(range), [](Ordered::const_iterator& at) { return *--at; }, visit);
+  walk_between(end_of(range), begin_of(range), [](Ordered::const_iterator& at) { return *--at; }, visit);
 }
 
 }  // namespace minikv::engine

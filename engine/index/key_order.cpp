@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace minikv::engine {
 
-void KeyOrder::swap(KeyOrder& other) {
+void KeyOrder::swap(KeyOrder& other) noexcept {
   assert(is_complete() && other.is_complete());
   tree_.swap(other.tree_);
 }
@@ -43,8 +44,9 @@ void KeyOrder::begin(Unsorted unsorted) {
   making_->unsorted = std::move(unsorted);
 }
 
-bool KeyOrder::build(unsigned threads) {
-  std::vector<SortItem, MappedAllocator<SortItem>> items;
+void KeyOrder::gather_items() {
+  Items& items = making_->items;
+  if (!items.empty()) return;
   std::size_t count = 0;
   for (const auto& part : making_->unsorted) count += part.size();
   items.reserve(count);
@@ -52,24 +54,54 @@ bool KeyOrder::build(unsigned threads) {
     for (Entry* const entry : part) items.push_back({0, entry});
   }
   making_->unsorted = {};
+}
+
+bool KeyOrder::build(unsigned threads) {
+  state_ = State::kBuilding;
+  try {
+    gather_items();
+    if (!sort_items(threads)) return false;
+    state_ = State::kBuilt;
+    state_.notify_all();
+    return true;
+  } catch (const std::bad_alloc&) {
+    making_->tree.clear();
+    state_ = State::kWithoutMemory;
+    state_.notify_all();
+    throw;
+  }
+}
+
+bool KeyOrder::sort_items(unsigned threads) {
   // Sorted first, every insertion is an append, which is many times cheaper than finding each one's place.
   Tree& tree = making_->tree;
-  const auto append = [this, &tree](std::span<const SortItem> sorted) {
+  bool has_memory = true;
+  const auto append = [&](std::span<const SortItem> sorted) {
     constexpr std::size_t kEntriesAhead = 12;
-    for (std::size_t i = 0; i < sorted.size(); ++i) {
-      if (i + kEntriesAhead < sorted.size()) __builtin_prefetch(sorted[i + kEntriesAhead].entry);
-      tree.insert(tree.end(), sorted[i].entry);
+    try {
+      for (std::size_t i = 0; i < sorted.size(); ++i) {
+        if (i + kEntriesAhead < sorted.size()) __builtin_prefetch(sorted[i + kEntriesAhead].entry);
+        tree.insert(tree.end(), sorted[i].entry);
+      }
+    } catch (const std::bad_alloc&) {
+      has_memory = false;  // told when the threads that sort have ended
     }
-    return !is_given_up_.load(std::memory_order_relaxed);
+    return has_memory && !is_given_up_.load(std::memory_order_relaxed);
   };
-  sort_by_key(items, threads, append);
+  sort_by_key(making_->items, threads, append);
   if (is_given_up_.load(std::memory_order_relaxed)) return false;
-  built_.open();
+  if (!has_memory) throw std::bad_alloc();
+  making_->items = Items();
   return true;
 }
 
-void KeyOrder::wait_until_built() const {
-  if (!is_complete()) built_.wait();
+bool KeyOrder::wait_until_built() const {
+  while (!is_complete()) {
+    const State state = state_.load();
+    if (state != State::kBuilding) return state == State::kBuilt;
+    state_.wait(State::kBuilding);
+  }
+  return true;
 }
 
 }  // namespace minikv::engine

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string_view>
@@ -10,10 +11,11 @@
 
 #include <absl/container/btree_set.h>
 
-#include "engine/base/gate.h"
 #include "engine/base/mapped_allocator.h"
+#include "engine/base/memory_reserve.h"
 #include "engine/index/entry.h"
 #include "engine/index/key_sort.h"
+#include "engine/index/tree_growth.h"
 
 namespace minikv::engine {
 
@@ -31,10 +33,10 @@ class KeyOrder {
     bool operator()(const Entry* a, std::string_view b) const { return a->key() < b; }
     bool operator()(std::string_view a, const Entry* b) const { return a < b->key(); }
   };
-  using Tree = absl::btree_set<Entry*, Less>;
+  using Tree = absl::btree_set<Entry*, Less, ReservedAllocator<Entry*>>;
 
   // Both must be complete.
-  void swap(KeyOrder& other);
+  void swap(KeyOrder& other) noexcept;
   void insert(Entry* entry);
   // Before an entry is destroyed. False: it is still needed, and catch_up() will let go of it.
   bool erase(Entry* entry);
@@ -48,10 +50,12 @@ class KeyOrder {
   // The entries of an index that was filled. Nothing must be there yet. Until catch_up() has returned true there is nothing
   // to walk over.
   void begin(Unsorted unsorted);
-  // Once after begin(), with up to `threads` threads. False: given up, and there will be no order.
+  // After begin(), with up to `threads` threads. False: given up, and there will be no order. Throws std::bad_alloc where there
+  // is no memory for it: then it may be called again.
   bool build(unsigned threads);
   void give_up() { is_given_up_.store(true, std::memory_order_relaxed); }
-  void wait_until_built() const;
+  // False: there was no memory for it, and build() has to be called again.
+  bool wait_until_built() const;
   // After build(): makes up to `limit` changes good that came since begin(), and shows the entries that are not needed any
   // more to `let_go`. True: that was all.
   template <typename LetGo>
@@ -62,6 +66,11 @@ class KeyOrder {
   }
   bool is_complete() const { return making_ == nullptr; }
 
+  // At most so much memory is allocated by `count` calls of insert() and replace().
+  std::size_t growth_bytes(std::size_t count) const {
+    return is_complete() ? growth_of_tree(tree_.size(), count, sizeof(Entry*)) : count * 64 + 4096;
+  }
+
   const Tree& tree() const { return tree_; }
 
  private:
@@ -69,16 +78,22 @@ class KeyOrder {
     Entry* entry;
     bool is_new;  // or it went
   };
+  using Items = std::vector<SortItem, MappedAllocator<SortItem>>;
   struct Making {
     Unsorted unsorted;
+    Items items;  // the same, when they are being sorted
     Tree tree;
-    std::deque<Change> changes;
+    std::deque<Change, ReservedAllocator<Change>> changes;
     std::size_t caught_up = 0;  // of the changes
   };
 
+  void gather_items();
+  bool sort_items(unsigned threads);
+
   Tree tree_;
   std::unique_ptr<Making> making_;
-  Gate built_;
+  enum class State : std::uint8_t { kBuilding, kBuilt, kWithoutMemory };
+  std::atomic<State> state_{State::kBuilding};
   std::atomic<bool> is_given_up_{false};
 };
 
@@ -87,13 +102,14 @@ bool KeyOrder::catch_up(std::size_t limit, LetGo let_go) {
   if (is_complete()) return true;
   auto& changes = making_->changes;
   for (; limit > 0 && making_->caught_up < changes.size(); --limit) {
-    const Change& change = changes[making_->caught_up++];
+    const Change& change = changes[making_->caught_up];
     if (change.is_new) {
-      making_->tree.insert(change.entry);
+      making_->tree.insert(change.entry);  // may throw std::bad_alloc; then it is still to be made good
     } else {
       making_->tree.erase(change.entry);
       let_go(change.entry);
     }
+    ++making_->caught_up;
   }
   if (making_->caught_up < changes.size()) return false;
   tree_.swap(making_->tree);

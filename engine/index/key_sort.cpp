@@ -4,11 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <future>
 #include <string_view>
-#include <thread>
 #include <vector>
 
+#include "engine/base/helper_threads.h"
 #include "engine/base/key_piece.h"
 
 namespace minikv::engine {
@@ -74,9 +73,16 @@ void sort_behind(std::span<SortItem> items, std::size_t skip) {
 void fill_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned threads) {
   if (threads < 2 || items.size() < kWorthAThread) return fill_pieces(items, skip);
   const auto half = items.size() / 2;
-  const auto other = std::async([=] { fill_in_parallel(items.first(half), skip, threads / 2); });
-  fill_in_parallel(items.subspan(half), skip, threads - threads / 2);
-  other.wait();
+  std::atomic<bool> is_begun{false};
+  {
+    HelperThreads other;
+    other.add([&] {
+      is_begun = true;
+      fill_in_parallel(items.first(half), skip, threads / 2);
+    });
+    fill_in_parallel(items.subspan(half), skip, threads - threads / 2);
+  }
+  if (!is_begun) fill_pieces(items.first(half), skip);
 }
 
 // So many parts that the first is soon in order, and that the threads end at about the same time.
@@ -137,9 +143,9 @@ void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned thread
   std::vector<std::span<SortItem>> parts;
   cut(items, kParts, parts);
   PartSorter sorter(parts, skip);
-  std::vector<std::thread> others;
+  HelperThreads others;
   for (unsigned i = 1; i < threads; ++i) {
-    others.emplace_back([&sorter] {
+    others.add([&sorter] {
       while (sorter.sort_one()) {
       }
     });
@@ -150,7 +156,6 @@ void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned thread
     sorter.give_up();
     break;
   }
-  for (std::thread& other : others) other.join();
 }
 
 }  // namespace

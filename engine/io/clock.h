@@ -14,6 +14,9 @@ class Clock {
   // The same, up to a few milliseconds behind, for those who ask all the time.
   virtual std::int64_t coarse_ms() const { return steady_ms(); }
 
+  // Another number whenever steady_ms() has begun anew; 0: not known.
+  virtual std::uint64_t boot() const { return 1; }
+
   static Clock& system();
 };
 

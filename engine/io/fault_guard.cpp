@@ -44,7 +44,7 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   if (previous_action.sa_handler != SIG_DFL && previous_action.sa_handler != SIG_IGN) {
     return previous_action.sa_handler(signal);
   }
-  struct sigaction standard {};
+  struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   sigaction(SIGBUS, &standard, nullptr);
   // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows it.
@@ -64,7 +64,7 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
 void install_fault_guard() {
   static std::once_flag once;
   std::call_once(once, [] {
-    struct sigaction ours {};
+    struct sigaction ours{};
     ours.sa_sigaction = on_sigbus;
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&ours.sa_mask);

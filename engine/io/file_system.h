@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +30,7 @@ class Mapping {
   virtual void fetch_ahead(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
 };
 
-// One open file.
+// One open file. What fails is told by a Status, also where there is no memory to say more than that.
 // Thread safety: distinct offsets may be read and written at once; truncate() and what overlaps it may not.
 class File {
  public:
@@ -38,6 +39,14 @@ class File {
   virtual Result<std::uint64_t> size() const = 0;
   // Reads exactly out.size() bytes; a file that ends before is a kIoError that says so.
   virtual Status read(std::uint64_t offset, std::span<char> out) const = 0;
+  // The same into several pieces, one behind the other.
+  virtual Status read_pieces(std::uint64_t offset, std::span<const std::span<char>> pieces) const {
+    for (const std::span<char> piece : pieces) {
+      if (Status done = read(offset, piece); !done) return done;
+      offset += piece.size();
+    }
+    return {};
+  }
   // Fills the pieces, one behind the other, with what can be had from `offset` on without waiting for the disk, and
   // says how many bytes that was: fewer than there is room for, perhaps none, where the rest is not in memory (or the
   // file system can't tell, or the file ends).
@@ -73,6 +82,20 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+class FileSystem;
+
+// A directory that is locked against every other process and every other LockedDirectory, by whatever path they come to it:
+// through a bind mount, a symbolic link or another name. Locked for as long as it lives.
+class LockedDirectory {
+ public:
+  virtual ~LockedDirectory() = default;
+  // False where the file system can't lock directories, as some network file systems.
+  virtual bool is_locked() const = 0;
+  // Paths below the one that the directory was locked by lead to files of this directory, though it has been moved since, or
+  // another has taken its name. May outlive the lock.
+  virtual std::shared_ptr<FileSystem> files() = 0;
+};
+
 // Thread safety: all members may be called from any thread.
 class FileSystem {
  public:
@@ -93,6 +116,10 @@ class FileSystem {
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // The same for those who only read, and leave no file behind: not there: kNotFound.
   virtual Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) = 0;
+  // Locks the directory at `path`. Taken: kLocked.
+  virtual Result<std::unique_ptr<LockedDirectory>> lock_directory(const std::string& path) = 0;
+  // How many more files this process may have open; nothing where that can't be told.
+  virtual std::optional<std::uint64_t> free_descriptors() const { return std::nullopt; }
   // How often threads of this process have had to wait for a page that was not in memory. Never less than before; 0 where
   // it can't be told.
   virtual std::uint64_t page_waits() const { return 0; }

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <limits>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -23,12 +24,23 @@ namespace minikv::engine {
 namespace {
 
 constexpr mode_t kFileMode = 0640;
-constexpr std::size_t kMaxCachedPieces = 4;  // further ones are not filled
+constexpr std::size_t kMaxReadPieces = 4;  // of one call
+
+// What `say()` says was being done; less where there is no memory for it: a call that has failed must not be taken for one that
+// was never made.
+template <typename Say>
+Status error_of(int error, Say say) noexcept {
+  try {
+    return Status::from_errno(error, say());
+  } catch (const std::bad_alloc&) {
+    return Status::from_errno(error, "");
+  }
+}
 
 Result<off_t> checked_offset(std::uint64_t offset, const char* call, const std::string& path) {
   if (offset <= static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
     return static_cast<off_t>(offset);
-  return Status::from_errno(EFBIG, fmt::format("{} {} at {}", call, path, offset));
+  return error_of(EFBIG, [&] { return fmt::format("{} {} at {}", call, path, offset); });
 }
 
 // The pieces of one write that have not been written yet, handed to pwritev(2) a bounded number at a time.
@@ -65,13 +77,33 @@ class UnwrittenPieces {
   std::array<iovec, std::min(IOV_MAX, 256)> vectors_;
 };
 
+// Up to kMaxReadPieces pieces for preadv(2); further ones are left out.
+class Vectors {
+ public:
+  explicit Vectors(std::span<const std::span<char>> pieces)
+      : count_(std::min(pieces.size(), vectors_.size())) {
+    for (std::size_t i = 0; i < count_; ++i) {
+      vectors_[i] = {pieces[i].data(), pieces[i].size()};
+      bytes_ += pieces[i].size();
+    }
+  }
+  const iovec* data() const { return vectors_.data(); }
+  int count() const { return static_cast<int>(count_); }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::array<iovec, kMaxReadPieces> vectors_;
+  std::size_t count_;
+  std::size_t bytes_ = 0;
+};
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptor descriptor, std::string path)
       : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
 
   Result<std::uint64_t> size() const override {
-    struct stat info {};
+    struct stat info{};
     if (fstat(fd(), &info) != 0) return error("stat");
     return static_cast<std::uint64_t>(info.st_size);
   }
@@ -93,14 +125,30 @@ class PosixFile final : public File {
     return Status::ok();
   }
 
+  // One call, nearly always: what it leaves is read piece by piece.
+  Status read_pieces(std::uint64_t offset, std::span<const std::span<char>> pieces) const override {
+    auto position = checked_offset(offset, "read", path_);
+    if (!position) return position.status();
+    const Vectors vectors(pieces);
+    const ssize_t count =
+        without_interruption([&] { return preadv(fd(), vectors.data(), vectors.count(), *position); });
+    if (count < 0) return error("read", *position, vectors.bytes());
+    auto done = static_cast<std::size_t>(count);
+    for (const std::span<char> piece : pieces) {
+      const std::size_t have = std::min(done, piece.size());
+      done -= have;
+      MINIKV_TRY(read(offset + have, piece.subspan(have)));
+      offset += piece.size();
+    }
+    return Status::ok();
+  }
+
   Result<std::size_t> read_cached(std::uint64_t offset,
                                   std::span<const std::span<char>> pieces) const override {
     auto position = checked_offset(offset, "read", path_);
     if (!position) return position.status();
-    std::array<iovec, kMaxCachedPieces> vectors;
-    const std::size_t count = std::min(pieces.size(), vectors.size());
-    for (std::size_t i = 0; i < count; ++i) vectors[i] = {pieces[i].data(), pieces[i].size()};
-    return read_cached(*position, {vectors.data(), count});
+    const Vectors vectors(pieces);
+    return read_cached(*position, vectors);
   }
 
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
@@ -130,13 +178,13 @@ class PosixFile final : public File {
     auto length = checked_offset(size, "truncate", path_);
     if (!length) return length.status();
     if (without_interruption([&] { return ftruncate(fd(), *length); }) != 0) {
-      return Status::from_errno(errno, fmt::format("truncate {} to {}", path_, size));
+      return error_of(errno, [&] { return fmt::format("truncate {} to {}", path_, size); });
     }
     return Status::ok();
   }
 
   bool has_no_name() const override {
-    struct stat info {};
+    struct stat info{};
     return fstat(fd(), &info) == 0 && info.st_nlink == 0;
   }
 
@@ -152,17 +200,17 @@ class PosixFile final : public File {
 
   int fd() const { return descriptor_.fd(); }
 
-  Result<std::size_t> read_cached(off_t position, std::span<const iovec> vectors) const {
+  Result<std::size_t> read_cached(off_t position, const Vectors& vectors) const {
     const Cached cached = cached_.load(std::memory_order_relaxed);
     if (cached == Cached::kNever) return std::size_t{0};
     const int flags = cached == Cached::kYes ? RWF_NOWAIT : 0;
-    const ssize_t got = without_interruption(
-        [&] { return preadv2(fd(), vectors.data(), static_cast<int>(vectors.size()), position, flags); });
+    const ssize_t got =
+        without_interruption([&] { return preadv2(fd(), vectors.data(), vectors.count(), position, flags); });
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno == EAGAIN) return std::size_t{0};
     if (flags == 0 || errno != EOPNOTSUPP) return error("read");
     // tmpfs can't be asked because it never waits; others (overlays, network file systems) can't tell.
-    struct statfs info {};
+    struct statfs info{};
     const bool is_memory =
         fstatfs(fd(), &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
     cached_.store(is_memory ? Cached::kAlways : Cached::kNever, std::memory_order_relaxed);
@@ -170,10 +218,10 @@ class PosixFile final : public File {
   }
 
   Status error(const char* call) const {
-    return Status::from_errno(errno, fmt::format("{} {}", call, path_));
+    return error_of(errno, [&] { return fmt::format("{} {}", call, path_); });
   }
   Status error(const char* call, off_t offset, std::size_t length) const {
-    return Status::from_errno(errno, fmt::format("{} {} at {}, {} bytes", call, path_, offset, length));
+    return error_of(errno, [&] { return fmt::format("{} {} at {}, {} bytes", call, path_, offset, length); });
   }
 
   Descriptor descriptor_;
@@ -197,22 +245,30 @@ Descriptor::~Descriptor() {
 }
 
 Result<Descriptor> Descriptor::open(const std::string& path, int flags) {
-  const int fd = without_interruption([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kFileMode); });
+  return open_at(AT_FDCWD, path.c_str(), flags, path);
+}
+
+Result<Descriptor> Descriptor::open_at(int directory, const char* name, int flags, const std::string& path) {
+  const int fd =
+      without_interruption([&] { return ::openat(directory, name, flags | O_CLOEXEC, kFileMode); });
   if (fd < 0) return Status::from_errno(errno, fmt::format("open {}", path));
-  return Descriptor(fd);
+  if (fd > STDERR_FILENO) return Descriptor(fd);
+  // In a program that has closed one of its standard descriptors, what is meant for that must not go into a data file.
+  const Descriptor low(fd);
+  const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (high < 0) return Status::from_errno(errno, fmt::format("open {}", path));
+  return Descriptor(high);
 }
 
 std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path) {
   return std::make_unique<PosixFile>(std::move(descriptor), std::move(path));
 }
 
-Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path, int flags) {
-  auto descriptor = Descriptor::open(path, flags);
-  if (!descriptor) return descriptor.status();
-  if (without_interruption([&] { return flock(descriptor->fd(), LOCK_EX | LOCK_NB); }) != 0) {
+Result<std::unique_ptr<FileLock>> lock_posix_file(Descriptor descriptor, const std::string& path) {
+  if (without_interruption([&] { return flock(descriptor.fd(), LOCK_EX | LOCK_NB); }) != 0) {
     return Status::from_errno(errno, fmt::format("lock {}", path));
   }
-  return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(*std::move(descriptor)));
+  return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(descriptor)));
 }
 
 }  // namespace minikv::engine

@@ -30,6 +30,8 @@ class Descriptor {
 
   // open(2) with O_CLOEXEC. Errors name the path.
   static Result<Descriptor> open(const std::string& path, int flags);
+  // The same by openat(2): what is opened is `name` in `directory`; errors name `path`.
+  static Result<Descriptor> open_at(int directory, const char* name, int flags, const std::string& path);
 
   int fd() const { return fd_; }
 
@@ -39,8 +41,8 @@ class Descriptor {
 
 std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path);
 
-// Opens the file with these flags of open(2) and takes a flock(2) on it. The kernel lets go of it with the last
-// descriptor, however the process ends: there is no such thing as a stale lock.
-Result<std::unique_ptr<FileLock>> lock_posix_file(const std::string& path, int flags);
+// Takes a flock(2) on an open file. The kernel lets go of it with the last descriptor, however the process ends: there is no
+// such thing as a stale lock.
+Result<std::unique_ptr<FileLock>> lock_posix_file(Descriptor descriptor, const std::string& path);
 
 }  // namespace minikv::engine

@@ -1,4 +1,6 @@
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -8,7 +10,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <system_error>
+#include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -32,7 +35,7 @@ int flags_of(OpenMode mode) {
 }
 
 bool is_directory(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
@@ -44,6 +47,51 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent.string();
 }
 
+// What is in a directory that is open for reading.
+Result<std::vector<std::string>> list_entries(DIR* directory, const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(directory, &::closedir);
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry =
+        ::readdir(entries.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return Status::from_errno(errno, fmt::format("list directory {}", path));
+  return names;
+}
+
+Status renamed(int result, const std::string& from, const std::string& to) {
+  return result == 0 ? Status() : Status::from_errno(errno, fmt::format("rename {} to {}", from, to));
+}
+
+Status removed(int result, const std::string& path) {
+  return result == 0 ? Status() : Status::from_errno(errno, fmt::format("remove {}", path));
+}
+
+Status synced_directory(int fd, const std::string& path) {
+  if (without_interruption([&] { return fsync(fd); }) == 0) return {};
+  return Status::from_errno(errno, fmt::format("fsync directory {}", path));
+}
+
+std::uint64_t free_bytes(const struct statvfs& info) { return std::uint64_t{info.f_bavail} * info.f_frsize; }
+
+// The descriptors that the process has open, but for the one that this takes.
+std::optional<std::uint64_t> count_descriptors() {
+  DIR* const directory = ::opendir("/proc/self/fd");
+  if (directory == nullptr) return std::nullopt;
+  const auto entries = list_entries(directory, "/proc/self/fd");
+  if (!entries) return std::nullopt;
+  return entries->size() - 1;
+}
+
+Result<std::unique_ptr<FileLock>> lock_descriptor(Result<Descriptor> descriptor, const std::string& path) {
+  if (!descriptor) return descriptor.status();
+  return lock_posix_file(*std::move(descriptor), path);
+}
+
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
@@ -53,14 +101,10 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Status rename(const std::string& from, const std::string& to) override {
-    if (std::rename(from.c_str(), to.c_str()) == 0) return Status::ok();
-    return Status::from_errno(errno, fmt::format("rename {} to {}", from, to));
+    return renamed(std::rename(from.c_str(), to.c_str()), from, to);
   }
 
-  Status remove(const std::string& path) override {
-    if (::unlink(path.c_str()) == 0) return Status::ok();
-    return Status::from_errno(errno, fmt::format("remove {}", path));
-  }
+  Status remove(const std::string& path) override { return removed(::unlink(path.c_str()), path); }
 
   Status create_dir(const std::string& path) override {
     const std::string parent = parent_of(path);
@@ -81,41 +125,44 @@ class PosixFileSystem final : public FileSystem {
   Status sync_dir(const std::string& path) override {
     auto directory = open_directory(path);
     if (!directory) return directory.status();
-    if (without_interruption([&] { return fsync((*directory)->fd()); }) == 0) return Status::ok();
-    return Status::from_errno(errno, fmt::format("fsync directory {}", path));
+    return synced_directory((*directory)->fd(), path);
   }
 
   Result<std::vector<std::string>> list(const std::string& path) override {
-    std::error_code error;
-    std::vector<std::string> names;
-    for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-         entry.increment(error)) {
-      names.push_back(entry->path().filename().string());
-    }
-    if (error) return Status::from_errno(error.value(), fmt::format("list directory {}", path));
-    return names;
+    DIR* const directory = ::opendir(path.c_str());
+    if (directory == nullptr) return Status::from_errno(errno, fmt::format("list directory {}", path));
+    return list_entries(directory, path);
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
-    return lock_posix_file(path, O_RDWR | O_CREAT);
+    return lock_descriptor(Descriptor::open(path, O_RDWR | O_CREAT), path);
   }
 
   // flock(2) is content with a descriptor for reading, so that this works on a read-only disk.
   Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
-    return lock_posix_file(path, O_RDONLY);
+    return lock_descriptor(Descriptor::open(path, O_RDONLY), path);
+  }
+
+  Result<std::unique_ptr<LockedDirectory>> lock_directory(const std::string& path) override;
+
+  std::optional<std::uint64_t> free_descriptors() const override {
+    struct rlimit files{};
+    const auto open_now = count_descriptors();
+    if (!open_now || getrlimit(RLIMIT_NOFILE, &files) != 0) return std::nullopt;
+    return files.rlim_cur > *open_now ? files.rlim_cur - *open_now : 0;
   }
 
   std::uint64_t page_waits() const override {
-    struct rusage usage {};
+    struct rusage usage{};
     return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_majflt) : 0;
   }
 
   Result<std::uint64_t> free_space(const std::string& path) override {
-    struct statvfs info {};
+    struct statvfs info{};
     if (without_interruption([&] { return statvfs(path.c_str(), &info); }) != 0) {
       return Status::from_errno(errno, fmt::format("statvfs {}", path));
     }
-    return std::uint64_t{info.f_bavail} * info.f_frsize;
+    return free_bytes(info);
   }
 
  private:
@@ -129,8 +176,8 @@ class PosixFileSystem final : public FileSystem {
 // another directory by now; then that one is opened.
 Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::string& path) {
   MutexLock lock(mutex_);
-  struct stat wanted {};
-  struct stat known {};
+  struct stat wanted{};
+  struct stat known{};
   if (stat(path.c_str(), &wanted) == 0) {
     for (const auto& directory : directories_) {
       if (fstat(directory->fd(), &known) == 0 && known.st_dev == wanted.st_dev &&
@@ -143,6 +190,130 @@ Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::s
   if (!opened) return opened.status();
   if (directories_.size() == kKeptDirectories) directories_.erase(directories_.begin());
   return directories_.emplace_back(std::make_shared<Descriptor>(std::move(*opened)));
+}
+
+// A directory that is held open: what its path would lead to does not matter any more. Paths that are not right below it are
+// the others'.
+class OpenDirectory final : public FileSystem {
+ public:
+  OpenDirectory(FileSystem& others, std::string path, Descriptor directory)
+      : others_(others), path_(std::move(path)), directory_(std::move(directory)) {}
+
+  int fd() const { return directory_.fd(); }
+
+  Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
+    const char* const name = name_of(path);
+    if (name == nullptr) return others_.open(path, mode);
+    auto descriptor = Descriptor::open_at(fd(), name, flags_of(mode), path);
+    if (!descriptor) return descriptor.status();
+    return make_posix_file(*std::move(descriptor), path);
+  }
+
+  Status rename(const std::string& from, const std::string& to) override {
+    const char* const old_name = name_of(from);
+    const char* const new_name = name_of(to);
+    if (old_name == nullptr && new_name == nullptr) return others_.rename(from, to);
+    return renamed(
+        ::renameat(old_name != nullptr ? fd() : AT_FDCWD, old_name != nullptr ? old_name : from.c_str(),
+                   new_name != nullptr ? fd() : AT_FDCWD, new_name != nullptr ? new_name : to.c_str()),
+        from, to);
+  }
+
+  Status remove(const std::string& path) override {
+    const char* const name = name_of(path);
+    return name != nullptr ? removed(::unlinkat(fd(), name, 0), path) : others_.remove(path);
+  }
+
+  Status create_dir(const std::string& path) override {
+    return path == path_ ? Status() : others_.create_dir(path);
+  }
+
+  Status sync_dir(const std::string& path) override {
+    return path == path_ ? synced_directory(fd(), path) : others_.sync_dir(path);
+  }
+
+  Result<std::vector<std::string>> list(const std::string& path) override {
+    if (path != path_) return others_.list(path);
+    // The position of a directory belongs to who has opened it: each list needs a descriptor of its own.
+    const auto failed = [&path] { return Status::from_errno(errno, fmt::format("list directory {}", path)); };
+    const int own = ::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (own < 0) return failed();
+    DIR* const directory = ::fdopendir(own);
+    if (directory != nullptr) return list_entries(directory, path);
+    const Status status = failed();
+    ::close(own);
+    return status;
+  }
+
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
+    const char* const name = name_of(path);
+    if (name == nullptr) return others_.lock(path);
+    return lock_descriptor(Descriptor::open_at(fd(), name, O_RDWR | O_CREAT, path), path);
+  }
+
+  Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
+    const char* const name = name_of(path);
+    if (name == nullptr) return others_.lock_existing(path);
+    return lock_descriptor(Descriptor::open_at(fd(), name, O_RDONLY, path), path);
+  }
+
+  Result<std::unique_ptr<LockedDirectory>> lock_directory(const std::string& path) override {
+    return others_.lock_directory(path);
+  }
+  std::optional<std::uint64_t> free_descriptors() const override { return others_.free_descriptors(); }
+  std::uint64_t page_waits() const override { return others_.page_waits(); }
+
+  Result<std::uint64_t> free_space(const std::string& path) override {
+    if (path != path_) return others_.free_space(path);
+    struct statvfs info{};
+    if (without_interruption([&] { return fstatvfs(fd(), &info); }) != 0)
+      return Status::from_errno(errno, fmt::format("statvfs {}", path));
+    return free_bytes(info);
+  }
+
+ private:
+  // The name of an entry of this directory; null: it is none.
+  const char* name_of(const std::string& path) const {
+    const bool is_below = path.size() > path_.size() + 1 && path.starts_with(path_) &&
+                          path[path_.size()] == '/' && path.find('/', path_.size() + 1) == std::string::npos;
+    return is_below ? path.c_str() + path_.size() + 1 : nullptr;
+  }
+
+  FileSystem& others_;
+  const std::string path_;
+  const Descriptor directory_;
+};
+
+class PosixLockedDirectory final : public LockedDirectory {
+ public:
+  PosixLockedDirectory(std::shared_ptr<OpenDirectory> directory, bool is_locked)
+      : directory_(std::move(directory)), is_locked_(is_locked) {}
+  // Let go of by hand: whoever still reads from the directory keeps it open.
+  ~PosixLockedDirectory() override {
+    if (is_locked_) (void)::flock(directory_->fd(), LOCK_UN);
+  }
+  PosixLockedDirectory(const PosixLockedDirectory&) = delete;
+  PosixLockedDirectory& operator=(const PosixLockedDirectory&) = delete;
+
+  bool is_locked() const override { return is_locked_; }
+  std::shared_ptr<FileSystem> files() override { return directory_; }
+
+ private:
+  const std::shared_ptr<OpenDirectory> directory_;
+  const bool is_locked_;
+};
+
+// flock(2) on a descriptor for reading: a directory can't be opened otherwise. NFS makes a lock on a range of bytes of it, which
+// it can't have.
+Result<std::unique_ptr<LockedDirectory>> PosixFileSystem::lock_directory(const std::string& path) {
+  auto descriptor = Descriptor::open(path, O_RDONLY | O_DIRECTORY);
+  if (!descriptor) return descriptor.status();
+  const bool is_locked =
+      without_interruption([&] { return ::flock(descriptor->fd(), LOCK_EX | LOCK_NB); }) == 0;
+  if (!is_locked && errno == EWOULDBLOCK) return Status::from_errno(errno, fmt::format("lock {}", path));
+  auto directory = std::make_shared<OpenDirectory>(*this, path, *std::move(descriptor));
+  return std::unique_ptr<LockedDirectory>(
+      std::make_unique<PosixLockedDirectory>(std::move(directory), is_locked));
 }
 
 }  // namespace

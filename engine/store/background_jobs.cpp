@@ -1,5 +1,6 @@
 #include "engine/store/background_jobs.h"
 
+#include <new>
 #include <utility>
 
 #include "engine/base/low_priority.h"
@@ -16,6 +17,14 @@ void BackgroundJobs::add(std::function<void()> job) {
   if (stopping_) return;
   jobs_.push_back(std::move(job));
   changed_.notify_all();
+}
+
+void BackgroundJobs::free_later(std::shared_ptr<void> what) noexcept {
+  try {
+    add([what = std::move(what)]() mutable { what.reset(); });
+  } catch (const std::bad_alloc&) {
+    // It goes with this call.
+  }
 }
 
 void BackgroundJobs::finish() {
@@ -48,7 +57,11 @@ void BackgroundJobs::run() {
       jobs_.pop_front();
       busy_ = true;
     }
-    job();
+    try {
+      job();
+    } catch (const std::bad_alloc&) {
+      // Nobody waits for it; what it would have made is made when it is needed.
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "engine/base/thread_annotations.h"
@@ -21,6 +22,8 @@ class BackgroundJobs {
 
   // Jobs that are added after stop() are dropped.
   void add(std::function<void()> job) MINIKV_EXCLUDES(mutex_);
+  // Lets go of `what`, which may take a while: here, if there is no memory to have it done.
+  void free_later(std::shared_ptr<void> what) noexcept MINIKV_EXCLUDES(mutex_);
   // Waits until all that was added is done.
   void finish() MINIKV_EXCLUDES(mutex_);
   // Ends the thread after the job that it is at; the others are dropped.

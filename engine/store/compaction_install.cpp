@@ -1,6 +1,9 @@
 // The end of a merge: it is committed, and the writer repoints the keys to the copies.
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
+#include <unordered_map>
 
 #include "engine/store/compactor.h"
 
@@ -9,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMovesPerHold = 256;
 constexpr std::size_t kMovesPerErrand = 512;  // then writes get their turn
+constexpr auto kRetryInstall = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -20,20 +24,21 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   const auto outputs = output_.keep();
   // Another compactor would take records that no move has reached yet for dead.
   for (const auto& output : outputs) output->is_being_installed.store(true, std::memory_order_release);
-  MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
   note_dead_at_birth(outputs);
-  const Status installed = writer_.run_on_writer([&] {
+  std::vector<std::shared_ptr<Segment>> dropped;
+  dropped.reserve(inputs.size());
+  MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
+  // From here on it has happened.
+  MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
     for (const auto& output : outputs)
       state_.segments.emplace(static_cast<std::uint32_t>(output->id()), output);
-  });
-  MINIKV_TRY(installed);
+  }));
   for (std::size_t first = 0; first < moves_.size(); first += kMovesPerErrand) {
     const std::size_t last = std::min(first + kMovesPerErrand, moves_.size());
-    MINIKV_TRY(writer_.run_on_writer([&] { apply_moves(first, last); }));
+    MINIKV_TRY(on_writer([&] { apply_moves(first, last); }));
   }
-  std::vector<std::shared_ptr<Segment>> dropped;
-  MINIKV_TRY(writer_.run_on_writer([&] {
+  MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
     for (const ManifestSegment& input : inputs) {
       const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
@@ -45,10 +50,19 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   return {};  // the inputs go to the graveyard here, or when their last reader is done
 }
 
+// What can't be done for lack of memory is tried until there is some: it does no harm to do it again.
+Status Compaction::on_writer(const std::function<void()>& work) {
+  for (;;) {
+    const Status done = writer_.run_on_writer(work);
+    if (done.code() != StatusCode::kOutOfMemory || cancelled_.load(std::memory_order_relaxed)) return done;
+    std::this_thread::sleep_for(kRetryInstall);
+  }
+}
+
 // What was written for other reasons than to be alive. Not what has died since it was copied: another compaction gives
 // that back.
 void Compaction::note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs) {
-  absl::flat_hash_map<std::uint32_t, std::uint64_t> copied;
+  std::unordered_map<std::uint32_t, std::uint64_t> copied;
   for (const Move& move : moves_) {
     if (!move.erase) copied[move.to.segment] += record_bytes(move.key.size(), move.to.value_bytes);
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <new>
 #include <random>
 
 #include "engine/format/file_names.h"
@@ -14,9 +15,13 @@ constexpr std::uint64_t kFrameBytes = kMiB;
 }  // namespace
 
 CompactionOutput::~CompactionOutput() {
-  for (const std::string& path : paths_) (void)state_.file_system.remove(path);
-  for (const std::uint64_t id : hinted_)
-    (void)state_.file_system.remove(state_.directory + "/" + hint_name(id));
+  try {
+    for (const std::string& path : paths_) (void)state_.file_system.remove(path);
+    for (const std::uint64_t id : hinted_)
+      (void)state_.file_system.remove(state_.directory + "/" + hint_name(id));
+  } catch (const std::bad_alloc&) {
+    // The next start removes what is left.
+  }
 }
 
 Status CompactionOutput::begin_segment() {
@@ -25,7 +30,7 @@ Status CompactionOutput::begin_segment() {
   const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);
   paths_.push_back(path);
   MINIKV_TRY(keeper_.create_segment_file(identity, SegmentKind::kCompacted, 0, path, false));
-  auto segment = open_segment(state_.file_system, path, OpenMode::kReadWrite, identity,
+  auto segment = open_segment(*state_.open_files, path, OpenMode::kReadWrite, identity,
                               SegmentKind::kCompacted, log_map_bytes(state_.options));
   if (!segment) return segment.status();
   segments_.push_back(std::move(*segment));
@@ -80,6 +85,7 @@ Status CompactionOutput::end_segment() {
   MINIKV_TRY(file_->sync());
   segments_.back()->used_bytes.store(used_, std::memory_order_relaxed);
   entries_.back().size = used_;
+  segments_.back()->file().settle();
   open_ = false;
   write_hint_of_segment();
   return {};

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/out_of_memory.h"
 #include "engine/format/hint.h"
 #include "engine/store/gentle_file.h"
 #include "engine/store/keeper.h"
@@ -88,7 +89,7 @@ class Compaction {
   Compaction(const Compaction&) = delete;
   Compaction& operator=(const Compaction&) = delete;
 
-  // Returns the bytes given back. kShutdown if it was cancelled.
+  // Returns the bytes given back. kShutdown if it was cancelled. May throw std::bad_alloc, as if it had not been begun.
   Result<std::uint64_t> run(const std::vector<ManifestSegment>& inputs);
 
  private:
@@ -105,7 +106,11 @@ class Compaction {
     Keeper& keeper;
     bool is_held = false;
     ~SpareHold() {
-      if (is_held) keeper.allow_spare();
+      if (!is_held) return;
+      (void)without_throwing([this] {
+        keeper.allow_spare();
+        return Status();
+      });
     }
   };
   // A segment that is not part of the merge.
@@ -132,6 +137,7 @@ class Compaction {
   bool may_drop(const RangeDelete& range) const;
   Status check_space(const std::vector<ManifestSegment>& inputs);
   Status install(const std::vector<ManifestSegment>& inputs);
+  Status on_writer(const std::function<void()>& work);
   void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs);
   void apply_moves(std::size_t first, std::size_t last);
   void apply(const Move& move) MINIKV_REQUIRES(state_.lock);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <thread>
+#include <new>
 
+#include "engine/base/helper_threads.h"
 #include "engine/base/low_priority.h"
+#include "engine/base/out_of_memory.h"
 #include "engine/store/engine.h"
 
 namespace minikv::engine {
@@ -53,16 +55,31 @@ std::vector<SegmentUse> Engine::sealed_segments() const {
 
 Result<std::uint64_t> Engine::compact_step(const std::vector<ManifestSegment>& inputs) {
   const std::int64_t started_ms = state_->clock.steady_ms();
-  Compaction compaction(
-      *state_, *keeper_, *writer_, compaction_rate_, [this] { return compaction_haste(); }, closing_);
-  auto reclaimed = compaction.run(inputs);
+  auto reclaimed = run_compaction(inputs);
   if (reclaimed) {
     state_->log.info("compaction: {} segments read, {} bytes reclaimed, {} ms", inputs.size(), *reclaimed,
                      state_->clock.steady_ms() - started_ms);
-  } else {
-    state_->log.warn("compaction given up: {}", reclaimed.status().message());
   }
+  // What fails is tried again every second, and told when it begins to. Of a full disk each failure names another file.
+  MutexLock lock(compactor_mutex_);
+  const Status failure = reclaimed.status();
+  const bool is_same = failure.code() == StatusCode::kDiskFull
+                           ? compaction_failure_.code() == StatusCode::kDiskFull
+                           : failure.message() == compaction_failure_.message();
+  if (!failure && !is_same) state_->log.warn("compaction given up: {}", failure.message());
+  compaction_failure_ = failure;
+  if (!failure) compaction_failed_at_ = std::chrono::steady_clock::now();
   return reclaimed;
+}
+
+Result<std::uint64_t> Engine::run_compaction(const std::vector<ManifestSegment>& inputs) noexcept {
+  try {
+    Compaction compaction(
+        *state_, *keeper_, *writer_, compaction_rate_, [this] { return compaction_haste(); }, closing_);
+    return compaction.run(inputs);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("a compaction");
+  }
 }
 
 // ---- by hand ----
@@ -76,21 +93,32 @@ Result<CompactionResult> Engine::compact() {
     // The steps that are under way end; no new ones begin.
     while (!claimed_.empty()) compactor_wake_.wait(compactor_mutex_);
   }
-  Result<CompactionResult> result = Status(StatusCode::kShutdown, "the store is closing");
-  if (state_->options.single_threaded) {
-    result = compact_everything();
-  } else {
-    // Not on the caller's thread, which could not become as important again as it was.
-    std::thread([this, &result] {
-      lower_priority_of_this_thread();
-      result = compact_everything();
-    }).join();
-  }
+  auto result = state_->options.single_threaded ? compact_or_say_why() : compact_on_thread();
   MutexLock lock(compactor_mutex_);
   manual_compaction_ = false;
   compaction_may_be_due_ = true;
   compactor_wake_.notify_all();
   return result;
+}
+
+// Not on the caller's thread, which could not become as important again as it was.
+Result<CompactionResult> Engine::compact_on_thread() noexcept {
+  Result<CompactionResult> result = out_of_memory("a thread for the compaction");
+  HelperThreads thread;
+  thread.add([this, &result] {
+    lower_priority_of_this_thread();
+    result = compact_or_say_why();
+  });
+  thread.join();
+  return result;
+}
+
+Result<CompactionResult> Engine::compact_or_say_why() noexcept {
+  try {
+    return compact_everything();
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("a compaction");
+  }
 }
 
 Result<CompactionResult> Engine::compact_everything() {
@@ -136,16 +164,29 @@ bool Engine::compact_if_due() {
     if (sealed.empty()) return false;
     inputs = pick_for_background(sealed, compaction_policy());
     if (inputs.empty()) return false;
-    for (const ManifestSegment& input : inputs) claimed_.insert(input.id);
+    claim(inputs);
     // What is left may be enough for another thread.
     compaction_may_be_due_ = true;
     compactor_wake_.notify_all();
   }
   const bool went_well = compact_step(inputs).is_ok();
+  give_up_claims(inputs);
+  return went_well;
+}
+
+void Engine::claim(const std::vector<ManifestSegment>& inputs) {
+  try {
+    for (const ManifestSegment& input : inputs) claimed_.insert(input.id);
+  } catch (const std::bad_alloc&) {
+    for (const ManifestSegment& input : inputs) claimed_.erase(input.id);
+    throw;
+  }
+}
+
+void Engine::give_up_claims(const std::vector<ManifestSegment>& inputs) {
   MutexLock lock(compactor_mutex_);
   for (const ManifestSegment& input : inputs) claimed_.erase(input.id);
   compactor_wake_.notify_all();
-  return went_well;
 }
 
 void Engine::start_background_compaction() {
@@ -167,10 +208,19 @@ void Engine::compact_in_background() {
       while (!compaction_may_be_due_ && !closing_ && std::chrono::steady_clock::now() < look_again) {
         compactor_wake_.wait_until(compactor_mutex_, look_again);
       }
+      // Each write that is refused on a full disk wakes it.
+      while (compaction_failure_.code() == StatusCode::kDiskFull && !closing_ &&
+             std::chrono::steady_clock::now() < compaction_failed_at_ + kLookAgain) {
+        compactor_wake_.wait_until(compactor_mutex_, compaction_failed_at_ + kLookAgain);
+      }
       if (closing_) return;
       compaction_may_be_due_ = false;
     }
-    while (compact_if_due()) {
+    try {
+      while (compact_if_due()) {
+      }
+    } catch (const std::bad_alloc&) {
+      // It is looked at again in a second.
     }
   }
 }

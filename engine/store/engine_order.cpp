@@ -1,7 +1,10 @@
 // The keys are put in order after a start, while the store is already in use: a third of the time that a start would take.
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
+#include <new>
+#include <thread>
 
 #include "engine/store/engine.h"
 
@@ -9,6 +12,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kChangesPerHold = 64;
+constexpr auto kRetryOrder = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -27,9 +31,9 @@ void SharedState::need_order() {
   if (in_order.is_open()) return;
   const auto wait = [this] {
     lock.assert_writer_thread();
-    index.wait_until_order_is_built();
+    return index.wait_until_order_is_built();
   };
-  wait();
+  if (!wait()) throw std::bad_alloc();
   (void)catch_up_with_order(std::numeric_limits<std::size_t>::max() / 2);
 }
 
@@ -43,12 +47,27 @@ void Engine::start_putting_in_order() {
   order_thread_ = std::thread([this] { put_in_order(); });
 }
 
+// False: the store is being closed.
+bool Engine::build_order() {
+  state_->lock.assert_alone();  // it needs no lock: see Index
+  for (bool is_told = false; !closing_; is_told = true) {
+    try {
+      return state_->index.build_order(std::max(1U, std::thread::hardware_concurrency() / 2));
+    } catch (const std::bad_alloc&) {
+      if (!is_told)
+        state_->log.error("{}: there is no memory to put the keys in order; it is tried again until there is",
+                          state_->directory);
+      std::this_thread::sleep_for(kRetryOrder);
+    }
+  }
+  return false;
+}
+
 // Half of the processors: the others are for whoever uses the store meanwhile.
 void Engine::put_in_order() {
   const std::int64_t begun_ms = state_->clock.steady_ms();
   state_->log.info("{}: the keys are being put in order; what walks over them waits", state_->directory);
-  state_->lock.assert_alone();  // it needs no lock: see Index
-  if (!state_->index.build_order(std::max(1U, std::thread::hardware_concurrency() / 2))) return;
+  if (!build_order()) return;
   // Between two groups twice as many changes are made good as have come: so it ends, however much is written meanwhile.
   std::size_t left = std::numeric_limits<std::size_t>::max();
   const auto catch_up = [this, &left] {
@@ -60,8 +79,9 @@ void Engine::put_in_order() {
     if (!state_->catch_up_with_order(2 * (all - std::min(all, left)))) left = changes();
   };
   while (!state_->in_order.is_open()) {
-    // Refused: the store is being closed.
-    if (!writer_->run_on_writer(catch_up)) return;
+    const Status done = writer_->run_on_writer(catch_up);
+    if (done.code() == StatusCode::kShutdown) return;  // the store is being closed
+    if (!done) std::this_thread::sleep_for(kRetryOrder);
   }
   state_->log.info("{}: the keys are in order, after {} ms", state_->directory,
                    state_->clock.steady_ms() - begun_ms);

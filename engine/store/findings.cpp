@@ -134,14 +134,21 @@ std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
   const unsigned threads =
       state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
   struct alignas(64) Sums {
+    std::uint64_t& live_bytes_of(std::uint32_t of) {
+      // Neighbours in memory were mostly written one after the other.
+      if (last == nullptr || segment != of) last = &live_bytes[segment = of];
+      return *last;
+    }
     std::uint64_t lost = 0;
-    absl::flat_hash_map<std::uint32_t, std::uint64_t> live_bytes;  // by segment
+    std::unordered_map<std::uint32_t, std::uint64_t> live_bytes;  // by segment
+    std::uint32_t segment = 0;
+    std::uint64_t* last = nullptr;  // of that segment
   };
   std::array<Sums, Index::kParts> sums;
   const auto keep = [&](std::size_t part, std::string_view key, const Place& place) {
     if (ranges.cover(key, place.sequence) || !is_present(place, now_ms)) return false;
     sums[part].lost += place.lost ? 1 : 0;
-    sums[part].live_bytes[place.segment] += record_bytes(key.size(), place.value_bytes);
+    sums[part].live_bytes_of(place.segment) += record_bytes(key.size(), place.value_bytes);
     return true;
   };
   const bool now = state_.options.single_threaded || state_.index.size() < kFewKeys;

@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
-
-#include <absl/container/flat_hash_map.h>
 
 #include "engine/format/hint.h"
 #include "engine/index/index_loader.h"
@@ -56,19 +55,17 @@ class Findings {
   void note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
                    std::string_view key);
 
-  static Index& index_of(SharedState& state) {
-    state.lock.assert_alone();
-    return state.index;
-  }
+  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is loaded.
+  static Index& index_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS { return state.index; }
 
   SharedState& state_;
   IndexLoader loader_;
   std::int64_t newest_time_ms_ = 0;
   std::uint64_t newest_sequence_ = 0;
   std::vector<RangeDelete> ranges_;
-  absl::flat_hash_map<std::string, Expire> expires_;   // by key: the newest
-  absl::flat_hash_map<std::string, LostKey> damaged_;  // by key: the newest damaged record met
-  absl::flat_hash_map<std::string, std::uint64_t>
+  std::unordered_map<std::string, Expire> expires_;   // by key: the newest
+  std::unordered_map<std::string, LostKey> damaged_;  // by key: the newest damaged record met
+  std::unordered_map<std::string, std::uint64_t>
       named_;  // by key: the newest record that a `lost` record names
 };
 

@@ -29,6 +29,7 @@ class GentleRelease {
   // How much is still to be given back.
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   bool is_empty() const { return segments_.empty(); }
+  std::size_t count() const { return segments_.size(); }
   // When the next piece should go.
   Time next_at() const { return next_at_; }
   // The next piece, or a whole segment if it is small.

@@ -8,9 +8,9 @@ namespace minikv::engine {
 
 std::vector<std::string_view> Group::pending_keys(const Remaining& remaining) const {
   std::vector<std::string_view> keys;
-  for (const auto& [key, pending] : pending_) {
-    if (remaining.contains(key)) keys.push_back(key);
-  }
+  for_each_pending([&](const Change& change) {
+    if (remaining.contains(change.key)) keys.push_back(change.key);
+  });
   std::sort(keys.begin(), keys.end());
   if (remaining.reverse) std::reverse(keys.begin(), keys.end());
   return keys;
@@ -49,7 +49,7 @@ ScanPage Group::scan(const ScanOptions& options) {
       if (!take_changed()) return false;
     }
     if (next_changed != changed.end() && *next_changed == key) return take_changed();
-    if (!state_.is_there(key, place, now_ms_) || is_covered(key, place)) return true;
+    if (!state_.is_there(key, place, now_.engine_ms) || is_covered(key, place)) return true;
     return take(key, place);
   };
   state_.lock.assert_writer_thread();
@@ -75,23 +75,18 @@ UnorderedPage Group::walk_unordered(std::uint64_t position, std::size_t count) {
 
 std::uint64_t Group::size() {
   state_.lock.assert_writer_thread();
-  // Everything counts that a range delete of this group leaves; usually there is none.
-  if (!ranges_.empty()) {
-    ScanOptions all;
-    all.limit = SIZE_MAX;
-    all.max_bytes = UINT64_MAX;
-    return scan(all).items.size();
-  }
-  std::uint64_t keys = state_.key_count(now_ms_);
-  for (const auto& [key, pending] : pending_) {
-    if (state_.look_up(key, now_ms_)) --keys;
-    if (present(key)) ++keys;
-  }
+  if (!ranges_.empty()) return size_behind_ranges_;
+  std::uint64_t keys = state_.key_count(now_.engine_ms);
+  for_each_pending([&](const Change& change) {
+    state_.lock.assert_writer_thread();
+    if (state_.look_up(change.key, change.hash, now_.engine_ms)) --keys;
+    if (present(change.key, change.hash)) ++keys;
+  });
   return keys;
 }
 
 std::uint64_t Group::room() const {
-  const std::uint64_t added = frame_.bytes() - task_first_byte_;
+  const std::uint64_t added = frame_.bytes() - task_begin_.bytes;
   return state_.options.max_batch_bytes - std::min(added, state_.options.max_batch_bytes);
 }
 

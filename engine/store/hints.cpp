@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/out_of_memory.h"
 #include "engine/format/file_names.h"
 #include "engine/store/gentle_file.h"
 #include "engine/store/scan.h"
@@ -81,6 +82,19 @@ std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint) {
   return keys.finish();
 }
 
+namespace {
+
+Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry,
+                        const std::shared_ptr<Segment>& segment) {
+  HintBuilder hint;
+  MINIKV_TRY(collect(entry, *segment, hint));
+  hint.arrange();
+  segment->set_keys(keys_of(hint));
+  return write_hint(state, hint, hint_identity(store_id, entry));
+}
+
+}  // namespace
+
 void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry) {
   const auto find = [&]() -> std::shared_ptr<Segment> {
     SharedGuard guard(state.lock);
@@ -89,13 +103,7 @@ void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const Man
   };
   const auto segment = find();
   if (!segment) return;  // compacted away meanwhile
-  HintBuilder hint;
-  Status status = collect(entry, *segment, hint);
-  if (status) {
-    hint.arrange();
-    segment->set_keys(keys_of(hint));
-    status = write_hint(state, hint, hint_identity(store_id, entry));
-  }
+  const Status status = without_throwing([&] { return try_to_make_hint(state, store_id, entry, segment); });
   if (!status) {
     state.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
                    status.message());

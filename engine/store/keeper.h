@@ -17,10 +17,14 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/format/manifest.h"
+#include "engine/store/full_disk.h"
 #include "engine/store/gentle_release.h"
 #include "engine/store/state.h"
 
 namespace minikv::engine {
+
+// Without a spare, such a part of a segment is kept for deletes.
+inline constexpr std::uint64_t kReservedPart = 4;
 
 // A log segment that takes no more frames.
 struct RetiredSegment {
@@ -30,19 +34,21 @@ struct RetiredSegment {
   std::uint64_t max_seq = 0;
 };
 
-// Thread safety: all members may be called from any thread, but open_log(), start() and finish() once each, in this
+// Thread safety: all members may be called from any thread, but settle(), open_log(), start() and finish() once each, in this
 // order, and take_spare(), retire() and reserve_sequences() by the writer alone.
 class Keeper {
  public:
   Keeper(SharedState& state, Manifest manifest, ManifestFile file);
   ~Keeper();
 
+  // Makes the manifest of the last life durable as recovery has found it; then cuts what is longer than it says, and unlinks
+  // what it has dropped.
+  Status settle(const std::vector<Overlong>& overlong);
   // Makes the segment that this life of the store writes into, `spare` if there is one from the last life, and makes
-  // the manifest durable with `first_sequence` and a block of sequences behind it. On a full disk a very small one will do:
-  // it grows as long as it can, and the store can be read.
+  // the manifest durable with `first_sequence` and a block of sequences behind it. On a full disk a small one will do, for which
+  // hints are given up; where there is no room for that either, it is one that takes nothing (engine/store/missing_log.h),
+  // until there is some.
   Result<std::shared_ptr<Segment>> open_log(std::shared_ptr<Segment> spare, std::uint64_t first_sequence);
-  // Before start(): unlinks the files that the last life of the store had dropped from the manifest.
-  Status sweep();
   void start();
   // Syncs and seals the log, and remembers in the manifest that the store was closed in order. on_sealed() is called
   // for every segment sealed.
@@ -73,8 +79,20 @@ class Keeper {
   void note_unsynced();
   // Waits while a sync is later than two intervals.
   Status wait_while_sync_is_late();
+  // When it returns ok, the file of this log segment may be cut to `bytes`.
+  Status allow_cut(std::uint64_t segment_id, std::uint64_t bytes);
+  // Engine time and its lead over the wall clock go into the manifest, which takes no room.
+  void note_time();
+  // What the manifest says of it.
+  LeadRecord lead() const;
+  // A write was refused because the disk is full; one that takes room was not.
+  void note_refused(const Status& why);
+  void note_taken();
   // Whether a group of sequences from `next_sequence` on may have to wait for a sync that is late, or for sequences.
   bool may_hold_up(std::uint64_t next_sequence) const;
+
+  // Free, and kept for deletes and compaction.
+  DiskRoom room() const;
 
   // ---- for compaction ----
   // Bytes that may still be written, with those that are about to be given back.
@@ -105,6 +123,8 @@ class Keeper {
   const std::uint8_t (&store_id() const)[16] { return store_id_; }
 
  private:
+  static constexpr std::size_t kMostDying = 8;  // whose space is being given back, at the same time
+
   struct CompactionCommit {
     std::vector<ManifestSegment> outputs;
     std::vector<std::uint64_t> inputs;
@@ -114,12 +134,15 @@ class Keeper {
 
   void run();
   bool run_one_job() MINIKV_EXCLUDES(mutex_);
+  bool try_one_job() MINIKV_EXCLUDES(mutex_);
+  void give_up_waiting(const Status& why) MINIKV_EXCLUDES(mutex_);
   bool has_job() const MINIKV_REQUIRES(mutex_);
   bool sync_is_due() const MINIKV_REQUIRES(mutex_);
   bool spare_is_due() const MINIKV_REQUIRES(mutex_);
   // Whether space is to be given back now, and whether that can't wait for anything that nobody waits for.
   bool release_is_due() const MINIKV_REQUIRES(mutex_);
   bool release_is_late() const;
+  bool look_is_due() const MINIKV_REQUIRES(mutex_);
   void wait_for_job() MINIKV_REQUIRES(mutex_);
 
   Status sync_log() MINIKV_EXCLUDES(mutex_);
@@ -128,7 +151,11 @@ class Keeper {
   Status seal(const RetiredSegment& retired);
   // Makes and opens one; where that can't be done, the writer goes on without, and it is tried again.
   Status prepare_spare();
-  Status create_spare(std::uint64_t size, std::uint64_t left_over);
+  Status prepare_small_spare(bool may_drop_hints);
+  Status open_spare();
+  // `made`: kOk, or why there is none now.
+  Status create_spare(std::uint64_t size, std::uint64_t left_over, Status& made);
+  Result<bool> drop_largest_hint();
   bool is_spare_urgent() const MINIKV_EXCLUDES(mutex_);
   void go_without_spare(const Status& why) MINIKV_EXCLUDES(mutex_);
   // Why there is none; kOk if there is one, or none was wanted yet.
@@ -138,8 +165,18 @@ class Keeper {
   Status compaction_has_the_room() const;
   Status raise_seq_limit();
   Status commit_now(CompactionCommit& request);
+  // Unlinks what nobody reads any more, and has the space given back.
   Status bury();
+  Status bury_some();
+  Status bury(std::vector<std::unique_ptr<Segment>> dead);
+  Status unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead);
+  bool may_bury() const MINIKV_REQUIRES(mutex_);
   Status remove_segment_files(std::uint64_t id);
+  Status sweep();
+  Status cut(File& file, const std::string& path, std::uint64_t bytes);
+  Status record_cut();
+  Status record_time();
+  void look_at_disk() MINIKV_EXCLUDES(mutex_);
   Status commit(Manifest& next) MINIKV_EXCLUDES(mutex_);
   Manifest manifest_copy() const MINIKV_EXCLUDES(mutex_);
   void fail(const Status& status);
@@ -150,8 +187,10 @@ class Keeper {
   std::uint8_t store_id_[16];
   ManifestFile file_;  // the keeper's thread alone, once it runs; so is the next
   std::optional<SegmentIdentity>
-      unopened_spare_;     // is there and in the manifest, but could not be opened yet
-  GentleRelease release_;  // the keeper's thread alone, but for what it says of itself
+      unopened_spare_;                   // is there and in the manifest, but could not be opened yet
+  bool is_without_memory_told_ = false;  // the keeper's thread alone
+  bool is_log_missing_ = false;          // the keeper's thread alone
+  GentleRelease release_;                // the keeper's thread alone, but for what it says of itself
   std::thread thread_;
 
   mutable Mutex mutex_;
@@ -170,6 +209,12 @@ class Keeper {
   bool spare_unwanted_ MINIKV_GUARDED_BY(mutex_) = false;  // somebody needs the room now
   int spare_holds_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::function<void()> disk_tight_ MINIKV_GUARDED_BY(mutex_);
+
+  // Which may be cut, to how much; id 0: none.
+  Overlong cut_wanted_ MINIKV_GUARDED_BY(mutex_);
+  Status cut_failure_ MINIKV_GUARDED_BY(mutex_);  // there was no room to record it
+  bool time_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
+  std::int64_t next_look_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // at a disk that is full
 
   std::atomic<std::uint64_t> seq_limit_;
   bool sequences_wanted_ MINIKV_GUARDED_BY(mutex_) = false;

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
+#include "engine/base/out_of_memory.h"
 #include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "engine/format/object_bytes.h"
 #include "engine/store/gentle_file.h"
 #include "engine/store/keeper.h"
+#include "engine/store/missing_log.h"
 
 namespace minikv::engine {
 
@@ -73,17 +76,19 @@ void Keeper::retire(const RetiredSegment& full, std::shared_ptr<Segment> next) {
   changed_.notify_all();
 }
 
+// The manifest says it before the file is cut: what is shorter than it says was cut by somebody else.
 Status Keeper::seal(const RetiredSegment& retired) {
   File& file = retired.segment->file();
   MINIKV_TRY(file.sync());
-  MINIKV_TRY(file.truncate(retired.used_bytes));
-  MINIKV_TRY(file.sync());
   Manifest next = manifest_copy();
-  ManifestSegment& entry = *next.find(retired.segment->id());
-  entry.state = SegmentState::kSealed;
-  entry.size = retired.used_bytes;
-  entry.min_seq = retired.min_seq;
-  entry.max_seq = retired.max_seq;
+  const bool is_missing = retired.segment->id() == kNoSegment;
+  if (!is_missing) {
+    ManifestSegment& entry = *next.find(retired.segment->id());
+    entry.state = SegmentState::kSealed;
+    entry.size = retired.used_bytes;
+    entry.min_seq = retired.min_seq;
+    entry.max_seq = retired.max_seq;
+  }
   {
     MutexLock lock(mutex_);
     const auto& successor = retired_.size() > 1 ? retired_[1].segment : active_;
@@ -92,6 +97,11 @@ Status Keeper::seal(const RetiredSegment& retired) {
     following.min_seq = retired.max_seq + 1;
   }
   MINIKV_TRY(commit(next));
+  is_log_missing_ = false;
+  if (!is_missing) {
+    MINIKV_TRY(cut(file, retired.segment->path(), retired.used_bytes));
+    retired.segment->file().settle();
+  }
   std::function<void(const ManifestSegment&)> sealed;
   {
     MutexLock lock(mutex_);
@@ -99,8 +109,18 @@ Status Keeper::seal(const RetiredSegment& retired) {
     if (!spare_) spare_wanted_ = true;
     sealed = sealed_;
   }
-  if (sealed) sealed(*next.find(retired.segment->id()));
+  if (sealed && !is_missing) sealed(*next.find(retired.segment->id()));
   return {};
+}
+
+// The manifest allows it. Nothing depends on it: what could not be cut now, the next start cuts.
+Status Keeper::cut(File& file, const std::string& path, std::uint64_t bytes) {
+  if (Status done = file.truncate(bytes); !done) {
+    state_.log.warn("{}: could not be cut to the {} bytes that count; the next start tries again: {}", path,
+                    bytes, done.message());
+    return {};
+  }
+  return file.sync();
 }
 
 void Keeper::on_sealed(std::function<void(const ManifestSegment&)> callback) {
@@ -124,7 +144,11 @@ Status Keeper::commit_compaction(const std::vector<ManifestSegment>& outputs,
     commits_.push_back(&request);
     changed_.notify_all();
   }
-  run_pending_if_single_threaded();
+  try {
+    run_pending_if_single_threaded();
+  } catch (const std::bad_alloc&) {
+    give_up_waiting(out_of_memory("a commit of the manifest"));
+  }
   MutexLock lock(mutex_);
   // Waited for whatever happens: the request lives on this stack.
   while (!request.done) changed_.wait(mutex_);
@@ -156,34 +180,86 @@ Status Keeper::remove_segment_files(std::uint64_t id) {
   return {};
 }
 
-Status Keeper::sweep() {
+Status Keeper::settle(const std::vector<Overlong>& overlong) {
   Manifest next = manifest_copy();
-  bool any = false;
-  for (const ManifestSegment& entry : next.segments) {
-    if (entry.state != SegmentState::kDropped) continue;
-    any = true;
-    MINIKV_TRY(remove_segment_files(entry.id));
+  const auto is_dropped = [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; };
+  const bool has_dropped = std::any_of(next.segments.begin(), next.segments.end(), is_dropped);
+  if (overlong.empty() && !has_dropped) return {};
+  Status committed = commit(next);
+  if (committed.code() == StatusCode::kDiskFull) {
+    state_.log.warn("{}: what the last run has left takes room until the next start: {}", state_.directory,
+                    committed.message());
+    return {};
   }
-  if (!any) return {};
-  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
-  std::erase_if(next.segments,
-                [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; });
-  return commit(next);
+  MINIKV_TRY(std::move(committed));
+  for (const Overlong& segment : overlong) {
+    const std::string path = state_.path_of(segment.segment_id);
+    auto file = state_.file_system.open(path, OpenMode::kReadWrite);
+    if (!file) return file.status();
+    MINIKV_TRY(cut(**file, path, segment.bytes));
+  }
+  return has_dropped ? sweep() : Status();
 }
 
-Status Keeper::bury() {
+// Unlinks the files that the durable manifest has dropped. The next commit says that they are gone.
+Status Keeper::sweep() {
+  std::vector<std::uint64_t> dropped;
+  for (const ManifestSegment& entry : segments()) {
+    if (entry.state == SegmentState::kDropped) dropped.push_back(entry.id);
+  }
+  for (const std::uint64_t id : dropped) MINIKV_TRY(remove_segment_files(id));
+  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  MutexLock lock(mutex_);
+  std::erase_if(manifest_.segments,
+                [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; });
+  return {};
+}
+
+Status Keeper::bury() { return bury(state_.graveyard->take()); }
+
+// Each that gives back its space has a descriptor: the others wait until it is their turn.
+Status Keeper::bury_some() {
+  bool is_stopping = false;
+  {
+    MutexLock lock(mutex_);
+    is_stopping = stopping_;
+  }
+  if (is_stopping) return bury();
   auto dead = state_.graveyard->take();
+  const std::size_t room = kMostDying - std::min(release_.count(), kMostDying);
+  while (dead.size() > room) {
+    state_.graveyard->add(std::move(dead.back()));
+    dead.pop_back();
+  }
+  return bury(std::move(dead));
+}
+
+Status Keeper::bury(std::vector<std::unique_ptr<Segment>> dead) {
+  try {
+    return unlink_and_release(dead);
+  } catch (const std::bad_alloc&) {
+    // What is not closed yet comes again.
+    for (auto& segment : dead) {
+      if (segment) state_.graveyard->add(std::move(segment));
+    }
+    throw;
+  }
+}
+
+Status Keeper::unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead) {
+  // Closing a file that has no name any more gives its space back, all at once.
+  const bool has_time = !state_.options.single_threaded && !is_disk_tight();
   Manifest next = manifest_copy();
   bool any = false;
   for (const auto& segment : dead) {
     const ManifestSegment* entry = next.find(segment->id());
     if (entry == nullptr || entry->state != SegmentState::kDropped) continue;
     any = true;
+    // By its name, while it has one. Without a descriptor for it, its space is given back at once.
+    if (has_time) (void)segment->file().hold();
     MINIKV_TRY(remove_segment_files(segment->id()));
     std::erase_if(next.segments, [&](const ManifestSegment& other) { return other.id == segment->id(); });
   }
-  // Closing a file that has no name any more gives its space back, all at once.
-  const bool has_time = !state_.options.single_threaded && !is_disk_tight();
   if (!has_time) dead.clear();
   if (!any) return {};
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));

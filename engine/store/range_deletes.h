@@ -18,6 +18,8 @@ struct RangeDelete {
   bool covers(std::string_view key) const { return key >= from && (to.empty() || key < to); }
 };
 
+// Where there is no memory for a change (std::bad_alloc), nothing is changed.
+//
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class RangeDeletes {
  public:
@@ -26,10 +28,14 @@ class RangeDeletes {
   const std::vector<RangeDelete>& ranges() const { return ranges_; }
 
   void add(RangeDelete range);
-  void add(const std::vector<RangeDelete>& ranges);
+  void add(const std::vector<RangeDelete>& more);
   // Forgets the range with this sequence.
   void remove(std::uint64_t sequence);
   void clear();
+  void swap(RangeDeletes& other) noexcept {
+    ranges_.swap(other.ranges_);
+    steps_.swap(other.steps_);
+  }
 
   // Whether a record about `key` with `sequence` is older than a range delete of the key.
   bool cover(std::string_view key, std::uint64_t sequence) const {
@@ -44,7 +50,8 @@ class RangeDeletes {
   };
 
   std::uint64_t newest_over(std::string_view key) const;
-  void arrange();
+  void take(std::vector<RangeDelete> ranges);
+  static std::vector<Step> arranged(const std::vector<RangeDelete>& ranges);
 
   std::vector<RangeDelete> ranges_;
   std::vector<Step> steps_;  // by `from`

@@ -1,5 +1,6 @@
 // The engine's reads: look up under the readers' lock, then read and check outside it.
 
+#include <new>
 #include <optional>
 
 #include "engine/store/engine.h"
@@ -9,6 +10,11 @@ namespace {
 
 Status closed() { return {StatusCode::kShutdown, "the store is closed"}; }
 Status not_found() { return {StatusCode::kNotFound, "no such key"}; }
+
+// Through the mapping, a large value that is not in memory would cost a page fault for every page.
+bool reads_from_disk(const ValueHandle& handle) {
+  return ReaderPool::is_this_thread_one() || handle.value_bytes() > Store::kMaxValueAtOnceBytes;
+}
 
 }  // namespace
 
@@ -41,11 +47,17 @@ Result<Value> Engine::get(std::string_view key) const {
   return read(key, *handle);
 }
 
-Result<Value> Engine::read(std::string_view key, const ValueHandle& handle) const {
-  // A large value that is not in memory would cost a page fault for every page.
-  if (ReaderPool::is_this_thread_one() || handle.value_bytes() > Store::kMaxValueAtOnceBytes)
-    return HandleAccess::read_from_disk(handle, key, state_->warm_pages);
-  return HandleAccess::read(handle, key);
+Result<Value> Engine::read(std::string_view key, const ValueHandle& handle, std::size_t room_bytes) const {
+  if (reads_from_disk(handle))
+    return HandleAccess::read_from_disk(handle, key, state_->warm_pages, room_bytes);
+  return HandleAccess::read(handle, key, room_bytes);
+}
+
+Status Engine::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
+                         const std::function<bool()>& should_stop) const {
+  if (reads_from_disk(handle))
+    return HandleAccess::read_from_disk(handle, key, out, state_->warm_pages, should_stop);
+  return HandleAccess::read(handle, key, out);
 }
 
 std::optional<Result<Value>> Engine::try_read(std::string_view key, const ValueHandle& handle) const {
@@ -53,8 +65,20 @@ std::optional<Result<Value>> Engine::try_read(std::string_view key, const ValueH
   return HandleAccess::try_read(handle, key, state_->warm_pages);
 }
 
+std::optional<Status> Engine::try_read_into(std::string_view key, const ValueHandle& handle,
+                                            std::span<char> out) const {
+  if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
+  return HandleAccess::try_read(handle, key, out, state_->warm_pages);
+}
+
 std::vector<std::optional<ValueHandle>> Engine::multi_locate(std::span<const std::string_view> keys) const {
   std::vector<std::optional<ValueHandle>> handles(keys.size());
+  if (keys.size() > Store::kMaxKeysAtOnce) {
+    KeyLookup lookup(keys);
+    look_up_or_throw(lookup);
+    for (std::size_t i = 0; i < keys.size(); ++i) handles[i] = lookup.handle(i);
+    return handles;
+  }
   const std::int64_t now = now_ms();
   for (std::size_t first = 0; keys.size() > 1 && first < keys.size(); first += Index::kMostAhead) {
     fetch_ahead(keys.subspan(first));
@@ -81,7 +105,17 @@ std::vector<Result<Value>> Engine::multi_get(std::span<const std::string_view> k
   return values;
 }
 
+// What returns a container can't say why there is none.
+void Engine::look_up_or_throw(KeyLookup& lookup) const {
+  if (!look_up(lookup, {})) throw std::bad_alloc();
+}
+
 std::size_t Engine::count_existing(std::span<const std::string_view> keys) const {
+  if (keys.size() > Store::kMaxKeysAtOnce) {
+    KeyLookup lookup(keys);
+    look_up_or_throw(lookup);
+    return lookup.there();
+  }
   const std::int64_t now = now_ms();
   std::size_t count = 0;
   SharedGuard guard(state_->lock);

@@ -30,7 +30,7 @@ Result<Recovered> Recovery::run() {
   }
   if (!removable->empty()) MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
   for (Log& log : logs_) MINIKV_TRY(settle_log(log));
-  state_.clock.raise_to(findings_.newest_time_ms());
+  state_.clock.resume(findings_.newest_time_ms(), manifest_.lead);
   result_.lost = findings_.finish(state_.clock.now_ms());
 
   result_.next_sequence = manifest_.clean_sequence != 0 ? manifest_.clean_sequence : manifest_.seq_limit;
@@ -49,8 +49,11 @@ Status Recovery::check_numbers_and_time() const {
             "is from another moment than the segments; restore the directory from a backup",
             state_.directory, next, findings_.newest_sequence())};
   }
+  // What is on record was accepted, or seen to come about.
+  const TimeLead& lead = manifest_.lead.lead;
+  const std::int64_t known_ms = lead.exists() ? lead.engine_ms - lead.wall_ms : 0;
   const std::int64_t ahead_ms = findings_.newest_time_ms() - state_.clock.wall_ms();
-  if (ahead_ms > kClockJumpMs && !state_.options.accept_clock_jump) {
+  if (ahead_ms > known_ms + kClockJumpMs && !state_.options.accept_clock_jump) {
     return {
         StatusCode::kRefused,
         fmt::format(
@@ -65,7 +68,7 @@ Result<std::unique_ptr<Segment>> Recovery::open(const ManifestSegment& entry, bo
   const std::string path = state_.path_of(entry.id);
   const SegmentIdentity identity{entry.id, entry.salt};
   const std::uint64_t length = writable ? log_map_bytes(state_.options) : entry.size;
-  auto segment = open_segment(state_.file_system, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
+  auto segment = open_segment(*state_.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
                               identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
   if (!segment) return segment.status();
   // The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks of
@@ -89,6 +92,29 @@ Result<std::unique_ptr<Segment>> Recovery::open(const ManifestSegment& entry, bo
                     path)};
   }
   return segment;
+}
+
+// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut a log segment
+// before they said so.
+Status Recovery::check_length(const ManifestSegment& entry, std::uint64_t file_bytes) const {
+  if (file_bytes >= entry.size) return {};
+  if (entry.state != SegmentState::kSealed && !manifest_.knows_lengths()) return {};
+  const std::string path = state_.path_of(entry.id);
+  if (state_.options.accept_data_loss) {
+    state_.log.error(
+        "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
+        "back",
+        path, file_bytes, entry.size);
+    return {};
+  }
+  return {
+      StatusCode::kRefused,
+      fmt::format(
+          "{}: has {} bytes, and the manifest knows of {}: it was cut, or copied in part: copy it again, "
+          "restore "
+          "the directory from a backup, save what is there with \"minikvd repair\", or accept the loss with "
+          "--accept-data-loss (older values of keys may come back)",
+          path, file_bytes, entry.size)};
 }
 
 // Goes on behind damage, if all that is damaged has a name, or if the loss is accepted.
@@ -154,6 +180,7 @@ Status Recovery::unnamed_damage(const Segment& segment, std::uint64_t offset) {
 void Recovery::share(std::unique_ptr<Segment> segment) {
   state_.lock.assert_alone();
   const auto id = static_cast<std::uint32_t>(segment->id());
+  segment->file().settle();
   state_.segments.emplace(id, share_segment(std::move(segment), state_.graveyard));
 }
 

@@ -20,12 +20,13 @@ struct Recovered {
   Manifest manifest;  // as it should be committed next: all log segments sealed, what is of no use dropped
   std::shared_ptr<Segment> spare;  // blank, or null
   std::uint64_t next_sequence = 1;
+  std::vector<Overlong> overlong;  // to be cut, once the manifest is durable
   std::vector<LostKey> lost;
   std::vector<ManifestSegment> without_hint;  // sealed segments that had to be scanned
 };
 
 // Reads a store's files into `state.index` and `state.segments`. Changes nothing before it knows that the store can be
-// opened; then cuts and syncs torn tails. The manifest is the caller's to commit.
+// opened; then removes leftovers and keeps torn tails aside. The manifest is the caller's to commit, and files are cut after that.
 //
 // Thread safety: one thread, before any other sees `state`.
 class Recovery {
@@ -33,6 +34,7 @@ class Recovery {
   Recovery(SharedState& state, Manifest manifest)
       : state_(state), manifest_(std::move(manifest)), findings_(state) {}
 
+  // May throw std::bad_alloc: as if the machine had gone down meanwhile.
   Result<Recovered> run();
 
  private:
@@ -51,6 +53,7 @@ class Recovery {
 
   Status load_sealed_segments() MINIKV_EXCLUDES(mutex_);
   void load_until_done(const std::vector<ManifestSegment>& sealed) MINIKV_EXCLUDES(mutex_);
+  void load_or_say_why(const std::vector<ManifestSegment>& sealed) noexcept MINIKV_EXCLUDES(mutex_);
   Status load_sealed(const ManifestSegment& entry, Findings& findings, std::string& buffer)
       MINIKV_EXCLUDES(mutex_);
   bool load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings, std::string& buffer);
@@ -59,6 +62,7 @@ class Recovery {
   void expect_keys(const Hint& like);
   void tell_progress() MINIKV_REQUIRES(mutex_);
   Status load_logs();
+  Status check_length(const ManifestSegment& entry, std::uint64_t file_bytes) const;
   Status check_numbers_and_time() const;
   Status scan_log(Log& log, std::uint64_t expected, const std::vector<Log*>& later);
   Result<bool> continues_in(const std::vector<Log*>& later, std::uint64_t expected);
@@ -67,7 +71,8 @@ class Recovery {
   Status step_over_damage(SegmentReader& reader, const Segment& segment, const FrameAt& frame,
                           std::uint64_t& offset, Findings& findings);
   Status settle_log(Log& log);
-  Status keep_aside(Log& log);
+  Status keep_aside(const Log& log);
+  Status copy_tail(const Log& log, const std::string& path);
   Status take_frame(const Segment& segment, const FrameAt& frame, Findings& findings);
   Status take_record(const Segment& segment, const RecordView& record, Findings& findings);
   Status unnamed_damage(const Segment& segment, std::uint64_t offset);

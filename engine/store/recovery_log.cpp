@@ -35,6 +35,7 @@ Status Recovery::load_logs() {
       auto size = log.segment->file().size();
       if (!size) return size.status();
       log.file_size = *size;
+      MINIKV_TRY(check_length(entry, *size));
       logs_.push_back(std::move(log));
     }
   }
@@ -140,7 +141,7 @@ Result<bool> Recovery::is_covered(Log& log, std::uint64_t offset, std::uint64_t 
   return false;
 }
 
-// Cuts a log segment to its good frames and seals it; a blank one is the next life's spare.
+// Of a log segment its good frames are sealed; a blank one is the next life's spare.
 Status Recovery::settle_log(Log& log) {
   ManifestSegment& entry = *log.entry;
   const bool is_torn = log.data_end > log.end;
@@ -149,19 +150,17 @@ Status Recovery::settle_log(Log& log) {
     log.segment->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
     entry.state = SegmentState::kSpare;
     entry.min_seq = 0;
+    entry.size = std::min(entry.size, log.file_size);
     result_.spare = share_segment(std::move(log.segment), state_.graveyard);
     return {};
   }
   if (is_torn) MINIKV_TRY(keep_aside(log));
-  const std::uint64_t size = std::max<std::uint64_t>(log.end, sizeof(SegmentHeader));
-  if (log.file_size > size) {
-    MINIKV_TRY(log.segment->file().truncate(size));
-    MINIKV_TRY(log.segment->file().sync());
-  }
   if (log.max_seq == 0) {
     entry.state = SegmentState::kDropped;
     return {};
   }
+  const std::uint64_t size = std::max<std::uint64_t>(log.end, sizeof(SegmentHeader));
+  if (log.file_size > size) result_.overlong.push_back({entry.id, size});
   entry.state = SegmentState::kSealed;
   entry.size = size;
   entry.min_seq = log.min_seq;
@@ -172,7 +171,7 @@ Status Recovery::settle_log(Log& log) {
   return {};
 }
 
-Status Recovery::keep_aside(Log& log) {
+Status Recovery::keep_aside(const Log& log) {
   const std::uint64_t bytes = log.data_end - log.end;
   const std::string path = fmt::format("{}/segment-{:08}-{}.cut", state_.directory, log.entry->id, log.end);
   state_.log.error(
@@ -183,21 +182,28 @@ Status Recovery::keep_aside(Log& log) {
   if (Status removed = state_.file_system.remove(path); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
   }
+  // A store opens on a full disk, too.
+  Status kept = copy_tail(log, path);
+  if (kept.code() != StatusCode::kDiskFull) return kept;
+  state_.log.warn("{}: no room to keep all of it: {}", path, kept.message());
+  return {};
+}
+
+Status Recovery::copy_tail(const Log& log, const std::string& path) {
   auto file = state_.file_system.open(path, OpenMode::kCreate);
   if (!file) return file.status();
+  const std::uint64_t bytes = log.data_end - log.end;
   std::string piece;
-  for (std::uint64_t done = 0; done < bytes; done += piece.size()) {
+  Status written;
+  for (std::uint64_t done = 0; done < bytes && written; done += piece.size()) {
     piece.resize(static_cast<std::size_t>(std::min(bytes - done, kMiB)));
     MINIKV_TRY(log.segment->file().read(log.end + done, piece));
-    Status written = (*file)->write(done, std::array{std::string_view(piece)});
-    if (written.code() == StatusCode::kDiskFull) {
-      state_.log.warn("{}: no room to keep all of it: {}", path, written.message());
-      break;
-    }
-    MINIKV_TRY(std::move(written));
+    written = (*file)->write(done, std::array{std::string_view(piece)});
   }
+  if (!written && written.code() != StatusCode::kDiskFull) return written;
   MINIKV_TRY((*file)->sync());
-  return state_.file_system.sync_dir(state_.directory);
+  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  return written;
 }
 
 }  // namespace minikv::engine

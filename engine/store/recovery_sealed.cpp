@@ -4,6 +4,8 @@
 #include <cstring>
 #include <thread>
 
+#include "engine/base/helper_threads.h"
+#include "engine/base/out_of_memory.h"
 #include "engine/format/file_names.h"
 #include "engine/store/hints.h"
 #include "engine/store/recovery.h"
@@ -11,7 +13,6 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kMostThreads = 8;
 constexpr std::int64_t kTellEveryMs = 1000;
 
 }  // namespace
@@ -23,6 +24,8 @@ Status Recovery::load_sealed_segments() {
     sealed.push_back(entry);
     if (!state_.options.single_threaded) hint_bytes_ += hint_bytes_of(entry);
   }
+  // A hint holds of each key about as much as the index does.
+  state_.expected_index_bytes.store(hint_bytes_, std::memory_order_relaxed);
   // The largest first, so that the threads end at about the same time.
   std::stable_sort(sealed.begin(), sealed.end(),
                    [](const ManifestSegment& a, const ManifestSegment& b) { return a.size > b.size; });
@@ -31,16 +34,27 @@ Status Recovery::load_sealed_segments() {
     told_ms_ = state_.clock.steady_ms();
   }
   const std::size_t wanted = std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  std::vector<std::thread> helpers;
-  if (!state_.options.single_threaded) {
-    for (std::size_t i = 1; i < std::min({wanted, kMostThreads, sealed.size()}); ++i) {
-      helpers.emplace_back([&] { load_until_done(sealed); });
+  {
+    HelperThreads helpers;
+    if (!state_.options.single_threaded) {
+      for (std::size_t i = 1; i < std::min({wanted, state_.file_budget.load_threads, sealed.size()}); ++i) {
+        helpers.add([&] { load_or_say_why(sealed); });
+      }
     }
+    load_or_say_why(sealed);
   }
-  load_until_done(sealed);
-  for (std::thread& helper : helpers) helper.join();
   MutexLock lock(mutex_);
   return problem_;
+}
+
+void Recovery::load_or_say_why(const std::vector<ManifestSegment>& sealed) noexcept {
+  const Status loaded = without_throwing([&] {
+    load_until_done(sealed);
+    return Status();
+  });
+  if (loaded || failed_.exchange(true)) return;
+  MutexLock lock(mutex_);
+  problem_ = loaded;
 }
 
 void Recovery::load_until_done(const std::vector<ManifestSegment>& sealed) {
@@ -74,11 +88,14 @@ Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings, s
   Segment& segment = **opened;
   auto size = segment.file().size();
   if (!size) return size.status();
-  if (*size < entry.size) MINIKV_TRY(unnamed_damage(segment, *size));
+  MINIKV_TRY(check_length(entry, *size));
   const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings, buffer);
   if (!has_hint) MINIKV_TRY(scan_sealed(entry, segment, findings));
   segment.used_bytes.store(entry.size, std::memory_order_relaxed);
   MutexLock lock(mutex_);
+  // A crash came between the seal and the cut. The zeros, or the torn tail that was kept aside, mean nothing.
+  if (entry.kind == SegmentKind::kLog && *size > entry.size)
+    result_.overlong.push_back({entry.id, entry.size});
   if (!has_hint) result_.without_hint.push_back(entry);
   share(std::move(*opened));
   return {};

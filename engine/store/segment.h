@@ -12,6 +12,7 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/format/frame.h"
 #include "engine/io/file_system.h"
+#include "engine/store/open_files.h"
 #include "engine/store/segment_keys.h"
 #include "engine/store/warm_pages.h"
 
@@ -23,7 +24,7 @@ namespace minikv::engine {
 // Thread safety: all members may be called from any thread.
 class Segment {
  public:
-  Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<File> file,
+  Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<DataFile> file,
           std::unique_ptr<Mapping> mapping, std::uint64_t mapped_bytes)
       : identity_(identity),
         kind_(kind),
@@ -40,8 +41,11 @@ class Segment {
   SegmentKind kind() const { return kind_; }
   const std::string& path() const { return path_; }
   // Before the segment is shared: its file has another name now.
-  void rename(std::string path) { path_ = std::move(path); }
-  File& file() const { return *file_; }
+  void rename(std::string path) {
+    file_->rename(path);
+    path_ = std::move(path);
+  }
+  DataFile& file() const { return *file_; }
 
   const Mapping& mapping() const { return *mapping_; }
   const PageMarks& marks() const { return marks_; }
@@ -67,28 +71,38 @@ class Segment {
   std::atomic<std::uint64_t> dead_at_birth_bytes{0};
 
  private:
+  friend class Graveyard;
+
   const SegmentIdentity identity_;
   const SegmentKind kind_;
   std::string path_;
-  const std::unique_ptr<File> file_;
+  const std::unique_ptr<DataFile> file_;
   const std::unique_ptr<Mapping> mapping_;
   const PageMarks marks_;
   std::atomic<const SegmentKeys*> keys_{nullptr};
+  std::unique_ptr<Segment> next_dead_;  // the graveyard's
 };
 
 using SegmentPtr = std::shared_ptr<const Segment>;
 
-// Opens the file at `path` and maps `length` bytes of it.
-Result<std::unique_ptr<Segment>> open_segment(FileSystem& file_system, const std::string& path, OpenMode mode,
+// A segment whose file goes on behind what counts of it.
+struct Overlong {
+  std::uint64_t segment_id = 0;
+  std::uint64_t bytes = 0;  // that count
+};
+
+// Opens the file at `path` and maps `length` bytes of it. The file is not settled.
+Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,
                                               std::uint64_t length);
 
 // Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened to be
-// last, which may be an event loop.
+// last, which may be an event loop. They are linked to each other: a reader that lets go needs no memory for it.
 // Thread safety: all members may be called from any thread.
 class Graveyard {
  public:
-  void add(std::unique_ptr<Segment> segment);
+  void add(std::unique_ptr<Segment> segment) noexcept;
+  // Throws std::bad_alloc with all of them still there.
   std::vector<std::unique_ptr<Segment>> take();
   bool is_empty() const { return empty_.load(std::memory_order_acquire); }
   // Called after each add(), by whoever was last. Empty: nobody cares any more.
@@ -97,7 +111,7 @@ class Graveyard {
  private:
   Mutex mutex_;
   std::function<void()> wake_ MINIKV_GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<Segment>> segments_ MINIKV_GUARDED_BY(mutex_);
+  std::unique_ptr<Segment> first_ MINIKV_GUARDED_BY(mutex_);
   std::atomic<bool> empty_{true};
 };
 

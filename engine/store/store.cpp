@@ -1,5 +1,8 @@
 #include "minikv/store.h"
 
+#include <new>
+
+#include "engine/base/out_of_memory.h"
 #include "engine/format/frame.h"
 #include "engine/store/blocking_task.h"
 #include "engine/store/engine.h"
@@ -19,6 +22,32 @@ class FunctionTask final : public BlockingTask {
  private:
   const std::function<void(Transaction&)>& body_;
 };
+
+// The keys are counted by the thread that asks for it, not by the writer.
+class RemoveRangeTask final : public BlockingTask {
+ public:
+  RemoveRangeTask(std::string_view from, std::string_view to) : range_(std::string(from), std::string(to)) {
+    set_bytes(static_cast<std::size_t>(engine::record_bytes(from.size(), to.size())));
+    set_wants_preparation();
+  }
+  void prepare(Preparation& preparation) override { preparation.count(range_); }
+  void execute(Transaction& transaction) override { removed_ = transaction.remove_range(range_); }
+  std::uint64_t removed() const { return removed_; }
+
+ private:
+  RangeCount range_;
+  std::uint64_t removed_ = 0;
+};
+
+// What `call()` returns; kOutOfMemory if it throws std::bad_alloc.
+template <typename Call>
+auto caught(std::string_view what, Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return engine::out_of_memory(what);
+  }
+}
 
 std::size_t log_bytes(std::string_view key, std::size_t value_bytes) {
   return static_cast<std::size_t>(engine::record_bytes(key.size(), value_bytes));
@@ -40,14 +69,20 @@ Store::Store(std::unique_ptr<engine::Engine> engine) : engine_(std::move(engine)
 Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(const std::string& directory, const Options& options) {
-  auto engine = engine::Engine::open(directory, options);
-  if (!engine) return engine.status();
-  return std::unique_ptr<Store>(new Store(std::move(*engine)));
+  return caught("opening the store", [&]() -> Result<std::unique_ptr<Store>> {
+    auto engine = engine::Engine::open(directory, options);
+    if (!engine) return engine.status();
+    return std::unique_ptr<Store>(new Store(std::move(*engine)));
+  });
 }
 
-Status Store::close() { return engine_->close(); }
+Status Store::close() {
+  return caught("closing the store in order", [&] { return engine_->close(); });
+}
 
-Result<Value> Store::get(std::string_view key) const { return engine_->get(key); }
+Result<Value> Store::get(std::string_view key) const {
+  return caught("reading a value", [&] { return engine_->get(key); });
+}
 
 std::vector<Result<Value>> Store::multi_get(std::span<const std::string_view> keys) const {
   return engine_->multi_get(keys);
@@ -71,7 +106,12 @@ void Store::fetch_ahead(std::span<const std::string_view> keys) const { engine_-
 std::optional<ValueHandle> Store::locate(std::string_view key) const { return engine_->locate(key); }
 
 Result<Value> Store::read(std::string_view key, const ValueHandle& handle) const {
-  return engine_->read(key, handle);
+  return caught("reading a value", [&] { return engine_->read(key, handle); });
+}
+
+Status Store::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
+                        const std::function<bool()>& should_stop) const {
+  return caught("reading a value", [&] { return engine_->read_into(key, handle, out, should_stop); });
 }
 
 std::vector<std::optional<ValueHandle>> Store::multi_locate(std::span<const std::string_view> keys) const {
@@ -82,6 +122,17 @@ std::optional<Result<Value>> Store::try_read(std::string_view key, const ValueHa
   return engine_->try_read(key, handle);
 }
 
+std::optional<Status> Store::try_read_into(std::string_view key, const ValueHandle& handle,
+                                           std::span<char> out) const {
+  return engine_->try_read_into(key, handle, out);
+}
+
+Status Store::look_up(KeyLookup& lookup, const std::function<bool()>& should_stop) const {
+  return engine_->look_up(lookup, should_stop);
+}
+
+void Store::prepare(WriteTask& task) const { engine_->prepare(task); }
+
 void Store::run_on_reader(std::function<void()> work) const { engine_->run_on_reader(std::move(work)); }
 bool Store::try_load(std::span<OldValue> values) const { return engine_->try_load(values); }
 void Store::load(std::span<OldValue> values) const { engine_->load(values); }
@@ -89,21 +140,25 @@ void Store::load(std::span<OldValue> values) const { engine_->load(values); }
 std::uint64_t Store::size() const { return engine_->size(); }
 
 Result<std::uint64_t> Store::set(std::string_view key, std::string_view value, std::int64_t expiry_ms) {
-  MINIKV_TRY(engine_->check_sizes(key, value.size()));
-  const std::uint32_t checksum = value_checksum(value);
-  std::uint64_t version = 0;
-  MINIKV_TRY(
-      transact([&](Transaction& transaction) { version = transaction.put(key, value, checksum, expiry_ms); },
-               log_bytes(key, value.size())));
-  return version;
+  return caught("a write", [&]() -> Result<std::uint64_t> {
+    MINIKV_TRY(engine_->check_sizes(key, value.size()));
+    const std::uint32_t checksum = value_checksum(value);
+    std::uint64_t version = 0;
+    MINIKV_TRY(transact(
+        [&](Transaction& transaction) { version = transaction.put(key, value, checksum, expiry_ms); },
+        log_bytes(key, value.size())));
+    return version;
+  });
 }
 
 Result<bool> Store::remove(std::string_view key) {
-  MINIKV_TRY(engine_->check_sizes(key, 0));
-  bool existed = false;
-  MINIKV_TRY(
-      transact([&](Transaction& transaction) { existed = transaction.remove(key); }, log_bytes(key, 0)));
-  return existed;
+  return caught("a write", [&]() -> Result<bool> {
+    MINIKV_TRY(engine_->check_sizes(key, 0));
+    bool existed = false;
+    MINIKV_TRY(
+        transact([&](Transaction& transaction) { existed = transaction.remove(key); }, log_bytes(key, 0)));
+    return existed;
+  });
 }
 
 std::optional<std::string> end_of_prefix(std::string_view prefix) {
@@ -118,11 +173,19 @@ Result<std::uint64_t> Store::remove_range(std::string_view from, const std::opti
   MINIKV_TRY(engine_->check_sizes(from, 0));
   if (to) MINIKV_TRY(engine_->check_sizes(*to, 0));
   if (to && *to <= from) return std::uint64_t{0};
-  std::uint64_t removed = 0;
-  MINIKV_TRY(
-      transact([&](Transaction& transaction) { removed = transaction.remove_range(from, to.value_or("")); },
-               log_bytes(from, to ? to->size() : 0)));
-  return removed;
+  return caught("a write", [&]() -> Result<std::uint64_t> {
+    RemoveRangeTask task(from, to.value_or(""));
+    engine_->prepare(task);
+    WriteTask* const tasks[] = {&task};
+    engine_->submit(tasks, engine::CommitHere::kYes);
+    MINIKV_TRY(task.wait());
+    return task.removed();
+  });
+}
+
+std::uint64_t Transaction::remove_range(std::string_view from, std::string_view to) {
+  RangeCount range{std::string(from), std::string(to)};
+  return remove_range(range);
 }
 
 Result<std::uint64_t> Store::remove_prefix(std::string_view prefix) {
@@ -130,10 +193,15 @@ Result<std::uint64_t> Store::remove_prefix(std::string_view prefix) {
 }
 
 Status Store::clear() {
-  return transact([](Transaction& transaction) { transaction.remove_all(); });
+  return caught("a write",
+                [this] { return transact([](Transaction& transaction) { transaction.remove_all(); }); });
 }
 
 Status Store::write(const WriteBatch& batch) {
+  return caught("a write", [&] { return write_all(batch); });
+}
+
+Status Store::write_all(const WriteBatch& batch) {
   std::size_t bytes = 0;
   for (const WriteBatch::Change& change : batch.changes_) {
     const std::size_t value_bytes = change.value ? change.value->size() : 0;
@@ -158,10 +226,12 @@ Status Store::write(const WriteBatch& batch) {
 }
 
 Status Store::transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint) {
-  FunctionTask task(body, bytes_hint);
-  WriteTask* const tasks[] = {&task};
-  engine_->submit(tasks, engine::CommitHere::kYes);
-  return task.wait();
+  return caught("a write", [&] {
+    FunctionTask task(body, bytes_hint);
+    WriteTask* const tasks[] = {&task};
+    engine_->submit(tasks, engine::CommitHere::kYes);
+    return task.wait();
+  });
 }
 
 void Store::submit(std::span<WriteTask* const> tasks) {
@@ -172,8 +242,10 @@ bool Store::commit_or_submit(std::span<WriteTask* const> tasks) {
 }
 bool Store::is_saturated() const { return engine_->is_saturated(); }
 void Store::on_group_done(std::function<void()> callback) { engine_->on_group_done(std::move(callback)); }
-Result<CompactionResult> Store::compact() { return engine_->compact(); }
-std::int64_t Store::now_ms() const { return engine_->now_ms(); }
+Result<CompactionResult> Store::compact() {
+  return caught("a compaction", [&] { return engine_->compact(); });
+}
+StoreTime Store::time() const { return engine_->time(); }
 Stats Store::stats() const { return engine_->stats(); }
 const Options& Store::options() const { return engine_->options(); }
 

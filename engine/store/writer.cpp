@@ -2,13 +2,36 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <limits>
+#include <new>
+#include <stdexcept>
+
+#include <fmt/format.h>
 
 namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
+
+Status zero_out(File& file, std::uint64_t begin, std::uint64_t end) {
+  static constexpr char kZeros[64 * 1024] = {};
+  while (begin < end) {
+    const std::string_view piece(
+        kZeros, static_cast<std::size_t>(std::min<std::uint64_t>(sizeof(kZeros), end - begin)));
+    MINIKV_TRY(file.write(begin, std::array{piece}));
+    begin += piece.size();
+  }
+  return {};
+}
+
+Status index_full(std::uint64_t limit) {
+  return {
+      StatusCode::kOutOfMemory,
+      fmt::format(
+          "the keys take all of the memory that they may, {} bytes (max_index_memory): nothing was changed; "
+          "delete some, or raise the setting",
+          limit)};
+}
 
 }  // namespace
 
@@ -18,15 +41,21 @@ Writer::Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::sha
       keeper_(keeper),
       readers_(readers),
       group_(state),
+      publisher_(state),
+      index_full_(index_full(state.options.max_index_bytes)),
       active_(std::move(active)),
       next_sequence_(next_sequence),
       last_time_ms_(state.clock.now_ms()),
       active_expiry_(state),
-      range_sweep_(state) {
+      range_sweep_(state),
+      lead_keeping_(state, keeper),
+      index_watch_(state) {
   note_own_bytes();
   housekeeping_.add(active_expiry_);
   housekeeping_.add(range_sweep_);
   housekeeping_.add(time_keeping_);
+  housekeeping_.add(lead_keeping_);
+  housekeeping_.add(index_watch_);
 }
 
 Writer::~Writer() { stop(); }
@@ -45,8 +74,10 @@ void Writer::stop() {
   drain_if_single_threaded();
   MutexLock lock(mutex_);
   stopped_ = true;
-  for (Errand* errand : errands_) errand->refused = errand->done = true;
-  errands_.clear();
+  for (; first_errand_ != nullptr; first_errand_ = first_errand_->next) {
+    first_errand_->status = Status(StatusCode::kShutdown, "the store is closing");
+    first_errand_->done = true;
+  }
   errand_done_.notify_all();
 }
 
@@ -70,7 +101,7 @@ bool Writer::submit(std::span<WriteTask* const> tasks, CommitHere here) {
         is_taken_ = true;
       } else {
         is_first = queue_.empty();
-        queue_.insert(queue_.end(), tasks.begin(), tasks.end());
+        queue_.push_back(tasks);
       }
     }
   }
@@ -89,9 +120,19 @@ bool Writer::submit(std::span<WriteTask* const> tasks, CommitHere here) {
 
 // ---- a group ----
 
+// Where there is no memory for so much as to begin with a group, its first task is answered with that.
 void Writer::commit_group() {
+  const MemoryReserve::Use use(&state_.reserve);
+  try {
+    try_to_commit_group();
+  } catch (const std::bad_alloc&) {
+    refuse_without_memory();
+  }
+}
+
+void Writer::try_to_commit_group() {
   std::size_t bytes = 0;
-  for (const WriteTask* task : waiting_) {
+  for (const WriteTask* task = &waiting_.front(); task != nullptr; task = TaskList::behind(*task)) {
     bytes += task->bytes();
     if (bytes > kGroupBytes) break;
   }
@@ -100,7 +141,7 @@ void Writer::commit_group() {
   Status status = is_read_only ? Status() : make_room(bytes);
   if (status.code() == StatusCode::kDiskFull) return commit_to_reserve(status);
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
-               state_.clock.now_ms());
+               state_.clock.now());
   execute_tasks(std::numeric_limits<std::size_t>::max(), is_read_only);
   if (group_tasks_.empty()) return;  // the first one waits for a value that it needs
   if (is_read_only) {
@@ -113,12 +154,21 @@ void Writer::commit_group() {
   keeper_.run_pending_if_single_threaded();
 }
 
+// Nothing of it is acknowledged, or can be seen, before all of this is done.
 Status Writer::append_group() {
   if (state_.health.is_read_only()) return state_.health.refusal();
   MINIKV_TRY(keeper_.reserve_sequences(group_.next_sequence()));
-  MINIKV_TRY(write_frame());
-  MINIKV_TRY(sync_frame());
-  publish();
+  MINIKV_TRY(publisher_.prepare(group_));
+  Status done = write_frame();
+  if (done) done = without_throwing([this] { return sync_frame(); });
+  if (!done) {
+    publisher_.drop(group_);
+    return done;
+  }
+  if (state_.full_disk.is_full() && !group_.only_removes()) keeper_.note_taken();
+  publisher_.publish(group_);
+  state_.counters.writes.fetch_add(group_.changes().size(), std::memory_order_relaxed);
+  state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
   return {};
 }
 
@@ -128,7 +178,7 @@ void Writer::commit_to_reserve(const Status& full) {
   const auto spare = in_reserve_ ? nullptr : keeper_.reserve();
   const auto& segment = spare ? spare : active_;
   group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
-               state_.clock.now_ms());
+               state_.clock.now());
   execute_tasks(1, false);
   if (group_tasks_.empty()) return;
   Status status;
@@ -136,37 +186,67 @@ void Writer::commit_to_reserve(const Status& full) {
     const bool fits = segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
                       state_.options.segment_size;
     status = fits && group_.only_removes() ? Status() : full;
-    if (status && spare) {
-      if (keeper_.take_reserve() == spare) {
-        go_on_in(spare);
-        in_reserve_ = true;
-      } else {
-        status = full;
-      }
-    }
+    if (status && spare) status = go_on_in_reserve(spare, full);
     if (status) status = append_group();
   }
-  group_.end();
   finish_group(status);
   range_sweep_.note_group();
   keeper_.run_pending_if_single_threaded();
 }
 
+Status Writer::go_on_in_reserve(const std::shared_ptr<Segment>& spare, const Status& full) {
+  try {
+    MINIKV_TRY(settle_failed_write());
+    make_room_for_segment();
+    if (keeper_.take_reserve() != spare) return full;
+    go_on_in(spare);
+    in_reserve_ = true;
+    return {};
+  } catch (const std::bad_alloc&) {
+    return no_memory_;
+  }
+}
+
 // `up_to_a_change`: the first task that changes something is the last one.
 void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
-  group_tasks_.clear();
   while (!waiting_.empty() && group_tasks_.size() < limit) {
-    WriteTask* task = waiting_.front();
+    WriteTask& task = waiting_.front();
     // What a task really adds may be more than it said: append to a large value, for one.
-    const std::uint64_t after = group_.frame().bytes() + task->bytes();
+    const std::uint64_t after = group_.frame().bytes() + task.bytes();
     if (!group_tasks_.empty() && (after > kGroupBytes || group_.frame().bytes() > kGroupBytes)) break;
-    if (!has_old_values(*task)) break;
-    waiting_.pop_front();
-    group_tasks_.push_back(task);
-    group_.begin_task(task->old_values());
-    task->execute(group_);
-    group_.end_task();
+    if (!make_ready(task)) break;
+    group_tasks_.push_back(waiting_.pop_front());
+    if (!TaskList::is_without_memory(task)) execute(task);
     if (group_.has_range() || (up_to_a_change && group_.has_changes())) break;
+  }
+}
+
+// False: it waits for a value that it needs.
+bool Writer::make_ready(WriteTask& task) {
+  try {
+    return has_old_values(task);
+  } catch (const std::bad_alloc&) {
+    TaskList::set_without_memory(task);
+    return true;
+  }
+}
+
+void Writer::execute(WriteTask& task) noexcept {
+  try {
+    group_.begin_task(task.old_values(), task.bytes());
+    task.execute(group_);
+    if (group_.passes_index_limit()) {
+      group_.abort_task();
+      TaskList::set_beyond_index_limit(task);
+      return;
+    }
+    group_.end_task();
+  } catch (const std::bad_alloc&) {
+    group_.abort_task();
+    TaskList::set_without_memory(task);
+  } catch (const std::length_error&) {  // more than a container can hold: the same by another name
+    group_.abort_task();
+    TaskList::set_without_memory(task);
   }
 }
 
@@ -174,26 +254,65 @@ void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
 // group, so that none sees what never came to be.
 void Writer::refuse_changes() {
   const Status refusal = state_.health.refusal();
-  for (std::size_t i = 0; i < group_tasks_.size(); ++i) {
-    const bool changed = group_.has_changes() && i + 1 == group_tasks_.size();
-    queued_bytes_.fetch_sub(group_tasks_[i]->bytes(), std::memory_order_relaxed);
-    group_tasks_[i]->done(changed ? refusal : Status());
+  while (!group_tasks_.empty()) {
+    WriteTask& task = group_tasks_.pop_front();
+    const bool changed = group_.has_changes() && group_tasks_.empty();
+    answer(task, changed ? refusal : Status());
   }
-  group_tasks_.clear();
+  group_.end();
   if (group_done_) group_done_();
 }
 
+// The group has not been begun, or not been executed: nothing of it is anywhere.
+void Writer::refuse_without_memory() {
+  if (group_tasks_.empty() && !waiting_.empty()) group_tasks_.push_back(waiting_.pop_front());
+  finish_group(no_memory_);
+}
+
+Status Writer::write_at(std::uint64_t offset, const FrameHeader& header, bool& has_begun) {
+  const auto& pieces = group_.frame().finish(header);
+  has_begun = true;
+  return active_->file().write(offset, pieces);
+}
+
+// Nothing of the frame that could not be written may ever be taken for the log's. Zeros take its place: what the file has is
+// kept, which on a full disk is all there is.
+Status Writer::undo_write(std::uint64_t offset, std::uint64_t end) {
+  File& file = active_->file();
+  if (zero_out(file, offset, std::min(end, own_bytes_)))
+    return end > own_bytes_ ? file.truncate(std::max(offset, own_bytes_)) : Status();
+  MINIKV_TRY(keeper_.allow_cut(active_->id(), offset));
+  own_bytes_ = std::min(own_bytes_, offset);
+  return file.truncate(offset);
+}
+
+// Before anything else is written, and before the log goes on in another segment. On a disk that is so full that it can't be
+// done (where to overwrite takes room, too) it is tried again with each write, which is refused meanwhile.
+Status Writer::settle_failed_write() {
+  if (failed_end_ == 0) return {};
+  const std::uint64_t offset = active_->used_bytes.load(std::memory_order_relaxed);
+  Status undone = without_throwing([&] { return undo_write(offset, failed_end_); });
+  if (undone) failed_end_ = 0;
+  if (!undone && undone.code() != StatusCode::kDiskFull) fail(undone);
+  return undone;
+}
+
 Status Writer::write_frame() {
+  MINIKV_TRY(settle_failed_write());
   FrameHeader header{};
   header.first_sequence = next_sequence_;
   header.engine_time_ms = group_.now_ms();
   header.watermark = state_.durable_sequence.load(std::memory_order_acquire);
   const std::uint64_t offset = active_->used_bytes.load(std::memory_order_relaxed);
-  if (Status written = active_->file().write(offset, group_.frame().finish(header)); !written) {
-    // Cut back to the last good frame, so that nothing of this one is ever taken for the log's.
-    if (Status cut = active_->file().truncate(offset); !cut) fail(cut);
-    state_.log.error("a group of {} records was refused: {}", group_.frame().record_count(),
-                     written.message());
+  bool has_begun = false;
+  const Status written = without_throwing([&] { return write_at(offset, header, has_begun); });
+  if (!written) {
+    if (has_begun) failed_end_ = offset + group_.frame().bytes();
+    (void)settle_failed_write();
+    if (written.code() != StatusCode::kDiskFull) {  // which is told once
+      state_.log.error("a group of {} records was refused: {}", group_.frame().record_count(),
+                       written.message());
+    }
     return written;
   }
   state_.warm_pages.touch(active_->marks(), offset, group_.frame().bytes());
@@ -214,23 +333,37 @@ Status Writer::sync_frame() {
     keeper_.note_unsynced();
     return keeper_.wait_while_sync_is_late();
   }
-  if (Status synced = active_->file().sync(); !synced) {
+  // Whatever it was that went wrong: what the disk holds is unknown.
+  if (Status synced = without_throwing([&] { return active_->file().sync(); }); !synced) {
     fail(synced);
     return synced;
   }
   state_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
-  SharedState::raise(state_.durable_sequence, next_sequence_ - 1);
+  state_.note_durable(next_sequence_ - 1);
   return {};
 }
 
 void Writer::finish_group(const Status& status) {
+  group_.end();
   state_.counters.groups.fetch_add(1, std::memory_order_relaxed);
-  for (WriteTask* task : group_tasks_) {
-    queued_bytes_.fetch_sub(task->bytes(), std::memory_order_relaxed);
-    task->done(status);
-  }
-  group_tasks_.clear();
+  while (!group_tasks_.empty()) answer(group_tasks_.pop_front(), status);
   if (group_done_) group_done_();
+}
+
+void Writer::answer(WriteTask& task, const Status& status) {
+  queued_bytes_.fetch_sub(task.bytes(), std::memory_order_relaxed);
+  const bool is_beyond_limit = TaskList::is_beyond_index_limit(task);
+  const Status& answered = TaskList::is_without_memory(task) ? no_memory_
+                           : is_beyond_limit                 ? index_full_
+                                                             : status;
+  if (is_beyond_limit) {
+    state_.counters.refused_index_full.fetch_add(1, std::memory_order_relaxed);
+    (void)state_.full_index.note_refused(state_.clock.steady_ms());
+  } else if (!answered) {
+    state_.counters.note_refused(answered.code());
+    if (answered.code() == StatusCode::kDiskFull) keeper_.note_refused(answered);
+  }
+  task.done(answered);
 }
 
 void Writer::fail(const Status& status) {

@@ -11,21 +11,24 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
 #include <thread>
-#include <vector>
 
+#include "engine/base/out_of_memory.h"
 #include "engine/base/thread_annotations.h"
 #include "engine/store/active_expiry.h"
 #include "engine/store/group.h"
 #include "engine/store/housekeeping.h"
+#include "engine/store/index_watch.h"
 #include "engine/store/keeper.h"
+#include "engine/store/lead_keeping.h"
+#include "engine/store/publisher.h"
 #include "engine/store/range_sweep.h"
 #include "engine/store/reader_pool.h"
 #include "engine/store/state.h"
+#include "engine/store/task_list.h"
 #include "minikv/transaction.h"
 
 namespace minikv::engine {
@@ -67,10 +70,12 @@ class Writer {
   Status rotate();
 
  private:
+  // On the stack of who waits for it.
   struct Errand {
     const std::function<void()>& work;
+    Errand* next = nullptr;
     bool done = false;
-    bool refused = false;
+    Status status;
   };
 
   // Engine time goes into the log once a second while keys with expiry exist, also without traffic: at most so much of it
@@ -90,6 +95,7 @@ class Writer {
   static constexpr auto kForWork = std::chrono::steady_clock::time_point::max();
 
   void run();
+  void run(Errand& errand) noexcept;
   void wait_for_work() MINIKV_REQUIRES(mutex_);
   std::optional<std::chrono::steady_clock::time_point> next_deadline() MINIKV_REQUIRES(mutex_);
   bool can_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) const
@@ -97,19 +103,28 @@ class Writer {
   bool commit_here(std::span<WriteTask* const> tasks) MINIKV_EXCLUDES(mutex_);
   // While a reader brings what the first waiting task needs, no other is executed: they may be its connection's.
   bool is_something_due() const MINIKV_REQUIRES(mutex_) {
-    return !errands_.empty() || (!fetching_ && (!waiting_.empty() || !queue_.empty() || stopping_));
+    return first_errand_ != nullptr || (!fetching_ && (!waiting_.empty() || !queue_.empty() || stopping_));
   }
   void drain_if_single_threaded();
   bool run_errand();
   void commit_group();
+  void try_to_commit_group();
   bool has_old_values(WriteTask& task);  // engine/store/read_ahead.cpp
+  void set_fetching(bool fetching) MINIKV_EXCLUDES(mutex_);
+  bool make_ready(WriteTask& task);
+  void execute(WriteTask& task) noexcept;
   void execute_tasks(std::size_t limit, bool up_to_a_change);
+  Status write_at(std::uint64_t offset, const FrameHeader& header, bool& has_begun);
+  Status undo_write(std::uint64_t offset, std::uint64_t end);
+  Status settle_failed_write();
   Status write_frame();
   Status sync_frame();
-  void publish();
-  void apply(const Change& change) MINIKV_REQUIRES(state_.lock);
-  void apply(const RangeDelete& range, std::uint64_t newly_covered) MINIKV_REQUIRES(state_.lock);
   void finish_group(const Status& status);
+  void answer(WriteTask& task, const Status& status);
+  void refuse_without_memory();
+  bool run_housekeeping();
+  template <typename Work>
+  bool run_if_there_is_memory(Work work) noexcept;
   void refuse_changes();
 
   // kDiskFull: only deletes are taken now.
@@ -122,6 +137,8 @@ class Writer {
   void note_own_bytes();
   void slow_down() MINIKV_EXCLUDES(mutex_);
   void commit_to_reserve(const Status& full);
+  Status go_on_in_reserve(const std::shared_ptr<Segment>& spare, const Status& full);
+  void make_room_for_segment();
   Status append_group();
   void go_on_in(std::shared_ptr<Segment> next);
   bool wants_watermark() const;
@@ -137,8 +154,9 @@ class Writer {
 
   mutable Mutex mutex_;
   CondVar wake_;
-  std::vector<WriteTask*> queue_ MINIKV_GUARDED_BY(mutex_);
-  std::deque<Errand*> errands_ MINIKV_GUARDED_BY(mutex_);
+  TaskList queue_ MINIKV_GUARDED_BY(mutex_);
+  Errand* first_errand_ MINIKV_GUARDED_BY(mutex_) = nullptr;
+  Errand* last_errand_ MINIKV_GUARDED_BY(mutex_) = nullptr;  // while there is a first one
   CondVar errand_done_;
   bool is_taken_ MINIKV_GUARDED_BY(mutex_) = false;  // by the thread that is the writer at the moment
   // While the writer's thread waits: until when, unless it is woken.
@@ -152,10 +170,17 @@ class Writer {
   std::function<bool()> is_behind_;
 
   // Whoever is the writer's own.
-  std::deque<WriteTask*> waiting_;  // taken from the queue, not yet executed
-  std::vector<WriteTask*> group_tasks_;
+  TaskList waiting_;  // taken from the queue, not yet executed
+  TaskList group_tasks_;
   Group group_;
+  Publisher publisher_;
+  // Told where there is no memory to say more; made while there is.
+  std::chrono::steady_clock::time_point retry_at_ =
+      {};  // the store's own work, for which there was no memory
+  const Status no_memory_ = out_of_memory("carrying out the request");
+  const Status index_full_;
   std::shared_ptr<Segment> active_;
+  std::uint64_t failed_end_ = 0;  // of a write that failed and is not undone yet; 0: there is none
   std::uint64_t own_bytes_ = 0;  // of the disk, that the active segment had before anything was written to it
   std::chrono::steady_clock::time_point plenty_until_ = {};  // of room on the disk
   std::uint64_t active_min_seq_ = 0, active_max_seq_ = 0;
@@ -167,6 +192,8 @@ class Writer {
   ActiveExpiry active_expiry_;
   RangeSweep range_sweep_;
   TimeKeeping time_keeping_{*this};
+  LeadKeeping lead_keeping_;
+  IndexWatch index_watch_;
   Housekeeping housekeeping_;
 };
 

@@ -1,78 +1,27 @@
-// What the writer does once a group is written: it becomes visible; and where the next one goes.
+// Which segment the writer's next group goes to.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <memory>
 
 #include <fmt/format.h>
 
+#include "engine/store/missing_log.h"
 #include "engine/store/writer.h"
 
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kRecordsPerHold = 256;  // published while the readers wait
-constexpr std::uint64_t kReservedPart = 4;    // without a spare, a fourth of a segment is the reserve
 constexpr std::uint64_t kPlentySegments = 4;
 constexpr auto kPlentyHolds = std::chrono::milliseconds(100);
 constexpr auto kLongestBrake = std::chrono::milliseconds(500), kBrakePause = std::chrono::milliseconds(10);
 
 }  // namespace
 
-// ---- publishing ----
-
-void Writer::publish() {
-  const auto& changes = group_.changes();
-  std::size_t next = 0, fetched = 0;
-  std::array<std::string_view, Index::kMostAhead> keys;
-  while (next < changes.size()) {
-    ExclusiveGuard guard(state_.lock);
-    // Whole batches: no reader sees half of one.
-    for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
-      if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
-      if (next == fetched && changes.size() - next > 1) {
-        std::size_t count = 0;
-        while (count < keys.size() && fetched < changes.size()) keys[count++] = changes[fetched++].key;
-        state_.index.fetch_ahead(std::span(keys).first(count), [](const Place&) {});
-      }
-      apply(changes[next]);
-    }
-  }
-  state_.counters.writes.fetch_add(changes.size(), std::memory_order_relaxed);
-  state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
-}
-
-void Writer::apply(const Change& change) {
-  if (change.range != nullptr) return apply(*change.range, change.newly_covered);
-  const std::optional<Place> before =
-      change.place.deleted ? state_.index.erase(change.key) : state_.index.put(change.key, change.place);
-  if (before) state_.forget(change.key, *before);
-  if (change.place.deleted) return;
-  state_.segments.find(change.place.segment)
-      ->second->live_bytes.fetch_add(record_bytes(change.key.size(), change.place.value_bytes),
-                                     std::memory_order_relaxed);
-  if (change.place.lost) state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Writer::apply(const RangeDelete& range, std::uint64_t newly_covered) {
-  if (!range.is_everything()) {
-    state_.ranges.add(range);
-    state_.covered_keys += newly_covered;
-    return;
-  }
-  auto old = std::make_shared<Index>();
-  old->swap(state_.index);
-  state_.ranges.clear();
-  state_.covered_keys = 0;
-  state_.counters.lost_keys.store(0, std::memory_order_relaxed);
-  for (const auto& [id, segment] : state_.segments) segment->live_bytes.store(0, std::memory_order_relaxed);
-  state_.background.add([old]() mutable { old.reset(); });  // freeing millions of keys takes a while
-}
-
 // ---- segments ----
 
 bool Writer::fits(std::size_t bytes) const {
+  if (active_->id() == kNoSegment) return false;
   return active_->used_bytes.load(std::memory_order_relaxed) == sizeof(SegmentHeader) ||
          end_with(bytes) <= state_.options.segment_size;
 }
@@ -107,9 +56,12 @@ Status Writer::make_room(std::size_t bytes) {
 Status Writer::go_on_for(std::size_t bytes) {
   const std::uint64_t size = state_.options.segment_size;
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
+  MINIKV_TRY(settle_failed_write());
+  make_room_for_segment();
   auto spare = keeper_.take_spare();
   // The spare is not ready: the segment grows a little, so that nobody waits for a moment.
-  if (spare && !*spare && (used >= size + size / 4 || !keeper_.may_grow_log(bytes))) {
+  const bool can_grow = active_->id() != kNoSegment && used < size + size / 4;
+  if (spare && !*spare && (!can_grow || !keeper_.may_grow_log(bytes))) {
     spare = keeper_.wait_for_spare();
   }
   if (!spare) return spare.status();
@@ -120,7 +72,7 @@ Status Writer::go_on_for(std::size_t bytes) {
 // Whether deletes will still find room, however full the disk is by then.
 bool Writer::leaves_reserve(std::size_t bytes) const {
   const std::uint64_t end = end_with(bytes);
-  if (end <= own_bytes_ - own_bytes_ / kReservedPart) return true;
+  if (end + state_.options.segment_size / kReservedPart <= own_bytes_) return true;
   // The keeper may well be slower than the writer; the disk need not be asked each time.
   if (end <= own_bytes_ && std::chrono::steady_clock::now() < plenty_until_) return true;
   return keeper_.has_spare();
@@ -134,18 +86,25 @@ void Writer::slow_down() {
   while (is_behind_ && is_behind_() && steady_clock::now() < deadline) {
     if (run_errand()) continue;
     MutexLock lock(mutex_);
-    if (errands_.empty()) wake_.wait_until(mutex_, std::min(deadline, steady_clock::now() + kBrakePause));
+    if (first_errand_ == nullptr)
+      wake_.wait_until(mutex_, std::min(deadline, steady_clock::now() + kBrakePause));
   }
 }
 
+// To be called before one is taken for go_on_in().
+void Writer::make_room_for_segment() {
+  ExclusiveGuard guard(state_.lock);
+  state_.segments.reserve_one();
+}
+
 void Writer::go_on_in(std::shared_ptr<Segment> next) {
+  RetiredSegment full = active();
+  // Nothing but times: the next one goes on all the same with the sequence behind the last that was given.
+  if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
   {
     ExclusiveGuard guard(state_.lock);
     state_.segments.emplace(static_cast<std::uint32_t>(next->id()), next);
   }
-  RetiredSegment full = active();
-  // Nothing but times: the next one goes on all the same with the sequence behind the last that was given.
-  if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
   keeper_.retire(full, next);
   active_ = std::move(next);
   note_own_bytes();
@@ -162,6 +121,8 @@ Status Writer::rotate() {
   if (keeper_.is_disk_tight()) {
     return {StatusCode::kDiskFull, "the disk is full: the spare segment is kept for deletes and compaction"};
   }
+  MINIKV_TRY(settle_failed_write());
+  make_room_for_segment();
   auto spare = keeper_.wait_for_spare();
   if (!spare) return spare.status();
   go_on_in(std::move(*spare));

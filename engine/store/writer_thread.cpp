@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 #include "engine/store/writer.h"
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t kBytesHere =
     256 * 1024;  // what an event loop may commit at once takes about a millisecond
+constexpr std::size_t kSliceReserveBytes = 64 * 1024;  // more than a slice takes of the reserve
+constexpr auto kRetryWork = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -26,7 +29,7 @@ bool Writer::can_commit_here(std::span<WriteTask* const> tasks, std::uint64_t by
 }
 
 bool Writer::commit_here(std::span<WriteTask* const> tasks) {
-  waiting_.insert(waiting_.end(), tasks.begin(), tasks.end());
+  waiting_.push_back(tasks);
   commit_group();
   const bool are_done = waiting_.empty();  // otherwise a reader brings a value that is needed
   bool is_wanted = false;
@@ -52,13 +55,12 @@ void Writer::drain_if_single_threaded() {
     bool is_over = false;
     {
       MutexLock lock(mutex_);
-      waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
-      queue_.clear();
+      waiting_.append(queue_);
       is_over = stopped_;
     }
     if (!waiting_.empty()) {
       commit_group();
-    } else if (is_over || !housekeeping_.run_slice()) {
+    } else if (is_over || !run_housekeeping()) {
       break;
     }
   }
@@ -66,29 +68,37 @@ void Writer::drain_if_single_threaded() {
 }
 
 Status Writer::run_on_writer(const std::function<void()>& work) {
+  Errand errand{work, nullptr, false, {}};
   if (state_.options.single_threaded) {
-    work();
-    return {};
+    run(errand);
+    return errand.status;
   }
-  Errand errand{work};
   MutexLock lock(mutex_);
   if (stopping_ && stopped_) return {StatusCode::kShutdown, "the store is closing"};
-  errands_.push_back(&errand);
+  (first_errand_ == nullptr ? first_errand_ : last_errand_->next) = &errand;
+  last_errand_ = &errand;
   wake_.notify_one();
   while (!errand.done) errand_done_.wait(mutex_);
-  if (errand.refused) return {StatusCode::kShutdown, "the store is closing"};
-  return {};
+  return errand.status;
+}
+
+void Writer::run(Errand& errand) noexcept {
+  const MemoryReserve::Use use(&state_.reserve);
+  errand.status = without_throwing([&] {
+    errand.work();
+    return Status();
+  });
 }
 
 bool Writer::run_errand() {
   Errand* errand = nullptr;
   {
     MutexLock lock(mutex_);
-    if (errands_.empty()) return false;
-    errand = errands_.front();
-    errands_.pop_front();
+    if (first_errand_ == nullptr) return false;
+    errand = first_errand_;
+    first_errand_ = errand->next;
   }
-  errand->work();
+  run(*errand);
   MutexLock lock(mutex_);
   errand->done = true;
   errand_done_.notify_all();
@@ -106,9 +116,8 @@ void Writer::run() {
       wait_for_work();
       has_taken = is_taken_ = true;
       fetching = fetching_;
-      waiting_.insert(waiting_.end(), queue_.begin(), queue_.end());
-      queue_.clear();
-      idle = waiting_.empty() && errands_.empty();
+      waiting_.append(queue_);
+      idle = waiting_.empty() && first_errand_ == nullptr;
       if (idle && stopping_) {
         is_taken_ = false;
         return;
@@ -119,9 +128,36 @@ void Writer::run() {
     if (!waiting_.empty() && !fetching) {
       commit_group();
     } else if (idle) {
-      append_watermark();
+      run_if_there_is_memory([this] {
+        append_watermark();
+        return true;
+      });
     }
-    housekeeping_.run_slice();
+    (void)run_housekeeping();
+  }
+}
+
+// Whether something was done.
+bool Writer::run_housekeeping() {
+  return run_if_there_is_memory([this] { return housekeeping_.run_slice(); });
+}
+
+// For what nobody waits for: where there is no memory, it is tried again a little later.
+template <typename Work>
+bool Writer::run_if_there_is_memory(Work work) noexcept {
+  using std::chrono::steady_clock;
+  if (retry_at_ != steady_clock::time_point() && steady_clock::now() < retry_at_) return false;
+  const MemoryReserve::Use use(&state_.reserve);
+  try {
+    if (!state_.reserve.ensure(kSliceReserveBytes)) throw std::bad_alloc();
+    const bool was_done = work();
+    retry_at_ = {};
+    return was_done;
+  } catch (const std::bad_alloc&) {
+    if (retry_at_ == steady_clock::time_point())
+      state_.log.warn("there is no memory for the store's own work; it is tried again every second");
+    retry_at_ = steady_clock::now() + kRetryWork;
+    return false;
   }
 }
 
@@ -154,6 +190,7 @@ std::optional<std::chrono::steady_clock::time_point> Writer::next_deadline() {
         std::chrono::steady_clock::now() + std::chrono::milliseconds(std::max<std::int64_t>(*due, 0));
     deadline = deadline ? std::min(*deadline, at) : at;
   }
+  if (deadline) deadline = std::max(*deadline, retry_at_);
   return deadline;
 }
 

@@ -13,6 +13,7 @@ std::string_view name_of(FindingKind kind) {
     case FindingKind::kSegmentHeader: return "segment-header";
     case FindingKind::kForeignSegment: return "foreign-segment";
     case FindingKind::kSegmentSize: return "segment-size";
+    case FindingKind::kShortFile: return "short-file";
     case FindingKind::kUnreadable: return "unreadable";
     case FindingKind::kDamagedBytes: return "damaged-bytes";
     case FindingKind::kDamagedRecord: return "damaged-record";

@@ -20,7 +20,8 @@ enum class FindingKind : std::uint8_t {
   kKeptAside,       // a .cut file
   kSegmentHeader,   // does not check out
   kForeignSegment,  // sound, and of another store or another life of this one
-  kSegmentSize,     // not as long as the manifest says
+  kSegmentSize,     // longer than the manifest says
+  kShortFile,       // shorter than it was made
   kUnreadable,      // the disk refuses to read it
   kDamagedBytes,    // no frame header and no record that checks out
   kDamagedRecord,   // a record whose own header or key is damaged, and which its hint names

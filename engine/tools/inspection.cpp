@@ -100,17 +100,44 @@ Status Inspection::inspect(SegmentFile& segment) {
     inspector.gap(std::max<std::uint64_t>(segment.file_size, sizeof(SegmentHeader)), segment.entry.size);
   }
   inspector.finish();
-  if (segment.is_sealed() && segment.file_size > segment.entry.size) {
-    Finding finding{FindingKind::kSegmentSize, Effect::kNothingLost,
-                    fmt::format("the file is {} bytes longer than the manifest says; they are not read",
-                                segment.file_size - segment.entry.size),
-                    segment.name};
-    finding.has_place = true;
-    finding.offset = segment.entry.size;
-    finding.length = segment.file_size - segment.entry.size;
-    findings_.push_back(std::move(finding));
-  }
+  if (segment.is_sealed() && segment.file_size > segment.entry.size) report_overlong(segment);
+  if (is_short_log(segment)) report_short_log(segment, inspector.next_sequence());
   return segment.is_sealed() || segment.data_end <= segment.end ? Status() : inspect_tail(segment);
+}
+
+// A log segment is cut once it is sealed: a crash may come in between.
+void Inspection::report_overlong(const SegmentFile& segment) {
+  const bool is_log = segment.entry.kind == SegmentKind::kLog;
+  Finding finding{
+      FindingKind::kSegmentSize, is_log ? Effect::kNote : Effect::kNothingLost,
+      fmt::format("the file is {} bytes longer than the manifest says; they are not read{}",
+                  segment.file_size - segment.entry.size, is_log ? ", and the next start cuts them off" : ""),
+      segment.name};
+  finding.has_place = true;
+  finding.offset = segment.entry.size;
+  finding.length = segment.file_size - segment.entry.size;
+  findings_.push_back(std::move(finding));
+}
+
+bool Inspection::is_short_log(const SegmentFile& segment) const {
+  return !segment.is_sealed() && segment.file_size < segment.entry.size && files_.manifest() &&
+         files_.manifest()->knows_lengths();
+}
+
+// What stood behind its end is gone, frames as well as zeros; nothing was ever written to a spare that was closed in order.
+void Inspection::report_short_log(const SegmentFile& segment, std::uint64_t next_sequence) {
+  const bool was_blank =
+      segment.entry.state == SegmentState::kSpare && files_.manifest()->clean_sequence != 0;
+  Finding finding{
+      FindingKind::kShortFile, was_blank ? Effect::kBlocking : Effect::kNameless,
+      fmt::format("the file has {} bytes, and the manifest knows of {}: it was cut, or copied in part",
+                  segment.file_size, segment.entry.size),
+      segment.name};
+  finding.has_place = true;
+  finding.offset = segment.file_size;
+  finding.length = segment.entry.size - segment.file_size;
+  if (!was_blank) finding.first_sequence = next_sequence;
+  findings_.push_back(std::move(finding));
 }
 
 // Of a segment that is not there, its hint has the keys.
@@ -124,12 +151,13 @@ void Inspection::name_what_is_missing(const SegmentFile& segment) {
 
 Status Inspection::inspect_tail(SegmentFile& segment) {
   const bool was_closed = files_.manifest() && files_.manifest()->clean_sequence != 0;
-  Finding finding{FindingKind::kTornTail, was_closed ? Effect::kNothingLost : Effect::kNote,
-                  was_closed
-                      ? "bytes that are not zeros in a segment that was never used; they are not read"
-                      : "the log's end is no whole group, and nothing says that it was ever synced: torn by "
-                        "a crash; the next start cuts it off and keeps it aside",
-                  segment.name};
+  Finding finding{
+      FindingKind::kTornTail, was_closed ? Effect::kNothingLost : Effect::kNote,
+      is_short_log(segment) ? "the log's end is no whole group: the file was cut in the middle of it"
+      : was_closed          ? "bytes that are not zeros in a segment that was never used; they are not read"
+                   : "the log's end is no whole group, and nothing says that it was ever synced: torn by "
+                     "a crash; the next start cuts it off and keeps it aside",
+      segment.name};
   finding.has_place = true;
   finding.offset = segment.end;
   finding.length = segment.data_end - segment.end;

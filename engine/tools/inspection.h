@@ -65,6 +65,9 @@ class Inspection {
   friend class SegmentInspector;
   Status inspect(SegmentFile& segment);
   Status inspect_tail(SegmentFile& segment);
+  void report_overlong(const SegmentFile& segment);
+  bool is_short_log(const SegmentFile& segment) const;
+  void report_short_log(const SegmentFile& segment, std::uint64_t next_sequence);
   void name_what_is_missing(const SegmentFile& segment);
   void report_unreadable(const SegmentFile& segment);
   void report_progress(std::uint64_t offset) const;

@@ -16,10 +16,11 @@ namespace {
 
 using What = KeyOutcome::What;
 
-// Copies the records that won.
+// Copies the records that won. The new store has no lead over the wall clock: what was engine time becomes wall time.
 class CopySink final : public InspectionSink {
  public:
-  CopySink(KeyTable& table, StoreBuilder& builder) : table_(table), builder_(builder) {}
+  CopySink(KeyTable& table, StoreBuilder& builder, const TimeLead& lead)
+      : table_(table), builder_(builder), lead_(lead) {}
 
   void record(const SegmentFile& segment, const RecordView& record, RecordState state) override {
     const bool is_sound = state == RecordState::kGood || state == RecordState::kFromHint;
@@ -30,15 +31,20 @@ class CopySink final : public InspectionSink {
       return;
     }
     status_ = builder_.add({RecordType::kPut, record.key, record.value, record.header.value_checksum,
-                            outcome->sequence, outcome->version, outcome->expiry_ms});
+                            outcome->sequence, outcome->version, wall_expiry(outcome->expiry_ms)});
     outcome->is_saved = true;
   }
 
   const Status& status() const { return status_; }
 
  private:
+  std::int64_t wall_expiry(std::int64_t expiry_ms) const {
+    return expiry_ms == kNoExpiry ? kNoExpiry : lead_.to_wall(expiry_ms);
+  }
+
   KeyTable& table_;
   StoreBuilder& builder_;
+  const TimeLead lead_;
   Status status_;
 };
 
@@ -138,10 +144,11 @@ Result<Repair> repair_store(FileSystem& file_system, const std::string& director
   settle_effects(result.findings, table);
   report_missing(table, result.findings);
 
-  auto builder =
-      StoreBuilder::create(file_system, new_directory, options.segment_size, result.summary.newest_time_ms);
+  const TimeLead lead = files->manifest() ? files->manifest()->lead.lead : TimeLead();
+  auto builder = StoreBuilder::create(file_system, new_directory, options.segment_size,
+                                      lead.to_wall(result.summary.newest_time_ms));
   if (!builder) return builder.status();
-  CopySink copy(table, **builder);
+  CopySink copy(table, **builder, lead);
   Inspection again(*files, &copy, progress);
   MINIKV_TRY(again.run());
   MINIKV_TRY(copy.status());

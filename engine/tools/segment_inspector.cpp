@@ -191,13 +191,18 @@ void SegmentInspector::gap(std::uint64_t begin, std::uint64_t end) {
 void SegmentInspector::report_gap(const ByteRange& gap, Effect effect, std::uint64_t first_missing,
                                   std::uint64_t last_missing) {
   const bool is_named = effect == Effect::kNameless && hint_ != nullptr;
-  if (is_named) effect = Effect::kNothingLost;
+  const bool is_missing = gap.begin >= segment_.file_size;  // minikvd refuses a file that is too short
+  if (is_named || effect == Effect::kNothingLost)
+    effect = is_missing ? Effect::kBlocking : Effect::kNothingLost;
   const char* what =
-      is_named ? "neither a frame nor a record checks out here; what stood here is told by the hint"
-      : gap.begin >= segment_.file_size ? "the file ends here, too early"
-      : effect == Effect::kNothingLost  ? "a frame header does not check out; all of its records were found"
-                                        : "neither a frame nor a record checks out here";
-  Finding& finding = report(FindingKind::kDamagedBytes, effect, gap.begin, gap.end - gap.begin, what);
+      is_missing ? (is_named ? "the file ends here, too early: it was cut, or copied in part; what stood "
+                               "here is told by the hint"
+                             : "the file ends here, too early: it was cut, or copied in part")
+      : is_named ? "neither a frame nor a record checks out here; what stood here is told by the hint"
+      : effect == Effect::kNothingLost ? "a frame header does not check out; all of its records were found"
+                                       : "neither a frame nor a record checks out here";
+  const FindingKind kind = is_missing ? FindingKind::kShortFile : FindingKind::kDamagedBytes;
+  Finding& finding = report(kind, effect, gap.begin, gap.end - gap.begin, what);
   finding.first_sequence = first_missing;
   finding.last_sequence = last_missing;
 }

@@ -22,6 +22,8 @@ class SegmentInspector final : public WalkVisitor {
   void gap(std::uint64_t begin, std::uint64_t end) override;
   // Behind the last byte that counts.
   void finish();
+  // That comes next in a log; 0: not known.
+  std::uint64_t next_sequence() const { return expected_; }
 
  private:
   bool is_log() const { return segment_.entry.kind == SegmentKind::kLog; }

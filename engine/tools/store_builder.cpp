@@ -18,9 +18,10 @@ constexpr std::uint64_t kLargeValueBytes = 1 << 16;
 
 }  // namespace
 
-StoreBuilder::StoreBuilder(FileSystem& file_system, std::string directory, std::uint64_t segment_size,
+StoreBuilder::StoreBuilder(StoreLock lock, std::string directory, std::uint64_t segment_size,
                            std::int64_t created_ms)
-    : file_system_(file_system),
+    : lock_(std::move(lock)),
+      file_system_(*lock_.files()),
       directory_(std::move(directory)),
       segment_size_(segment_size),
       created_ms_(created_ms) {
@@ -45,11 +46,11 @@ Result<std::unique_ptr<StoreBuilder>> StoreBuilder::create(FileSystem& file_syst
     return {StatusCode::kRefused, directory + ": is not empty: name a new directory for the new store"};
   }
   MINIKV_TRY(file_system.create_dir(directory));
-  std::unique_ptr<StoreBuilder> builder(new StoreBuilder(file_system, directory, segment_size, created_ms));
-  builder->paths_.push_back(directory + "/LOCK");
-  auto lock = file_system.lock(builder->paths_.back());
+  auto lock = StoreLock::take(file_system, directory);
   if (!lock) return lock.status();
-  builder->lock_ = std::move(*lock);
+  std::unique_ptr<StoreBuilder> builder(
+      new StoreBuilder(*std::move(lock), directory, segment_size, created_ms));
+  builder->paths_.push_back(directory + "/" + StoreLock::kFileName);
   return builder;
 }
 

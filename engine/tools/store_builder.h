@@ -8,10 +8,12 @@
 
 #include "engine/format/frame.h"
 #include "engine/format/manifest.h"
+#include "engine/store/store_lock.h"
 
 namespace minikv::engine {
 
-// All of it goes into compacted segments, for which the order of sequences does not matter. The manifest comes last:
+// All of it goes into compacted segments, for which the order of sequences does not matter. It uses no incompatible feature:
+// earlier versions open it, and this one adds its own at its first start. The manifest comes last:
 // before that the directory is no store, and minikvd refuses it. What was written is removed with the object, unless
 // finish() returned ok.
 //
@@ -34,17 +36,16 @@ class StoreBuilder {
   std::uint64_t bytes() const { return bytes_; }  // of finished segments
 
  private:
-  StoreBuilder(FileSystem& file_system, std::string directory, std::uint64_t segment_size,
-               std::int64_t created_ms);
+  StoreBuilder(StoreLock lock, std::string directory, std::uint64_t segment_size, std::int64_t created_ms);
   Status begin_segment();
   Status write_frame();
   Status end_segment();
 
+  StoreLock lock_;
   FileSystem& file_system_;
   const std::string directory_;
   const std::uint64_t segment_size_;
   const std::int64_t created_ms_;
-  std::unique_ptr<FileLock> lock_;
   Manifest manifest_;
   std::vector<ManifestSegment> entries_;
   std::vector<std::string> paths_;  // of all that was made

@@ -40,12 +40,6 @@ std::vector<std::uint64_t> possible_copies(std::uint64_t file_size) {
   return offsets;
 }
 
-bool is_manifest_size(std::uint64_t bytes) {
-  std::uint64_t valid = 2 * kLeastCopyBytes;
-  while (valid < bytes) valid *= 2;
-  return valid == bytes;
-}
-
 void sort_by_sequence(std::vector<SegmentFile>& segments) {
   std::stable_sort(segments.begin(), segments.end(), [](const SegmentFile& a, const SegmentFile& b) {
     if (a.entry.state != b.entry.state) return a.entry.state < b.entry.state;  // sealed, active, spare
@@ -56,7 +50,6 @@ void sort_by_sequence(std::vector<SegmentFile>& segments) {
 }  // namespace
 
 Result<StoreFiles> StoreFiles::open(FileSystem& file_system, const std::string& directory) {
-  StoreFiles store(file_system, directory);
   auto names = file_system.list(directory);
   if (!names) return names.status();
   std::sort(names->begin(), names->end());
@@ -65,15 +58,13 @@ Result<StoreFiles> StoreFiles::open(FileSystem& file_system, const std::string& 
   if (!contains(*names, ManifestFile::kName) && !has_segments) {
     return {StatusCode::kNotFound, directory + ": there is no store"};
   }
-  auto lock = file_system.lock_existing(directory + "/LOCK");
-  if (lock) {
-    store.lock_ = std::move(*lock);
-  } else if (lock.code() == StatusCode::kLocked) {
+  auto lock = StoreLock::take_for_reading(file_system, directory);
+  if (lock.code() == StatusCode::kLocked) {
     return {StatusCode::kLocked,
             directory + ": another process has this store open: stop it, or work on a copy"};
-  } else if (lock.code() != StatusCode::kNotFound) {  // a backup need not have one
-    return lock.status();
   }
+  if (!lock) return lock.status();
+  StoreFiles store(*std::move(lock), directory);
   MINIKV_TRY(store.read_manifest(*names));
   MINIKV_TRY(store.check_names(*names));
   MINIKV_TRY(store.manifest_ ? store.open_named_segments() : store.open_unnamed_segments(*names));
@@ -105,10 +96,6 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
   TolerantFile file(std::move(*opened));
   auto size = file.size();
   if (!size) return size.status();
-  if (!is_manifest_size(*size)) {
-    report(FindingKind::kManifestCopy, Effect::kNothingLost, kName,
-           fmt::format("it is {} bytes long, which no manifest is", *size));
-  }
   for (const std::uint64_t offset : possible_copies(*size)) {
     const bool is_expected = copies_.size() < 2;
     std::string bytes(
@@ -119,6 +106,11 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
       return manifest.status().with_context(directory_ + "/" + kName);
     if (manifest && (!manifest_ || manifest->generation > manifest_->generation)) manifest_ = *manifest;
     if (is_expected || manifest) copies_.push_back({offset, std::move(manifest)});
+  }
+  if (const std::uint64_t made = manifest_file_bytes(*size); made != *size) {
+    report(FindingKind::kShortFile,
+           manifest_ && manifest_->knows_lengths() ? Effect::kBlocking : Effect::kNothingLost, kName,
+           fmt::format("it has {} bytes and was made with {}: it was cut, or copied in part", *size, made));
   }
   for (const ManifestCopy& copy : copies_) {
     if (copy.manifest) continue;
@@ -139,7 +131,7 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
 Status StoreFiles::check_names(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const std::uint64_t id = parse_segment_name(name);
-    if (name == "LOCK" || name == ManifestFile::kName || name == "lost+found") continue;
+    if (name == StoreLock::kFileName || name == ManifestFile::kName || name == "lost+found") continue;
     if (id != 0) {
       if (manifest_ && manifest_->find(id) == nullptr) MINIKV_TRY(check_unnamed_segment(name));
     } else if (const std::uint64_t of = parse_hint_name(name); of != 0) {
@@ -180,9 +172,10 @@ Status StoreFiles::check_unnamed_segment(const std::string& name) {
 
 // False: there is no such file.
 Result<bool> StoreFiles::open_segment_file(SegmentFile& segment) {
-  auto file = file_system_->open(directory_ + "/" + segment.name, OpenMode::kRead);
+  auto file = open_files_->open(directory_ + "/" + segment.name, OpenMode::kRead);
   if (file.code() == StatusCode::kNotFound) return false;
   if (!file) return file.status();
+  (*file)->settle();
   segment.file = std::make_unique<TolerantFile>(std::move(*file));
   auto size = segment.file->size();
   if (!size) return size.status();

@@ -9,6 +9,8 @@
 
 #include "engine/format/frame.h"
 #include "engine/format/manifest.h"
+#include "engine/store/open_files.h"
+#include "engine/store/store_lock.h"
 #include "engine/tools/finding.h"
 #include "engine/tools/tolerant_file.h"
 
@@ -37,13 +39,14 @@ struct SegmentFile {
 // Thread safety: not thread-safe.
 class StoreFiles {
  public:
-  // Takes the store's lock, if it has a lock file, for as long as it lives. kLocked: another process has the store open.
+  // Takes the store's lock for as long as it lives. kLocked: another process has the store open.
   // kNotFound: there is no store. kRefused: a newer format. What is wrong with files is a finding, and no error.
   static Result<StoreFiles> open(FileSystem& file_system, const std::string& directory);
 
   FileSystem& file_system() { return *file_system_; }
   const std::string& directory() const { return directory_; }
-  bool is_locked() const { return lock_ != nullptr; }
+  // Whether others are kept from changing the store meanwhile.
+  bool is_locked() const { return lock_.is_locked(); }
   // The newer of the copies that check out; nothing: neither does.
   const std::optional<Manifest>& manifest() const { return manifest_; }
   const std::vector<ManifestCopy>& copies() const { return copies_; }
@@ -53,8 +56,11 @@ class StoreFiles {
   std::uint64_t bytes() const;
 
  private:
-  StoreFiles(FileSystem& file_system, std::string directory)
-      : file_system_(&file_system), directory_(std::move(directory)) {}
+  StoreFiles(StoreLock lock, std::string directory)
+      : lock_(std::move(lock)),
+        file_system_(lock_.files().get()),
+        open_files_(std::make_shared<OpenFiles>(lock_.files(), FileBudget::kLeastKeptOpen)),
+        directory_(std::move(directory)) {}
 
   Status read_manifest(const std::vector<std::string>& names);
   Status check_names(const std::vector<std::string>& names);
@@ -65,9 +71,10 @@ class StoreFiles {
   Result<bool> open_segment_file(SegmentFile& segment);
   void report(FindingKind kind, Effect effect, const std::string& file, std::string what);
 
+  StoreLock lock_;
   FileSystem* file_system_;
+  std::shared_ptr<OpenFiles> open_files_;
   std::string directory_;
-  std::unique_ptr<FileLock> lock_;
   std::optional<Manifest> manifest_;
   std::vector<ManifestCopy> copies_;
   std::vector<SegmentFile> segments_;

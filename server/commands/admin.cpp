@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "protocol/ascii.h"
 #include "protocol/number.h"
 #include "server/commands/arguments.h"
 #include "server/commands/handlers.h"
@@ -19,15 +18,21 @@ namespace {
 
 constexpr std::int64_t kSlowLogDefault = 10;
 
-void encode_slow_log(protocol::ReplyEncoder& reply, const std::vector<SlowLog::Entry>& entries) {
+// More entries are not encoded on an event loop.
+constexpr std::size_t kMaxEntriesAtOnce = 128;
+
+using SlowLogEntries = std::vector<std::shared_ptr<const SlowLog::Entry>>;
+
+void encode_slow_log(protocol::ReplyEncoder& reply, const SlowLogEntries& entries) {
   reply.array(entries.size());
-  for (const SlowLog::Entry& entry : entries) {
+  for (const auto& shared : entries) {
+    const SlowLog::Entry& entry = *shared;
     reply.array(6);
     reply.integer(static_cast<std::int64_t>(entry.id));
     reply.integer(entry.unix_seconds);
     reply.integer(entry.micros);
-    reply.array(entry.args.size());
-    for (const std::string& arg : entry.args) reply.bulk(arg);
+    reply.array(entry.words.size());
+    for (const std::string& word : entry.words) reply.bulk(word);
     reply.bulk(entry.client_address);
     reply.bulk(entry.client_name);
   }
@@ -55,7 +60,7 @@ void handle<kAuth>(Context& context) {
   if (!is_password(context.server, has_user ? context.arg(0) : "default", context.args.back().bytes)) {
     return context.fail(errors::wrong_pass());
   }
-  context.connection.set_authenticated();
+  context.connection.set_authenticated(true);
   context.reply.ok();
 }
 
@@ -79,31 +84,38 @@ void handle<kWait>(Context& context) {
 }
 
 template <>
-void handle<kSlowLog>(Context& context) {
-  const auto is = [&](std::string_view name) { return protocol::equals_ignoring_case(context.arg(0), name); };
-  SlowLog& log = context.server.slow_log;
-  if (is("get") && context.args.size() <= 2) {
-    std::int64_t count = kSlowLogDefault;
-    if (context.args.size() == 2) {
-      const auto given = protocol::parse_redis_integer(context.arg(1));
-      if (!given || *given < -1) return context.fail(errors::bad_slow_log_count());
-      count = *given == -1 ? INT64_MAX : *given;
-    }
-    return encode_slow_log(context.reply, log.newest(static_cast<std::size_t>(count)));
+void handle<kSlowLogGet>(Context& context) {
+  if (context.args.size() > 1) return context.fail(errors::bad_slow_log_command(context.subcommand));
+  std::int64_t count = kSlowLogDefault;
+  if (context.args.size() == 1) {
+    const auto given = protocol::parse_redis_integer(context.arg(0));
+    if (!given || *given < -1) return context.fail(errors::bad_slow_log_count());
+    count = *given == -1 ? INT64_MAX : *given;
   }
-  if (is("len") && context.args.size() == 1) {
-    return context.reply.integer(static_cast<std::int64_t>(log.size()));
-  }
-  if (is("reset") && context.args.size() == 1) {
-    log.clear();
-    return context.reply.ok();
-  }
-  if (is("help") && context.args.size() == 1) return tell_subcommands(context);
-  if (is("get")) return context.fail(errors::bad_slow_log_command(context.arg(0)));
-  if (is("len") || is("reset") || is("help")) {
-    return context.fail(errors::wrong_arity(context.command, context.arg(0)));
-  }
-  context.fail(errors::unknown_subcommand(context.command, context.arg(0)));
+  SlowLogEntries entries = context.server.slow_log.newest(static_cast<std::size_t>(count));
+  if (entries.size() <= kMaxEntriesAtOnce || context.connection.in_transaction())
+    return encode_slow_log(context.reply, entries);
+  if (!context.connection.is_quiet()) return context.connection.defer();
+  context.connection.run_aside([entries = std::move(entries)](protocol::ReplyEncoder& reply, Aside& aside) {
+    if (!aside.may_hold(SlowLog::kMaxBytes)) return reply.error(aside.error());
+    encode_slow_log(reply, entries);
+  });
+}
+
+template <>
+void handle<kSlowLogLen>(Context& context) {
+  context.reply.integer(static_cast<std::int64_t>(context.server.slow_log.size()));
+}
+
+template <>
+void handle<kSlowLogReset>(Context& context) {
+  context.server.slow_log.clear();
+  context.reply.ok();
+}
+
+template <>
+void handle<kSlowLogHelp>(Context& context) {
+  tell_subcommands(context);
 }
 
 // There is nothing to save or to leave unsaved; the words are taken for the sake of those who say them.

@@ -37,21 +37,22 @@ class ArgumentReader {
   std::span<const protocol::Arg> left_;
 };
 
-// When a key is to expire.
+// When a key is to expire, as a client says it: by the wall clock.
 struct Expiry {
   enum class Kind : std::uint8_t { kNever, kAsBefore, kIn, kAt };
   Kind kind = Kind::kNever;
   std::int64_t ms = 0;  // kIn: from now; kAt: since 1970
 
-  std::int64_t resolve(std::int64_t now_ms, std::int64_t before_ms) const {
+  // In engine time; `before_ms` is.
+  std::int64_t resolve(const StoreTime& now, std::int64_t before_ms) const {
     switch (kind) {
       case Kind::kNever: return kNoExpiry;
       case Kind::kAsBefore: return before_ms;
-      case Kind::kAt: return ms;
+      case Kind::kAt: return now.to_engine(ms);
       case Kind::kIn: break;
     }
     std::int64_t at = 0;
-    return __builtin_add_overflow(now_ms, ms, &at) ? INT64_MAX : at;
+    return __builtin_add_overflow(now.client_ms(), ms, &at) ? INT64_MAX : now.to_engine(at);
   }
 };
 

@@ -97,14 +97,6 @@ std::optional<ErrorReply> read_search_range(const Context& context, std::span<co
   return std::nullopt;
 }
 
-Answer integer(std::int64_t n) {
-  return [n](ReplyEncoder& reply) { reply.integer(n); };
-}
-
-Answer failure(const ErrorReply& error) {
-  return [error](ReplyEncoder& reply) { reply.error(error); };
-}
-
 }  // namespace
 
 template <>
@@ -117,7 +109,7 @@ void handle<kSetBit>(Context& context) {
   Memory memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit_reading(
-      key, SIZE_MAX, std::move(memory),
+      OldValue{.key = key, .least_bytes = static_cast<std::size_t>(*bit / 8 + 1)}, std::move(memory),
       [key, bit = *bit, on = *on == 1, whole = std::string()](Transaction& transaction) mutable {
         return change_bit(transaction, key, bit, on, whole);
       },
@@ -128,9 +120,10 @@ template <>
 void handle<kGetBit>(Context& context) {
   const auto bit = read_bit_offset(context);
   if (!bit) return context.fail(bad_bit_offset());
-  derive_from_values(context, 1, Work::kAsReading, [bit = *bit](std::span<Result<Value>> found) {
-    return integer(bit_at(bytes_of(found.front()), bit) ? 1 : 0);
-  });
+  derive_from_values(context, 1, Work::kAsReading,
+                     [bit = *bit](ReplyEncoder& reply, std::span<Result<Value>> found) {
+                       reply.integer(bit_at(bytes_of(found.front()), bit) ? 1 : 0);
+                     });
 }
 
 // Without a key it does not matter what else is asked: Redis looks for the key first, and so do all that know Redis.
@@ -138,13 +131,14 @@ template <>
 void handle<kBitCount>(Context& context) {
   BitRangeArguments range;
   const std::optional<ErrorReply> error = read_count_range(context, context.args.subspan(1), range);
-  derive_from_values(context, 1, Work::kAsReading, [range, error](std::span<Result<Value>> found) -> Answer {
-    if (!found.front()) return integer(0);
-    if (error) return failure(*error);
-    if (range.is_backwards()) return integer(0);
-    const std::string_view bytes = bytes_of(found.front());
-    return integer(static_cast<std::int64_t>(count_bits(bytes, range.bits(bytes.size()))));
-  });
+  derive_from_values(context, 1, Work::kAsReading,
+                     [range, error](ReplyEncoder& reply, std::span<Result<Value>> found) {
+                       if (!found.front()) return reply.integer(0);
+                       if (error) return reply.error(*error);
+                       if (range.is_backwards()) return reply.integer(0);
+                       const std::string_view bytes = bytes_of(found.front());
+                       reply.integer(static_cast<std::int64_t>(count_bits(bytes, range.bits(bytes.size()))));
+                     });
 }
 
 // As BITCOUNT without a key. Behind a value whose end was not named there are zeros without end.
@@ -156,17 +150,17 @@ void handle<kBitPos>(Context& context) {
   BitRangeArguments range;
   const std::optional<ErrorReply> error = read_search_range(context, context.args.subspan(2), range);
   const bool ends = context.args.size() > 3;
-  derive_from_values(context, 1, Work::kAsReading,
-                     [range, error, ends, on = *bit == 1](std::span<Result<Value>> found) -> Answer {
-                       if (!found.front()) return integer(on ? -1 : 0);
-                       if (error) return failure(*error);
-                       const std::string_view bytes = bytes_of(found.front());
-                       const PositionRange bits = range.bits(bytes.size());
-                       if (const auto at = find_bit(bytes, on, bits))
-                         return integer(static_cast<std::int64_t>(*at));
-                       const bool goes_on = !on && !ends && !bits.is_empty();
-                       return integer(goes_on ? static_cast<std::int64_t>(bytes.size()) * 8 : -1);
-                     });
+  derive_from_values(
+      context, 1, Work::kAsReading,
+      [range, error, ends, on = *bit == 1](ReplyEncoder& reply, std::span<Result<Value>> found) {
+        if (!found.front()) return reply.integer(on ? -1 : 0);
+        if (error) return reply.error(*error);
+        const std::string_view bytes = bytes_of(found.front());
+        const PositionRange bits = range.bits(bytes.size());
+        if (const auto at = find_bit(bytes, on, bits)) return reply.integer(static_cast<std::int64_t>(*at));
+        const bool goes_on = !on && !ends && !bits.is_empty();
+        reply.integer(goes_on ? static_cast<std::int64_t>(bytes.size()) * 8 : -1);
+      });
 }
 
 }  // namespace minikv::server

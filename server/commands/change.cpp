@@ -1,5 +1,6 @@
 // INCR and its kind, APPEND, GETDEL, DEL, CAD: commands whose change depends on what is there.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "protocol/ascii.h"
 #include "protocol/number.h"
 #include "server/commands/handlers.h"
+#include "server/commands/values_task.h"
 
 namespace minikv::server {
 
@@ -64,9 +66,57 @@ void submit_add(const Context& context, std::int64_t delta) {
                          });
 }
 
+// DEL of very many keys: those that are not there cost the writer nothing.
+class DeleteTask final : public KeysTask {
+ public:
+  DeleteTask(Memory memory, std::vector<std::string_view> keys, ServerState& server)
+      : KeysTask(std::move(memory), std::move(keys), {}, server) {}
+
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
+    reply.integer(removed_);
+    return Answered::kWhole;
+  }
+
+ private:
+  void perform(Transaction& transaction) override {
+    KeysTask::perform(transaction);
+    for (std::size_t i = lookup()->next_there(0); i < keys().size(); i = lookup()->next_there(i + 1))
+      removed_ += transaction.remove(keys()[i]) ? 1 : 0;
+  }
+
+  std::int64_t removed_ = 0;
+};
+
+// DELPREFIX: the keys are counted before the writer gets it.
+class DeletePrefixTask final : public Task {
+ public:
+  DeletePrefixTask(Memory memory, std::string_view prefix)
+      : Task(std::move(memory)), range_(std::string(prefix), end_of_prefix(prefix).value_or("")) {
+    set_wants_preparation();
+  }
+
+  void prepare(Preparation& preparation) override { preparation.count(range_); }
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
+    reply.integer(removed_);
+    return Answered::kWhole;
+  }
+
+ private:
+  void perform(Transaction& transaction) override {
+    removed_ = static_cast<std::int64_t>(transaction.remove_range(range_));
+  }
+
+  RangeCount range_;
+  std::int64_t removed_ = 0;
+};
+
 void submit_delete(const Context& context) {
   Memory memory = context.memory();
-  const std::vector<std::string_view> keys = context.keep_all(memory);
+  std::vector<std::string_view> keys = context.keep_all(memory);
+  if (are_many(keys.size())) {
+    return context.connection.submit(
+        std::make_unique<DeleteTask>(std::move(memory), std::move(keys), context.server));
+  }
   context.submit(std::move(memory), [keys](Transaction& transaction) {
     std::int64_t removed = 0;
     for (const std::string_view key : keys) removed += transaction.remove(key) ? 1 : 0;
@@ -124,8 +174,8 @@ void handle<kAppend>(Context& context) {
   const std::string_view more = memory.keep(context.arg(1));
   const std::size_t max_bytes = context.store().options().max_value_bytes;
   const std::size_t max_old_bytes = max_bytes - std::min(max_bytes, more.size());
-  context.submit_reading(key, max_old_bytes, std::move(memory),
-                         [=, whole = std::string()](Transaction& transaction) mutable {
+  context.submit_reading(OldValue{.key = key, .max_bytes = max_old_bytes, .more_bytes = more.size()},
+                         std::move(memory), [=, whole = std::string()](Transaction& transaction) mutable {
                            return append(transaction, key, more, max_bytes, whole);
                          });
 }
@@ -157,11 +207,7 @@ void handle<kUnlink>(Context& context) {
 template <>
 void handle<kDelPrefix>(Context& context) {
   Memory memory(context.arg(0).size());
-  const std::string_view prefix = memory.keep(context.arg(0));
-  context.submit_long(
-      std::move(memory), [prefix, end = end_of_prefix(prefix).value_or("")](Transaction& transaction) {
-        return Outcome::integer(static_cast<std::int64_t>(transaction.remove_range(prefix, end)));
-      });
+  context.connection.submit(std::make_unique<DeletePrefixTask>(std::move(memory), context.arg(0)));
 }
 
 template <>

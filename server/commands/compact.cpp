@@ -10,14 +10,13 @@ template <>
 void handle<kCompact>(Context& context) {
   if (!context.connection.is_quiet()) return context.connection.defer();
   context.connection.run_aside(
-      [&store = context.store()]() -> Connection::Encode {
-        return [result = store.compact()](protocol::ReplyEncoder& reply) {
-          if (!result) return reply.error(error_from(result.status()));
-          const CompactionResult& done = result.value();
-          reply.ok(fmt::format("reclaimed {} bytes in {} ms", done.reclaimed_bytes, done.duration_ms));
-        };
+      [&store = context.store()](protocol::ReplyEncoder& reply, Aside&) {
+        const Result<CompactionResult> result = store.compact();
+        if (!result) return reply.error(error_from(result.status()));
+        const CompactionResult& done = result.value();
+        reply.ok(fmt::format("reclaimed {} bytes in {} ms", done.reclaimed_bytes, done.duration_ms));
       },
-      Connection::Aside::kLong);
+      Connection::HowLong::kLong);
 }
 
 }  // namespace minikv::server

@@ -11,45 +11,72 @@ namespace minikv::server {
 
 namespace {
 
-Answer derive_answer(const Derive& derive, std::span<Result<Value>> found) {
+Status no_such_key() { return {StatusCode::kNotFound, "no such key"}; }
+
+void derive_reply(protocol::ReplyEncoder& reply, const Derive& derive, std::span<Result<Value>> found,
+                  ServerState& server) {
+  for (const Result<Value>& one : found) count_lookup(server, one.code() != StatusCode::kNotFound);
   for (const Result<Value>& one : found) {
-    if (!one && one.code() != StatusCode::kNotFound) {
-      return [error = error_from(one.status())](protocol::ReplyEncoder& reply) { reply.error(error); };
-    }
+    if (!one && one.code() != StatusCode::kNotFound) return reply.error(error_from(one.status()));
   }
-  return derive(found);
+  derive(reply, found);
 }
 
-class DerivedTask final : public ValuesTask {
+std::uint64_t value_bytes(std::span<const std::optional<ValueHandle>> places) {
+  std::uint64_t bytes = 0;
+  for (const auto& place : places) bytes += place ? place->value_bytes() : 0;
+  return bytes;
+}
+
+// Nothing, if they are not all in memory, or are more than others should wait for.
+std::optional<std::vector<Result<Value>>> try_read(const Store& store, std::span<const std::string_view> keys,
+                                                   std::span<const std::optional<ValueHandle>> places) {
+  if (value_bytes(places) > kMaxBytesAtOnce) return std::nullopt;
+  std::vector<Result<Value>> found;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    std::optional<Result<Value>> value =
+        places[i] ? store.try_read(keys[i], *places[i]) : Result<Value>(no_such_key());
+    if (!value) return std::nullopt;
+    found.push_back(*std::move(value));
+  }
+  return found;
+}
+
+class DerivedTask final : public KeysTask {
  public:
   DerivedTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
               Work work, Derive derive)
-      : ValuesTask(std::move(memory), std::move(keys), std::move(places), server.store),
-        server_(server),
+      : KeysTask(std::move(memory), std::move(keys), std::move(places), server),
         work_(work),
         derive_(std::move(derive)) {}
 
-  bool try_load() override {
-    if (work_ == Work::kAside || !ValuesTask::try_load()) return false;
-    answer_ = derive_answer(derive_, found());
-    return true;
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading& reading) override {
+    std::optional<std::vector<Result<Value>>> found;
+    if (reading.may_wait) {
+      found = read();
+    } else if (work_ != Work::kAside) {
+      found = try_read(server().store, keys(), places());
+    }
+    if (!found) return Answered::kWantsDisk;
+    derive_reply(reply, derive_, *found, server());
+    return Answered::kWhole;
   }
 
-  void load() override {
-    ValuesTask::load();
-    answer_ = derive_answer(derive_, found());
-  }
+  bool reads_values() const override { return true; }
+  std::uint64_t bytes_for_reader() const override { return 3 * value_bytes(places()) + kReplyOverheadBytes; }
 
  private:
-  void encode(protocol::ReplyEncoder& reply) override {
-    count_lookups(found(), server_);
-    answer_(reply);
+  std::vector<Result<Value>> read() {
+    std::vector<Result<Value>> found;
+    for (std::size_t i = 0; i < keys().size(); ++i) {
+      const std::optional<ValueHandle>& place = places()[i];
+      found.push_back(place ? server().store.read(keys()[i], *place) : Result<Value>(no_such_key()));
+    }
+    return found;
   }
 
-  ServerState& server_;
   Work work_;
   Derive derive_;
-  Answer answer_;
 };
 
 }  // namespace
@@ -59,15 +86,8 @@ void derive_from_values(Context& context, std::size_t keys, Work work, Derive de
   std::vector<std::string_view> kept;
   for (const protocol::Arg& arg : context.args.first(keys)) kept.push_back(memory.keep(arg.bytes));
   const bool writes_before = context.connection.has_writes_in_flight();
-  ValuesTask::Places places;
-  if (!writes_before) {
-    places = context.store().multi_locate(kept);
-    std::vector<Result<Value>> found;
-    if (work == Work::kAsReading && try_read_places(context.store(), kept, places, found)) {
-      count_lookups(found, context.server);
-      return derive_answer(derive, found)(context.reply);
-    }
-  }
+  Places places;
+  if (!writes_before) places = context.store().multi_locate(kept);
   auto task = std::make_unique<DerivedTask>(std::move(memory), std::move(kept), std::move(places),
                                             context.server, work, std::move(derive));
   if (writes_before) return context.connection.submit(std::move(task));

@@ -52,7 +52,7 @@ void submit_expire(const Context& context, std::int64_t unit_ms, Expiry::Kind ki
   if (auto error = read_condition(context, condition)) return context.fail(*error);
   const auto count = protocol::parse_redis_integer(context.arg(1));
   if (!count) return context.fail(errors::bad_number(context.command, "the time is a number"));
-  const std::int64_t base_ms = kind == Expiry::Kind::kIn ? context.store().now_ms() : 0;
+  const std::int64_t base_ms = kind == Expiry::Kind::kIn ? context.store().time().client_ms() : 0;
   Expiry expiry{kind, 0};
   std::int64_t at_ms = 0;
   if (__builtin_mul_overflow(*count, unit_ms, &expiry.ms) ||
@@ -63,7 +63,7 @@ void submit_expire(const Context& context, std::int64_t unit_ms, Expiry::Kind ki
   const std::string_view key = memory.keep(context.arg(0));
   context.submit(std::move(memory), [key, expiry, condition](Transaction& transaction) {
     const std::optional<Transaction::Entry> entry = transaction.find(key);
-    const std::int64_t wanted_ms = expiry.resolve(transaction.now_ms(), kNoExpiry);
+    const std::int64_t wanted_ms = expiry.resolve(transaction.time(), kNoExpiry);
     if (!entry || !condition.allows(entry->expiry_ms, wanted_ms)) return Outcome::integer(0);
     if (wanted_ms <= transaction.now_ms()) {
       transaction.remove(key);

@@ -31,7 +31,7 @@ std::optional<ErrorReply> read_options(const Context& context, GetExOptions& opt
 // A time that has passed deletes the key, as in Redis.
 void change_expiry(Transaction& transaction, std::string_view key, const Expiry& expiry,
                    std::int64_t before_ms) {
-  const std::int64_t expiry_ms = expiry.resolve(transaction.now_ms(), before_ms);
+  const std::int64_t expiry_ms = expiry.resolve(transaction.time(), before_ms);
   if (expiry_ms != kNoExpiry && expiry_ms <= transaction.now_ms()) {
     transaction.remove(key);
   } else if (expiry_ms != before_ms) {
@@ -50,7 +50,7 @@ void handle<kGetEx>(Context& context) {
   Expiry expiry{options.persist ? Expiry::Kind::kNever : Expiry::Kind::kAsBefore};
   std::optional<ErrorReply> error;
   if (options.expiry.is_given())
-    error = options.expiry.resolve(context.command, context.store().now_ms(), expiry);
+    error = options.expiry.resolve(context.command, context.store().time().client_ms(), expiry);
 
   Memory memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));

@@ -1,17 +1,83 @@
-// Patterns as Redis' commands take them.
+// Patterns as Redis' commands take them, read once and then matched as often as wanted.
+//
+// `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before a character that is to be itself. All of it as Redis 7 on x86-64 reads it,
+// what is strange included: a class that nothing closes ends with the pattern, a `]` behind a `-` ends a range and not the
+// class, the ends of a range are signed bytes, and nothing but `*` and the empty pattern matches an empty text.
+//
+// A pattern is cut at its stars into segments. What has no star before it must stand at the text's beginning, what has none
+// behind it at the end; of the segments between, each is looked for behind the one before it, and the first place that is
+// found is the right one, as it leaves most of the text to the others. A segment of plain characters is found by memmem();
+// one with classes by 64 states in a word of bits (R. Baeza-Yates, G. Gonnet, "A New Approach to Text Searching", 1992).
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace minikv::server {
 
 enum class GlobCase : bool { kMatters, kIgnored };
 
-// `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before a character that is to be itself. Takes time proportional to the
-// product of the lengths at most.
-bool glob_matches(std::string_view pattern, std::string_view text, GlobCase letters);
+// Thread safety: any number of threads may call the const members at once.
+class Glob {
+ public:
+  // What is longer matches nothing: no key and no name of a setting or command is.
+  static constexpr std::size_t kMaxTextBytes = 65'535;
 
-// What everything that the pattern matches begins with, letters as they are.
-std::string_view glob_literal_prefix(std::string_view pattern);
+  // Takes time and memory linear in the pattern's length. Nothing of `pattern` is kept.
+  explicit Glob(std::string_view pattern, GlobCase letters = GlobCase::kMatters);
+
+  bool matches(std::string_view text) const;
+
+  // An upper limit of the steps that matches() takes for a text of so many bytes; a step is about a nanosecond. At most
+  // the text's length times the 64th part of the pattern's, or times 8 if that is more.
+  std::uint64_t steps(std::size_t text_bytes) const { return text_bytes * steps_per_byte_; }
+  // The most that steps() can be for any pattern of that length.
+  static std::uint64_t max_steps(std::size_t pattern_bytes, std::size_t text_bytes);
+
+  // What everything that the pattern matches begins with, where letters are as they are; empty if their case is ignored.
+  std::string_view literal_prefix() const { return literal_prefix_; }
+
+ private:
+  using ByteSet = std::array<std::uint64_t, 4>;
+  class Compiler;
+
+  // One character of the pattern: a byte, or, from 256 on, a set of bytes.
+  using Item = std::uint32_t;
+
+  // A word of states for each class of bytes that the segment does not tell apart.
+  struct BitTable {
+    std::array<std::uint8_t, 256> class_of{};
+    std::size_t words = 0;
+    std::vector<std::uint64_t> masks;  // of each class in turn
+  };
+
+  struct Segment {
+    std::size_t first = 0;  // item
+    std::size_t count = 0;
+    bool is_plain = true;          // items are bytes, and stand in plain_ as they stand in items_
+    std::size_t table = SIZE_MAX;  // in tables_, where there is one
+  };
+
+  bool item_matches(Item item, char c) const;
+  bool stands_at(const Segment& segment, std::string_view text, std::size_t at) const;
+  std::size_t find(const Segment& segment, std::string_view text) const;
+  std::size_t find_by_table(const BitTable& table, std::size_t count, std::string_view text) const;
+
+  std::vector<Item> items_;
+  std::string plain_;  // each item's byte; of a set, nothing that is looked at
+  std::vector<ByteSet> sets_;
+  std::vector<BitTable> tables_;
+  std::vector<Segment>
+      segments_;  // if there is a star, the first is the text's beginning and the last its end
+  bool has_star_ = false;
+  bool matches_empty_ = false;
+  bool matches_nothing_ = false;  // longer than any text
+  std::uint64_t steps_per_byte_ = 1;
+  std::string literal_prefix_;
+};
 
 }  // namespace minikv::server

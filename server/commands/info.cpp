@@ -1,9 +1,10 @@
-// STATS, INFO, CONFIG: what the server knows about itself.
+// STATS, INFO: what the server knows about itself.
+#include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,13 +13,11 @@
 
 #include "protocol/ascii.h"
 #include "server/commands/compatibility.h"
-#include "server/commands/glob.h"
 #include "server/commands/handlers.h"
-#include "server/commands/subcommands.h"
+#include "server/daemon_log.h"
+#include "server/process_memory.h"
 
 namespace minikv::server {
-
-namespace errors = protocol::errors;
 
 namespace {
 
@@ -34,27 +33,51 @@ std::uint64_t uptime_s(const ServerState& server) {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(elapsed).count());
 }
 
-// What this process has in memory, of the second number in /proc/self/statm; 0 where that can't be had.
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t total_pages = 0;
-  std::uint64_t resident_pages = 0;
-  if (!(statm >> total_pages >> resident_pages)) return 0;
-  return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 template <typename Number>
 std::string text(Number number) {
   return fmt::format_int(number).str();
 }
 
-Fields store_fields(const ServerState&, const Stats& stats) {
+// As Redis shows sizes to people: "1.50M".
+std::string human_size(std::uint64_t bytes) {
+  constexpr std::string_view kUnits = "BKMGT";
+  auto size = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
+  return unit == 0 ? fmt::format("{}B", bytes) : fmt::format("{:.2f}{}", size, kUnits[unit]);
+}
+
+std::string operating_system() {
+  utsname name{};
+  if (::uname(&name) != 0) return "unknown";
+  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
+}
+
+std::string cpu_seconds(const timeval& time) { return fmt::format("{}.{:06}", time.tv_sec, time.tv_usec); }
+
+Fields cpu_fields(const ServerState&, const Stats&) {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return {{"used_cpu_sys", cpu_seconds(used.ru_stime)},
+          {"used_cpu_user", cpu_seconds(used.ru_utime)},
+          // There are no child processes.
+          {"used_cpu_sys_children", "0.000000"},
+          {"used_cpu_user_children", "0.000000"}};
+}
+
+std::string kilobytes(std::uint64_t bytes) {
+  return fmt::format("{:.2f}", static_cast<double>(bytes) / 1024);
+}
+
+Fields store_fields(const ServerState& server, const Stats& stats) {
   return {{"keys", text(stats.keys)},
           {"live_bytes", text(stats.live_bytes)},
           {"dead_bytes", text(stats.dead_bytes)},
           {"disk_bytes", text(stats.disk_bytes)},
           {"index_bytes", text(stats.index_bytes)},
           {"segments", text(stats.segments)},
+          {"open_files", text(stats.open_files)},
+          {"max_open_files", text(stats.max_open_files)},
           {"last_sequence", text(stats.last_sequence)},
           {"durable_sequence", text(stats.durable_sequence)},
           {"groups", text(stats.groups)},
@@ -65,6 +88,19 @@ Fields store_fields(const ServerState&, const Stats& stats) {
           {"lost_keys", text(stats.lost_keys)},
           {"cut_bytes", text(stats.cut_bytes)},
           {"recovery_ms", text(stats.recovery_ms)},
+          {"engine_time_ahead_ms", text(stats.time_ahead_ms)},
+          {"disk_full", stats.disk_full ? "yes" : "no"},
+          {"disk_full_s", text(stats.disk_full_ms / 1000)},
+          {"disk_free_bytes", text(stats.disk_free_bytes)},
+          {"disk_reserve_bytes", text(stats.disk_reserve_bytes)},
+          {"writes_refused_disk_full", text(stats.refused_disk_full)},
+          {"writes_refused_io_error", text(stats.refused_io_error)},
+          {"writes_refused_read_only", text(stats.refused_read_only)},
+          {"writes_refused_memory", text(stats.refused_memory)},
+          {"max_index_memory", text(server.store.options().max_index_bytes)},
+          {"index_full", stats.index_full ? "yes" : "no"},
+          {"index_full_s", text(stats.index_full_ms / 1000)},
+          {"writes_refused_index_full", text(stats.refused_index_full)},
           {"read_only", stats.read_only ? "yes" : "no"}};
 }
 
@@ -77,15 +113,21 @@ Fields server_fields(const ServerState& server, const Stats&) {
   return {{"uptime_s", text(uptime_s(server))},
           {"clients", text(counters.clients.get())},
           {"replies_waiting_bytes", text(counters.replies_waiting.get())},
+          {"client_memory_bytes", text(server.client_memory.used())},
+          {"max_client_memory", text(server.client_memory.limit())},
+          {"clients_waiting_for_memory", text(server.client_memory.waiting())},
+          {"requests_refused_for_memory", text(server.client_memory.refusals())},
           {"connections_received", text(counters.connections_received.get())},
           {"connections_rejected", text(counters.connections_rejected.get())},
           {"connections_stalled", text(counters.connections_stalled.get())},
+          {"connections_idle_closed", text(counters.connections_idle.get())},
           {"commands", text(counters.commands.get())},
           {"errors", text(counters.errors.get())},
           {"bytes_in", text(counters.bytes_in.get())},
           {"bytes_out", text(counters.bytes_out.get())},
           {"hits", text(counters.hits.get())},
-          {"misses", text(counters.misses.get())}};
+          {"misses", text(counters.misses.get())},
+          {"log_lines_lost", text(log_lines_lost())}};
 }
 
 // The sections of INFO, with the names that Redis' tools look for.
@@ -95,7 +137,11 @@ constexpr Section kSections[] = {
        return {{"redis_version", std::string(kRedisVersion)},
                {"redis_mode", "standalone"},
                {"minikv_version", server.options.version},
+               {"os", operating_system()},
+               {"arch_bits", text(8 * sizeof(void*))},
+               {"multiplexing_api", "epoll"},
                {"process_id", text(::getpid())},
+               {"run_id", server.run_id},
                {"tcp_port", text(server.port)},
                {"uptime_in_seconds", text(uptime_s(server))},
                {"uptime_in_days", text(uptime_s(server) / 86'400)},
@@ -104,21 +150,40 @@ constexpr Section kSections[] = {
     {"Clients",
      [](const ServerState& server, const Stats&) -> Fields {
        return {{"connected_clients", text(server.counters.clients.get())},
+               // No command blocks its client until others do something.
+               {"blocked_clients", "0"},
+               {"tracking_clients", "0"},
                {"replies_waiting_bytes", text(server.counters.replies_waiting.get())},
+               {"clients_waiting_for_memory", text(server.client_memory.waiting())},
+               {"requests_refused_for_memory", text(server.client_memory.refusals())},
                {"maxclients", text(server.options.max_clients)}};
      }},
     {"Memory",
-     [](const ServerState&, const Stats& stats) -> Fields {
-       const std::uint64_t resident = resident_bytes();
-       return {{"used_memory", text(resident)},
-               {"used_memory_rss", text(resident)},
-               {"used_memory_index", text(stats.index_bytes)}};
+     [](const ServerState& server, const Stats& stats) -> Fields {
+       const ProcessMemory memory = process_memory();
+       return {{"used_memory", text(memory.own)},
+               {"used_memory_human", human_size(memory.own)},
+               {"used_memory_rss", text(memory.resident)},
+               {"used_memory_rss_human", human_size(memory.resident)},
+               {"maxmemory_policy", "noeviction"},
+               {"used_memory_index", text(stats.index_bytes)},
+               {"max_index_memory", text(server.store.options().max_index_bytes)},
+               {"index_full", stats.index_full ? "1" : "0"},
+               {"mem_clients_normal", text(server.client_memory.used())},
+               {"max_client_memory", text(server.client_memory.limit())}};
      }},
     {"Persistence",
      [](const ServerState& server, const Stats& stats) -> Fields {
        Fields fields = {{"loading", "0"},
+                        {"async_loading", "0"},
+                        {"rdb_changes_since_last_save",
+                         text(stats.last_sequence - std::min(stats.durable_sequence, stats.last_sequence))},
+                        {"rdb_bgsave_in_progress", "0"},
+                        {"rdb_last_save_time", text(stats.durable_unix_ms / 1000)},
                         {"aof_enabled", "1"},
-                        {"aof_last_write_status", stats.read_only ? "err" : "ok"},
+                        {"aof_rewrite_in_progress", "0"},
+                        {"aof_rewrite_scheduled", "0"},
+                        {"aof_last_write_status", stats.read_only || stats.disk_full ? "err" : "ok"},
                         {"read_only_reason", stats.read_only_reason}};
        for (auto& field : store_fields(server, stats)) fields.push_back(std::move(field));
        return fields;
@@ -126,20 +191,36 @@ constexpr Section kSections[] = {
     {"Stats",
      [](const ServerState& server, const Stats& stats) -> Fields {
        const Counters& counters = server.counters;
+       const Rates::PerSecond rates = server.rates.at(Rates::Clock::now());
        return {{"total_connections_received", text(counters.connections_received.get())},
                {"rejected_connections", text(counters.connections_rejected.get())},
                {"total_commands_processed", text(counters.commands.get())},
                {"total_error_replies", text(counters.errors.get())},
                {"total_net_input_bytes", text(counters.bytes_in.get())},
                {"total_net_output_bytes", text(counters.bytes_out.get())},
+               {"instantaneous_ops_per_sec", text(rates.commands)},
+               {"instantaneous_input_kbps", kilobytes(rates.bytes_in)},
+               {"instantaneous_output_kbps", kilobytes(rates.bytes_out)},
                {"expired_keys", text(stats.expired_keys)},
+               {"evicted_keys", "0"},
+               {"evicted_clients", "0"},
                {"keyspace_hits", text(counters.hits.get())},
-               {"keyspace_misses", text(counters.misses.get())}};
+               {"keyspace_misses", text(counters.misses.get())},
+               {"pubsub_channels", "0"},
+               {"pubsub_patterns", "0"},
+               {"latest_fork_usec", "0"},
+               {"total_forks", "0"}};
      }},
     {"Replication",
      [](const ServerState&, const Stats&) -> Fields {
-       return {{"role", "master"}, {"connected_slaves", "0"}};
+       return {{"role", "master"},
+               {"connected_slaves", "0"},
+               {"master_repl_offset", "0"},
+               {"repl_backlog_active", "0"}};
      }},
+    {"CPU", &cpu_fields},
+    {"Modules", [](const ServerState&, const Stats&) -> Fields { return {}; }},
+    {"Cluster", [](const ServerState&, const Stats&) -> Fields { return {{"cluster_enabled", "0"}}; }},
     {"Keyspace",
      [](const ServerState&, const Stats& stats) -> Fields {
        if (stats.keys == 0) return {};
@@ -193,60 +274,6 @@ void handle<kInfo>(Context& context) {
   const std::string block = info(context);
   if (context.is_text()) return context.reply.text(block);
   context.reply.verbatim(block);
-}
-
-namespace {
-
-void tell_settings(const Context& context) {
-  std::vector<std::pair<std::string_view, std::string_view>> found;
-  const auto look_at = [&](std::string_view name, std::string_view value) {
-    const auto matches = [&](const protocol::Arg& pattern) {
-      return glob_matches(pattern.bytes, name, GlobCase::kIgnored);
-    };
-    if (std::ranges::any_of(context.args.subspan(1), matches)) found.emplace_back(name, value);
-  };
-  for (const auto& [name, value] : context.server.options.settings) look_at(name, value);
-  // Redis' benchmark and some libraries ask for these: there are no snapshots, and every write is logged.
-  look_at("save", "");
-  look_at("appendonly", "yes");
-  context.reply.map(found.size());
-  for (const auto& [name, value] : found) {
-    context.reply.bulk(name);
-    context.reply.bulk(value);
-  }
-}
-
-// What is in force is what the server was started with.
-void refuse_setting(const Context& context) {
-  if (context.args.size() % 2 == 0) return context.fail(errors::usage(context.command));
-  for (std::size_t i = 1; i < context.args.size(); i += 2) {
-    const auto is_it = [&](const auto& setting) {
-      return protocol::equals_ignoring_case(setting.first, context.arg(i));
-    };
-    if (std::ranges::none_of(context.server.options.settings, is_it)) {
-      return context.fail(errors::unknown_setting(context.arg(i)));
-    }
-  }
-  context.fail(errors::immutable_setting(context.arg(1)));
-}
-
-}  // namespace
-
-template <>
-void handle<kConfig>(Context& context) {
-  const auto is = [&](std::string_view name) { return protocol::equals_ignoring_case(context.arg(0), name); };
-  const std::size_t given = context.args.size() - 1;
-  if (is("get") && given >= 1) return tell_settings(context);
-  if (is("set") && given >= 2) return refuse_setting(context);
-  if (is("help") && given == 0) return tell_subcommands(context);
-  if (is("resetstat") && given == 0) {
-    context.server.counters.reset();
-    return context.reply.ok();
-  }
-  if (is("get") || is("set") || is("help") || is("resetstat")) {
-    return context.fail(errors::wrong_arity(context.command, context.arg(0)));
-  }
-  context.fail(errors::unknown_subcommand(context.command, context.arg(0)));
 }
 
 }  // namespace minikv::server

@@ -1,10 +1,5 @@
-// RENAME, RENAMENX, COPY, RANDOMKEY, KEYS and RESP's SCAN: commands about keys, whatever their values are.
-#include "server/commands/keys.h"
-
+// RENAME, RENAMENX, COPY, RANDOMKEY and KEYS: commands about keys, whatever their values are.
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <random>
@@ -15,6 +10,7 @@
 #include "server/commands/arguments.h"
 #include "server/commands/glob.h"
 #include "server/commands/handlers.h"
+#include "server/commands/matching.h"
 
 namespace minikv::server {
 
@@ -23,8 +19,11 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-constexpr std::size_t kMaxScanCount = 100'000;  // COUNT is a hint, and others want their turn
+// A page of a walk, and how many steps are taken before others have their turn; each key costs some beside those of its pattern.
 constexpr std::size_t kPageKeys = 10'000;
+constexpr std::uint64_t kPageBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kStepsInSlice = std::uint64_t{1} << 24;
+constexpr std::uint64_t kStepsForKey = 100;
 constexpr std::size_t kKeysToFindOne = 64;  // the first may have expired, or be covered by a range delete
 
 // ---- RENAME, COPY ----
@@ -76,20 +75,6 @@ void answer_same_name(const Context& context, bool plain_ok) {
 
 // ---- KEYS, RANDOMKEY ----
 
-ScanOptions all_that_may_match(std::string_view pattern) {
-  ScanOptions options;
-  options.prefix = glob_literal_prefix(pattern);
-  options.with_values = false;
-  options.max_bytes = UINT64_MAX;
-  return options;
-}
-
-void take_matching(const ScanPage& page, std::string_view pattern, std::vector<std::string>& found) {
-  for (const ScanItem& item : page.items) {
-    if (glob_matches(pattern, item.key, GlobCase::kMatters)) found.push_back(item.key);
-  }
-}
-
 void encode_keys(ReplyEncoder& reply, const std::vector<std::string>& keys) {
   reply.array(keys.size());
   for (const std::string& key : keys) reply.bulk(key);
@@ -118,79 +103,7 @@ void encode_some_key(ReplyEncoder& reply, const std::optional<std::string>& key)
   key ? reply.bulk(*key) : reply.nil();
 }
 
-// ---- SCAN ----
-
-struct ScanRequest {
-  std::uint64_t cursor = 0;
-  std::size_t count = 10;
-  std::optional<std::string> pattern;
-  bool strings = true;  // whether keys of the wanted type can be there at all
-};
-
-// As strtoul reads it, which Redis does: a sign is taken, spaces are not, and nothing is 0.
-std::optional<std::uint64_t> read_cursor(std::string_view text) {
-  const std::string copy(text);
-  if (std::isspace(static_cast<unsigned char>(copy.c_str()[0])) != 0) return std::nullopt;
-  errno = 0;
-  char* end = nullptr;
-  const unsigned long long cursor = std::strtoull(copy.c_str(), &end, 10);
-  if (*end != '\0' || errno == ERANGE) return std::nullopt;
-  return cursor;
-}
-
-std::optional<protocol::ErrorReply> read_scan(const Context& context, ScanRequest& scan) {
-  const auto cursor = read_cursor(context.arg(0));
-  if (!cursor) return errors::invalid_cursor();
-  scan.cursor = *cursor;
-  for (ArgumentReader reader(context.args.subspan(1)); !reader.done();) {
-    if (reader.take_word("count")) {
-      if (reader.done()) return errors::usage(context.command);
-      const auto count = protocol::parse_redis_integer(reader.take().bytes);
-      if (!count) return errors::not_an_integer();
-      if (*count < 1) return errors::usage(context.command);
-      scan.count = static_cast<std::size_t>(std::min<std::int64_t>(*count, kMaxScanCount));
-    } else if (reader.take_word("match")) {
-      if (reader.done()) return errors::usage(context.command);
-      scan.pattern = reader.take().bytes;
-    } else if (reader.take_word("type")) {
-      if (reader.done()) return errors::usage(context.command);
-      scan.strings = protocol::equals_ignoring_case(reader.take().bytes, "string");
-    } else {
-      return errors::usage(context.command);
-    }
-  }
-  return std::nullopt;
-}
-
-void encode_scan(ReplyEncoder& reply, const ScanRequest& scan, const UnorderedPage& page) {
-  std::vector<std::string_view> keys;
-  for (const std::string& key : page.keys) {
-    if (scan.strings && (!scan.pattern || glob_matches(*scan.pattern, key, GlobCase::kMatters))) {
-      keys.push_back(key);
-    }
-  }
-  reply.array(2);
-  reply.bulk(std::to_string(page.next));
-  reply.array(keys.size());
-  for (const std::string_view key : keys) reply.bulk(key);
-}
-
 }  // namespace
-
-void scan_by_cursor(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
-  ScanRequest scan;
-  if (auto error = read_scan(context, scan)) return context.fail(*error);
-  if (!context.connection.in_transaction()) {
-    return encode_scan(context.reply, scan, context.store().walk_unordered(scan.cursor, scan.count));
-  }
-  context.submit(
-      Memory(0),
-      [cursor = scan.cursor, count = scan.count](Transaction& transaction) {
-        return transaction.walk_unordered(cursor, count);
-      },
-      [scan](ReplyEncoder& reply, const UnorderedPage& page) { encode_scan(reply, scan, page); });
-}
 
 template <>
 void handle<kRename>(Context& context) {
@@ -246,35 +159,105 @@ void handle<kRandomKey>(Context& context) {
                   }));
 }
 
+namespace {
+
+// KEYS in a transaction: what matches is looked for when the writer has done its part.
+class MatchingKeysTask final : public MatchingTask {
+ public:
+  // `prefix`: all that matches begins with it.
+  MatchingKeysTask(Matching matching, std::string prefix)
+      : MatchingTask(std::move(matching)), prefix_(std::move(prefix)) {}
+
+ private:
+  void perform(Transaction& transaction) override {
+    ScanOptions options;
+    options.prefix = prefix_;
+    options.with_values = false;
+    options.limit = SIZE_MAX;
+    options.max_bytes = UINT64_MAX;
+    for (ScanItem& item : transaction.scan(options).items) matching().keys.push_back(std::move(item.key));
+  }
+  void encode(ReplyEncoder& reply) override { encode_keys(reply, matching().keys); }
+
+  std::string prefix_;
+};
+
+// KEYS, slice by slice. What matches is encoded as it is found; how many there are is known in the end.
+// Thread safety: none; may be handed from one thread to another.
+class KeysWalk {
+ public:
+  KeysWalk(const Store& store, std::string pattern) : store_(store), pattern_(std::move(pattern)) {}
+
+  // Whether it has come to the end, and has made the reply.
+  bool go_on(ReplyEncoder& reply, Aside& aside) {
+    if (!aside.may_go_on()) return fail(reply, aside);
+    if (!glob_) begin();
+    ReplyEncoder matching(reply.format(), found_);
+    for (std::uint64_t steps = 0; steps < kStepsInSlice; ++at_) {
+      if (at_ == page_.items.size()) {
+        if (page_.more) next_page();
+        if (at_ == page_.items.size()) return finish(reply);
+      }
+      const std::string& key = page_.items[at_].key;
+      steps += kStepsForKey + glob_->steps(key.size());
+      if (!glob_->matches(key)) continue;
+      if (!aside.may_hold(found_.memory() + key.size())) return fail(reply, aside);
+      matching.bulk(key);
+      ++count_;
+    }
+    return false;
+  }
+
+ private:
+  bool finish(ReplyEncoder& reply) {
+    reply.array(count_);
+    reply.raw(std::move(found_));
+    return true;
+  }
+  static bool fail(ReplyEncoder& reply, const Aside& aside) {
+    reply.error(aside.error());
+    return true;
+  }
+  void begin() {
+    glob_.emplace(pattern_);
+    options_.prefix = glob_->literal_prefix();
+    options_.with_values = false;
+    options_.limit = kPageKeys;
+    options_.max_bytes = kPageBytes;
+    next_page();
+  }
+  void next_page() {
+    if (!page_.items.empty()) options_.after = page_.items.back().key;
+    page_ = store_.scan(options_);
+    at_ = 0;
+  }
+
+  const Store& store_;
+  const std::string pattern_;
+  std::optional<Glob> glob_;
+  ScanOptions options_;
+  ScanPage page_;
+  std::size_t at_ = 0;  // in the page
+  protocol::ReplyBuffer found_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
 // Walks over as many keys as there are: not on the event loop, where others would wait for it.
 template <>
 void handle<kKeys>(Context& context) {
   if (!context.connection.is_quiet()) return context.connection.defer();
-  const std::string pattern(context.arg(0));
   if (context.connection.in_transaction()) {
-    return context.submit(
-        Memory(0),
-        [pattern](Transaction& transaction) {
-          ScanOptions options = all_that_may_match(pattern);
-          options.limit = SIZE_MAX;
-          std::vector<std::string> found;
-          take_matching(transaction.scan(options), pattern, found);
-          return found;
-        },
-        encode_keys);
+    // What stands before the first character that may be special.
+    const std::string_view pattern = context.arg(0);
+    const std::string_view prefix = pattern.substr(0, pattern.find_first_of("*?[\\"));
+    return context.connection.submit(
+        std::make_unique<MatchingKeysTask>(Matching(pattern), std::string(prefix)));
   }
-  context.connection.run_aside([pattern, &store = context.store()]() -> Connection::Encode {
-    std::vector<std::string> found;
-    ScanOptions options = all_that_may_match(pattern);
-    options.limit = kPageKeys;
-    for (bool more = true; more;) {
-      const ScanPage page = store.scan(options);
-      take_matching(page, pattern, found);
-      more = page.more;
-      if (more) options.after = page.items.back().key;
-    }
-    return [found = std::move(found)](ReplyEncoder& reply) { encode_keys(reply, found); };
-  });
+  auto walk = std::make_shared<KeysWalk>(context.store(), std::string(context.arg(0)));
+  context.connection.run_in_slices(
+      [walk = std::move(walk)](ReplyEncoder& reply, Aside& aside) { return walk->go_on(reply, aside); });
 }
 
 }  // namespace minikv::server

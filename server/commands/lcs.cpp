@@ -67,26 +67,17 @@ void encode_indexes(ReplyEncoder& reply, const std::vector<CommonPart>& parts, s
   reply.integer(length);
 }
 
-Answer compare(std::string_view a, std::string_view b, const LcsOptions& options,
-               std::size_t max_value_bytes) {
-  if (!subsequence_fits(a.size(), b.size(), max_value_bytes)) {
-    return [](ReplyEncoder& reply) { reply.error(errors::lcs_needs_too_much_memory()); };
-  }
-  if (options.length) {
-    return [length = subsequence_length(a, b)](ReplyEncoder& reply) {
-      reply.integer(static_cast<std::int64_t>(length));
-    };
-  }
+void compare(ReplyEncoder& reply, std::string_view a, std::string_view b, const LcsOptions& options,
+             std::size_t max_value_bytes) {
+  if (!subsequence_fits(a.size(), b.size(), max_value_bytes))
+    return reply.error(errors::lcs_needs_too_much_memory());
+  if (options.length) return reply.integer(static_cast<std::int64_t>(subsequence_length(a, b)));
   std::vector<CommonPart> parts = common_parts(a, b);
-  if (!options.indexes) {
-    return [joined = join_parts(a, parts)](ReplyEncoder& reply) { reply.bulk(joined); };
-  }
+  if (!options.indexes) return reply.bulk(join_parts(a, parts));
   std::int64_t length = 0;
   for (const CommonPart& part : parts) length += part.bytes;
   std::erase_if(parts, [&](const CommonPart& part) { return part.bytes < options.min_match_length; });
-  return [parts = std::move(parts), length, options](ReplyEncoder& reply) {
-    encode_indexes(reply, parts, length, options.with_match_length);
-  };
+  encode_indexes(reply, parts, length, options.with_match_length);
 }
 
 }  // namespace
@@ -96,9 +87,10 @@ void handle<kLcs>(Context& context) {
   LcsOptions options;
   if (auto error = read_options(context, options)) return context.fail(*error);
   const std::size_t max_value_bytes = context.store().options().max_value_bytes;
-  derive_from_values(context, 2, Work::kAside, [options, max_value_bytes](std::span<Result<Value>> found) {
-    return compare(bytes_of(found[0]), bytes_of(found[1]), options, max_value_bytes);
-  });
+  derive_from_values(context, 2, Work::kAside,
+                     [options, max_value_bytes](ReplyEncoder& reply, std::span<Result<Value>> found) {
+                       compare(reply, bytes_of(found[0]), bytes_of(found[1]), options, max_value_bytes);
+                     });
 }
 
 }  // namespace minikv::server

@@ -20,46 +20,11 @@ namespace {
 constexpr std::string_view kLostValue =
     "the value was damaged on disk and can't be had back; set or delete the key to heal it";
 
-void finish(ReplyEncoder& reply, std::span<Result<Value>> found, ServerState& server, EncodeValues encode) {
-  count_lookups(found, server);
-  encode(reply, found, server);
-}
-
-// Answers with what its keys hold.
-class ReadTask final : public ValuesTask {
- public:
-  ReadTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
-           EncodeValues encode_found)
-      : ValuesTask(std::move(memory), std::move(keys), std::move(places), server.store),
-        server_(server),
-        encode_found_(encode_found) {}
-
- private:
-  void encode(ReplyEncoder& reply) override { finish(reply, found(), server_, encode_found_); }
-
-  ServerState& server_;
-  EncodeValues encode_found_;
-};
-
-std::unique_ptr<Task> make_read_task(const Context& context, ValuesTask::Places places, EncodeValues encode) {
+std::unique_ptr<Task> make_read_task(const Context& context, Places places, ValueForm form) {
   Memory memory = context.memory();
   std::vector<std::string_view> keys = context.keep_all(memory);
-  return std::make_unique<ReadTask>(std::move(memory), std::move(keys), std::move(places), context.server,
-                                    encode);
-}
-
-// What one key came to, where it is not the value itself that is asked for.
-void encode_failure(ReplyEncoder& reply, const Result<Value>& found) {
-  if (found.code() == StatusCode::kNotFound) {
-    reply.not_found();
-  } else {
-    reply.error(error_from(found.status()));
-  }
-}
-
-void encode_value(ReplyEncoder& reply, const Result<Value>& found) {
-  if (!found) return encode_failure(reply, found);
-  reply.value(found.value().data, found.value().version);
+  return std::make_unique<ValuesTask>(std::move(memory), std::move(keys), std::move(places), context.server,
+                                      form);
 }
 
 // Answers from what the index knows about the key, without reading its value.
@@ -73,34 +38,59 @@ void look_at_key(Context& context, Encode encode) {
       std::move(memory), [key](Transaction& transaction) { return transaction.locate(key); }, encode);
 }
 
-// `seconds`, rounded as Redis does, or milliseconds.
-std::int64_t time_left(const std::optional<ValueHandle>& place, std::int64_t now_ms, bool seconds) {
+// By the clock that clients see. `seconds`, rounded as Redis does, or milliseconds.
+std::int64_t time_left(const std::optional<ValueHandle>& place, const StoreTime& now, bool seconds) {
   if (!place) return -2;
   if (place->expiry_ms() == kNoExpiry) return -1;
-  const std::int64_t left_ms = std::max<std::int64_t>(place->expiry_ms() - now_ms, 0);
+  const std::int64_t left_ms = std::max<std::int64_t>(now.to_wall(place->expiry_ms()) - now.client_ms(), 0);
   return seconds ? (left_ms + 500) / 1000 : left_ms;
 }
 
 void tell_time_left(Context& context, bool seconds) {
   look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
                                                            const std::optional<ValueHandle>& place) {
-    reply.integer(time_left(place, store.now_ms(), seconds));
+    reply.integer(time_left(place, store.time(), seconds));
   });
 }
 
-// When the key expires; seconds are rounded as Redis does.
+// When the key expires, by that clock; seconds are rounded as Redis does.
 void tell_expiry(Context& context, bool seconds) {
-  look_at_key(context, [seconds](ReplyEncoder& reply, const std::optional<ValueHandle>& place) {
+  look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
+                                                           const std::optional<ValueHandle>& place) {
     if (!place) return reply.integer(-2);
     if (place->expiry_ms() == kNoExpiry) return reply.integer(-1);
-    const std::int64_t ms = place->expiry_ms();
+    const std::int64_t ms = store.time().to_wall(place->expiry_ms());
     reply.integer(seconds ? ms / 1000 + (ms % 1000 >= 500 ? 1 : 0) : ms);
   });
+}
+
+// How many of very many keys there are.
+class CountTask final : public KeysTask {
+ public:
+  CountTask(Memory memory, std::vector<std::string_view> keys, ServerState& server)
+      : KeysTask(std::move(memory), std::move(keys), {}, server) {}
+
+  Answered encode_some(ReplyEncoder& reply, const Reading&) override {
+    reply.integer(static_cast<std::int64_t>(lookup()->there()));
+    return Answered::kWhole;
+  }
+};
+
+// A question about keys, which the writer is asked if something of the connection is with it.
+void ask_about_many(const Context& context, std::unique_ptr<Task> task) {
+  if (context.connection.has_writes_in_flight()) return context.connection.submit(std::move(task));
+  context.connection.look_up(std::move(task));
 }
 
 // How many of the arguments are keys, counting repeats.
 template <typename Encode>
 void count_existing(Context& context, Encode encode) {
+  if (are_many(context.args.size())) {
+    Memory memory = context.memory();
+    std::vector<std::string_view> keys = context.keep_all(memory);
+    return ask_about_many(context,
+                          std::make_unique<CountTask>(std::move(memory), std::move(keys), context.server));
+  }
   if (!context.connection.has_writes_in_flight()) {
     std::vector<std::string_view> keys;
     keys.reserve(context.args.size());
@@ -120,58 +110,40 @@ void count_existing(Context& context, Encode encode) {
 
 }  // namespace
 
-void count_lookups(std::span<const Result<Value>> found, ServerState& server) {
-  for (const Result<Value>& one : found) {
-    (one.code() == StatusCode::kNotFound ? server.counters.misses : server.counters.hits).add();
-  }
-}
-
-void read_values(Context& context, EncodeValues encode) {
+void read_values(Context& context, ValueForm form) {
+  if (are_many(context.args.size())) return ask_about_many(context, make_read_task(context, {}, form));
   if (context.connection.has_writes_in_flight())
-    return context.connection.submit(make_read_task(context, {}, encode));
-  const Store& store = context.store();
-  if (context.args.size() == 1) {  // the same, for what is asked most, without the vectors
-    const std::string_view key = context.arg(0);
-    const std::optional<ValueHandle> place = store.locate(key);
-    std::optional<Result<Value>> found =
-        place ? store.try_read(key, *place) : Result<Value>(StatusCode::kNotFound, "no such key");
-    if (found) return finish(context.reply, {&*found, 1}, context.server, encode);
-    return context.connection.load(make_read_task(context, {place}, encode));
+    return context.connection.submit(make_read_task(context, {}, form));
+  if (form == ValueForm::kEach) {
+    std::vector<std::string_view> keys;
+    keys.reserve(context.args.size());
+    for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
+    return context.connection.load(make_read_task(context, context.store().multi_locate(keys), form));
   }
-  std::vector<std::string_view> keys;
-  keys.reserve(context.args.size());
-  for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
-  ValuesTask::Places places = store.multi_locate(keys);
-  std::vector<Result<Value>> found;
-  if (try_read_places(store, keys, places, found))
-    return finish(context.reply, found, context.server, encode);
-  context.connection.load(make_read_task(context, std::move(places), encode));
+  // The same, for what is asked most, without a task.
+  const std::string_view key = context.arg(0);
+  const std::optional<ValueHandle> place = context.store().locate(key);
+  constexpr std::uint32_t kShortBytes = 768;  // a task would take as much
+  const bool is_at_once =
+      (!place || place->value_bytes() <= kShortBytes || context.connection.takes_replies()) &&
+      append_value(context.reply, context.store(), key, place, form, Reading::at_once());
+  if (!is_at_once) return context.connection.load(make_read_task(context, {place}, form));
+  count_lookup(context.server, place.has_value());
 }
 
 template <>
 void handle<kGet>(Context& context) {
-  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
-    encode_value(reply, found.front());
-  });
+  read_values(context, ValueForm::kValue);
 }
 
 template <>
 void handle<kMget>(Context& context) {
-  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
-    reply.multi(found.size());
-    for (const Result<Value>& one : found) encode_value(reply, one);
-  });
+  read_values(context, ValueForm::kEach);
 }
 
 template <>
 void handle<kGetv>(Context& context) {
-  read_values(context, [](ReplyEncoder& reply, std::span<Result<Value>> found, ServerState&) {
-    const Result<Value>& one = found.front();
-    if (!one) return encode_failure(reply, one);
-    reply.array(2);
-    reply.bulk(one.value().data);
-    reply.integer(static_cast<std::int64_t>(one.value().version));
-  });
+  read_values(context, ValueForm::kWithVersion);
 }
 
 template <>

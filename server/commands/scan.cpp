@@ -1,4 +1,5 @@
 // LIST, SCAN, RANGE: commands that walk over keys in byte order.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,7 +9,7 @@
 #include "server/commands/arguments.h"
 #include "server/commands/handlers.h"
 #include "server/commands/keys.h"
-#include "server/commands/read.h"
+#include "server/errors.h"
 
 namespace minikv::server {
 
@@ -18,6 +19,7 @@ using protocol::ReplyEncoder;
 namespace {
 
 constexpr std::size_t kMaxLimit = 100'000;
+constexpr std::size_t kMaxLimitAtOnce = 1000;  // of keys that are found on an event loop
 
 // What a walk was asked for: the arguments that are no options, and the options.
 struct WalkRequest {
@@ -67,17 +69,6 @@ std::optional<protocol::ErrorReply> read_walk(const Context& context, const Walk
   return std::nullopt;
 }
 
-void encode_pairs(ReplyEncoder& reply, const ScanPage& page) {
-  reply.pairs_head(page.items.size(), page.more);
-  for (const ScanItem& item : page.items) {
-    if (item.status) {
-      reply.pair(item.key, item.value.data, item.value.version);
-    } else {
-      reply.pair_error(item.key, error_from(item.status).code);
-    }
-  }
-}
-
 // RESP: where the next page begins, or nil; the items follow.
 void encode_resume_key(ReplyEncoder& reply, const ScanPage& page) {
   reply.array(2);
@@ -85,97 +76,6 @@ void encode_resume_key(ReplyEncoder& reply, const ScanPage& page) {
     reply.bulk(page.items.back().key);
   } else {
     reply.nil();
-  }
-}
-
-using EncodePage = void (*)(ReplyEncoder& reply, const ScanPage& page);
-
-// A page's values, read one after the other.
-class PageTask final : public Task {
- public:
-  PageTask(ScanPage page, const Store& store, EncodePage encode_page)
-      : Task(Memory(0), bytes_of(page)), page_(std::move(page)), store_(store), encode_page_(encode_page) {}
-  // The writer is to find the page.
-  PageTask(ScanOptions options, const Store& store, EncodePage encode_page)
-      : Task(Memory(0)), options_(std::move(options)), store_(store), encode_page_(encode_page) {}
-
-  bool try_load() override {
-    std::uint64_t bytes = 0;
-    for (; loaded_ < page_.items.size(); ++loaded_) {
-      ScanItem& item = page_.items[loaded_];
-      bytes += item.place.value_bytes();
-      if (bytes > kMaxBytesAtOnce) return false;
-      std::optional<Result<Value>> value = store_.try_read(item.key, item.place);
-      if (!value) return false;
-      take(item, *std::move(value));
-    }
-    return true;
-  }
-
-  void load() override {
-    for (; loaded_ < page_.items.size(); ++loaded_) {
-      ScanItem& item = page_.items[loaded_];
-      take(item, store_.read(item.key, item.place));
-    }
-  }
-
-  std::uint64_t loading_bytes() const override { return bytes_of(page_); }
-  void encode(ReplyEncoder& reply) override { encode_page_(reply, page_); }
-
- private:
-  void perform(Transaction& transaction) override { page_ = transaction.scan(options_); }
-  static std::uint64_t bytes_of(const ScanPage& page) {
-    std::uint64_t bytes = 0;
-    for (const ScanItem& item : page.items) bytes += item.key.size() + item.place.value_bytes();
-    return bytes;
-  }
-  static void take(ScanItem& item, Result<Value> value) {
-    item.place = {};  // lets go of its segment
-    item.status = value.status();
-    if (value) item.value = *std::move(value);
-  }
-
-  ScanOptions options_;
-  ScanPage page_;
-  std::size_t loaded_ = 0;  // items that have their value
-  const Store& store_;
-  EncodePage encode_page_;
-};
-
-// For a moment after a start the keys are not in order yet: the event loop does not wait for that. Whether it is so.
-bool answered_later(Context& context, const ScanOptions& options, EncodePage encode) {
-  if (context.store().is_in_order()) return false;
-  context.connection.run_aside([options, encode, &store = context.store()]() -> Connection::Encode {
-    return [encode, page = store.scan(options)](ReplyEncoder& reply) { encode(reply, page); };
-  });
-  return true;
-}
-
-// The keys are found here, in memory; their values by a reader, if any of them is not in memory.
-void answer_page(Context& context, ScanOptions options, EncodePage encode) {
-  if (!context.connection.in_transaction() && answered_later(context, options, encode)) return;
-  options.with_values = false;
-  options.with_places = true;
-  if (context.connection.in_transaction()) {
-    return context.connection.submit(std::make_unique<PageTask>(std::move(options), context.store(), encode));
-  }
-  auto task = std::make_unique<PageTask>(context.store().scan(options), context.store(), encode);
-  if (task->try_load()) return task->encode(context.reply);
-  context.connection.load(std::move(task));
-}
-
-void encode_range(ReplyEncoder& reply, const ScanPage& page) {
-  if (reply.is_text()) return encode_pairs(reply, page);
-  encode_resume_key(reply, page);
-  reply.array(page.items.size() * 3);
-  for (const ScanItem& item : page.items) {
-    reply.bulk(item.key);
-    if (item.status) {
-      reply.bulk(item.value.data);
-    } else {
-      reply.error(error_from(item.status));
-    }
-    reply.integer(static_cast<std::int64_t>(item.value.version));
   }
 }
 
@@ -188,6 +88,131 @@ void encode_list(ReplyEncoder& reply, const ScanPage& page) {
   encode_resume_key(reply, page);
   reply.array(page.items.size());
   for (const ScanItem& item : page.items) reply.bulk(item.key);
+}
+
+// ---- keys with values ----
+
+void encode_pairs_head(ReplyEncoder& reply, const ScanPage& page) {
+  if (reply.is_text()) return reply.pairs_head(page.items.size(), page.more);
+  encode_resume_key(reply, page);
+  reply.array(page.items.size() * 3);
+}
+
+// The value is read straight to where it stands in the reply. False, and nothing appended, as append_value().
+bool append_pair(ReplyEncoder& reply, const Store& store, const ScanItem& item, const Reading& reading) {
+  const std::size_t bytes = item.place.value_bytes();
+  if (!reading.may_wait && bytes > Store::kMaxValueAtOnceBytes) return false;
+  const protocol::ReplyBuffer::Mark before = reply.mark();
+  if (!reply.is_text()) reply.bulk(item.key);
+  const protocol::ReplyBuffer::Mark behind_key = reply.mark();
+  const std::span<char> room =
+      reply.is_text() ? reply.pair_to_fill(item.key, bytes, item.place.version()) : reply.bulk_to_fill(bytes);
+  const std::optional<Status> read = reading.may_wait
+                                         ? store.read_into(item.key, item.place, room, reading.is_unwanted)
+                                         : store.try_read_into(item.key, item.place, room);
+  if (!read) {
+    reply.rewind(before);
+    return false;
+  }
+  if (reply.is_text()) {
+    if (*read) return true;
+    reply.rewind(before);
+    reply.pair_error(item.key, error_from(*read).code);
+    return true;
+  }
+  if (!*read) {
+    reply.rewind(behind_key);
+    reply.error(error_from(*read));
+  }
+  reply.integer(*read ? static_cast<std::int64_t>(item.place.version()) : 0);
+  return true;
+}
+
+// A page of keys with their values, which are read one after the other.
+class PageTask final : public Task {
+ public:
+  PageTask(ScanPage page, const Store& store) : Task(Memory(0)), page_(std::move(page)), store_(store) {}
+  // The writer is to find the page.
+  PageTask(ScanOptions options, const Store& store)
+      : Task(Memory(0)), options_(std::move(options)), store_(store) {}
+
+  Answered encode_some(ReplyEncoder& reply, const Reading& reading) override {
+    if (!std::exchange(has_head_, true)) encode_pairs_head(reply, page_);
+    const std::size_t before = reply.bytes();
+    for (const std::size_t begin = next_; next_ < page_.items.size(); ++next_) {
+      const ScanItem& item = page_.items[next_];
+      const std::size_t bytes = reply.bytes() - before;
+      if (bytes > 0 && bytes + bytes_of(item) > kMaxBytesAtOnce) return Answered::kInPart;
+      if (next_ - begin == kMaxValuesAtOnce) return Answered::kInPart;
+      if (!append_pair(reply, store_, item, reading)) return Answered::kWantsDisk;
+      page_.items[next_] = {};  // lets go of its segment
+    }
+    return Answered::kWhole;
+  }
+
+  bool reads_values() const override { return true; }
+  std::uint64_t bytes_for_reader() const override {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = next_; i < page_.items.size() && bytes < kMaxBytesAtOnce; ++i)
+      bytes += kReplyOverheadBytes + bytes_of(page_.items[i]);
+    return bytes;
+  }
+  Answered refuse_next(ReplyEncoder& reply, const protocol::ErrorReply& error) override {
+    if (next_ < page_.items.size()) {
+      if (reply.is_text()) {
+        reply.pair_error(page_.items[next_].key, error.code);
+      } else {
+        reply.bulk(page_.items[next_].key);
+        reply.error(error);
+        reply.integer(0);
+      }
+      page_.items[next_++] = {};
+    }
+    return next_ == page_.items.size() ? Answered::kWhole : Answered::kInPart;
+  }
+
+ private:
+  void perform(Transaction& transaction) override { page_ = transaction.scan(options_); }
+  static std::uint64_t bytes_of(const ScanItem& item) { return item.key.size() + item.place.value_bytes(); }
+
+  ScanOptions options_;
+  ScanPage page_;
+  std::size_t next_ = 0;  // the first item that is not in the reply yet
+  bool has_head_ = false;
+  const Store& store_;
+};
+
+// A page that takes long to find, or for which the keys have to be put in order first (for a moment after a start), is
+// found by a worker: the event loop does not wait for that.
+bool is_for_worker(const Context& context, const ScanOptions& options) {
+  return options.limit > kMaxLimitAtOnce || !context.store().is_in_order();
+}
+
+// As a whole, on a worker's thread.
+void encode_whole_page(ReplyEncoder& reply, Aside& aside, const Store& store, const ScanOptions& options) {
+  ScanPage page = store.scan(options);
+  std::uint64_t bytes = 0;
+  for (const ScanItem& item : page.items)
+    bytes += item.key.size() + item.place.value_bytes() + sizeof(ScanItem);
+  if (!aside.may_hold(2 * bytes)) return reply.error(aside.error());
+  encode_pairs_head(reply, page);
+  for (const ScanItem& item : page.items) append_pair(reply, store, item, Reading::waiting({}));
+}
+
+// The keys are found here, in memory; their values by a reader, if any of them is not in memory.
+void answer_page(Context& context, ScanOptions options) {
+  options.with_values = false;
+  options.with_places = true;
+  Store& store = context.store();
+  if (context.connection.in_transaction())
+    return context.connection.submit(std::make_unique<PageTask>(std::move(options), store));
+  if (is_for_worker(context, options)) {
+    return context.connection.run_aside(
+        [options = std::move(options), &store](ReplyEncoder& reply, Aside& aside) {
+          encode_whole_page(reply, aside, store, options);
+        });
+  }
+  context.connection.load(std::make_unique<PageTask>(store.scan(options), store));
 }
 
 bool is_end(const protocol::Arg& arg, std::string_view sign, bool is_text) {
@@ -209,8 +234,13 @@ void handle<kList>(Context& context) {
         [options = std::move(walk.options)](Transaction& transaction) { return transaction.scan(options); },
         encode_list);
   }
-  if (answered_later(context, walk.options, encode_list)) return;
-  encode_list(context.reply, context.store().scan(walk.options));
+  const Store& store = context.store();
+  if (!is_for_worker(context, walk.options)) return encode_list(context.reply, store.scan(walk.options));
+  context.connection.run_aside(
+      [options = std::move(walk.options), &store](ReplyEncoder& reply, Aside& aside) {
+        if (!aside.may_hold(2 * options.max_bytes)) return reply.error(aside.error());
+        encode_list(reply, store.scan(options));
+      });
 }
 
 template <>
@@ -220,7 +250,7 @@ void handle<kScan>(Context& context) {
   WalkRequest walk;
   if (auto error = read_walk(context, {1, 1, true, false}, walk)) return context.fail(*error);
   walk.options.prefix = walk.plain[0].bytes;
-  answer_page(context, std::move(walk.options), encode_pairs);
+  answer_page(context, std::move(walk.options));
 }
 
 template <>
@@ -230,7 +260,7 @@ void handle<kRange>(Context& context) {
   if (auto error = read_walk(context, {2, 2, false, true}, walk)) return context.fail(*error);
   if (!is_end(walk.plain[0], "-", context.is_text())) walk.options.from = walk.plain[0].bytes;
   if (!is_end(walk.plain[1], "+", context.is_text())) walk.options.to = walk.plain[1].bytes;
-  answer_page(context, std::move(walk.options), encode_range);
+  answer_page(context, std::move(walk.options));
 }
 
 template <>

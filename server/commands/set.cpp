@@ -1,10 +1,13 @@
 // SET, PUT, SETNX, SETEX, PSETEX, GETSET, CAS, MSET, MSETNX: commands that store values.
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "server/commands/expiry_option.h"
 #include "server/commands/handlers.h"
 #include "server/commands/set_change.h"
+#include "server/commands/values_task.h"
 
 namespace minikv::server {
 
@@ -32,39 +35,97 @@ std::optional<ErrorReply> read_set_options(const Context& context, SetChange& ch
   }
   if (keep_ttl) change.expiry.kind = Expiry::Kind::kAsBefore;
   if (!expiry.is_given()) return std::nullopt;
-  return expiry.resolve(context.command, context.store().now_ms(), change.expiry);
+  return expiry.resolve(context.command, context.store().time().client_ms(), change.expiry);
 }
 
 // SETEX and PSETEX.
 void submit_set_to_expire(const Context& context, std::int64_t unit_ms) {
   const auto count = protocol::parse_redis_integer(context.arg(1));
   if (!count) return context.fail(errors::bad_number(context.command, "seconds are a number"));
-  const auto expiry = make_expiry(*count, unit_ms, Expiry::Kind::kIn, context.store().now_ms());
+  const auto expiry = make_expiry(*count, unit_ms, Expiry::Kind::kIn, context.store().time().client_ms());
   if (!expiry) return context.fail(errors::invalid_expire_time(context.command));
   SetChange change;
   change.expiry = *expiry;
   change.submit(context, context.arg(0), context.arg(2));
 }
 
+// MSET and MSETNX of much: what can be found out before is a reader's.
+class SetManyTask final : public Task {
+ public:
+  // `kept`: keys and values by turns, in `memory`.
+  SetManyTask(Memory memory, std::vector<std::string_view> kept, bool if_missing)
+      : Task(std::move(memory)), kept_(std::move(kept)), if_missing_(if_missing) {
+    set_wants_preparation();
+    if (!if_missing) return;
+    keys_.reserve(kept_.size() / 2);
+    for (std::size_t i = 0; i < kept_.size(); i += 2) keys_.push_back(kept_[i]);
+    lookup_.emplace(keys_);
+  }
+
+  std::uint64_t bytes_to_prepare() const override {
+    const std::uint64_t checksums = kept_.size() / 2 * sizeof(std::uint32_t);
+    return checksums + (lookup_ ? KeyLookup::memory_for(keys_.size()) + keys_.size() * sizeof(keys_[0]) : 0);
+  }
+  void prepare(Preparation& preparation) override {
+    if (lookup_) preparation.look_up(*lookup_);
+    make_checksums();
+  }
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
+    if_missing_ ? reply.integer(is_set_ ? 1 : 0) : reply.ok();
+    return Answered::kWhole;
+  }
+
+ private:
+  void perform(Transaction& transaction) override {
+    if (lookup_) {
+      transaction.look_up(*lookup_);
+      if (lookup_->there() > 0) return;
+    }
+    make_checksums();
+    for (std::size_t i = 0; i < kept_.size(); i += 2)
+      transaction.put(kept_[i], kept_[i + 1], checksums_[i / 2]);
+    is_set_ = true;
+  }
+  void make_checksums() {
+    if (!checksums_.empty()) return;
+    std::vector<std::uint32_t> made;
+    made.reserve(kept_.size() / 2);
+    for (std::size_t i = 1; i < kept_.size(); i += 2) made.push_back(value_checksum(kept_[i]));
+    checksums_ = std::move(made);
+  }
+
+  const std::vector<std::string_view> kept_;
+  const bool if_missing_;
+  std::vector<std::string_view> keys_;
+  std::optional<KeyLookup> lookup_;
+  std::vector<std::uint32_t> checksums_;
+  bool is_set_ = false;
+};
+
 // MSET and MSETNX.
 void submit_several(const Context& context, bool if_missing) {
   if (context.args.size() % 2 != 0) return context.fail(errors::wrong_arity(context.command));
+  const std::uint64_t most = context.store().options().max_batch_bytes;
+  std::uint64_t bytes = 0;
+  for (const protocol::Arg& arg : context.args) bytes += arg.bytes.size();
+  if (bytes > most) return context.fail(errors::request_too_long(most));
   Memory memory = context.memory();
-  if (memory.capacity() > context.store().options().max_batch_bytes) {
-    return context.fail(errors::request_too_long(context.store().options().max_batch_bytes));
+  std::vector<std::string_view> kept = context.keep_all(memory);
+  constexpr std::uint64_t kMuch = std::uint64_t{1} << 20;
+  if (are_many(kept.size() / 2) || bytes > kMuch) {
+    return context.connection.submit(
+        std::make_unique<SetManyTask>(std::move(memory), std::move(kept), if_missing));
   }
-  const std::vector<std::string_view> kept = context.keep_all(memory);
   std::vector<std::uint32_t> checksums;
   for (std::size_t i = 1; i < kept.size(); i += 2) checksums.push_back(value_checksum(kept[i]));
-  context.submit(std::move(memory),
-                 [kept, checksums = std::move(checksums), if_missing](Transaction& transaction) {
-                   for (std::size_t i = 0; if_missing && i < kept.size(); i += 2) {
-                     if (transaction.find(kept[i])) return Outcome::integer(0);
-                   }
-                   for (std::size_t i = 0; i < kept.size(); i += 2)
-                     transaction.put(kept[i], kept[i + 1], checksums[i / 2]);
-                   return if_missing ? Outcome::integer(1) : Outcome::ok();
-                 });
+  context.submit(std::move(memory), [kept = std::move(kept), checksums = std::move(checksums),
+                                     if_missing](Transaction& transaction) {
+    for (std::size_t i = 0; if_missing && i < kept.size(); i += 2) {
+      if (transaction.find(kept[i])) return Outcome::integer(0);
+    }
+    for (std::size_t i = 0; i < kept.size(); i += 2) transaction.put(kept[i], kept[i + 1], checksums[i / 2]);
+    return if_missing ? Outcome::integer(1) : Outcome::ok();
+  });
 }
 
 // A version, as `cas`, `cad` and `put ... ver` take it.
@@ -101,7 +162,7 @@ void handle<kPut>(Context& context) {
       const auto count = protocol::parse_unsigned(reader.take().bytes);
       if (!count || *count > INT64_MAX) return context.fail(errors::bad_number(context.command));
       const auto expiry = make_expiry(static_cast<std::int64_t>(*count), unit_ms, Expiry::Kind::kIn,
-                                      context.store().now_ms());
+                                      context.store().time().client_ms());
       if (!expiry) return context.fail(errors::invalid_expire_time(context.command));
       change.expiry = *expiry;
     }

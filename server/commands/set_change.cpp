@@ -7,7 +7,7 @@ namespace minikv::server {
 namespace errors = protocol::errors;
 
 void SetChange::submit(const Context& context, std::string_view new_key, std::string_view new_value) {
-  Memory memory(new_key.size() + new_value.size());
+  Memory memory = context.memory();
   key = memory.keep(new_key);
   value = memory.keep(new_value);
   checksum = value_checksum(value);
@@ -44,7 +44,7 @@ Outcome SetChange::execute(Transaction& transaction) const {
   }
   if (std::optional<Outcome> refused = refusal(entry)) return return_old ? old : *std::move(refused);
 
-  const std::int64_t expiry_ms = expiry.resolve(transaction.now_ms(), entry ? entry->expiry_ms : kNoExpiry);
+  const std::int64_t expiry_ms = expiry.resolve(transaction.time(), entry ? entry->expiry_ms : kNoExpiry);
   const std::uint64_t version = transaction.put(key, value, checksum, expiry_ms);
   if (return_old) return old;
   if (style == Style::kSetNx) return Outcome::integer(1);

@@ -20,16 +20,16 @@ void tell_part(Context& context) {
   const auto first = protocol::parse_redis_integer(context.arg(1));
   const auto last = protocol::parse_redis_integer(context.arg(2));
   if (!first || !last) return context.fail(errors::bad_number(context.command, "start and end are numbers"));
-  derive_from_values(
-      context, 1, Work::kAsReading, [first = *first, last = *last](std::span<Result<Value>> found) -> Answer {
-        const std::string_view whole = bytes_of(found.front());
-        const PositionRange range = resolve_positions(first, last, static_cast<std::int64_t>(whole.size()));
-        if (is_backwards_from_end(first, last) || range.is_empty())
-          return [](ReplyEncoder& reply) { reply.bulk({}); };
-        return [part = std::string(whole.substr(static_cast<std::size_t>(range.first),
-                                                static_cast<std::size_t>(range.last - range.first + 1)))](
-                   ReplyEncoder& reply) { reply.bulk(part); };
-      });
+  derive_from_values(context, 1, Work::kAsReading,
+                     [first = *first, last = *last](ReplyEncoder& reply, std::span<Result<Value>> found) {
+                       const std::string_view whole = bytes_of(found.front());
+                       const PositionRange range =
+                           resolve_positions(first, last, static_cast<std::int64_t>(whole.size()));
+                       if (is_backwards_from_end(first, last) || range.is_empty())
+                         return reply.bulk(std::string_view());
+                       reply.bulk(whole.substr(static_cast<std::size_t>(range.first),
+                                               static_cast<std::size_t>(range.last - range.first + 1)));
+                     });
 }
 
 // The length of the value, where there is nothing to write: as it is, and 0 without a key.
@@ -81,8 +81,9 @@ void handle<kSetRange>(Context& context) {
   Memory memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
   const std::string_view part = memory.keep(context.arg(2));
+  const std::size_t end = static_cast<std::size_t>(*offset) + part_bytes;
   context.submit_reading(
-      key, SIZE_MAX, std::move(memory),
+      OldValue{.key = key, .least_bytes = end}, std::move(memory),
       [key, offset = static_cast<std::size_t>(*offset), part, whole = std::string()](
           Transaction& transaction) mutable { return overwrite(transaction, key, offset, part, whole); },
       static_cast<std::uint64_t>(*offset));

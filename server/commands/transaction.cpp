@@ -11,20 +11,32 @@ namespace minikv::server {
 
 namespace errors = protocol::errors;
 
+namespace {
+
+// A watch of many keys takes a while to be forgotten: a worker does that.
+std::shared_ptr<Watch> make_watch(ServerState& server) {
+  constexpr std::uint64_t kManyBytes = 64 * 1024;
+  return {new Watch(server.watched_keys, server.client_memory), [&server](Watch* last) {
+            std::shared_ptr<Watch> watch(last);
+            if (watch->memory().bytes() < kManyBytes) return;
+            server.run_on_worker([watch = std::move(watch)]() mutable { watch.reset(); });
+          }};
+}
+
+}  // namespace
+
 template <>
 void handle<kMulti>(Context& context) {
   ClientState& client = context.connection.client();
   if (client.multi) return context.fail(errors::nested_multi());
-  client.multi =
-      std::make_unique<Multi>(context.is_text() ? protocol::Dialect::kText : protocol::Dialect::kResp);
+  client.open_transaction(context.is_text() ? protocol::Dialect::kText : protocol::Dialect::kResp);
   context.reply.ok();
 }
 
 template <>
 void handle<kDiscard>(Context& context) {
   ClientState& client = context.connection.client();
-  if (!client.multi) return context.fail(errors::without_multi("DISCARD"));
-  client.multi.reset();
+  if (!client.end_transaction()) return context.fail(errors::without_multi("DISCARD"));
   client.watch.reset();
   context.reply.ok();
 }
@@ -32,26 +44,29 @@ void handle<kDiscard>(Context& context) {
 template <>
 void handle<kExec>(Context& context) {
   ClientState& client = context.connection.client();
-  const std::unique_ptr<Multi> multi = std::move(client.multi);
+  std::unique_ptr<const Multi> owner = client.end_transaction();
+  const Multi* const multi = owner.get();
   if (!multi) return context.fail(errors::without_multi("EXEC"));
   const protocol::Dialect dialect = context.is_text() ? protocol::Dialect::kText : protocol::Dialect::kResp;
   std::shared_ptr<Watch> watch = std::move(client.watch);
   if (multi->is_spoiled()) return context.fail(errors::exec_abort());
   if (dialect != multi->dialect()) return context.fail(errors::other_dialect_in_multi());
-  auto exec = std::make_unique<ExecTask>(std::move(watch));
-  Collector collector(context.connection, *exec);
-  for (const protocol::Request& request : multi->requests()) {
-    dispatch(request, exec->add_reply(), collector, context.server);
-  }
-  exec->finish();
-  context.connection.submit(std::move(exec));
+  context.connection.execute(std::make_unique<ExecTask>(std::move(owner), std::move(watch)));
 }
 
 template <>
 void handle<kWatch>(Context& context) {
   ClientState& client = context.connection.client();
   if (client.multi) return context.fail(errors::watch_inside_multi());
-  if (!client.watch) client.watch = std::make_shared<Watch>(context.server.watched_keys);
+  std::uint64_t bytes = 0;
+  for (const protocol::Arg& arg : context.args) bytes += arg.bytes.size() + Watch::kBytesPerKey;
+  if (!client.watch) {
+    client.watch = make_watch(context.server);
+  }
+  if (!client.watch->memory().try_add(bytes)) {
+    context.server.client_memory.count_refusal();
+    return context.fail(errors::watch_without_memory());
+  }
   Memory memory = context.memory();
   const std::vector<std::string_view> keys = context.keep_all(memory);
   context.submit(std::move(memory), [keys, watch = client.watch](Transaction& transaction) {

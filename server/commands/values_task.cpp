@@ -1,64 +1,81 @@
 #include "server/commands/values_task.h"
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
-#include "server/commands/read.h"
+#include "server/errors.h"
 
 namespace minikv::server {
 
-namespace {
+using protocol::ReplyEncoder;
 
-Result<Value> not_found() { return {StatusCode::kNotFound, "no such key"}; }
-
-std::uint64_t value_bytes(const ValuesTask::Places& places) {
-  std::uint64_t bytes = 0;
-  for (const auto& place : places) bytes += place ? place->value_bytes() : 0;
-  return bytes;
+bool append_value(ReplyEncoder& reply, const Store& store, std::string_view key,
+                  const std::optional<ValueHandle>& place, ValueForm form, const Reading& reading) {
+  if (!place) {
+    reply.not_found();
+    return true;
+  }
+  const std::size_t bytes = place->value_bytes();
+  if (!reading.may_wait && bytes > Store::kMaxValueAtOnceBytes) return false;
+  const protocol::ReplyBuffer::Mark before = reply.mark();
+  if (form == ValueForm::kWithVersion) reply.array(2);
+  const std::span<char> room = form == ValueForm::kWithVersion ? reply.bulk_to_fill(bytes)
+                                                               : reply.value_to_fill(bytes, place->version());
+  const std::optional<Status> read = reading.may_wait
+                                         ? store.read_into(key, *place, room, reading.is_unwanted)
+                                         : store.try_read_into(key, *place, room);
+  if (!read || !*read) {
+    reply.rewind(before);
+    if (read) reply.error(error_from(*read));
+    return read.has_value();
+  }
+  if (form == ValueForm::kWithVersion) reply.integer(static_cast<std::int64_t>(place->version()));
+  return true;
 }
 
-}  // namespace
+KeysTask::KeysTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server)
+    : Task(std::move(memory)), keys_(std::move(keys)), places_(std::move(places)), server_(server) {
+  if (!places_.empty() || !are_many(keys_.size())) return;
+  lookup_.emplace(keys_);
+  set_wants_preparation();
+}
 
-ValuesTask::ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, const Store& store)
-    : Task(std::move(memory), value_bytes(places)),
-      keys_(std::move(keys)),
-      places_(std::move(places)),
-      store_(store) {}
-
-void ValuesTask::perform(Transaction& transaction) {
+void KeysTask::perform(Transaction& transaction) {
+  if (lookup_) return transaction.look_up(*lookup_);
   places_.reserve(keys_.size());
   for (const std::string_view key : keys_) places_.push_back(transaction.locate(key));
 }
 
-std::uint64_t ValuesTask::loading_bytes() const { return value_bytes(places_); }
-
-bool ValuesTask::try_load() { return try_read_places(store_, keys_, places_, found_); }
-
-void ValuesTask::load() {
-  while (found_.size() < keys_.size()) {
-    const std::size_t i = found_.size();
-    found_.push_back(places_[i] ? store_.read(keys_[i], *places_[i]) : not_found());
+Answered ValuesTask::encode_some(ReplyEncoder& reply, const Reading& reading) {
+  if (!std::exchange(has_head_, true) && form_ == ValueForm::kEach) reply.multi(keys().size());
+  const std::size_t before = reply.bytes();
+  const std::size_t last = std::min(next_ + kMaxValuesAtOnce, keys().size());
+  for (; next_ < last; ++next_) {
+    const std::optional<ValueHandle> place = place_of(next_);
+    const std::size_t bytes = reply.bytes() - before;
+    if (bytes > 0 && bytes + (place ? place->value_bytes() : 0) > kMaxBytesAtOnce) return Answered::kInPart;
+    if (!append_value(reply, server().store, keys()[next_], place, form_, reading))
+      return Answered::kWantsDisk;
+    count_lookup(server(), place.has_value());
+    forget_place(next_);
   }
+  return next_ == keys().size() ? Answered::kWhole : Answered::kInPart;
 }
 
-bool try_read_places(const Store& store, std::span<const std::string_view> keys,
-                     const ValuesTask::Places& places, std::vector<Result<Value>>& found) {
-  found.reserve(keys.size());
+std::uint64_t ValuesTask::bytes_for_reader() const {
   std::uint64_t bytes = 0;
-  while (found.size() < keys.size()) {
-    const std::optional<ValueHandle>& place = places[found.size()];
-    if (!place) {
-      found.push_back(not_found());
-      continue;
-    }
-    bytes += place->value_bytes();
-    if (bytes > kMaxBytesAtOnce) return false;
-    std::optional<Result<Value>> value = store.try_read(keys[found.size()], *place);
-    if (!value) return false;
-    found.push_back(*std::move(value));
+  for (std::size_t i = next_; i < keys().size() && bytes < kMaxBytesAtOnce; ++i) {
+    const std::optional<ValueHandle> place = place_of(i);
+    bytes += kReplyOverheadBytes + (place ? place->value_bytes() : 0);
   }
-  return true;
+  return bytes;
+}
+
+Answered ValuesTask::refuse_next(ReplyEncoder& reply, const protocol::ErrorReply& error) {
+  if (next_ < keys().size()) reply.error(error);
+  ++next_;
+  return next_ >= keys().size() ? Answered::kWhole : Answered::kInPart;
 }
 
 }  // namespace minikv::server

@@ -1,46 +1,101 @@
 // A command that is answered from the values of some keys, when they are not to be had at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "minikv/key_lookup.h"
 #include "minikv/store.h"
+#include "protocol/reply_encoder.h"
+#include "server/server_state.h"
 #include "server/task.h"
 
 namespace minikv::server {
 
-// Looks the keys up on the writer, behind the writes before the command, unless it is told where the values are; and
-// has them read by a reader, if they are not in memory. How it is answered is the business of who derives from it.
-//
+using Places = std::vector<std::optional<ValueHandle>>;
+
+// How a value stands in a reply.
+enum class ValueForm : std::uint8_t {
+  kValue,        // by itself
+  kEach,         // as one of several
+  kWithVersion,  // RESP: an array of value and version
+};
+
+// Appends the value to the reply, read straight to where it stands there: what is sent is what was checked. An error
+// takes its place where it can't be read, and what stands for no value where there is no key. False, and nothing
+// appended: it is not in memory, or too large to be read at once.
+bool append_value(protocol::ReplyEncoder& reply, const Store& store, std::string_view key,
+                  const std::optional<ValueHandle>& place, ValueForm form, const Reading& reading);
+
+// For INFO: whether a key that was asked for was there.
+inline void count_lookup(ServerState& server, bool is_there) {
+  (is_there ? server.counters.hits : server.counters.misses).add();
+}
+
+// Whether so many keys are looked up by a reader, and not by a thread that others wait for.
+inline bool are_many(std::size_t keys) { return keys > Store::kMaxKeysAtOnce; }
+
+// Looks the keys up on the writer, behind the writes before the command, unless it is told where the values are. If they
+// are many a reader does most of that before, or all of it, if there are no such writes.
 // Thread safety: as Task.
-class ValuesTask : public Task {
+class KeysTask : public Task {
  public:
-  using Places = std::vector<std::optional<ValueHandle>>;
-
   // `keys` are kept in `memory`. `places`: of the keys, or empty if they are still to be looked up.
-  ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, const Store& store);
+  KeysTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server);
 
-  bool try_load() override;
-  void load() override;
-  std::uint64_t loading_bytes() const override;
+  void prepare(Preparation& preparation) override { preparation.look_up(*lookup_); }
+  std::uint64_t bytes_to_prepare() const override {
+    return lookup_ ? KeyLookup::memory_for(keys_.size()) : 0;
+  }
+  Status look_up(const Store& store, const std::function<bool()>& is_unwanted) override {
+    return store.look_up(*lookup_, is_unwanted);
+  }
 
  protected:
   void perform(Transaction& transaction) override;
-  std::span<Result<Value>> found() { return found_; }
+  // What was looked up, if the keys are many; null otherwise, and the places are known.
+  const KeyLookup* lookup() const { return lookup_ ? &*lookup_ : nullptr; }
+  std::optional<ValueHandle> place_of(std::size_t key) const {
+    return lookup_ ? lookup_->handle(key) : places_[key];
+  }
+  // Lets go of its segment, where that can be.
+  void forget_place(std::size_t key) {
+    if (!lookup_) places_[key].reset();
+  }
+  std::span<const std::string_view> keys() const { return keys_; }
+  std::span<std::optional<ValueHandle>> places() { return places_; }
+  std::span<const std::optional<ValueHandle>> places() const { return places_; }
+  ServerState& server() const { return server_; }
 
  private:
   std::vector<std::string_view> keys_;
   Places places_;
-  std::vector<Result<Value>> found_;  // of the first keys, or all
-  const Store& store_;
+  std::optional<KeyLookup> lookup_;
+  ServerState& server_;
 };
 
-// Reads into `found` until it has all values, or comes to one that is not in memory, or has done enough for a thread
-// that has others to serve: then it answers false.
-bool try_read_places(const Store& store, std::span<const std::string_view> keys,
-                     const ValuesTask::Places& places, std::vector<Result<Value>>& found);
+// Answers with the values, one behind the other.
+// Thread safety: as Task.
+class ValuesTask final : public KeysTask {
+ public:
+  ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
+             ValueForm form)
+      : KeysTask(std::move(memory), std::move(keys), std::move(places), server), form_(form) {}
+
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading& reading) override;
+  bool reads_values() const override { return true; }
+  std::uint64_t bytes_for_reader() const override;
+  Answered refuse_next(protocol::ReplyEncoder& reply, const protocol::ErrorReply& error) override;
+
+ private:
+  const ValueForm form_;
+  std::size_t next_ = 0;  // the first value that is not in the reply yet
+  bool has_head_ = false;
+};
 
 }  // namespace minikv::server

@@ -25,6 +25,14 @@ Status check_together(const Config& config) {
             format_size(config.max_batch_bytes), format_size(config.max_value_bytes),
             format_size(config.max_key_bytes))};
   }
+  constexpr std::uint64_t kLeastClientMemory = 16 * kMiB;
+  if (config.max_client_memory != 0 && config.max_client_memory < kLeastClientMemory) {
+    return {
+        StatusCode::kInvalidArgument,
+        fmt::format("max_client_memory ({}) is too small to serve anybody: give it {} or more, or 0 for what "
+                    "suits the machine",
+                    format_size(config.max_client_memory), format_size(kLeastClientMemory))};
+  }
   return Status::ok();
 }
 

@@ -23,6 +23,8 @@ struct Config {
   std::uint64_t port = 7379;
   std::uint64_t io_threads = default_io_threads();
   std::uint64_t max_clients = 10'000;
+  std::uint64_t idle_timeout = 0;     // seconds
+  std::uint64_t tcp_keepalive = 300;  // seconds
   std::string port_file;
   std::string password_file;
 
@@ -41,7 +43,11 @@ struct Config {
   std::uint64_t max_batch_bytes = 256 * kMiB;
   std::uint64_t max_line_bytes = 256 * 1024;
   std::uint64_t max_reply_bytes = 16 * kMiB;
+  std::uint64_t max_client_memory = 0;  // 0: default_client_memory()
+  std::uint64_t max_index_memory = 0;   // 0: default_index_memory()
+  std::uint64_t max_client_reply_bytes = 256 * kMiB;
   std::uint64_t max_waiting_reply_bytes = 1024 * kMiB;
+  std::uint64_t request_timeout = 30;  // seconds
 
   std::uint64_t slow_log_slower_than_us = 10'000;
   std::uint64_t slow_log_max_len = 128;

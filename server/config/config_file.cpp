@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -21,7 +22,7 @@ constexpr std::size_t kLongestFile = 1024 * 1024;
 Result<std::string> read_file(const std::string& path) {
   const auto failed = [&](int error) {
     return Status(StatusCode::kIoError, fmt::format("can't read the configuration file {}: {}",
-                                                    printable(path), std::generic_category().message(error)));
+                                                    one_line(path), std::generic_category().message(error)));
   };
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
   if (!file) return failed(errno);
@@ -29,7 +30,7 @@ Result<std::string> read_file(const std::string& path) {
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return failed(errno);
   if (text.size() > kLongestFile) {
-    return invalid(fmt::format("{} is longer than 1MiB, which no configuration file is", printable(path)));
+    return invalid(fmt::format("{} is longer than 1MiB, which no configuration file is", one_line(path)));
   }
   return text;
 }
@@ -52,6 +53,24 @@ class DuplicateFinder {
   std::string duplicate_;
 };
 
+// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while parsing object - unexpected string
+// literal; last read: '7379 "data_dir"'; expected '}'": the place, which comes first, and what was expected, which comes
+// last, are what matters. Between them is what was read, of any length.
+std::string describe(std::string_view message) {
+  constexpr std::size_t kLongestToken = 80;
+  constexpr std::size_t kLongestRest = 400;
+  constexpr std::string_view kTokenBegin = "last read: '";
+  if (const auto bracket = message.find("] "); bracket != std::string_view::npos)
+    message.remove_prefix(bracket + 2);
+  const std::size_t begin = message.find(kTokenBegin);
+  if (begin == std::string_view::npos) return without_middle(message, kLongestRest);
+  const std::string_view before = message.substr(0, begin + kTokenBegin.size());
+  const std::string_view behind = message.substr(before.size());
+  const std::size_t end = std::min({behind.rfind("'; expected"), behind.rfind('\''), behind.size()});
+  return without_middle(before, kLongestRest) + without_middle(behind.substr(0, end), kLongestToken) +
+         without_middle(behind.substr(end), kLongestRest);
+}
+
 Result<json> parse(const std::string& text) {
   DuplicateFinder finder;
   try {
@@ -61,11 +80,7 @@ Result<json> parse(const std::string& text) {
       return invalid(fmt::format("sets \"{}\" twice", printable(finder.duplicate())));
     return document;
   } catch (const json::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 3, column 5: ..."
-    std::string_view message = error.what();
-    if (const auto bracket = message.find("] "); bracket != std::string_view::npos)
-      message.remove_prefix(bracket + 2);
-    return invalid(fmt::format("is not JSON: {}", printable(message)));
+    return invalid(fmt::format("is not JSON: {}", describe(error.what())));
   }
 }
 
@@ -105,7 +120,7 @@ std::string show(const json& value) {
 Status read_config_file(const std::string& path, Settled& settled) {
   const Result<std::string> text = read_file(path);
   if (!text) return text.status();
-  const std::string where = printable(path);
+  const std::string where = one_line(path);
   const Result<json> document = parse(*text);
   if (!document) return invalid(fmt::format("{} {}", where, document.status().message()));
 

@@ -17,8 +17,8 @@ constexpr std::string_view kConfigVariable = "MINIKV_CONFIG";
 
 // Variables that begin like ours, and are not for the server: what the client reads, and what Kubernetes sets
 // for a service that is called minikv.
-constexpr std::array<std::string_view, 4> kForeignVariables = {"MINIKV_HOST", "MINIKV_USER",
-                                                               "MINIKV_PASSWORD", "MINIKV_HISTORY"};
+constexpr std::array<std::string_view, 3> kForeignVariables = {"MINIKV_HOST", "MINIKV_USER",
+                                                               "MINIKV_HISTORY"};
 constexpr std::array<std::string_view, 2> kForeignPrefixes = {"MINIKV_SERVICE_", "MINIKV_PORT_7379_"};
 
 bool is_foreign(std::string_view name) {
@@ -101,6 +101,12 @@ Status apply_environment(std::span<const std::string> environment, Settled& sett
     const std::string_view name = std::string_view(entry).substr(0, equals);
     const std::string_view value = std::string_view(entry).substr(std::min(equals + 1, entry.size()));
     if (name == kConfigVariable || is_foreign(name)) continue;
+    if (name == kPasswordVariable) {
+      // A variable that somebody forgot to fill in must not leave the server open.
+      if (value.empty()) return invalid("MINIKV_PASSWORD is empty: fill it in, or unset it");
+      settled.password = value;
+      continue;
+    }
     const std::string key = to_lower(name.substr(kPrefix.size()));
     const Setting* setting = find_setting(key);
     if (setting == nullptr || setting->environment() != name) return unknown_variable(name);
@@ -120,9 +126,24 @@ std::string config_path(const CommandLine& command_line, std::span<const std::st
   return {};
 }
 
+// The layers hold for the password too: --password-file goes before MINIKV_PASSWORD, which goes before the file's.
+Status choose_password(Settled& settled) {
+  if (settled.password.empty() || settled.config.password_file.empty()) return Status::ok();
+  const Origin origin = settled.origin_of(*find_setting("password_file"));
+  if (origin == Origin::kEnvironment) {
+    return invalid("MINIKV_PASSWORD and MINIKV_PASSWORD_FILE are both set: unset one of them");
+  }
+  if (origin == Origin::kFlag) settled.password.clear();
+  return Status::ok();
+}
+
 }  // namespace
 
 Status Settled::apply(const Setting& setting, std::string_view text, Origin origin, std::string_view where) {
+  // The file has all settings, and "" there is how it says none.
+  if (text.empty() && setting.type == SettingType::kText && origin != Origin::kFile) {
+    return invalid(fmt::format("{} is empty: fill it in, or leave it out", where));
+  }
   if (const Status status = setting.set(config, text); !status) {
     return invalid(fmt::format("{} {}", where, status.message()));
   }
@@ -137,7 +158,7 @@ Result<CommandLine> parse_command_line(std::span<const char* const> arguments) {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     options.app.parse(std::move(reversed));
   } catch (const CLI::Error& error) {
-    return invalid(printable(error.what()));
+    return invalid(without_middle(error.what(), 300));
   }
   if (const auto extras = options.app.remaining(); !extras.empty()) return unknown_option(extras.front());
   const Result<Action> action = action_of(options);
@@ -164,6 +185,7 @@ Result<Settled> settle(const CommandLine& command_line, std::span<const std::str
     MINIKV_TRY(
         settled.apply(*setting, text, Origin::kFlag, fmt::format("{}={}", setting->flag(), printable(text))));
   }
+  MINIKV_TRY(choose_password(settled));
   MINIKV_TRY(check_together(settled.config));
   return settled;
 }

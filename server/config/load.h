@@ -13,6 +13,9 @@
 
 namespace minikv::server {
 
+// The password itself, which is no setting: settings are shown (CONFIG GET, --print-config).
+constexpr std::string_view kPasswordVariable = "MINIKV_PASSWORD";
+
 enum class Origin : std::uint8_t { kDefault, kFile, kEnvironment, kFlag };
 
 // A configuration and where each of its values came from.
@@ -21,7 +24,11 @@ struct Settled {
   std::vector<Origin> origins =
       std::vector<Origin>(settings().size(), Origin::kDefault);  // in the table's order
   std::string config_file;                                       // "" if there was none
+  std::string password;  // of $MINIKV_PASSWORD, if it is in force; "" if it was not set
 
+  Origin origin_of(const Setting& setting) const {
+    return origins[static_cast<std::size_t>(&setting - settings().data())];
+  }
   // Sets one value. `where` names it in the error: "--port=70000", "MINIKV_PORT=70000".
   Status apply(const Setting& setting, std::string_view text, Origin origin, std::string_view where);
 };

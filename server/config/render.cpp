@@ -61,7 +61,7 @@ std::string as_json(const Setting& setting, const Config& config) {
 std::string origin_text(const Settled& settled, const Setting& setting, Origin origin) {
   switch (origin) {
     case Origin::kDefault: return "default";
-    case Origin::kFile: return printable(settled.config_file);
+    case Origin::kFile: return one_line(settled.config_file);
     case Origin::kEnvironment: return setting.environment();
     case Origin::kFlag: return setting.flag();
   }

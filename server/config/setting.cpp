@@ -28,9 +28,10 @@ Status store(const Setting& setting, std::uint64_t& field, std::string_view text
 Status store(const Setting& setting, double& field, std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size())
+  const bool is_too_far = error == std::errc::result_out_of_range;
+  if (text.empty() || (error != std::errc() && !is_too_far) || end != text.data() + text.size())
     return invalid("is not a number");
-  if (!(number >= kLeastRatio && number <= 1)) {
+  if (is_too_far || !(number >= kLeastRatio && number <= 1)) {
     return invalid(fmt::format("is out of range ({})", setting.accepts()));
   }
   field = number;
@@ -51,7 +52,8 @@ Status store(const Setting&, bool& field, std::string_view text) {
 
 // The enums: the words stand in the order of their values.
 template <typename Enum>
-requires std::is_enum_v<Enum> Status store(const Setting& setting, Enum& field, std::string_view text) {
+  requires std::is_enum_v<Enum>
+Status store(const Setting& setting, Enum& field, std::string_view text) {
   const auto found = std::find(setting.choices.begin(), setting.choices.end(), to_lower(text));
   if (found == setting.choices.end()) return invalid(fmt::format("is not {}", setting.accepts()));
   field = static_cast<Enum>(found - setting.choices.begin());
@@ -100,7 +102,8 @@ std::string show(const Setting&, const std::vector<std::string>& value) {
   return fmt::format("{}", fmt::join(value, ","));
 }
 template <typename Enum>
-requires std::is_enum_v<Enum> std::string show(const Setting& setting, Enum value) {
+  requires std::is_enum_v<Enum>
+std::string show(const Setting& setting, Enum value) {
   return std::string(setting.choices[static_cast<std::size_t>(value)]);
 }
 

@@ -15,6 +15,8 @@ constexpr std::string_view kLimits = "Limits";
 constexpr std::string_view kLogging = "Logging";
 constexpr std::string_view kConsent = "Consent, for one start";
 
+constexpr std::uint64_t kMaxSeconds = 100'000'000;
+constexpr std::uint64_t kMaxKeepaliveSeconds = 32'767;  // Linux takes no more
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 
@@ -62,6 +64,23 @@ constexpr std::array kSettings = {
             .max = 1'000'000,
             .operand = "N",
             .help = "Connections at the same time; further ones are told -MAXCLIENTS and closed"},
+    Setting{.key = "idle_timeout",
+            .section = kNetwork,
+            .type = SettingType::kInteger,
+            .field = &Config::idle_timeout,
+            .min = 0,
+            .max = kMaxSeconds,
+            .operand = "S",
+            .help = "Close connections from which nothing has come for so many seconds; 0: never"},
+    Setting{
+        .key = "tcp_keepalive",
+        .section = kNetwork,
+        .type = SettingType::kInteger,
+        .field = &Config::tcp_keepalive,
+        .min = 0,
+        .max = kMaxKeepaliveSeconds,
+        .operand = "S",
+        .help = "Ask the client's machine after so many silent seconds whether it is still there; 0: never"},
 
     Setting{.key = "data_dir",
             .section = kStorage,
@@ -177,6 +196,14 @@ constexpr std::array kSettings = {
             .max = kGiB,
             .operand = "SIZE",
             .help = "list, scan and range end a page when their reply passes this"},
+    Setting{.key = "max_client_reply_bytes",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_client_reply_bytes,
+            .min = 64 * kKiB,
+            .max = 64 * kGiB,
+            .operand = "SIZE",
+            .help = "Replies that one client has not taken, before the server stops reading its requests"},
     Setting{.key = "max_waiting_reply_bytes",
             .section = kLimits,
             .type = SettingType::kSize,
@@ -186,6 +213,32 @@ constexpr std::array kSettings = {
             .operand = "SIZE",
             .help = "Replies that clients have not taken, all together; near to it each client may have "
                     "fewer waiting"},
+    Setting{
+        .key = "max_client_memory",
+        .section = kLimits,
+        .type = SettingType::kSize,
+        .field = &Config::max_client_memory,
+        .min = 0,
+        .max = 1024 * kGiB,
+        .operand = "SIZE",
+        .help = "Memory for all that clients make the server hold; 0: a quarter of what the process may use"},
+    Setting{.key = "max_index_memory",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_index_memory,
+            .min = 0,
+            .max = 1024 * kGiB,
+            .operand = "SIZE",
+            .help = "Memory for keys; writes that add some are refused beyond it; 0: half of what the "
+                    "process may use"},
+    Setting{.key = "request_timeout",
+            .section = kLimits,
+            .type = SettingType::kInteger,
+            .field = &Config::request_timeout,
+            .min = 1,
+            .max = 3600,
+            .operand = "S",
+            .help = "Seconds that a request waits for memory, or walks over keys, before it is refused"},
 
     Setting{.key = "log_level",
             .section = kLogging,

@@ -32,6 +32,12 @@ std::string letters_of(std::string_view name) {
   return letters;
 }
 
+// The last place up to `at` where a character of UTF-8 begins.
+std::size_t whole_characters(std::string_view text, std::size_t at) {
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) --at;
+  return at;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -58,7 +64,15 @@ std::string one_line(std::string_view text) {
 
 std::string printable(std::string_view text) {
   constexpr std::size_t kLongest = 100;
-  return text.size() > kLongest ? one_line(text.substr(0, kLongest)) + "..." : one_line(text);
+  return text.size() > kLongest ? one_line(text.substr(0, whole_characters(text, kLongest))) + "..."
+                                : one_line(text);
+}
+
+std::string without_middle(std::string_view text, std::size_t longest) {
+  if (text.size() <= longest) return one_line(text);
+  const std::size_t half = longest / 2;
+  return fmt::format("{} ... {}", one_line(text.substr(0, whole_characters(text, half))),
+                     one_line(text.substr(whole_characters(text, text.size() - half))));
 }
 
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known) {

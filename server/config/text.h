@@ -1,6 +1,7 @@
 // Small helpers for names and messages.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,8 +15,12 @@ std::string to_lower(std::string_view text);
 // The text on one line: control bytes as \xHH.
 std::string one_line(std::string_view text);
 
-// Makes what an operator wrote fit into a one-line message: one_line(), cut after 100 bytes.
+// Makes what an operator wrote fit into a one-line message: one_line(), cut after 100 bytes. Not for paths, of which the
+// end matters most.
 std::string printable(std::string_view text);
+
+// one_line(), with its middle left out if it is longer than `longest` bytes or a few more.
+std::string without_middle(std::string_view text, std::size_t longest);
 
 // The name among `known` that somebody who wrote `name` most likely meant, or "" if none is near. Case,
 // dashes and underscores make no difference.

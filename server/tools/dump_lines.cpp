@@ -40,12 +40,16 @@ Json describe_entry(const engine::ManifestSegment& entry) {
           {"salt", fmt::format("{:016x}", entry.salt)}};
 }
 
-void add_header(Json& object, const engine::RecordHeader& header, std::string_view key) {
+// The expiry is engine time, as it stands there; and by the wall clock, where that is another one.
+void add_header(Json& object, const engine::RecordHeader& header, std::string_view key,
+                const TimeLead& lead) {
   object["sequence"] = header.sequence;
   object["version"] = header.version;
   object["type"] = engine::name_of(header.type);
   object["flags"] = header.flags;
   object["expiry_ms"] = header.expiry_ms;
+  if (lead.exists() && header.expiry_ms != kNoExpiry)
+    object["expiry_wall_ms"] = lead.to_wall(header.expiry_ms);
   add_bytes(object, "key", key);
   object["value_length"] = header.value_length;
 }
@@ -100,6 +104,10 @@ Json describe_manifest_copy(const engine::ManifestCopy& copy) {
   object["sequence_limit"] = manifest.seq_limit;
   object["clean_sequence"] = manifest.clean_sequence;
   object["engine_time_ms"] = manifest.engine_time_ms;
+  if (const TimeLead& lead = manifest.lead.lead; lead.exists()) {
+    object["lead_wall_ms"] = lead.wall_ms;
+    object["lead_engine_ms"] = lead.engine_ms;
+  }
   object["segments"] = Json::array();
   for (const engine::ManifestSegment& entry : manifest.segments)
     object["segments"].push_back(describe_entry(entry));
@@ -118,10 +126,11 @@ Json describe_segment(const engine::SegmentFile& segment) {
   return object;
 }
 
-Json describe_hint_entry(const engine::SegmentFile& segment, const engine::HintEntry& entry) {
+Json describe_hint_entry(const engine::SegmentFile& segment, const engine::HintEntry& entry,
+                         const TimeLead& lead) {
   Json object = line("hint", segment);
   object["offset"] = entry.offset;
-  add_header(object, entry.header, entry.key);
+  add_header(object, entry.header, entry.key, lead);
   add_value(object, entry.header, entry.value, false);
   return object;
 }
@@ -139,10 +148,10 @@ Json describe_frame(const engine::SegmentFile& segment, std::uint64_t offset, co
 }
 
 Json describe_record(const engine::SegmentFile& segment, const engine::RecordView& record,
-                     engine::RecordState state, bool with_value) {
+                     engine::RecordState state, bool with_value, const TimeLead& lead) {
   Json object = line("record", segment);
   object["offset"] = record.offset;
-  add_header(object, record.header, record.key);
+  add_header(object, record.header, record.key, lead);
   add_value(object, record.header, record.value, with_value);
   object["state"] = engine::name_of(state);
   return object;

@@ -12,10 +12,12 @@ namespace minikv::server {
 // Each has the member "kind", which is also the first word in words().
 Json describe_manifest_copy(const engine::ManifestCopy& copy);
 Json describe_segment(const engine::SegmentFile& segment);
-Json describe_hint_entry(const engine::SegmentFile& segment, const engine::HintEntry& entry);
+// `lead`: the store's, by which an expiry is told by the wall clock too.
+Json describe_hint_entry(const engine::SegmentFile& segment, const engine::HintEntry& entry,
+                         const TimeLead& lead);
 Json describe_frame(const engine::SegmentFile& segment, std::uint64_t offset, const engine::FrameAt& frame);
 Json describe_record(const engine::SegmentFile& segment, const engine::RecordView& record,
-                     engine::RecordState state, bool with_value);
+                     engine::RecordState state, bool with_value, const TimeLead& lead);
 Json describe_gap(const engine::SegmentFile& segment, std::uint64_t begin, std::uint64_t end);
 
 // "record segment-00000001.dat 120 sequence 1 version 1 type put key "name" ..." on one line.

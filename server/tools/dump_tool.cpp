@@ -23,7 +23,7 @@ class DumpSink final : public engine::InspectionSink {
                                                 files_.manifest()->store_id, findings);
     if (!hint || *hint == nullptr) return;
     (*hint)->hint().for_each([&](const engine::HintEntry& entry) {
-      if (is_wanted(entry.key)) print(describe_hint_entry(segment, entry));
+      if (is_wanted(entry.key)) print(describe_hint_entry(segment, entry, lead()));
       return true;
     });
   }
@@ -35,7 +35,7 @@ class DumpSink final : public engine::InspectionSink {
 
   void record(const engine::SegmentFile& segment, const engine::RecordView& record,
               engine::RecordState state) override {
-    if (is_wanted(record.key)) print(describe_record(segment, record, state, request_.values));
+    if (is_wanted(record.key)) print(describe_record(segment, record, state, request_.values, lead()));
   }
 
   void gap(const engine::SegmentFile& segment, std::uint64_t begin, std::uint64_t end) override {
@@ -50,6 +50,8 @@ class DumpSink final : public engine::InspectionSink {
            std::any_of(request_.prefixes.begin(), request_.prefixes.end(),
                        [key](const std::string& prefix) { return key.starts_with(prefix); });
   }
+
+  TimeLead lead() const { return files_.manifest() ? files_.manifest()->lead.lead : TimeLead(); }
 
   const ToolRequest& request_;
   engine::StoreFiles& files_;

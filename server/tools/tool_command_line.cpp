@@ -88,8 +88,12 @@ Result<ToolRequest> parse_tool_command_line(std::span<const char* const> argumen
     return {StatusCode::kInvalidArgument,
             one_line(error.what()) + " (minikvd " + std::string(arguments.front()) + " --help)"};
   }
+  const bool repairs = parser.repair->parsed();
+  if (parser.request.directory.empty() || (repairs && parser.request.new_directory.empty()))
+    return invalid("a directory's name is empty: fill it in (minikvd " + std::string(arguments.front()) +
+                   " --help)");
   if (parser.dump->parsed()) parser.request.tool = Tool::kDump;
-  if (parser.repair->parsed()) parser.request.tool = Tool::kRepair;
+  if (repairs) parser.request.tool = Tool::kRepair;
   return parser.request;
 }
 

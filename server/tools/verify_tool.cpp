@@ -42,7 +42,10 @@ std::string as_text(const Verification& verification) {
   std::string text;
   for (const engine::Finding& finding : verification.findings) text += render_finding(finding);
   if (!verification.was_locked) {
-    text += "note: LOCK: is missing, as in a backup; nothing kept others from changing the store meanwhile\n";
+    text +=
+        "note: LOCK is missing, as in a backup, and this file system can't lock directories: nothing kept "
+        "others from "
+        "changing the store meanwhile\n";
   }
   return text + render_summary(verification.summary) + verdict(verification);
 }

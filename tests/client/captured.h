@@ -1,6 +1,8 @@
 // Streams for a test to write to a program's part and to read from it.
 #pragma once
 
+#include <pty.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -69,6 +71,29 @@ class FedInput {
 
  private:
   int ends_[2] = {-1, -1};
+};
+
+// Gives these bytes, and then an error (EIO) in place of an end: a terminal's master, whose other side is gone.
+class FailingInput {
+ public:
+  explicit FailingInput(std::string_view bytes) {
+    int terminal = -1;
+    if (openpty(&master_, &terminal, nullptr, nullptr, nullptr) != 0) std::abort();
+    termios settings{};
+    tcgetattr(terminal, &settings);
+    cfmakeraw(&settings);
+    tcsetattr(terminal, TCSANOW, &settings);
+    if (::write(terminal, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) std::abort();
+    ::close(terminal);
+  }
+  ~FailingInput() { ::close(master_); }
+  FailingInput(const FailingInput&) = delete;
+  FailingInput& operator=(const FailingInput&) = delete;
+
+  int fd() const { return master_; }
+
+ private:
+  int master_ = -1;
 };
 
 }  // namespace minikv::test

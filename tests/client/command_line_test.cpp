@@ -30,8 +30,10 @@ class Environment : public testing::Test {
  protected:
   void SetUp() override { TearDown(); }
   void TearDown() override {
-    unsetenv("MINIKV_HOST");
-    unsetenv("MINIKV_PORT");
+    for (const char* name : {"MINIKV_HOST", "MINIKV_PORT", "MINIKV_USER", "MINIKV_PASSWORD",
+                             "MINIKV_PASSWORD_FILE", "MINIKV_HISTORY"}) {
+      unsetenv(name);
+    }
   }
 };
 using CommandLineTest = Environment;
@@ -62,6 +64,85 @@ TEST_F(CommandLineTest, AnAnswerIsWaitedForAsLongAsSaid) {
   EXPECT_EQ(parsed({"--timeout", "0.5", "ping"}).timeouts.reply, 500ms);
   EXPECT_EQ(parsed({"--timeout", "0.5", "ping"}).timeouts.connect, 500ms);
   EXPECT_EQ(parsed({"--timeout", "0", "ping"}).timeouts.reply, 0ms);
+}
+
+TEST_F(CommandLineTest, AFlagThatIsEmptyIsAVariableThatAScriptForgot) {
+  for (const char* flag : {"--host", "--port", "-p", "-u", "--user", "--password-file", "--timeout"}) {
+    EXPECT_EQ(exit_code({flag, "", "ping"}), 2) << flag;
+  }
+  EXPECT_EQ(parsed({"set", "k", ""}).words.back(), "") << "but an argument may be";
+}
+
+TEST_F(CommandLineTest, AnEmptyVariableCountsAsUnset) {
+  for (const char* name :
+       {"MINIKV_HOST", "MINIKV_PORT", "MINIKV_USER", "MINIKV_PASSWORD", "MINIKV_PASSWORD_FILE"}) {
+    setenv(name, "", 1);
+  }
+  const CommandLine line = parsed({});
+  EXPECT_EQ(line.endpoint.text(), "127.0.0.1:7379");
+  EXPECT_EQ(line.endpoint.user, "default");
+  EXPECT_EQ(line.endpoint.password, "");
+}
+
+TEST_F(CommandLineTest, OfAFlagThatIsGivenTwiceTheLastCounts) {
+  EXPECT_EQ(parsed({"--port", "1", "--port", "2", "ping"}).endpoint.port, 2);
+}
+
+TEST_F(CommandLineTest, APortThatIsNoneIsNamedWithWhereItCameFrom) {
+  setenv("MINIKV_PORT", "tcp://10.0.0.1:7379", 1);  // as Kubernetes sets it
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(exit_code({"ping"}), 2);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "minikv: MINIKV_PORT=tcp://10.0.0.1:7379 is no port (1 to 65535); see: minikv --help\n");
+}
+
+TEST_F(CommandLineTest, ThePasswordOfTheEnvironmentIsBlottedOutThere) {
+  setenv("MINIKV_USER", "joe", 1);
+  setenv("MINIKV_PASSWORD", "hunter2", 1);
+  const char* in_memory = getenv("MINIKV_PASSWORD");
+  const CommandLine line = parsed({});
+  EXPECT_EQ(line.endpoint.user, "joe");
+  EXPECT_EQ(line.endpoint.password, "hunter2");
+  EXPECT_STREQ(in_memory, "*******");
+  EXPECT_EQ(getenv("MINIKV_PASSWORD"), nullptr);
+}
+
+TEST_F(CommandLineTest, OnePasswordAtATime) {
+  setenv("MINIKV_PASSWORD", "hunter2", 1);
+  setenv("MINIKV_PASSWORD_FILE", "/some/file", 1);
+  EXPECT_EQ(exit_code({"ping"}), 2);
+  EXPECT_EQ(exit_code({"--user", "joe", "ping"}), 2) << "a user without any";
+}
+
+TEST_F(CommandLineTest, TheHistoryIsWhereTheEnvironmentSays) {
+  const char* home = getenv("HOME");
+  const std::string home_before = home == nullptr ? "" : home;
+  setenv("HOME", "/home/joe", 1);
+  EXPECT_EQ(parsed({}).history_file, "/home/joe/.minikv_history");
+  setenv("MINIKV_HISTORY", "/elsewhere", 1);
+  EXPECT_EQ(parsed({}).history_file, "/elsewhere");
+  setenv("HOME", home_before.c_str(), 1);
+}
+
+TEST(ParseTimeout, TakesSecondsAndNothingElse) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse_timeout("0"), 0ms);
+  EXPECT_EQ(parse_timeout("0.5"), 500ms);
+  EXPECT_EQ(parse_timeout("1000000"), 1'000'000s);
+  EXPECT_EQ(parse_timeout("0.0000001"), 1ms) << "0 would be for ever";
+  for (const char* text : {"", "nan", "-nan", "inf", "-inf", "infinity", "-1", "-0", "+1", "1e3", "0x10",
+                           " 1", "1 ", "1s", "1,5", "1000000.1", "1e400", "99999999999999999999999"}) {
+    EXPECT_FALSE(parse_timeout(text)) << text;
+  }
+}
+
+TEST(ParsePort, TakesWhatCanBeConnectedTo) {
+  EXPECT_EQ(parse_port("1"), 1);
+  EXPECT_EQ(parse_port("65535"), 65535);
+  for (const char* text :
+       {"", "0", "65536", "-1", "+1", "0x1", "1.0", " 1", "1 ", "99999999999999999999999"}) {
+    EXPECT_FALSE(parse_port(text)) << text;
+  }
 }
 
 TEST_F(CommandLineTest, MistakesEndItWithAnError) {

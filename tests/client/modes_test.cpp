@@ -14,7 +14,9 @@
 namespace minikv::client {
 namespace {
 
+using test::CapturedFile;
 using test::CapturedOutput;
+using test::FailingInput;
 using test::FakeServer;
 using test::FedInput;
 using test::Peer;
@@ -44,25 +46,46 @@ struct Ran {
   std::string err;
 };
 
-Ran one_shot(const FakeServer& server, std::vector<std::string> words, std::string_view input = {}) {
+Ran one_shot(const FakeServer& server, std::vector<std::string> words, int input) {
   Connection connection = patient_connection(server);
-  FedInput fed(input);
-  fed.finish();
-  StreamInput stream(fed.fd());
+  StreamInput stream(input);
   CapturedOutput captured;
   const int exit_code = run_one_shot(connection, words, stream, captured.output());
   return {exit_code, captured.out.text(), captured.err.text()};
 }
 
-Ran piped(const FakeServer& server, std::string_view input) {
-  Connection connection = patient_connection(server);
+Ran one_shot(const FakeServer& server, std::vector<std::string> words, std::string_view input = {}) {
   FedInput fed(input);
   fed.finish();
-  StreamInput stream(fed.fd());
+  return one_shot(server, std::move(words), fed.fd());
+}
+
+Ran piped(const FakeServer& server, int input) {
+  Connection connection = patient_connection(server);
+  StreamInput stream(input);
   CapturedOutput captured;
   const int exit_code = run_pipe(connection, stream, captured.output());
   return {exit_code, captured.out.text(), captured.err.text()};
 }
+
+Ran piped(const FakeServer& server, std::string_view input) {
+  FedInput fed(input);
+  fed.finish();
+  return piped(server, fed.fd());
+}
+
+// Where nothing more can be written.
+class FullFile {
+ public:
+  FullFile() : file_(std::fopen("/dev/full", "we")) {}
+  ~FullFile() { std::fclose(file_); }
+  FullFile(const FullFile&) = delete;
+  FullFile& operator=(const FullFile&) = delete;
+  std::FILE* file() { return file_; }
+
+ private:
+  std::FILE* file_;
+};
 
 TEST(OneShot, ResultsGoToStdoutAndReasonsToStderr) {
   FakeServer server({conversation({{"get k", "+VALUE 1 1\r\nv\r\n"}}),
@@ -84,6 +107,32 @@ TEST(OneShot, ResultsGoToStdoutAndReasonsToStderr) {
 TEST(OneShot, PutTakesItsValueFromStdin) {
   FakeServer server({conversation({{"put k 4 nx", ""}, {"a", ""}, {"b", "+OK\r\n"}})});
   EXPECT_EQ(one_shot(server, {"put", "k", "nx"}, "a\r\nb").exit_code, 0);
+}
+
+TEST(OneShot, PutStoresNothingUnlessAllOfItWasRead) {
+  FakeServer nobody({});
+  FailingInput failing("half a val");
+  const Ran ran = one_shot(nobody, {"put", "k"}, failing.fd());
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.err, "Error: standard input can't be read: Input/output error; nothing was stored\n");
+}
+
+TEST(OneShot, PutWithoutAKeyDoesNotWaitForAValue) {
+  FakeServer nobody({});
+  const FedInput open_end;
+  EXPECT_EQ(one_shot(nobody, {"put"}, open_end.fd()).err, "Error: put key [options] < file (USAGE)\n");
+}
+
+TEST(OneShot, AResultThatCannotBeWrittenIsAnError) {
+  FakeServer server({conversation({{"get k", "+VALUE 9000 1\r\n" + std::string(9000, 'v') + "\r\n"}})});
+  Connection connection = patient_connection(server);
+  FedInput none;
+  StreamInput stream(none.fd());
+  FullFile full;
+  CapturedFile err;
+  EXPECT_EQ(run_one_shot(connection, std::vector<std::string>{"get", "k"}, stream, {full.file(), err.file()}),
+            2);
+  EXPECT_EQ(err.text(), "minikv: the result can't be written: No space left on device\n");
 }
 
 TEST(OneShot, NothingWasSentWhenItCannotConnect) {
@@ -131,6 +180,71 @@ TEST(Pipe, QuitEndsIt) {
   const Ran ran = piped(server, "ping\nquit\nping\n");
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.out, "PONG\n");
+}
+
+TEST(Pipe, EndsWhereItsPlaceIsLost) {
+  struct Example {
+    const char* lines;
+    const char* error;
+  };
+  const Example examples[] = {
+      {"put b 3\ntoolong\n", "the value does not end after 3 bytes; nothing was stored (USAGE)"},
+      {"put b three\nthe\n",
+       "put key length [options]: the length is a number of bytes; nothing was stored (USAGE)"},
+      {"put b 9999999999\n", "no value can have 9999999999 bytes; nothing was stored (TOOLONG)"},
+      {"put b 99\n", "the value ended after 8 of 99 bytes; nothing was stored (USAGE)"}};
+  for (const Example& example : examples) {
+    FakeServer server({conversation({{"set a 1", "+OK\r\n"}})});
+    const Ran ran = piped(server, std::string("set a 1\n") + example.lines + "flushall");
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_EQ(ran.out, "OK\n");
+    EXPECT_EQ(ran.err, std::string("line 2: Error: ") + example.error +
+                           "\nline 2: Nothing more was read: what follows may be the rest of that value.\n");
+  }
+}
+
+TEST(Pipe, EndsWhereItCannotBeReadAndCarriesNoHalfLineOut) {
+  FakeServer server({conversation({{"set a 1", "+OK\r\n"}})});
+  FailingInput failing("set a 1\nset b hal");
+  const Ran ran = piped(server, failing.fd());
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(ran.out, "OK\n");
+  EXPECT_EQ(ran.err, "line 2: Error: standard input can't be read: Input/output error\n");
+}
+
+TEST(Pipe, EndsWhereItsResultsCannotBeWritten) {
+  FakeServer server({[](Peer& peer) {
+    for (int i = 0; i < 256; ++i) EXPECT_EQ(peer.read_line(), "get k");
+    const std::string value(1000, 'v');
+    for (int i = 0; i < 256; ++i) peer.send("+VALUE 1000 1\r\n" + value + "\r\n");
+    EXPECT_EQ(peer.read_all(), "");
+  }});
+  Connection connection = patient_connection(server);
+  std::string lines;
+  for (int i = 0; i < 300; ++i) lines += "get k\n";
+  FedInput fed(lines);
+  fed.finish();
+  StreamInput stream(fed.fd());
+  FullFile full;
+  CapturedFile err;
+  EXPECT_EQ(run_pipe(connection, stream, {full.file(), err.file()}), 2);
+  EXPECT_THAT(err.text(), HasSubstr("minikv: the result can't be written: No space left on device\nline "));
+  EXPECT_THAT(err.text(),
+              HasSubstr("Commands up to line 256 may have been carried out; those behind it were not"));
+}
+
+TEST(Pipe, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
+  FakeServer server({conversation({{"multi", "+OK\r\n"},
+                                   {"set a 1", "+QUEUED\r\n"},
+                                   {"discard", "+OK\r\n"},
+                                   {"multi", "+OK\r\n"},
+                                   {"exec", "+MULTI 0\r\n"}})});
+  const Ran ran = piped(server, "multi\nset a 1\n*1\nexec\nmulti\nexec\n");
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_EQ(
+      ran.err,
+      "line 3: Error: no command *1; see: help (UNKNOWN)\n"
+      "line 4: Error: the transaction was not executed, because a command in it was refused (ABORTED)\n");
 }
 
 TEST(Pipe, ALostConnectionEndsItAndTheFirstLineInDoubtIsNamed) {
@@ -192,8 +306,13 @@ class TypedInput : public InputSource {
     return {typed.kind, typed.text};
   }
   void remember(const std::string& line) override { remembered.push_back(line); }
+  bool start_over() override {
+    ++started_over;
+    return true;
+  }
 
   std::string prompts;
+  int started_over = 0;
   std::vector<std::string> remembered;
 
  private:
@@ -212,8 +331,15 @@ TEST(Conversation, ErrorsArePartOfItAndItGoesOn) {
 }
 
 TEST(Conversation, RemembersCommandsButNoPasswords) {
-  FakeServer server({conversation({{"get k", "+PONG\r\n"}, {"auth hunter2", "+OK\r\n"}})});
-  TypedInput input({{"get k"}, {"auth hunter2"}});
+  FakeServer server({conversation({{"get k", "+PONG\r\n"},
+                                   {"auth hunter2", "+OK\r\n"},
+                                   {"  AUTH joe hunter2", "+OK\r\n"},
+                                   {"config set requirepass hunter2", "+OK\r\n"}})});
+  TypedInput input({{"get k"},
+                    {"auth hunter2"},
+                    {"  AUTH joe hunter2"},
+                    {"auth\thunter2"},
+                    {"config set requirepass hunter2"}});
   CapturedOutput captured;
   Connection connection = patient_connection(server);
   EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
@@ -237,6 +363,51 @@ TEST(Conversation, AValueOverSeveralLinesHasAPromptOfItsOwnAndCanBeGivenUp) {
   EXPECT_EQ(captured.out.text(),
             "OK\nError: the value ended after 0 of 3 bytes; nothing was stored (USAGE)\n"
             "Error: the value does not end after 3 bytes; nothing was stored (USAGE)\n");
+}
+
+TEST(Conversation, WhoLosesThePlaceInAValueStartsOverAndWhatEndsMayNot) {
+  FakeServer server({conversation({{"ping", "+PONG\r\n"}}), conversation({})});
+  TypedInput input({{"put k 3"}, {"toolong"}, {"ping"}, {"quit"}});
+  CapturedOutput captured;
+  Connection connection = patient_connection(server);
+  EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
+  EXPECT_EQ(input.started_over, 1);
+
+  Connection again = patient_connection(server);
+  FedInput fed("put k 3\ntoolong\nflushall\n");
+  StreamInput stream(fed.fd());
+  CapturedOutput shown;
+  EXPECT_EQ(run_repl(again, stream, shown.output()), 2);
+  EXPECT_EQ(shown.out.text(),
+            "Error: the value does not end after 3 bytes; nothing was stored (USAGE)\n"
+            "Nothing more was read: what follows may be the rest of that value.\n");
+}
+
+TEST(Conversation, EndsWithAnErrorWhereItCannotBeRead) {
+  FakeServer server({conversation({})});
+  TypedInput input({{"the terminal can't be read", {}, InputSource::Line::Kind::kFailed}});
+  CapturedOutput captured;
+  Connection connection = patient_connection(server);
+  EXPECT_EQ(run_repl(connection, input, captured.output()), 2);
+  EXPECT_EQ(captured.out.text(), "Error: the terminal can't be read\n");
+}
+
+TEST(Conversation, EndsWithAnErrorWhereItCannotBeShown) {
+  FakeServer server({conversation({{"ping", "+PONG\r\n"}})});
+  TypedInput input({{"ping"}, {"ping"}});
+  FullFile full;
+  CapturedFile err;
+  Connection connection = patient_connection(server);
+  EXPECT_EQ(run_repl(connection, input, {full.file(), err.file()}), 2);
+}
+
+TEST(Conversation, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
+  FakeServer server({conversation({{"multi", "+OK\r\n"}, {"discard", "+OK\r\n"}})});
+  TypedInput input({{"multi"}, {"*1"}, {"exec"}});
+  CapturedOutput captured;
+  Connection connection = patient_connection(server);
+  EXPECT_EQ(run_repl(connection, input, captured.output()), 0);
+  EXPECT_THAT(captured.out.text(), HasSubstr("the transaction was not executed"));
 }
 
 TEST(Conversation, ConnectsAgainAtTheNextCommand) {

@@ -93,19 +93,19 @@ TEST(ReplyReader, ReadsPipelinedRepliesByteByByteInOrder) {
 TEST(ReplyReader, ReadsWhatTheServersEncoderWrites) {
   std::string all_bytes;
   for (int byte = 0; byte < 256; ++byte) all_bytes += static_cast<char>(byte);
-  std::string encoded;
+  protocol::ReplyBuffer encoded;
   protocol::ReplyEncoder encoder(protocol::ReplyFormat::kText, encoded);
   encoder.value(all_bytes, 3);
   encoder.list_head(1, false);
   encoder.name(all_bytes);
   encoder.pairs_head(2, true);
-  encoder.pair(all_bytes, all_bytes, 4);
+  all_bytes.copy(encoder.pair_to_fill(all_bytes, all_bytes.size(), 4).data(), all_bytes.size());
   encoder.pair_error(all_bytes, protocol::ErrorCode::kCorrupt);
   encoder.text_head(1);
   encoder.line(all_bytes);
 
   ReplyReader reader;
-  reader.feed(encoded);
+  reader.feed(encoded.str());
   Reply reply;
   ASSERT_EQ(reader.next(reply), Outcome::kReply);
   EXPECT_EQ(reply, value(all_bytes, 3));

@@ -51,7 +51,7 @@ TEST_F(PasswordTest, TheClientGivesIt) {
   EXPECT_THAT(wrong.err, HasSubstr("does not take the password"));
   const RunResult missing = minikv({"--password-file", directory_ + "/none", "get", "k"});
   EXPECT_EQ(missing.exit_code, 2);
-  EXPECT_THAT(missing.err, HasSubstr("can't be read, or is empty"));
+  EXPECT_THAT(missing.err, HasSubstr("can't be read from"));
 }
 
 TEST_F(PasswordTest, AndSoDoesWhoeverSpeaksText) {

@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 class KillTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(KillTest, NothingAcknowledgedIsLost) {
-  const std::uint64_t rounds = environment_number("MINIKV_TEST_KILL_ROUNDS", 20);
+  const std::uint64_t rounds = environment_number("MINIKV_TEST_KILL_ROUNDS", kIsSanitized ? 5 : 20);
   ServerProcess server({"--segment-size", "1MiB", "--fsync", GetParam()});
   Crowd crowd(4);
   std::mt19937_64 random(test_seed(20261122));

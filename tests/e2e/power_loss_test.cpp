@@ -39,7 +39,7 @@ class PowerLossTest : public testing::TestWithParam<const char*> {
 TEST_P(PowerLossTest, WhatTheModePromisesIsThereAfterwards) {
   if (const std::string why = why_no_loop_devices(); !why.empty()) GTEST_SKIP() << why;
   const std::string mode = GetParam();
-  const std::uint64_t rounds = environment_number("MINIKV_TEST_POWER_ROUNDS", 6);
+  const std::uint64_t rounds = environment_number("MINIKV_TEST_POWER_ROUNDS", kIsSanitized ? 4 : 6);
   std::mt19937_64 random(test_seed(20261122));
   Mount disk = Mount::ext4(512 * kMiB);
   ServerProcess server(

@@ -1,4 +1,8 @@
 // The real minikv in shell scripts, against the real minikvd.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -130,6 +134,96 @@ TEST_F(OneShot, AScriptOfManyCommandsIsAnsweredInOrder) {
     expected += std::to_string(i) + "\n";
   }
   EXPECT_EQ(minikv({}, script).out, expected);
+}
+
+// What a shell does with descriptors.
+class Descriptors : public OneShot {
+ protected:
+  RunResult script(const std::string& text) {
+    return run_script(text, {"MINIKV_PORT=" + std::to_string(server.port()), "folder=" + server.data_dir()});
+  }
+};
+
+TEST_F(Descriptors, NothingIsStoredUnlessAllOfItWasRead) {
+  EXPECT_EQ(script("$minikv put k < $folder").err,
+            "Error: standard input can't be read: Is a directory; nothing was stored\n");
+  EXPECT_EQ(script("$minikv put k <&-").err,
+            "Error: standard input can't be read: Bad file descriptor; nothing was stored\n");
+  EXPECT_EQ(script("$minikv put k < $folder").exit_code, 2);
+  EXPECT_EQ(script("$minikv put k <&-").exit_code, 2);
+  EXPECT_EQ(script("$minikv put k <&- >&- 2>&-").exit_code, 2);
+  EXPECT_EQ(script("$minikv < $folder").exit_code, 2);
+  EXPECT_EQ(script("$minikv <&-").exit_code, 2);
+  EXPECT_EQ(script("$minikv --interactive <&-").exit_code, 2);
+  EXPECT_EQ(minikv({"exists", "k"}).out, "0\n");
+}
+
+TEST_F(Descriptors, AResultThatIsLostIsAnError) {
+  ASSERT_EQ(minikv({"set", "k", "v"}).exit_code, 0);
+  for (const char* command :
+       {"$minikv get k > /dev/full", "$minikv get k >&-", "echo get k | $minikv > /dev/full",
+        "echo get k | $minikv --interactive > /dev/full", "$minikv --help > /dev/full"}) {
+    const RunResult ran = script(command);
+    EXPECT_EQ(ran.exit_code, 2) << command;
+    EXPECT_THAT(ran.err, StartsWith("minikv: the result can't be written: ")) << command;
+  }
+  const RunResult closed_pipe = script(
+      "mkfifo $folder/../gate\n"
+      "(trap '' PIPE; read line < $folder/../gate; $minikv get k; echo $? >&2) | (exec <&-; echo > "
+      "$folder/../gate)");
+  EXPECT_EQ(closed_pipe.err, "minikv: the result can't be written: Broken pipe\n2\n");
+}
+
+// No data file and no connection is ever standard input, output or error.
+TEST_F(Descriptors, AServerThatIsStartedWithoutThemHasOthersInTheirPlace) {
+  const RunResult ran = script(
+      "cd $folder/.. && $minikvd --port 0 --port-file $PWD/port2 --data-dir data2 --segment-size 1MiB <&- "
+      ">&- 2>&- &\n"
+      "cd $folder/..; until [ -s port2 ]; do sleep 0.05; done\n"
+      "readlink /proc/$!/fd/0 /proc/$!/fd/1 /proc/$!/fd/2; MINIKV_PORT=$(cat port2) $minikv set k v\n"
+      "kill $!; wait $!; echo $?");
+  EXPECT_EQ(ran.out, "/\n/\n/dev/null\nOK\n0\n");
+}
+
+TEST_F(Descriptors, WhatTheServersProgramIsAskedAndCannotSayIsAnError) {
+  EXPECT_EQ(script("$minikvd --version > /dev/full").exit_code, 1);
+  EXPECT_EQ(script("$minikvd --version >&-").exit_code, 1);
+  EXPECT_EQ(script("$minikvd --print-config >&-").exit_code, 1);
+  ASSERT_EQ(server.stop(), 0);
+  EXPECT_EQ(script("$minikvd verify $folder >&-").exit_code, 2);
+  EXPECT_EQ(script("$minikvd dump $folder >&-").exit_code, 2);
+}
+
+TEST_F(Descriptors, AScriptThatLosesItsPlaceGoesNoFurther) {
+  ASSERT_EQ(minikv({"set", "kept", "v"}).exit_code, 0);
+  EXPECT_EQ(minikv({}, "put k 3\ntoolong\nflushall\n").exit_code, 2);
+  EXPECT_EQ(minikv({}, "put k x\nflushall\n").exit_code, 2);
+  EXPECT_EQ(minikv({"get", "kept"}).out, "v\n");
+}
+
+TEST_F(Descriptors, AValueOverTheServersLimitIsRefusedByTheServer) {
+  EXPECT_THAT(script("head -c 70000000 /dev/zero | $minikv put k").err, HasSubstr("(TOOLONG)"));
+}
+
+TEST(OneShotWithPassword, TheEnvironmentGivesThePassword) {
+  const std::string folder = testing::TempDir() + "minikv-password-" + std::to_string(getpid());
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder + "/password") << "hunter2\n";
+  ServerProcess server({"--password-file", folder + "/password"});
+  ASSERT_TRUE(server.start());
+  const std::string port = "MINIKV_PORT=" + std::to_string(server.port());
+  const auto ping = [&](std::vector<std::string> environment) {
+    environment.push_back(port);
+    return run_minikv({"ping"}, "", environment);
+  };
+  EXPECT_THAT(ping({}).err, HasSubstr("NOAUTH"));
+  EXPECT_EQ(ping({"MINIKV_PASSWORD=hunter2"}).out, "PONG\n");
+  EXPECT_EQ(ping({"MINIKV_PASSWORD=hunter2", "MINIKV_USER=default"}).out, "PONG\n");
+  EXPECT_EQ(ping({"MINIKV_PASSWORD_FILE=" + folder + "/password"}).out, "PONG\n");
+  EXPECT_EQ(ping({"MINIKV_PASSWORD=wrong"}).exit_code, 3);
+  EXPECT_EQ(ping({"MINIKV_PASSWORD=hunter2", "MINIKV_USER=joe"}).exit_code, 3);
+  EXPECT_EQ(ping({"MINIKV_USER=default"}).exit_code, 2) << "a name alone is not said";
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

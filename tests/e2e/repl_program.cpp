@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,13 +21,15 @@ namespace minikv::test {
 namespace {
 
 constexpr int kPatienceMs = 30'000;
+constexpr const char* kProgram = MINIKV_BIN_DIR "/minikv";
 
 // What execve() needs, with all memory taken before the fork.
 class Invocation {
  public:
-  Invocation(std::vector<std::string> arguments, std::vector<std::string> environment)
+  Invocation(const std::string& program, std::vector<std::string> arguments,
+             std::vector<std::string> environment)
       : words_(std::move(arguments)), environment_(std::move(environment)) {
-    words_.insert(words_.begin(), MINIKV_BIN_DIR "/minikv");
+    words_.insert(words_.begin(), program);
     for (char** variable = environ; *variable != nullptr; ++variable) {
       if (!is_overridden(*variable)) environment_.emplace_back(*variable);
     }
@@ -44,7 +47,7 @@ class Invocation {
  private:
   bool is_overridden(std::string_view variable) const {
     const std::string_view name = variable.substr(0, variable.find('=') + 1);
-    return name == "MINIKV_HOST=" || name == "MINIKV_PORT=" ||
+    return name.starts_with("MINIKV_") ||
            std::ranges::any_of(environment_, [&](std::string_view own) { return own.starts_with(name); });
   }
 
@@ -84,11 +87,7 @@ std::string read_and_close(int fd) {
   return content;
 }
 
-}  // namespace
-
-RunResult run_minikv(std::vector<std::string> arguments, std::string_view input,
-                     std::vector<std::string> environment) {
-  Invocation invocation(std::move(arguments), std::move(environment));
+RunResult run(Invocation invocation, std::string_view input) {
   const int in = unnamed_file(input);
   const int out = unnamed_file();
   const int err = unnamed_file();
@@ -106,8 +105,31 @@ RunResult run_minikv(std::vector<std::string> arguments, std::string_view input,
   return result;
 }
 
+}  // namespace
+
+RunResult run_minikv(std::vector<std::string> arguments, std::string_view input,
+                     std::vector<std::string> environment) {
+  return run({kProgram, std::move(arguments), std::move(environment)}, input);
+}
+
+RunResult run_script(const std::string& script, std::vector<std::string> environment) {
+  environment.push_back(std::string("minikv=") + kProgram);
+  environment.push_back(std::string("minikvd=") + kProgram + "d");
+  return run({"/bin/sh", {"-c", script}, std::move(environment)}, {});
+}
+
+std::string why_no_terminal() {
+  int controller = -1, terminal = -1;
+  if (openpty(&controller, &terminal, nullptr, nullptr, nullptr) != 0) {
+    return std::string("no pseudo-terminal can be opened (is /dev/pts mounted?): ") + std::strerror(errno);
+  }
+  close(terminal);
+  close(controller);
+  return {};
+}
+
 Terminal::Terminal(std::vector<std::string> arguments, std::vector<std::string> environment) {
-  Invocation invocation(std::move(arguments), std::move(environment));
+  Invocation invocation(kProgram, std::move(arguments), std::move(environment));
   winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
   pid_ = forkpty(&fd_, nullptr, nullptr, &size);
   if (pid_ == 0) invocation.exec();
@@ -126,7 +148,16 @@ Terminal::~Terminal() {
 }
 
 void Terminal::type(std::string_view keys) {
-  if (write(fd_, keys.data(), keys.size()) != static_cast<ssize_t>(keys.size())) std::perror("typing");
+  while (!keys.empty()) {
+    const ssize_t written = write(fd_, keys.data(), keys.size());
+    if (written < 0) return std::perror("typing");
+    keys.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+bool Terminal::gathers_and_echoes() const {
+  termios settings{};
+  return tcgetattr(fd_, &settings) == 0 && (settings.c_lflag & ICANON) != 0 && (settings.c_lflag & ECHO) != 0;
 }
 
 std::string Terminal::shown_until(std::string_view text) {

@@ -15,12 +15,18 @@ struct RunResult {
   std::string err;
 };
 
-// `minikv arguments...` with these bytes on stdin, which is a file. MINIKV_HOST and MINIKV_PORT are unset, unless
+// `minikv arguments...` with these bytes on stdin, which is a file. The variables of minikv are unset, unless
 // `environment` ("NAME=value") says otherwise.
 RunResult run_minikv(std::vector<std::string> arguments, std::string_view input = {},
                      std::vector<std::string> environment = {});
 
-// `minikv arguments...` at a terminal of its own.
+// A shell's script, in which $minikv and $minikvd are the programs.
+RunResult run_script(const std::string& script, std::vector<std::string> environment);
+
+// Empty where a pseudo-terminal can be opened, otherwise why not: a root without /dev/pts has none.
+std::string why_no_terminal();
+
+// `minikv arguments...` at a terminal of its own. Where there is none, the program ends.
 class Terminal {
  public:
   Terminal(std::vector<std::string> arguments, std::vector<std::string> environment);
@@ -28,7 +34,10 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // Presses these keys.
+  pid_t pid() const { return pid_; }
+  // As a terminal is outside of programs that edit lines.
+  bool gathers_and_echoes() const;
+  // Presses these keys. Waits for the program if they are more than the terminal keeps.
   void type(std::string_view keys);
   // Waits until what was shown since the last call ends in `text`; gives up after 30 s or when the program ends. What
   // was shown since the last call, with LF for the terminal's CR LF.

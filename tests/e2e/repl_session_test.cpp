@@ -1,10 +1,13 @@
 // The promise of the README: this conversation, character for character.
+#include <signal.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -17,6 +20,7 @@ namespace minikv::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kSession =
     "> set name Alice\n"
@@ -46,6 +50,7 @@ std::vector<std::string> typed_lines(const std::string& session) {
 class ReplSession : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    if (const std::string why = why_no_terminal(); !why.empty()) GTEST_SKIP() << why;
     ASSERT_TRUE(server.start());
     home = server.data_dir() + "/../home";
     std::filesystem::create_directory(home);
@@ -80,7 +85,7 @@ TEST_P(ReplSession, KeepsAHistoryThatOnlyTheOwnerCanRead) {
   terminal.type("quit\n");
   terminal.shown_until_end();
 
-  struct stat file {};
+  struct stat file{};
   ASSERT_EQ(stat((home + "/.minikv_history").c_str(), &file), 0);
   EXPECT_EQ(file.st_mode & 07777, 0600U);
 
@@ -128,6 +133,89 @@ TEST_P(ReplSession, TakesAndShowsWhatIsNotAscii) {
       "get stra\xc3\x9f"
       "e\n");
   EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("\n\xc3\xa4\xc3\xb6 \xe2\x82\xac\n> "));
+}
+
+TEST_P(ReplSession, WhatIsPastedWhileAnAnswerIsAwaitedIsNotCut) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  kill(server.pid(), SIGSTOP);
+  terminal.type("ping\n");
+  terminal.shown_until("\n");  // sent: the answer is awaited
+  const std::string value(9000, 'v');
+  std::thread paste(
+      [&] { terminal.type("set k " + value + "\nstrlen k\nput b 9000\n" + value + "\nstrlen b\n"); });
+  // As much as the terminal keeps is there before the server goes on.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  kill(server.pid(), SIGCONT);
+  terminal.shown_until("strlen b\n9000\n> ");
+  paste.join();
+  EXPECT_EQ(run_minikv({"--port", std::to_string(server.port()), "get", "k"}).out, value + "\n");
+  EXPECT_EQ(run_minikv({"--port", std::to_string(server.port()), "get", "b"}).out, value + "\n");
+}
+
+TEST_P(ReplSession, BytesThatAreNoCharactersAreNotDroppedInSilence) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type(
+      "set k a\xff"
+      "b\n");
+  EXPECT_THAT(terminal.shown_until("\n> "),
+              HasSubstr("This line has bytes that are no characters, and is not used."));
+  terminal.type("get k\n");
+  EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("Key not found"));
+}
+
+TEST_P(ReplSession, WhatWasTypedBehindAValueOfAnotherLengthIsDropped) {
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type("set kept v\nput k 3\ntoolong\nflushall\n");
+  terminal.shown_until("nothing was stored (USAGE)\n> ");
+  terminal.type("get kept\n");
+  EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("get kept\nv\n"));
+}
+
+TEST_P(ReplSession, TheTerminalIsAsItWasHoweverTheProgramEnds) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    Terminal terminal(flags(), environment());
+    terminal.shown_until("> ");
+    kill(terminal.pid(), number);
+    terminal.shown_until_end();
+    EXPECT_EQ(terminal.exit_code(), -number);
+    EXPECT_TRUE(terminal.gathers_and_echoes());
+  }
+  Terminal terminal(flags(), environment());
+  terminal.shown_until("> ");
+  terminal.type("quit\n");
+  terminal.shown_until_end();
+  EXPECT_TRUE(terminal.gathers_and_echoes());
+}
+
+TEST_P(ReplSession, NoPasswordIsSeenInTheProcessOrInTheHistory) {
+  std::vector<std::string> with_password = environment();
+  with_password.emplace_back("MINIKV_PASSWORD=hunter2");
+  Terminal terminal(flags(), with_password);
+  terminal.shown_until("> ");
+  std::ostringstream process;
+  process << std::ifstream("/proc/" + std::to_string(terminal.pid()) + "/environ").rdbuf();
+  EXPECT_THAT(process.str(), HasSubstr("MINIKV_PASSWORD=*******"));
+  terminal.type("auth hunter2\n");
+  terminal.shown_until("\n> ");
+  terminal.type("quit\n");
+  terminal.shown_until_end();
+  std::ostringstream history;
+  history << std::ifstream(home + "/.minikv_history").rdbuf();
+  EXPECT_THAT(history.str(), Not(HasSubstr("hunter2")));
+}
+
+TEST_P(ReplSession, TheHistoryIsWhereTheEnvironmentSays) {
+  std::vector<std::string> elsewhere = environment();
+  elsewhere.push_back("MINIKV_HISTORY=" + home + "/elsewhere");
+  Terminal terminal(flags(), elsewhere);
+  terminal.shown_until("> ");
+  terminal.type("quit\n");
+  terminal.shown_until_end();
+  EXPECT_TRUE(std::filesystem::exists(home + "/elsewhere"));
+  EXPECT_FALSE(std::filesystem::exists(home + "/.minikv_history"));
 }
 
 TEST_P(ReplSession, FindsTheServerAgainAfterARestart) {

@@ -1,5 +1,6 @@
 // System calls of the real server fail under load: no acknowledged write is lost, what was refused is not seen, reads go on,
 // and after the fault the server is what the table in STORAGE promises: at work again, or read-only until a restart.
+#include <chrono>
 #include <iostream>
 #include <map>
 #include <set>
@@ -35,7 +36,8 @@ const Fault kFaults[] = {
     {"SyncFailsOnceUnderLoad", "fdatasync:error=EIO:when=9", Afterwards::kReadOnly},
     {"SyncFailsFromThenOn", "fdatasync:error=EIO:when=40+", Afterwards::kReadOnly},
     {"SyncFailsForWantOfSpace", "fdatasync:error=ENOSPC:when=12", Afterwards::kReadOnly},
-    {"SyncFailsInIntervals", "fdatasync:error=EIO:when=2", Afterwards::kReadOnly, "interval"},
+    // All from then on: the first to fail may be one of the next segment's, which is given up for that.
+    {"SyncFailsInIntervals", "fdatasync:error=EIO:when=2+", Afterwards::kReadOnly, "interval"},
     {"DirectorySyncFails", "fsync:error=EIO:when=2", Afterwards::kEither},
     {"WriteFailsOnce", "pwritev:error=EIO:when=7", Afterwards::kEither},
     {"WritesFailNowAndThen", "pwritev:error=EIO:when=5+9", Afterwards::kEither},
@@ -68,12 +70,17 @@ TEST_P(SystemCallFaults, LoseNothingAcknowledged) {
   crowd.start(server.port(), {.writes = 600, .first_error = true});
   crowd.join();
   EXPECT_TRUE(crowd.check_alive(server.port())) << "under the fault";
+  const auto write = [&] { return Line(server.port()).ask("set afterwards x").value_or("no answer"); };
+  bool refused = !crowd.refusals().empty();
+  if (fault.afterwards == Afterwards::kReadOnly) {
+    // A crowd whose writes wait for no sync may be through before the one that fails.
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!refused && std::chrono::steady_clock::now() < deadline) refused = write() != "+OK";
+  }
   injector.stop();
   EXPECT_GT(injector.injected(), 0U) << "no call failed: the test says nothing";
   EXPECT_TRUE(crowd.check_alive(server.port())) << "after the fault";
 
-  const bool refused = !crowd.refusals().empty();
-  const auto write = [&] { return Line(server.port()).ask("set afterwards x").value_or("no answer"); };
   switch (fault.afterwards) {
     case Afterwards::kUnharmed: EXPECT_FALSE(refused); [[fallthrough]];
     case Afterwards::kResumes: EXPECT_EQ(write(), "+OK"); break;

@@ -64,8 +64,35 @@ TEST(Manifest, ComesBackAsItWasWritten) {
   EXPECT_EQ(after->segments[2].state, SegmentState::kSpare);
 }
 
-TEST(Manifest, EverySingleBitFlipAndEveryCutIsNoticed) {
-  const std::string good = encode_manifest(example());
+Manifest example_with_lead() {
+  Manifest manifest = example();
+  manifest.lead = {{1'700'000'000'000, 1'700'001'800'000}, 1234, 0xFEDCBA9876543210};
+  return manifest;
+}
+
+TEST(Manifest, ALeadComesBackAndSetsItsFeatureBitForAsLongAsThereIsOne) {
+  auto after = decode_manifest(encode_manifest(example_with_lead()));
+  ASSERT_TRUE(after) << after.status().message();
+  EXPECT_EQ(after->lead, example_with_lead().lead);
+  EXPECT_EQ(after->incompat_features, kFeatureLead);
+  after->lead = {};
+  EXPECT_EQ(encode_manifest(*after), encode_manifest(example()));
+}
+
+TEST(Manifest, ALeadThatNoClockCanHaveIsNotBelieved) {
+  for (const LeadRecord& wrong : {LeadRecord{{-1, 5}, 0, 0}, LeadRecord{{1, INT64_MAX}, 0, 0},
+                                  LeadRecord{{1, 5}, -1, 0}, LeadRecord{{1, 5}, INT64_MAX, 0}}) {
+    Manifest manifest = example();
+    manifest.lead = wrong;
+    EXPECT_EQ(decode_manifest(encode_manifest(manifest)).code(), StatusCode::kCorruption);
+  }
+}
+
+class ManifestBits : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(WithLead, ManifestBits, testing::Bool());
+
+TEST_P(ManifestBits, EverySingleBitFlipAndEveryCutIsNoticed) {
+  const std::string good = encode_manifest(GetParam() ? example_with_lead() : example());
   std::string bad = good;
   for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
     bad[bit / 8] = static_cast<char>(good[bit / 8] ^ (1 << (bit % 8)));

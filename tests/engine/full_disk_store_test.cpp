@@ -2,23 +2,53 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "engine/format/file_names.h"
+#include "engine/format/manifest.h"
 #include "minikv/store.h"
+#include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
 
 namespace minikv {
 namespace {
 
 constexpr std::uint64_t kSegmentBytes = kMiB;
+
+// What a store has logged.
+class Lines {
+ public:
+  std::function<void(LogLevel, std::string_view)> sink() {
+    return [this](LogLevel, std::string_view words) {
+      std::lock_guard lock(mutex_);
+      lines_.emplace_back(words);
+    };
+  }
+  std::ptrdiff_t count(std::string_view words) {
+    std::lock_guard lock(mutex_);
+    return std::count_if(lines_.begin(), lines_.end(),
+                         [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  }
+  void clear() {
+    std::lock_guard lock(mutex_);
+    lines_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
 
 class FullDiskStoreTest : public testing::Test {
  protected:
@@ -122,7 +152,24 @@ class FullDiskStoreTest : public testing::Test {
     EXPECT_EQ(store_->size(), 0u);
   }
 
+  // As a copy that was made without them: the manifest does not name them.
+  static void drop_spares(sim::SimDisk& disk) {
+    const std::string path = "data/MANIFEST";
+    auto manifest = engine::decode_manifest(disk.contents(path));
+    ASSERT_TRUE(manifest) << manifest.status().message();
+    std::erase_if(manifest->segments, [&](const engine::ManifestSegment& entry) {
+      if (entry.state == engine::SegmentState::kSealed) return false;
+      const std::string file = "data/" + engine::segment_name(entry.id);
+      if (disk.exists(file)) disk.erase(file);
+      return true;
+    });
+    for (const std::uint64_t offset : {std::uint64_t{0}, disk.size(path) / 2})
+      disk.overwrite(path, offset, engine::encode_manifest(*manifest));
+  }
+
   sim::SimFileSystem files_;
+  sim::SimClock clock_;
+  Lines lines_;
   std::unique_ptr<Store> store_;
 };
 
@@ -347,16 +394,146 @@ TEST_F(FullDiskStoreTest, StartsWithoutRoomForASegment) {
   };
   open(options);
   for (int i = 0; i < 35; ++i) EXPECT_EQ(store_->get(key(i)).status().is_ok(), i > 0 && i % 10 == 0) << i;
-  EXPECT_TRUE(store_->set("little", "x"));
+  // The last fourth of a segment is for deletes.
   const Status refused = write_until_refused();
   EXPECT_EQ(refused.code(), StatusCode::kDiskFull) << refused.message();
+  EXPECT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull);
   for (int i = 0; i < 50; ++i) EXPECT_FALSE(store_->set("large", std::string(kMiB / 2, 'l')));
   EXPECT_LE(told, 3) << "each refused write is told";
-  EXPECT_EQ(store_->get("little").status().code(), StatusCode::kOk);
-  const auto removed = store_->remove("little");
+  const auto removed = store_->remove(key(10));
   EXPECT_TRUE(removed && *removed) << removed.status().message();
   files_.set_capacity(std::nullopt);
   EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+  store_.reset();  // before what its log counts in
+}
+
+// What the log has left is the next start's, however often, though others take every byte that is given back.
+TEST_F(FullDiskStoreTest, ServesReadsAndDeletesAtEachStartOnADiskWithoutAnyRoom) {
+  open({});
+  write_segments_to_compact();
+  leave_room_for(kMiB / 4);
+  ASSERT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  ASSERT_TRUE(store_->remove(key(0)));  // into the reserve
+  for (int start = 1; start < 5; ++start) {
+    ASSERT_TRUE(store_->close());
+    store_.reset();
+    leave_room_for(0);
+    lines_.clear();
+    Options options;
+    options.log = lines_.sink();
+    open(options);
+    if (HasFatalFailure()) return;
+    EXPECT_TRUE(store_->get(key(30))) << start;
+    EXPECT_EQ(write_until_refused().code(), StatusCode::kDiskFull) << start;
+    const auto removed = store_->remove(start < 3 ? key(10 * start) : "more" + std::to_string(start));
+    EXPECT_TRUE(removed && *removed) << start << ": " << removed.status().message();
+    EXPECT_GT(lines_.count("the disk is full: opened for reading and deleting") +
+                  lines_.count("the disk is full: writes that take room are refused"),
+              0)
+        << start;
+    const Stats stats = store_->stats();
+    EXPECT_TRUE(stats.disk_full);
+    EXPECT_EQ(stats.refused_disk_full, 1U);
+    EXPECT_EQ(stats.disk_free_bytes, 0U);
+    EXPECT_GT(stats.disk_reserve_bytes, kSegmentBytes / 8) << start;
+  }
+  EXPECT_FALSE(store_->get(key(10)));
+  EXPECT_FALSE(store_->get(key(20)));
+  files_.set_capacity(std::nullopt);
+  EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+}
+
+// Nobody had a reserve: the store was copied to a disk that it just fits on.
+TEST_F(FullDiskStoreTest, GivesUpHintsForALogWhereThereIsNoRoomForOne) {
+  open({});
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(store_->set("in a hint " + std::to_string(i), "x"));
+  write_segments_to_compact();
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  const auto hints = count_files(".hint");
+  ASSERT_GT(hints, 1);
+  files_.damage([](sim::SimDisk& disk) { drop_spares(disk); });
+  leave_room_for(0);
+  Options options;
+  options.log = lines_.sink();
+  open(options);
+  EXPECT_LT(count_files(".hint"), hints);
+  EXPECT_GT(lines_.count("to have room for deletes"), 0);
+  EXPECT_TRUE(store_->get(key(20)));
+  EXPECT_EQ(store_->set("small", "x").code(), StatusCode::kDiskFull);
+  const auto removed = store_->remove(key(20));
+  EXPECT_TRUE(removed && *removed) << removed.status().message();
+  store_.reset();
+  open({});
+  EXPECT_FALSE(store_->get(key(20)));
+  EXPECT_TRUE(store_->get(key(30)));
+}
+
+// Not even that: reads are served, and deletes as soon as there is a little room.
+TEST_F(FullDiskStoreTest, OpensForReadingWhereNothingCanBeWritten) {
+  open({});
+  write_segments_to_compact();
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  files_.damage([](sim::SimDisk& disk) {
+    drop_spares(disk);
+    for (const std::string& path : disk.files()) {
+      if (path.ends_with(".hint")) disk.erase(path);
+    }
+  });
+  leave_room_for(0);
+  Options options;
+  options.log = lines_.sink();
+  open(options);
+  EXPECT_TRUE(store_->get(key(20)));
+  EXPECT_EQ(store_->set("small", "x").code(), StatusCode::kDiskFull);
+  EXPECT_EQ(store_->remove(key(20)).code(), StatusCode::kDiskFull);
+  EXPECT_TRUE(store_->get(key(20)));
+  EXPECT_EQ(store_->stats().refused_disk_full, 2U);
+  EXPECT_EQ(store_->stats().disk_reserve_bytes, 0U);
+  EXPECT_EQ(lines_.count("the disk is full: opened for reading and deleting"), 1);
+  leave_room_for(20'000);
+  EXPECT_TRUE(wait_until([this] { return store_->remove(key(20)).is_ok(); }));
+  EXPECT_EQ(store_->set("small", "x").code(), StatusCode::kDiskFull);
+  files_.set_capacity(std::nullopt);
+  EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+  store_.reset();
+  open({});
+  EXPECT_FALSE(store_->get(key(20)));
+  EXPECT_TRUE(store_->get("again"));
+  EXPECT_TRUE(store_->get(key(30)));
+}
+
+TEST_F(FullDiskStoreTest, IsToldWhenItBeginsAndWhenItIsOverAndNoMoreOften) {
+  Options options;
+  options.log = lines_.sink();
+  options.clock = &clock_;
+  open(options);
+  write_segments_to_compact();
+  EXPECT_FALSE(store_->stats().disk_full);
+  EXPECT_GT(store_->stats().disk_reserve_bytes, kMiB / 2);
+  leave_room_for(kMiB / 2);
+  ASSERT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  ASSERT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull);
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(store_->set("small", "x").code(), StatusCode::kDiskFull);
+  EXPECT_EQ(lines_.count("the disk is full: writes that take room are refused"), 1);
+  EXPECT_EQ(lines_.count("was refused"), 0);
+  EXPECT_EQ(store_->stats().refused_disk_full, 502U);
+  EXPECT_TRUE(store_->stats().disk_full);
+  clock_.advance_ms(5'000);
+  EXPECT_GE(store_->stats().disk_full_ms, 5'000U);
+
+  // There is room, and it is over once it has been for a while.
+  files_.set_capacity(std::nullopt);
+  ASSERT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+  EXPECT_TRUE(store_->stats().disk_full);
+  EXPECT_EQ(lines_.count("has room again"), 0);
+  clock_.advance_ms(60'000);
+  ASSERT_TRUE(wait_until([this] { return !store_->stats().disk_full; }));
+  EXPECT_TRUE(wait_until([this] { return lines_.count("has room again") == 1; }))
+      << "it is told right behind that";
+  EXPECT_EQ(lines_.count("writes were refused meanwhile"), 1);
+  EXPECT_EQ(lines_.count("the disk is full: writes that take room are refused"), 1);
   store_.reset();  // before what its log counts in
 }
 

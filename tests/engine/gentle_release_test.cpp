@@ -37,7 +37,9 @@ class GentleReleaseTest : public ::testing::Test {
       const std::string content(bytes, 'x');
       EXPECT_TRUE((*file)->write(0, std::array{std::string_view(content)}));
     }
-    auto segment = open_segment(files, path, OpenMode::kReadWrite, {}, SegmentKind::kLog, bytes);
+    auto segment = open_segment(
+        *std::make_shared<OpenFiles>(std::shared_ptr<FileSystem>(std::shared_ptr<void>(), &files), 8), path,
+        OpenMode::kReadWrite, {}, SegmentKind::kLog, bytes);
     EXPECT_TRUE(segment) << segment.status().message();
     return *std::move(segment);
   }

@@ -124,6 +124,17 @@ TEST_P(FileSystemTest, ReadingBeyondTheEndIsAnErrorThatNamesTheFile) {
   EXPECT_TRUE(file->read(100, {}).is_ok());
 }
 
+TEST_P(FileSystemTest, PiecesAreReadOneBehindTheOther) {
+  auto file = create("a", "0123456789");
+  std::array<std::string, 6> parts;
+  for (std::size_t i = 0; i < parts.size(); ++i) parts[i].assign(i == 1 ? 0 : 2, '-');
+  std::vector<std::span<char>> pieces(parts.begin(), parts.end());
+  ASSERT_TRUE(file->read_pieces(0, pieces).is_ok());
+  EXPECT_EQ(parts[0] + parts[1] + parts[2] + parts[3] + parts[4] + parts[5], "0123456789");
+  EXPECT_EQ(file->read_pieces(1, pieces).code(), StatusCode::kIoError) << "one byte is missing";
+  EXPECT_TRUE(file->read_pieces(1, {}).is_ok());
+}
+
 // How much that is, a file system may choose; what there is has to be right.
 TEST_P(FileSystemTest, ReadingWithoutWaitingGivesAFrontPartOfWhatIsThere) {
   auto file = create("a", "0123456789");
@@ -141,7 +152,7 @@ TEST_P(FileSystemTest, ReadingWithoutWaitingGivesAFrontPartOfWhatIsThere) {
 
 TEST(PosixFileSystemTest, WhatLiesInMemoryFilesIsAlwaysReadWithoutWaiting) {
   std::string directory = "/dev/shm/minikv-io-XXXXXX";
-  struct statfs info {};
+  struct statfs info{};
   if (::statfs("/dev/shm", &info) != 0 || info.f_type != TMPFS_MAGIC ||
       ::mkdtemp(directory.data()) == nullptr)
     GTEST_SKIP() << "there is no tmpfs here";

@@ -21,7 +21,7 @@ namespace {
 class Synced {
  public:
   void note(int fd) {
-    struct stat info {};
+    struct stat info{};
     const std::lock_guard lock(mutex_);
     if (is_noting_ && fstat(fd, &info) == 0) inodes_.push_back(info.st_ino);
   }
@@ -36,7 +36,7 @@ class Synced {
   }
   // Since begin().
   bool has(const std::string& path) {
-    struct stat info {};
+    struct stat info{};
     const std::lock_guard lock(mutex_);
     return stat(path.c_str(), &info) == 0 &&
            std::find(inodes_.begin(), inodes_.end(), info.st_ino) != inodes_.end();

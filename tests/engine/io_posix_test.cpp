@@ -154,6 +154,20 @@ TEST_F(PosixTest, DescriptorsAreNotInherited) {
   }
 }
 
+// What a program writes to a standard output that it has closed does not go into a data file.
+TEST_F(PosixTest, NoFileHasAStandardDescriptor) {
+  const std::string name = path("f");
+  EXPECT_EXIT(
+      {
+        ::close(STDIN_FILENO);
+        ::close(STDOUT_FILENO);
+        auto file = FileSystem::posix().open(name, OpenMode::kCreate);
+        const bool is_free = ::fcntl(STDIN_FILENO, F_GETFD) == -1 && ::fcntl(STDOUT_FILENO, F_GETFD) == -1;
+        _exit(file.is_ok() && is_free ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
 TEST_F(PosixTest, AShortWriteIsGoneOnWithUntilTheErrorShows) {
   // With a limit on file sizes the kernel first writes what fits, and fails the call for the rest.
   const int code = in_child([this] {

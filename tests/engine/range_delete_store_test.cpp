@@ -130,6 +130,33 @@ TEST_F(RangeDelete, InsideATransactionSeesAndCoversWhatCameBefore) {
   expect_keys("k2 k5 ");
 }
 
+TEST_F(RangeDelete, ATransactionKnowsHowManyKeysItLeaves) {
+  for (const char* key : {"a", "k1", "k2", "k3", "z"}) set(key);
+  std::vector<std::uint64_t> sizes;
+  ASSERT_TRUE(store().transact([&](Transaction& transaction) {
+    const auto note = [&] { sizes.push_back(transaction.size()); };
+    note();
+    transaction.put("k4", "v");
+    transaction.remove_range("k", "l");
+    note();
+    transaction.put("k1", "v");
+    transaction.put("k1", "again");
+    transaction.put("a", "again");
+    note();
+    transaction.remove("k1");
+    transaction.remove("k2");
+    transaction.set_expiry("z", transaction.now_ms());
+    note();
+    transaction.remove_range("a", "b");
+    note();
+    transaction.remove_all();
+    transaction.put("new", "v");
+    note();
+  }));
+  EXPECT_EQ(sizes, (std::vector<std::uint64_t>{5, 2, 3, 1, 0, 1}));
+  EXPECT_EQ(store().size(), 1U);
+}
+
 TEST_F(RangeDelete, ClearTakesEverythingAndWhatFollowsStays) {
   for (int i = 0; i < 30; ++i) set("k" + std::to_string(i), std::string(200, 'v'));
   ASSERT_TRUE(store().clear());

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -52,28 +53,26 @@ class SealGate {
 
 class GatedFile final : public File {
  public:
-  GatedFile(std::unique_ptr<File> file, SealGate& gate) : file_(std::move(file)), gate_(gate) {}
+  GatedFile(std::unique_ptr<File> file, SealGate* gate) : file_(std::move(file)), gate_(gate) {}
   Result<std::uint64_t> size() const override { return file_->size(); }
   Status read(std::uint64_t offset, std::span<char> out) const override { return file_->read(offset, out); }
   Result<std::size_t> read_cached(std::uint64_t offset,
                                   std::span<const std::span<char>> pieces) const override {
     return file_->read_cached(offset, pieces);
   }
+  // The manifest says that a full segment is sealed before the file is cut.
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
+    if (gate_ != nullptr) gate_->pass();
     return file_->write(offset, pieces);
   }
   Status sync() override { return file_->sync(); }
-  // The keeper truncates a full segment when it seals it.
-  Status truncate(std::uint64_t size) override {
-    gate_.pass();
-    return file_->truncate(size);
-  }
+  Status truncate(std::uint64_t size) override { return file_->truncate(size); }
   void drop_cache() override { file_->drop_cache(); }
   Result<std::unique_ptr<Mapping>> map(std::uint64_t length) const override { return file_->map(length); }
 
  private:
   std::unique_ptr<File> file_;
-  SealGate& gate_;
+  SealGate* const gate_;  // null: none
 };
 
 class GatedFileSystem final : public FileSystem {
@@ -81,7 +80,9 @@ class GatedFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     auto file = posix().open(path, mode);
     if (!file) return file.status();
-    return std::unique_ptr<File>(std::make_unique<GatedFile>(std::move(*file), gate));
+    const bool is_manifest = path.find("/MANIFEST") != std::string::npos;
+    return std::unique_ptr<File>(
+        std::make_unique<GatedFile>(std::move(*file), is_manifest ? &gate : nullptr));
   }
   Status rename(const std::string& from, const std::string& to) override { return posix().rename(from, to); }
   Status remove(const std::string& path) override { return posix().remove(path); }
@@ -92,10 +93,26 @@ class GatedFileSystem final : public FileSystem {
   Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
     return posix().lock_existing(path);
   }
+  Result<std::unique_ptr<LockedDirectory>> lock_directory(const std::string& path) override;
   Result<std::uint64_t> free_space(const std::string& path) override { return posix().free_space(path); }
 
   SealGate gate;
 };
+
+// Nobody else wants it.
+class GatedDirectory final : public LockedDirectory {
+ public:
+  explicit GatedDirectory(FileSystem& files) : files_(std::shared_ptr<void>(), &files) {}
+  bool is_locked() const override { return true; }
+  std::shared_ptr<FileSystem> files() override { return files_; }
+
+ private:
+  std::shared_ptr<FileSystem> files_;
+};
+
+Result<std::unique_ptr<LockedDirectory>> GatedFileSystem::lock_directory(const std::string& /*path*/) {
+  return std::unique_ptr<LockedDirectory>(std::make_unique<GatedDirectory>(*this));
+}
 
 // So that a test that fails ends: a store that is being closed waits behind the gate.
 struct OpenAtEnd {
@@ -113,6 +130,9 @@ TEST(RecoveryChainTest, ASpareInUseIsReadBehindItsPredecessorThatIsNotSealedYet)
   options.compaction_threshold = 0;
   auto store = Store::open(directory + "/live", options);
   ASSERT_TRUE(store) << store.status().message();
+
+  // The spare is there, so that the manifest's next commit is the seal's.
+  while (!std::filesystem::exists(directory + "/live/segment-00000002.dat")) std::this_thread::yield();
 
   const OpenAtEnd open_at_end{files.gate};
   files.gate.close();

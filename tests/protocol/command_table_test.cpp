@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/ascii.h"
+#include "protocol/syntax.h"
 
 namespace minikv::protocol {
 namespace {
@@ -67,10 +68,12 @@ TEST(CommandTable, EveryFormHasItsUsageLine) {
   for (const CommandSpec& command : all_commands()) {
     SCOPED_TRACE(command.name);
     EXPECT_EQ(command.usage.empty(), !has(command, kFlagText));
-    EXPECT_EQ(command.resp_usage.empty(), !has(command, kFlagResp));
     EXPECT_EQ(command.resp_name.empty(), !has(command, kFlagResp));
     EXPECT_EQ(command.usage.substr(0, command.usage.find(' ')), has(command, kFlagText) ? command.name : "");
-    EXPECT_EQ(command.resp_usage.substr(0, command.resp_usage.find(' ')), upper(command.resp_name));
+    const std::string in_resp = resp_usage(command);
+    EXPECT_EQ(in_resp.substr(0, in_resp.find(' ')), upper(command.resp_name));
+    const bool is_container = !subcommands_of(command.id).empty() && command.id != CommandId::kCommand;
+    EXPECT_EQ(command.syntax.empty(), command.resp_name.empty() || is_container);
     EXPECT_FALSE(command.summary.empty());
     EXPECT_FALSE(command.summary.ends_with('.'));
     EXPECT_LE(command.usage.size() + command.summary.size(), 140u) << "a line for people";
@@ -106,6 +109,40 @@ TEST(CommandTable, KeyPositionsLieWithinTheArguments) {
       EXPECT_GE(command.text_args_min, command.first_key);
     }
   }
+}
+
+TEST(CommandTable, EverySubcommandIsFoundByItsSecondWordAndByItsFullName) {
+  std::size_t count = 0;
+  for (const CommandSpec& command : all_commands()) {
+    EXPECT_FALSE(command.is_subcommand());
+    EXPECT_EQ(find_resp_command_by_full_name(command.resp_name), find_resp_command(command.resp_name));
+    std::set<std::string_view> words;
+    for (const CommandSpec& one : subcommands_of(command.id)) {
+      SCOPED_TRACE(one.resp_name);
+      ++count;
+      ASSERT_TRUE(one.resp_name.starts_with(std::string(command.resp_name) + "|"));
+      const std::string_view word = one.resp_name.substr(command.resp_name.size() + 1);
+      EXPECT_TRUE(words.insert(word).second);
+      EXPECT_EQ(one.container, command.id);
+      EXPECT_TRUE(one.is_subcommand());
+      EXPECT_EQ(&command_spec(one.id), &one);
+      EXPECT_EQ(find_subcommand(command, upper(word)), &one);
+      EXPECT_EQ(find_resp_command_by_full_name(upper(one.resp_name)), &one);
+      EXPECT_EQ(find_resp_command(one.resp_name), nullptr);
+      EXPECT_TRUE(one.arity >= 2 || one.arity <= -2) << "both words count";
+      EXPECT_FALSE(one.summary.empty() || one.summary.ends_with('.'));
+      std::string name = upper(one.resp_name);
+      name[command.resp_name.size()] = ' ';
+      EXPECT_TRUE(one.syntax == name || one.syntax.starts_with(name + " ")) << one.syntax;
+    }
+    EXPECT_EQ(find_subcommand(command, ""), nullptr);
+    EXPECT_EQ(find_subcommand(command, "nosuch"), nullptr);
+    EXPECT_TRUE(words.empty() || words.contains("help")) << command.name;
+  }
+  EXPECT_GT(count, 30U);
+  EXPECT_EQ(find_resp_command_by_full_name("get|x"), nullptr);
+  EXPECT_EQ(find_resp_command_by_full_name("client|"), nullptr);
+  EXPECT_EQ(find_resp_command_by_full_name(""), nullptr);
 }
 
 TEST(CommandTable, NoCommandBothWritesAndOnlyReads) {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "protocol/command_table.h"
+#include "protocol/syntax.h"
 
 namespace minikv::protocol {
 namespace {
@@ -26,7 +26,12 @@ std::string command_reference() {
   for (const CommandSpec& command : all_commands()) {
     std::string text = code(command.usage);
     for (std::string_view alias : command.aliases) text += fmt::format(", also `{}`", alias);
-    table += fmt::format("| {} | {} | {} |\n", text, code(command.resp_usage), command.summary);
+    const auto subcommands = subcommands_of(command.id);
+    // A container by itself is no request.
+    if (subcommands.empty() || !command.syntax.empty())
+      table += fmt::format("| {} | {} | {} |\n", text, code(resp_usage(command)), command.summary);
+    for (const CommandSpec& one : subcommands)
+      table += fmt::format("|  | {} | {} |\n", code(resp_usage(one)), one.summary);
   }
   return table;
 }

@@ -29,9 +29,9 @@ TEST(Errors, SayWhatBothDialectsPromise) {
       {errors::usage(set), "USAGE set key value...", "ERR syntax error"},
       {errors::usage(set, "why"), "USAGE set key value... (why)", "ERR syntax error"},
       {errors::wrong_arity(set), "USAGE set key value...", "ERR wrong number of arguments for 'set' command"},
-      {errors::wrong_arity(client, "SetName"), "USAGE " + std::string(client.resp_usage),
+      {errors::wrong_arity(command_spec(CommandId::kClientSetName)), "USAGE CLIENT SETNAME connection-name",
        "ERR wrong number of arguments for 'client|setname' command"},
-      {errors::unknown_subcommand(client, "Foo"), "USAGE " + std::string(client.resp_usage),
+      {errors::unknown_subcommand(client, "Foo"), "USAGE CLIENT subcommand [argument ...]",
        "ERR unknown subcommand 'Foo'. Try CLIENT HELP."},
       {errors::not_an_integer(), "NOTINT not an integer of 64 bits",
        "ERR value is not an integer or out of range"},
@@ -70,7 +70,7 @@ TEST(Errors, EveryCodeHasTheNameOfTheProtocol) {
   const std::vector<std::string_view> names = {
       "NOTFOUND", "EXISTS",   "VERSION", "USAGE",      "UNKNOWN", "TOOLONG",  "NOTINT",   "NOTFLOAT",
       "RANGE",    "OVERFLOW", "NOAUTH",  "WRONGPASS",  "DENIED",  "READONLY", "DISKFULL", "IOERR",
-      "CORRUPT",  "LOADING",  "BUSY",    "MAXCLIENTS", "ABORTED", "SHUTDOWN"};
+      "CORRUPT",  "LOADING",  "BUSY",    "MAXCLIENTS", "ABORTED", "SHUTDOWN", "OOM"};
   for (std::size_t at = 0; at < names.size(); ++at)
     EXPECT_EQ(error_code_name(static_cast<ErrorCode>(at)), names[at]);
 }

@@ -14,13 +14,18 @@ namespace {
 
 using namespace std::string_literals;
 
+void append_pair(ReplyEncoder& encoder, std::string_view name, std::string_view bytes,
+                 std::uint64_t version) {
+  bytes.copy(encoder.pair_to_fill(name, bytes.size(), version).data(), bytes.size());
+}
+
 using Write = std::function<void(ReplyEncoder&)>;
 
 std::string encode(ReplyFormat format, const Write& write) {
-  std::string out;
+  ReplyBuffer out;
   ReplyEncoder encoder(format, out);
   write(encoder);
-  return out;
+  return out.str();
 }
 
 struct Case {
@@ -104,8 +109,8 @@ TEST(ReplyEncoder, ListsNamesThatCantBreakTheirLine) {
 TEST(ReplyEncoder, ListsPairsWithTheirBytes) {
   EXPECT_EQ(encode_text([](auto& e) {
               e.pairs_head(3, false);
-              e.pair("a b", "x\r\ny", 9);
-              e.pair("c", "", 10);
+              append_pair(e, "a b", "x\r\ny", 9);
+              append_pair(e, "c", "", 10);
               e.pair_error("d", ErrorCode::kCorrupt);
             }),
             "+PAIRS 3\r\n\"a b\" 4 9\r\nx\r\ny\r\nc 0 10\r\n\r\nd -CORRUPT\r\n");

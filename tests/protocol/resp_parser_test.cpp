@@ -57,6 +57,36 @@ TEST(RespParser, ChecksTheNumberOfArguments) {
   expect_wrong_arity({"STATS", "x"}, "stats");
 }
 
+// So that what is refused is refused where it comes, and spoils a transaction, whichever word is wrong.
+TEST(RespParser, TakesSubcommandsForCommandsOfTheirOwn) {
+  EXPECT_EQ(parse(resp({"CLIENT", "SetName", "x"})), Results{"*client|setname <x>"});
+  EXPECT_EQ(parse(resp({"config", "get", "a", "b"})), Results{"*config|get <a> <b>"});
+  EXPECT_EQ(parse(resp({"COMMAND"}) + resp({"COMMAND", "COUNT"})), (Results{"*command", "*command|count"}));
+  EXPECT_EQ(parse(resp({"CLIENT|ID"})),
+            Results{"*error ERR unknown command 'CLIENT|ID', with args beginning with: "});
+  EXPECT_EQ(parse(resp({"CLIENT"})), Results{"*error ERR wrong number of arguments for 'client' command"});
+  EXPECT_EQ(parse(resp({"CLIENT", "Foo", "x"})),
+            Results{"*error ERR unknown subcommand 'Foo'. Try CLIENT HELP."});
+  EXPECT_EQ(parse(resp({"CLIENT", ""})), Results{"*error ERR unknown subcommand ''. Try CLIENT HELP."});
+  EXPECT_EQ(parse(resp({"COMMAND", "Foo"})),
+            Results{"*error ERR unknown subcommand 'Foo'. Try COMMAND HELP."});
+  EXPECT_EQ(parse(resp({"client", "SETNAME"})),
+            Results{"*error ERR wrong number of arguments for 'client|setname' command"});
+  EXPECT_EQ(parse(resp({"CLIENT", "ID", "x"}) + resp({"PING"})),
+            (Results{"*error ERR wrong number of arguments for 'client|id' command", "*ping"}));
+}
+
+TEST(RespParser, KeepsTheWordsAsTheClientWroteThem) {
+  RequestParser parser{ParserLimits{}};
+  const std::string both = resp({"Client", "gEtNaMe"}) + resp({"GeT", "k"});
+  const std::size_t first = parser.next(both).consumed;
+  EXPECT_EQ(parser.request().verb, "Client");
+  EXPECT_EQ(parser.request().subcommand, "gEtNaMe");
+  parser.next(std::string_view(both).substr(first));
+  EXPECT_EQ(parser.request().verb, "GeT");
+  EXPECT_EQ(parser.request().subcommand, "");
+}
+
 TEST(RespParser, IgnoresRequestsWithoutElements) {
   EXPECT_EQ(parse("*0\r\n*-1\r\n*-100\r\n" + resp({"PING"})), Results{"*ping"});
   EXPECT_EQ(parse("*0\r\nping\n"), Results{"ping"});

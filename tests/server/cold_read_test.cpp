@@ -94,9 +94,8 @@ TEST_F(ColdReadServerTest, RepliesKeepTheOrderOfTheRequests) {
     client.send(resp({"GET", "a"}) + resp({"PING"}) + resp({"GET", "hot"}) + resp({"SET", "x", "1"}) +
                 resp({"GET", "x"}) + resp({"GET", "b"}) + resp({"DBSIZE"}) + resp({"GET", "c"}));
     TestClient other(server_->port());
-    EXPECT_TRUE(eventually([&] {
-      return other.ask(resp({"EXISTS", "x"})) == ":1";
-    })) << "the write does not wait for the read before it";
+    EXPECT_TRUE(eventually([&] { return other.ask(resp({"EXISTS", "x"})) == ":1"; }))
+        << "the write does not wait for the read before it";
   }
   expect_reply(client, first + ":7\r\n" + bulk_of("c"));
 }
@@ -157,9 +156,8 @@ TEST_F(ColdReadServerTest, WhatIsMadeOfAColdValueIsMadeByAReader) {
     client.send(resp({"GETRANGE", "a", "-2", "-1"}) + resp({"BITCOUNT", "b"}) + resp({"SET", "x", "1"}) +
                 resp({"BITPOS", "c", "1"}) + resp({"GETBIT", "x", "2"}) + resp({"DEL", "a", "b", "c"}));
     EXPECT_EQ(other.ask("ping"), "+PONG");
-    EXPECT_TRUE(eventually([&] {
-      return other.ask(resp({"EXISTS", "c"})) == ":0";
-    })) << "the writes do not wait for the reads before them";
+    EXPECT_TRUE(eventually([&] { return other.ask(resp({"EXISTS", "c"})) == ":0"; }))
+        << "the writes do not wait for the reads before them";
   }
   expect_reply(client, "$2\r\naa\r\n:30000\r\n+OK\r\n:1\r\n:1\r\n:3\r\n");
   EXPECT_EQ(files_.page_faults(), 0U);

@@ -95,7 +95,7 @@ std::string read_file(const std::string& path) {
 std::map<std::string, std::string> snapshot(const std::string& path) {
   std::map<std::string, std::string> files;
   const auto add = [&](const std::filesystem::path& file) {
-    struct stat facts {};
+    struct stat facts{};
     lstat(file.c_str(), &facts);
     const std::string content = S_ISREG(facts.st_mode) ? read_file(file) : "";
     files[file] =

@@ -162,8 +162,8 @@ TEST(ConfigLoad, WrongValuesAreNamedWithWhatWouldBeRight) {
   EXPECT_EQ(error({"--segment-size", "64M"}),
             "--segment-size=64M has a unit that may mean 1000s or 1024s (write 64MiB)");
   EXPECT_EQ(error({"--segment-size", "1KiB"}), "--segment-size=1KiB is out of range (1MiB to 1GiB)");
-  EXPECT_EQ(error({"--data-dir", ""}), "--data-dir= is empty");
-  EXPECT_EQ(error({}, {"MINIKV_DATA_DIR="}), "MINIKV_DATA_DIR= is empty");
+  EXPECT_EQ(error({"--data-dir", ""}), "--data-dir= is empty: fill it in, or leave it out");
+  EXPECT_EQ(error({}, {"MINIKV_DATA_DIR="}), "MINIKV_DATA_DIR= is empty: fill it in, or leave it out");
   EXPECT_EQ(error({"--bind", "127.0.0.1,"}), "--bind=127.0.0.1, has an empty address in it");
   EXPECT_EQ(error({"--bind", "http://me/"}),
             "--bind=http://me/ is not a list of addresses (write 127.0.0.1,::1)");
@@ -246,6 +246,55 @@ TEST(ConfigLoad, AFileThatIsNotJsonIsRefusedWithThePlace) {
     EXPECT_EQ(file_error(text).find("FILE is not JSON: parse error at line 1, column "), 0U)
         << file_error(text);
   }
+}
+
+// The place comes first and what was expected last; what is cut is what was read between.
+TEST(ConfigLoad, WhatIsWrongWithAFileIsNotCutAwayByItsLength) {
+  for (const std::size_t length : {1U, 100U, 5000U, 500'000U}) {
+    const std::string message =
+        file_error("{\n  \"data_dir\": \"" + std::string(length, 'x') + "\"\n  \"port\": 1\n}\n");
+    EXPECT_EQ(message.find("FILE is not JSON: parse error at line 3, column 8: syntax error"), 0U) << message;
+    EXPECT_TRUE(message.ends_with("expected '}'")) << message;
+    EXPECT_LT(message.size(), 400U) << message;
+    const std::string unfinished = file_error("{\n  \"data_dir\": \"" + std::string(length, 'x'));
+    EXPECT_EQ(unfinished.find("FILE is not JSON: parse error at line 2, column "), 0U) << unfinished;
+    EXPECT_LT(unfinished.size(), 400U) << unfinished;
+  }
+  const std::string directory = "/nonexistent/" + std::string(200, 'd') + "/minikv.json";
+  EXPECT_EQ(error({"--config", directory}),
+            "can't read the configuration file " + directory + ": No such file or directory")
+      << "of a path the end matters most";
+}
+
+TEST(ConfigLoad, ATextThatIsEmptyIsAVariableThatIsNotFilledIn) {
+  EXPECT_EQ(error({"--password-file", ""}), "--password-file= is empty: fill it in, or leave it out");
+  EXPECT_EQ(error({}, {"MINIKV_PASSWORD_FILE="}),
+            "MINIKV_PASSWORD_FILE= is empty: fill it in, or leave it out");
+  EXPECT_EQ(error({}, {"MINIKV_PORT_FILE="}), "MINIKV_PORT_FILE= is empty: fill it in, or leave it out");
+  EXPECT_EQ(error({}, {"MINIKV_PASSWORD="}), "MINIKV_PASSWORD is empty: fill it in, or unset it");
+  EXPECT_EQ(file_error(R"({"password_file": ""})"), "no error") << "which is how the sample says none";
+}
+
+TEST(ConfigLoad, ThePasswordOfTheEnvironmentIsNoSetting) {
+  const auto settled = load({}, {"MINIKV_PASSWORD=hunter2", "MINIKV_USER=joe", "MINIKV_HISTORY=/x"});
+  ASSERT_TRUE(settled) << settled.status().message();
+  EXPECT_EQ(settled->password, "hunter2");
+  for (const auto& [name, value] : setting_values(settled->config))
+    EXPECT_EQ(value.find("hunter2"), value.npos) << name;
+}
+
+TEST(ConfigLoad, NumbersAreNumbersAndNothingElse) {
+  for (const char* text :
+       {"", "nan", "inf", "-inf", "0x1", "1e0", "+1", " 1", "1 ", "1.0", "-1", "99999999999999999999"}) {
+    EXPECT_NE(error({"--port", text}), "no error") << text;
+    EXPECT_NE(error({"--segment-size", text}), "no error") << text;
+  }
+  for (const char* text :
+       {"", "nan", "inf", "-inf", "0", "-0.5", "1.01", "0x1", " 1", "1 ", "1e400", "1e-400", "0,5"}) {
+    EXPECT_NE(error({"--compaction-dead-ratio", text}), "no error") << text;
+  }
+  EXPECT_EQ(error({"--compaction-dead-ratio=1e400"}),
+            "--compaction-dead-ratio=1e400 is out of range (0.01 to 1)");
 }
 
 TEST(ConfigLoad, AFileThatCannotBeReadIsRefused) {

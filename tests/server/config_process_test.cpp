@@ -1,7 +1,10 @@
 // The real minikvd, and what it does with what it is told: bad input is one clear line on stderr, an exit code that is
 // not 0, and nothing touched.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +25,7 @@ namespace minikv::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr uid_t kNobody = 65534;
@@ -65,6 +69,22 @@ class TakenPort {
   std::uint16_t port_ = 0;
 };
 
+// The first line of the answer, without its line end.
+std::string ask(std::uint16_t port, const std::string& request) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string line;
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    for (char byte = 0; recv(fd, &byte, 1, 0) == 1 && byte != '\r';) line += byte;
+  }
+  close(fd);
+  return line;
+}
+
 // Gives the store a feature that this version does not know.
 void make_newer(const std::string& data_dir) {
   engine::ManifestFile file(engine::FileSystem::posix(), data_dir);
@@ -101,13 +121,56 @@ TEST(ConfigProcess, ValuesOutOfRangeAreRefusedWherever) {
 TEST(ConfigProcess, CheckConfigAnswersAndTouchesNothing) {
   const Folder folder;
   const TakenPort taken;
+  const auto before = snapshot(folder.path());
   const auto ended = run_minikvd_to_end({.arguments = {"--data-dir", folder / "data", "--check-config",
                                                        "--port", fmt::format("{}", taken.port())}});
+  EXPECT_EQ(snapshot(folder.path()), before);
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_EQ(ended.err, "");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
   expect_refusal(run_minikvd_to_end({.arguments = {"--check-config", "--fsync=often"}}), 1,
                  "--fsync=often is not always, interval or never");
+}
+
+// What a start would find out before it touches port and data.
+TEST(ConfigProcess, CheckConfigFindsWhatAStartWould) {
+  const Folder folder;
+  write_file(folder / "file", "a file");
+  write_file(folder / "empty", "");
+  std::filesystem::create_symlink("nowhere", folder / "link");
+  const auto check = [&](std::vector<std::string> flags, uid_t user = 0) {
+    flags.insert(flags.begin(), {"--check-config", "--data-dir", folder / "data"});
+    return run_minikvd_to_end({.arguments = std::move(flags), .environment = {}, .user = user});
+  };
+  const auto before = snapshot(folder.path());
+  expect_refusal(check({"--password-file", folder / "none"}), 1,
+                 "password_file " + (folder / "none") + " can't be read: No such file or directory");
+  expect_refusal(check({"--password-file", folder.path()}), 1, "can't be read: Is a directory");
+  expect_refusal(check({"--password-file", folder / "empty"}), 1,
+                 "its first line, which has to be the password");
+  expect_refusal(check({"--password-file", "/dev/zero"}), 1, "the password is longer than");
+  expect_refusal(check({"--port-file", folder / "none/port"}), 1, folder / "none/port");
+  expect_refusal(check({"--data-dir", folder / "file"}), 1,
+                 "can't be used: " + (folder / "file") + " is no directory");
+  expect_refusal(check({"--data-dir", folder / "file/data"}), 1, "Not a directory");
+  expect_refusal(check({"--data-dir", folder / "link/data"}), 1,
+                 (folder / "link") + " is a symbolic link to nothing");
+  expect_refusal(check({"--bind", "no.such.host.invalid"}), 1, "cannot bind to no.such.host.invalid: ");
+  expect_refusal(check({"--bind", "192.0.2.1"}), 1, "this machine has no such address");
+  expect_refusal(check({"--bind", "127.0.0.1,127.0.0.1"}), 1, "bind names 127.0.0.1 twice: leave one out");
+  expect_refusal(check({"--bind", "127.0.0.1,0.0.0.0"}), 1,
+                 "bind names 0.0.0.0, which is every IPv4 address, and 127.0.0.1 beside it: leave one out");
+  EXPECT_EQ(check({"--bind", "127.0.0.1,127.0.0.2"}).exit_code, 0);
+  EXPECT_EQ(check({"--data-dir", folder / "a/b/c/"}).exit_code, 0);
+  EXPECT_EQ(snapshot(folder.path()), before);
+  if (geteuid() != 0) return;
+  expect_refusal(check({}, kNobody), 1,
+                 "may not be made in " + folder.path() + " by this user: Permission denied");
+  expect_refusal(check({"--data-dir", folder.path()}, kNobody), 1,
+                 "may not be read and written by this user");
+  expect_refusal(
+      check({"--data-dir", "/tmp/none", "--port", "80"}, kNobody), 1,
+      "cannot bind to 127.0.0.1:80: Permission denied: a port below 1024 takes root or CAP_NET_BIND_SERVICE");
 }
 
 TEST(ConfigProcess, TheSampleConfigurationIsFine) {
@@ -134,14 +197,34 @@ TEST(ConfigProcess, APortInUseIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   const TakenPort taken;
   const std::string port = fmt::format("{}", taken.port());
-  expect_refusal(serve_in(folder / "data", {"--port", port}), 1, "127.0.0.1:" + port);
+  expect_refusal(
+      serve_in(folder / "data", {"--port", port}), 1,
+      "cannot bind to 127.0.0.1:" + port + ": Address already in use: another program has that port");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
 TEST(ConfigProcess, AnAddressThatIsNotOursIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
-  expect_refusal(serve_in(folder / "data", {"--bind", "192.0.2.1"}), 1, "192.0.2.1");  // TEST-NET-1: nobody's
+  expect_refusal(serve_in(folder / "data", {"--bind", "192.0.2.1"}), 1,  // TEST-NET-1: nobody's
+                 "this machine has no such address (ip addr shows those it has): correct --bind");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
+}
+
+TEST(ConfigProcess, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
+  const Folder folder;
+  const std::string data = folder / "data";
+  expect_refusal(serve_in(data, {"--bind", "127.0.0.1,127.0.0.1"}), 1,
+                 "bind names 127.0.0.1 twice: leave one out");
+  expect_refusal(serve_in(data, {"--bind", "127.0.0.1,127.1"}), 1,
+                 "bind names the same address twice, as 127.0.0.1 and as 127.1: leave one out");
+  expect_refusal(serve_in(data, {"--bind", "0.0.0.0,127.0.0.1"}), 1,
+                 "bind names 0.0.0.0, which is every IPv4 address");
+  EXPECT_FALSE(std::filesystem::exists(data));
+}
+
+TEST(ConfigProcess, APortThatTakesAPrivilegeIsSaidToTakeOne) {
+  if (geteuid() != 0) GTEST_SKIP() << "takes root, to become another user";
+  expect_refusal(serve_in("/tmp/none", {"--port", "80"}, kNobody), 1, "choose another --port, or see");
 }
 
 TEST(ConfigProcess, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
@@ -203,14 +286,14 @@ TEST(ConfigProcess, DataIsForItsOwnerOnly) {
   ASSERT_TRUE(server.start());
   ASSERT_EQ(server.stop(), 0);
   for (const auto& [path, facts] : snapshot(folder / "data")) {
-    struct stat file {};
+    struct stat file{};
     ASSERT_EQ(stat(path.c_str(), &file), 0);
     EXPECT_EQ(file.st_mode & 077, 0U) << path;
   }
 }
 
 TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
-  for (const int number : {SIGTERM, SIGINT}) {
+  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGXCPU}) {
     ServerProcess server;
     ASSERT_TRUE(server.start());
     kill(server.pid(), SIGHUP);  // ignored
@@ -220,12 +303,122 @@ TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
   }
 }
 
+TEST(ConfigProcess, OtherSignalsAreLoggedAndChangeNothing) {
+  ServerProcess server;
+  ASSERT_TRUE(server.start());
+  const int numbers[] = {SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
+                         SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ, SIGSTKFLT, SIGRTMIN, SIGRTMAX};
+  for (const int number : numbers) ASSERT_EQ(kill(server.pid(), number), 0);
+  const std::string last = fmt::format("SIGRTMIN+{} ignored", SIGRTMAX - SIGRTMIN);
+  for (int i = 0; i < 6000 && server.log().find(last) == std::string::npos; ++i) usleep(5'000);
+  EXPECT_EQ(ask(server.port(), "ping\n"), "+PONG");
+  EXPECT_EQ(server.stop(), 0);
+  for (const char* name :
+       {"SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGPOLL", "SIGTSTP", "SIGTTIN",
+        "SIGTTOU", "SIGXFSZ", "SIGSTKFLT", "SIGRTMIN+0", "SIGRTMIN+30"}) {
+    EXPECT_THAT(server.log(), HasSubstr(fmt::format("info  {} ignored: ", name)));
+  }
+}
+
+TEST(ConfigProcess, ACrashIsTheLastLineOfTheLog) {
+  ServerProcess server;
+  ASSERT_TRUE(server.start());
+  kill(server.pid(), SIGHUP);
+  kill(server.pid(), SIGABRT);
+  EXPECT_EQ(server.wait(), -SIGABRT);
+  EXPECT_TRUE(server.log().ends_with(fmt::format(
+      "minikvd: ended by SIGABRT from process {}, a crash; the next start recovers the store\n", getpid())))
+      << server.log();
+}
+
+// A pipe that is full, and nobody at its other end.
+TEST(ConfigProcess, StderrThatNobodyReadsHoldsUpNothing) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  const std::string filling(4096, 'x');
+  while (write(ends[1], filling.data(), filling.size()) > 0) {
+  }
+  fcntl(ends[1], F_SETFL, 0);
+  ServerProcess server;
+  server.set_stderr(ends[1]);
+  ASSERT_TRUE(server.start()) << "it has logged its start";
+  for (int i = 0; i < 1000; ++i) kill(server.pid(), SIGHUP);  // logged each time it is seen
+  EXPECT_EQ(server.stop(), 0);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(ConfigProcess, AWriteBeyondTheLimitOfFileSizesIsAnErrorAndNoEnd) {
+  ServerProcess server({"--segment-size=1MiB"});
+  ASSERT_TRUE(server.start());
+  const rlimit limit{.rlim_cur = 512 * 1024, .rlim_max = RLIM_INFINITY};
+  ASSERT_EQ(prlimit(server.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
+  const std::string value(60'000, 'v');
+  std::string reply = "+OK";
+  for (int i = 0; i < 100 && reply == "+OK"; ++i)
+    reply = ask(server.port(), fmt::format("set k{} {}\n", i, value));
+  EXPECT_TRUE(reply.starts_with("-")) << reply;
+  EXPECT_EQ(ask(server.port(), "strlen k0\n"), "+INT 60000");
+  EXPECT_EQ(server.stop(), 0) << server.log();
+}
+
+TEST(ConfigProcess, ThePasswordOfTheEnvironmentIsAskedFor) {
+  ServerProcess server;
+  server.set_environment({"MINIKV_PASSWORD=hunter2"});
+  ASSERT_TRUE(server.start());
+  EXPECT_THAT(ask(server.port(), "get k\n"), StartsWith("-NOAUTH"));
+  EXPECT_EQ(ask(server.port(), "auth hunter2\n"), "+OK");
+  EXPECT_THAT(read_file(fmt::format("/proc/{}/environ", server.pid())), HasSubstr("MINIKV_PASSWORD=*******"));
+  EXPECT_EQ(server.stop(), 0);
+  EXPECT_THAT(server.log(), Not(HasSubstr("hunter2")));
+}
+
+TEST(ConfigProcess, WhatLayerThePasswordComesFromIsNoSecret) {
+  const Folder folder;
+  write_file(folder / "password", "of the file\n");
+  write_file(folder / "c.json", fmt::format("{{\"password_file\": \"{}\"}}", folder / "password"));
+  struct Layer {
+    std::vector<std::string> flags, variables;
+    const char* password;
+  };
+  const Layer layers[] = {
+      {{"--password-file", folder / "password"}, {"MINIKV_PASSWORD=x"}, "of the file"},
+      {{"--config", folder / "c.json"}, {"MINIKV_PASSWORD=x"}, "x"},
+      {{"--config", folder / "c.json"}, {}, "of the file"},
+  };
+  for (const Layer& layer : layers) {
+    ServerProcess server(layer.flags);
+    server.set_environment(layer.variables);
+    ASSERT_TRUE(server.start());
+    EXPECT_EQ(ask(server.port(), fmt::format("auth \"{}\"\n", layer.password)), "+OK");
+    EXPECT_EQ(server.stop(), 0);
+  }
+}
+
+TEST(ConfigProcess, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
+  const Folder folder;
+  const auto serve = [&](std::vector<std::string> variables, std::vector<std::string> flags = {}) {
+    flags.insert(flags.begin(), {"--port", "0", "--data-dir", folder / "data"});
+    return run_minikvd_to_end({.arguments = flags, .environment = std::move(variables)});
+  };
+  expect_refusal(serve({"MINIKV_PASSWORD="}), 2, "MINIKV_PASSWORD is empty: fill it in, or unset it");
+  expect_refusal(serve({"MINIKV_PASSWORD_FILE="}), 2,
+                 "MINIKV_PASSWORD_FILE= is empty: fill it in, or leave it out");
+  expect_refusal(serve({}, {"--password-file", ""}), 2,
+                 "--password-file= is empty: fill it in, or leave it out");
+  expect_refusal(serve({"MINIKV_PASSWORD=a", "MINIKV_PASSWORD_FILE=b"}), 2,
+                 "MINIKV_PASSWORD and MINIKV_PASSWORD_FILE are both set: unset one of them");
+  expect_refusal(serve({"MINIKV_PASSWORD=" + std::string(20'000, 'p')}), 1,
+                 "MINIKV_PASSWORD: the password is longer than");
+  EXPECT_FALSE(std::filesystem::exists(folder / "data"));
+}
+
 TEST(ConfigProcess, APasswordFileWithoutAPasswordIsRefused) {
   const std::string directory = testing::TempDir() + "minikv-password-" + std::to_string(getpid());
   std::filesystem::create_directory(directory);
   const std::string path = directory + "/password", data_dir = directory + "/data";
   expect_refusal(serve_in(data_dir, {"--password-file", path}), 1,
-                 path + " can't be read, or is empty: its first line has to be the password");
+                 path + " can't be read: No such file or directory");
   std::ofstream(path) << "\nsecond line\n";
   expect_refusal(serve_in(data_dir, {"--password-file", path}), 1,
                  path + ": its first line, which has to be the password, is empty");

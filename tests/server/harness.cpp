@@ -45,10 +45,12 @@ class LockedSink final : public spdlog::sinks::base_sink<std::mutex> {
   LockedSink(std::mutex& mutex, std::ostringstream& text) : mutex_(mutex), text_(text) {}
 
  private:
+  // NOLINTNEXTLINE(readability-identifier-naming): spdlog's name
   void sink_it_(const spdlog::details::log_msg& message) override {
     const std::lock_guard lock(mutex_);
     text_ << std::string_view(message.payload.data(), message.payload.size()) << '\n';
   }
+  // NOLINTNEXTLINE(readability-identifier-naming): spdlog's name
   void flush_() override {}
 
   std::mutex& mutex_;

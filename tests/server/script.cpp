@@ -86,6 +86,7 @@ Script load_script(const std::string& path) {
 }
 
 std::string substitute(const std::string& request, const ScriptVariables& variables) {
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): it is changed below
   std::string line = request;
   for (const auto& [name, value] : variables) {
     const std::string placeholder = "{" + name + "}";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace minikv::server {
@@ -51,7 +52,7 @@ void expect_as_in_the_textbook(const std::string& a, const std::string& b) {
   const Textbook expected(a, b);
   EXPECT_EQ(subsequence_length(a, b), expected.length());
   const std::vector<CommonPart> parts = common_parts(a, b);
-  ASSERT_EQ(pairs_of(parts), expected.pairs) << a.size() << " and " << b.size() << " bytes";
+  ASSERT_EQ(pairs_of(parts), expected.pairs) << fmt::format("{} and {} bytes", a.size(), b.size());
   std::string joined;
   for (auto pair = expected.pairs.rbegin(); pair != expected.pairs.rend(); ++pair) joined += a[pair->first];
   EXPECT_EQ(join_parts(a, parts), joined);

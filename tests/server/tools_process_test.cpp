@@ -181,16 +181,18 @@ TEST(ToolsUsage, WrongWordsAreRefusedAndHelpIsThere) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"verify"},
                                                     {"repair", "a"},
                                                     {"dump", "a", "--nonsense"},
+                                                    {"verify", ""},
+                                                    {"repair", "a", ""},
                                                     {"verify", "a", "b"}}) {
     const Ended ended = run(arguments);
     EXPECT_EQ(ended.exit_code, 2);
     EXPECT_THAT(ended.err, StartsWith("minikvd: "));
     EXPECT_THAT(ended.out, IsEmpty());
   }
-  for (const std::string tool : {"verify", "dump", "repair"}) {
+  for (const char* const tool : {"verify", "dump", "repair"}) {
     const Ended ended = run({tool, "--help"});
     EXPECT_EQ(ended.exit_code, 0);
-    EXPECT_THAT(ended.out, HasSubstr("Usage: minikvd " + tool));
+    EXPECT_THAT(ended.out, HasSubstr(std::string("Usage: minikvd ") + tool));
     EXPECT_THAT(ended.out, HasSubstr("Exit codes"));
   }
   EXPECT_THAT(run({"--help"}).out, HasSubstr("verify DIR"));

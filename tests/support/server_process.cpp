@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -154,6 +155,7 @@ void ServerProcess::spawn() {
   for (char** variable = environ; *variable != nullptr; ++variable) {
     if (!std::string_view(*variable).starts_with("MINIKV_")) variables.push_back(*variable);
   }
+  for (std::string& variable : environment_) variables.push_back(variable.data());
   variables.push_back(nullptr);
   const pid_t parent = getpid();
 
@@ -165,7 +167,11 @@ void ServerProcess::spawn() {
     if (getppid() != parent) _exit(126);
     dup2(null_fd, STDIN_FILENO);
     dup2(log_fd, STDOUT_FILENO);
-    dup2(log_fd, STDERR_FILENO);
+    dup2(stderr_ >= 0 ? stderr_ : log_fd, STDERR_FILENO);
+    if (open_files_limit_ != 0) {
+      const rlimit limit{.rlim_cur = open_files_limit_, .rlim_max = open_files_limit_};
+      if (setrlimit(RLIMIT_NOFILE, &limit) != 0) _exit(125);
+    }
     execve(argv[0], argv.data(), variables.data());
     _exit(127);
   }

@@ -55,6 +55,12 @@ class ServerProcess {
   // From now on every start asks for the port of the last one.
   void keep_port() { requested_port_ = port_; }
   void set_flags(std::vector<std::string> flags) { flags_ = std::move(flags); }
+  // Variables of every start from now on, "NAME=value". Others that begin with MINIKV_ are not passed on.
+  void set_environment(std::vector<std::string> variables) { environment_ = std::move(variables); }
+  // From now on every start has this limit of open files (ulimit -n).
+  void set_open_files_limit(std::uint64_t files) { open_files_limit_ = files; }
+  // From now on stderr is this descriptor, which stays the caller's; log() does not have it then.
+  void set_stderr(int fd) { stderr_ = fd; }
   // What all runs so far have written to stdout and stderr.
   std::string log() const;
 
@@ -64,6 +70,9 @@ class ServerProcess {
   void reap();
 
   std::vector<std::string> flags_;
+  std::vector<std::string> environment_;
+  int stderr_ = -1;
+  std::uint64_t open_files_limit_ = 0;  // 0: this process's
   std::string work_dir_;
   std::string data_dir_;
   std::string port_file_;

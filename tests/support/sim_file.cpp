@@ -29,6 +29,17 @@ Status SimFile::read(std::uint64_t offset, std::span<char> out) const {
   return Status::ok();
 }
 
+// One call, as far as faults and the log are concerned.
+Status SimFile::read_pieces(std::uint64_t offset, std::span<const std::span<char>> pieces) const {
+  std::size_t bytes = 0;
+  for (const std::span<char> piece : pieces) bytes += piece.size();
+  std::string whole(bytes, '\0');
+  if (Status done = read(offset, whole); !done) return done;
+  std::size_t from = 0;
+  for (const std::span<char> piece : pieces) from += whole.copy(piece.data(), piece.size(), from);
+  return Status::ok();
+}
+
 Result<std::size_t> SimFile::read_cached(std::uint64_t offset,
                                          std::span<const std::span<char>> pieces) const {
   std::size_t wanted = 0;
@@ -134,5 +145,13 @@ SimFileLock::~SimFileLock() {
   MutexLock lock(fs_.mutex_);
   fs_.locks_.erase(path_);
 }
+
+SimLockedDirectory::~SimLockedDirectory() {
+  const engine::MutexLock lock(fs_.mutex_);
+  fs_.locks_.erase(path_ + "/");
+}
+
+// It can't be moved.
+std::shared_ptr<engine::FileSystem> SimLockedDirectory::files() { return {std::shared_ptr<void>(), &fs_}; }
 
 }  // namespace minikv::sim

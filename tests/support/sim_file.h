@@ -17,6 +17,7 @@ class SimFile final : public engine::File {
 
   Result<std::uint64_t> size() const override;
   Status read(std::uint64_t offset, std::span<char> out) const override;
+  Status read_pieces(std::uint64_t offset, std::span<const std::span<char>> pieces) const override;
   Result<std::size_t> read_cached(std::uint64_t offset,
                                   std::span<const std::span<char>> pieces) const override;
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
@@ -51,6 +52,19 @@ class SimFileLock final : public engine::FileLock {
  public:
   SimFileLock(SimFileSystem& file_system, std::string path) : fs_(file_system), path_(std::move(path)) {}
   ~SimFileLock() override;
+
+ private:
+  SimFileSystem& fs_;
+  std::string path_;
+};
+
+class SimLockedDirectory final : public engine::LockedDirectory {
+ public:
+  SimLockedDirectory(SimFileSystem& file_system, std::string path)
+      : fs_(file_system), path_(std::move(path)) {}
+  ~SimLockedDirectory() override;
+  bool is_locked() const override { return true; }
+  std::shared_ptr<engine::FileSystem> files() override;
 
  private:
   SimFileSystem& fs_;

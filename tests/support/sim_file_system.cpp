@@ -274,6 +274,15 @@ Result<std::unique_ptr<engine::FileLock>> SimFileSystem::lock_existing(const std
   return std::unique_ptr<engine::FileLock>(std::make_unique<SimFileLock>(*this, path));
 }
 
+Result<std::unique_ptr<engine::LockedDirectory>> SimFileSystem::lock_directory(const std::string& path) {
+  MutexLock guard(mutex_);
+  const auto verdict = begin({.kind = Kind::kOpen, .path = path});
+  if (verdict.error != 0) return answer(verdict.error);
+  if (disk_.find_directory(path) == nullptr) return answer(ENOENT);
+  if (!locks_.insert(path + "/").second) return answer(EWOULDBLOCK);
+  return std::unique_ptr<engine::LockedDirectory>(std::make_unique<SimLockedDirectory>(*this, path));
+}
+
 Result<std::uint64_t> SimFileSystem::free_space(const std::string& path) {
   MutexLock lock(mutex_);
   const auto verdict = begin({.kind = Kind::kFreeSpace, .path = path});

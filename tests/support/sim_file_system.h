@@ -62,6 +62,9 @@ class SimFileSystem final : public engine::FileSystem {
   std::uint64_t page_faults() const;
   // Somebody else's, which tells that memory is short.
   void note_page_fault_elsewhere() { ++faults_elsewhere_; }
+  // How many more files may be open; nothing: any number.
+  void set_free_descriptors(std::optional<std::uint64_t> count) { free_descriptors_ = count; }
+  std::optional<std::uint64_t> free_descriptors() const override { return free_descriptors_; }
   std::uint64_t page_waits() const override { return page_faults() + faults_elsewhere_; }
   // The disk with all that is pending.
   SimDisk disk() const;
@@ -78,6 +81,7 @@ class SimFileSystem final : public engine::FileSystem {
   Result<std::vector<std::string>> list(const std::string& path) override;
   Result<std::unique_ptr<engine::FileLock>> lock(const std::string& path) override;
   Result<std::unique_ptr<engine::FileLock>> lock_existing(const std::string& path) override;
+  Result<std::unique_ptr<engine::LockedDirectory>> lock_directory(const std::string& path) override;
   Result<std::uint64_t> free_space(const std::string& path) override;
 
  private:
@@ -86,6 +90,7 @@ class SimFileSystem final : public engine::FileSystem {
   friend class SimFile;
   friend class SimMapping;
   friend class SimFileLock;
+  friend class SimLockedDirectory;
 
   struct BadRange {
     std::string path;
@@ -120,6 +125,7 @@ class SimFileSystem final : public engine::FileSystem {
   bool recording_ MINIKV_GUARDED_BY(mutex_) = false;
   std::optional<std::set<std::pair<std::uint64_t, std::uint64_t>>> in_memory_
       MINIKV_GUARDED_BY(mutex_);  // pages, by inode; nothing: all of them
+  std::optional<std::uint64_t> free_descriptors_;
   std::atomic<std::uint64_t> faults_elsewhere_{0};
   std::uint64_t page_faults_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::set<std::string> locks_ MINIKV_GUARDED_BY(mutex_);

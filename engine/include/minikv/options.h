@@ -39,6 +39,10 @@ struct Options {
   std::uint64_t max_queue_bytes =
       256 * kMiB;  // writes that wait for the writer thread; more must wait outside
 
+  // What the index may take in memory (Stats::index_bytes). A write that makes it larger is refused beyond that, with kOutOfMemory
+  // and as a whole; deletes and overwrites pass, and a store that has more is opened. 0: no limit.
+  std::uint64_t max_index_bytes = 0;
+
   // Threads that read values which are not in memory, for those who can't wait (see Store::run_on_reader()); at most
   // this many such reads wait for the disk at the same time. At least 1.
   std::uint32_t reader_threads = 4;
@@ -50,6 +54,10 @@ struct Options {
   std::uint32_t compaction_threads = 1;  // from 1 to 16; they work on different segments
   std::uint64_t compaction_rate_limit =
       0;  // bytes a second that all of them read together; 0: as fast as it goes
+
+  // Files that the store has open at the same time, at most; it may have any number of segments. 0: half of what the
+  // process may still open when the store is opened. At least least_open_files().
+  std::uint32_t max_open_files = 0;
 
   // Open a store although records are damaged beyond a name: what can't be read is given up, and older values of
   // the keys concerned may come back. Said in so many words, because nothing else in minikv loses data silently.
@@ -68,5 +76,8 @@ struct Options {
   bool single_threaded = false;
   std::uint64_t min_segment_size = kMiB;
 };
+
+// The least that Options::max_open_files may be, with these numbers of threads.
+std::uint64_t least_open_files(const Options& options);
 
 }  // namespace minikv

@@ -3,6 +3,7 @@
 
 #include <cassert>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,30 +24,35 @@ enum class StatusCode : std::uint8_t {
   kRefused,          // the store can't be opened as it is, and was left untouched
   kLocked,           // another process has the store open
   kShutdown,         // the store is closing
+  kOutOfMemory,      // memory for this request could not be had; nothing was changed
+  kCancelled,        // the caller has said meanwhile that the answer is not wanted any more
 };
 
-// An error code and a sentence for people: what was wrong, where, and what to do.
+// An error code and a sentence for people: what was wrong, where, and what to do. Copies share the sentence: to pass an
+// error on never fails. Where there is no memory for the sentence, there is a shorter one.
 // Thread safety: as a std::string.
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(StatusCode code, std::string message) noexcept;
 
   static Status ok() { return {}; }
   // An errno turned into the code that callers act upon; `what` says which call on which path and offset.
-  static Status from_errno(int error, std::string_view what);
+  static Status from_errno(int error, std::string_view what) noexcept;
 
   bool is_ok() const { return code_ == StatusCode::kOk; }
   explicit operator bool() const { return is_ok(); }
   StatusCode code() const { return code_; }
-  const std::string& message() const { return message_; }
+  const std::string& message() const { return message_ ? *message_ : message_without_memory(); }
 
   // The same code, with `where` put before the message.
   Status with_context(std::string_view where) const;
 
  private:
+  const std::string& message_without_memory() const;
+
   StatusCode code_ = StatusCode::kOk;
-  std::string message_;
+  std::shared_ptr<const std::string> message_;  // null: there is none, or was no memory for it
 };
 
 // A value, or the reason why there is none.

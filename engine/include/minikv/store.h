@@ -17,8 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "minikv/key_lookup.h"
 #include "minikv/options.h"
 #include "minikv/status.h"
+#include "minikv/store_time.h"
 #include "minikv/transaction.h"
 
 namespace minikv {
@@ -97,6 +99,8 @@ struct Stats {
   std::uint64_t index_bytes = 0;    // about what the index takes in memory, keys included
   std::uint64_t last_sequence = 0;  // of the newest write that readers see
   std::uint64_t durable_sequence = 0;
+  std::int64_t durable_unix_ms =
+      0;  // when a sync last covered what was written until then, by the wall clock; or open()
   std::uint64_t groups = 0;  // group commits since the store was opened
   std::uint64_t writes = 0;  // records among them
   std::uint64_t syncs = 0;
@@ -107,6 +111,23 @@ struct Stats {
   std::uint64_t expired_keys = 0;  // that left memory since the store was opened
   std::uint64_t cut_bytes = 0;  // torn tails that recovery cut off and kept aside, since the store was opened
   std::uint64_t recovery_ms = 0;
+  std::uint64_t open_files = 0;      // segments that are open for reading now
+  std::uint64_t max_open_files = 0;  // that the store may have open in all
+  std::int64_t time_ahead_ms = 0;    // engine time's lead over the wall clock; see StoreTime
+  // Whether writes that take room are refused (or were, a moment ago), and for how long.
+  bool disk_full = false;
+  std::uint64_t disk_full_ms = 0;
+  std::uint64_t disk_free_bytes = 0;     // of the file system
+  std::uint64_t disk_reserve_bytes = 0;  // that the store has and keeps for deletes and compaction
+  // Writes that were refused since the store was opened, by reason.
+  std::uint64_t refused_disk_full = 0;
+  std::uint64_t refused_io_error = 0;
+  std::uint64_t refused_read_only = 0;
+  std::uint64_t refused_memory = 0;
+  std::uint64_t refused_index_full = 0;
+  // Whether writes that add keys are refused (or were, a moment ago), and for how long; see Options::max_index_bytes.
+  bool index_full = false;
+  std::uint64_t index_full_ms = 0;
   bool read_only = false;  // a sync has failed
   std::string read_only_reason;
 };
@@ -148,9 +169,21 @@ class Store {
   // Where the key's value is, or nothing if there is no such key; no disk I/O.
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
+  // The same into memory of the caller's: `out` has handle.value_bytes() bytes. All checks are made on what is in `out` when
+  // the call returns: nothing is read again, or copied, after its check. On any error the bytes in `out` mean nothing.
+  // A large value is read in pieces of kReadPieceBytes; before each, `should_stop` (if there is one) is asked, on the
+  // calling thread, whether the answer is still wanted: true ends the read with kCancelled.
+  Status read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
+                   const std::function<bool()>& should_stop = {}) const;
+  static constexpr std::size_t kReadPieceBytes = 256 * 1024;
   std::uint64_t size() const;  // keys; where very many expire at once, some may be counted for a while
 
   // ---- for servers: reads on a thread that must not wait for the disk ----
+  // Looks up any number of keys, all at one moment, and holds up neither writes nor other reads meanwhile. `should_stop` as
+  // for read_into(). kOutOfMemory, kCancelled: then `lookup` has no answer.
+  Status look_up(KeyLookup& lookup, const std::function<bool()>& should_stop = {}) const;
+  // Look-ups of more keys than this are for a thread that serves nobody else.
+  static constexpr std::size_t kMaxKeysAtOnce = 1000;
   // As locate(), for all keys at one moment.
   std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
   // Says that these keys will be looked up and read one after the other, at once: most of what that takes is waiting for
@@ -160,6 +193,9 @@ class Store {
   // on a thread that may wait.
   std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
   static constexpr std::uint32_t kMaxValueAtOnceBytes = 64 * 1024;
+  // As read_into(), under the same condition; with nothing, the bytes in `out` mean nothing.
+  std::optional<Status> try_read_into(std::string_view key, const ValueHandle& handle,
+                                      std::span<char> out) const;
   // Runs `work` on one of Options::reader_threads, which may wait for the disk. It must not throw, and must not wait for
   // anything else. In single-threaded mode it is run at once.
   void run_on_reader(std::function<void()> work) const;
@@ -168,6 +204,9 @@ class Store {
   // before, on a thread that may wait.
   bool try_load(std::span<OldValue> values) const;
   void load(std::span<OldValue> values) const;
+  // The same for all that the task wants to have before it is submitted: WriteTask::prepare() too.
+  bool try_prepare(WriteTask& task) const { return !task.wants_preparation() && try_load(task.old_values()); }
+  void prepare(WriteTask& task) const;
 
   // ---- writes: return when acknowledged ----
   // The new version.
@@ -201,13 +240,16 @@ class Store {
   // on meanwhile; a second call waits for the first and then runs its own. kDiskFull, kIoError: nothing was changed.
   Result<CompactionResult> compact();
 
-  // Engine time, milliseconds since 1970, never stepping back: what expiry is measured by.
-  std::int64_t now_ms() const;
+  // Engine time, milliseconds since 1970, never stepping back: what expiry is measured by. All `expiry_ms` of this library are
+  // engine time: now_ms() plus a duration; or time().to_engine() of a moment by the wall clock. See minikv/store_time.h.
+  std::int64_t now_ms() const { return time().engine_ms; }
+  StoreTime time() const;
   Stats stats() const;
   const Options& options() const;
 
  private:
   explicit Store(std::unique_ptr<engine::Engine> engine);
+  Status write_all(const WriteBatch& batch);
   std::unique_ptr<engine::Engine> engine_;
 };
 

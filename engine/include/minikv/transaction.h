@@ -10,14 +10,19 @@
 #include <string_view>
 
 #include "minikv/status.h"
+#include "minikv/store_time.h"
 
 namespace minikv {
 
 namespace engine {
 class Segment;
+class TaskList;
 struct HandleAccess;
 }  // namespace engine
 
+class KeyLookup;
+class Preparation;
+class RangeCount;
 struct ScanOptions;
 struct ScanPage;
 struct UnorderedPage;
@@ -38,6 +43,7 @@ class ValueHandle {
   ValueHandle() = default;
   std::uint32_t value_bytes() const { return value_bytes_; }
   std::int64_t expiry_ms() const { return expiry_ms_; }
+  std::uint64_t version() const { return version_; }
   // False where the value was lost to damage: read() then answers kCorruption.
   bool is_readable() const { return !lost_; }
 
@@ -56,6 +62,10 @@ class ValueHandle {
 struct OldValue {
   std::string_view key;
   std::size_t max_bytes = SIZE_MAX;  // of a longer value, execute() asks for nothing but its length
+  // Capacity that Value::data comes with, so that the writer need not copy a large value to make it longer: so many bytes
+  // more than the value has, and at least so many. Up to Options::max_value_bytes.
+  std::size_t more_bytes = 0;
+  std::size_t least_bytes = 0;
 
   // What was read ahead, by whoever did: used if the key still has this version.
   std::uint64_t version = 0;
@@ -77,8 +87,9 @@ class Transaction {
  public:
   virtual ~Transaction() = default;
 
-  // Engine time of this group, in milliseconds since 1970. Never steps back.
-  virtual std::int64_t now_ms() const = 0;
+  // What time it is for this group; engine time never steps back.
+  virtual const StoreTime& time() const = 0;
+  std::int64_t now_ms() const { return time().engine_ms; }
 
   // The key's present state, without its value; nothing if there is no such key, or it has expired. A key whose value
   // was lost to damage is there (see Entry::lost).
@@ -104,6 +115,10 @@ class Transaction {
   virtual std::uint64_t size() = 0;
   // How many bytes the task may still add: Options::max_batch_bytes, without what it has put.
   virtual std::uint64_t room() const = 0;
+  // Makes `lookup` say what this transaction sees of its keys at this point; what is changed afterwards does not change
+  // it. Takes as long as there are keys, unless WriteTask::prepare() had it looked up: then as long as there were changes
+  // since. Handles are to be read as those of locate().
+  virtual void look_up(KeyLookup& lookup) = 0;
 
   // Sets the key; returns the new version. `checksum` is value_checksum(value).
   virtual std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,
@@ -113,12 +128,14 @@ class Transaction {
   }
   // Deletes the key; false if there was none.
   virtual bool remove(std::string_view key) = 0;
-  // Deletes the keys from `from` to before `to` (empty: to the last key) by one record, however many there are; returns
-  // their number. Counting takes time by keys; nothing else does.
-  virtual std::uint64_t remove_range(std::string_view from, std::string_view to) = 0;
+  // Deletes the keys of the range by one record, however many there are; returns their number. Takes as long as there are
+  // keys, unless WriteTask::prepare() had them counted.
+  virtual std::uint64_t remove_range(RangeCount& range) = 0;
+  // The same for the keys from `from` to before `to` (empty: to the last key).
+  std::uint64_t remove_range(std::string_view from, std::string_view to);
   // Deletes all keys, without counting them.
   virtual void remove_all() = 0;
-  // Gives the key another expiry (or none), keeping value and version; false if there is no such key.
+  // Gives the key another expiry in engine time (or none), keeping value and version; false if there is no such key.
   virtual bool set_expiry(std::string_view key, std::int64_t expiry_ms) = 0;
 };
 
@@ -133,26 +150,39 @@ class WriteTask {
   // The values that execute() is going to ask for with Transaction::get(). Whoever submits the task may have read them
   // ahead (Store::load()); what is missing or outdated is read before the task is executed.
   virtual std::span<OldValue> old_values() { return {}; }
+  // Has found out, before the task is submitted and on a thread that may take its time, what takes as long as there are
+  // keys: see Store::prepare(). Called if wants_preparation(). What it finds out need not be right any more when the task
+  // is executed; the transaction makes it right.
+  virtual void prepare(Preparation& /*preparation*/) {}
   // Called once, by the writer, in the order of submission. A task that changes nothing is fine. The writer is one thread at
-  // a time: its own, or that of whoever submits while it has nothing to do (Store::commit_or_submit()).
+  // a time: its own, or that of whoever submits while it has nothing to do (Store::commit_or_submit()). Where it throws
+  // std::bad_alloc, as may happen to whoever allocates, what it has changed is undone, and it is answered with kOutOfMemory.
   virtual void execute(Transaction& transaction) = 0;
   // Called once, by the writer, in the order of submission, when the task's changes (and those of all tasks it
   // may have seen) are as durable as the mode promises and visible to readers; or with the reason why nothing was
-  // changed. A task may be answered with an error without having been executed. Must not block.
+  // changed. A task may be answered with an error without having been executed. Must not block, nor throw.
   virtual void done(const Status& status) = 0;
 
   // About how many bytes the task adds to the log: decides on grouping, rotation and back-pressure.
   std::size_t bytes() const { return bytes_; }
   // Whether execute() may take longer than what a key or a few cost: it is then not done by a thread that serves others.
   bool takes_long() const { return takes_long_; }
+  bool wants_preparation() const { return wants_preparation_; }
 
  protected:
   void set_bytes(std::size_t bytes) { bytes_ = bytes; }
   void set_takes_long() { takes_long_ = true; }
+  void set_wants_preparation() { wants_preparation_ = takes_long_ = true; }
 
  private:
   std::size_t bytes_ = 64;
   bool takes_long_ = false;
+  bool wants_preparation_ = false;
+  // The writer's.
+  friend class engine::TaskList;
+  bool is_without_memory_ = false;
+  bool is_beyond_index_limit_ = false;
+  WriteTask* next_ = nullptr;
 };
 
 }  // namespace minikv

@@ -169,6 +169,40 @@ def connection_and_server(r):
 
 
 @check
+def what_is_known_of_a_connection(r):
+    connection = r.client()  # one connection for all of these
+    expect(connection.client_setname("judge"), True)
+    info = connection.client_info()
+    expect([info["name"], info["db"], info["multi"], info["cmd"]], ["judge", 0, -1, "client|info"])
+    for field in ("age", "idle", "qbuf", "qbuf-free", "argv-mem", "multi-mem", "obl", "oll", "omem", "tot-mem"):
+        expect(int(info[field]) >= 0, True)
+    [mine] = [one for one in r.client_list() if one["name"] == "judge"]
+    expect(set(info) - set(mine), set())
+    expect(connection.execute_command("RESET"), "RESET")
+    expect(connection.client_getname(), None)
+
+
+@check
+def what_kind_of_server_it_is(r):
+    info = r.info()
+    for field in ("connected_clients", "blocked_clients", "cluster_enabled", "used_memory", "total_commands_processed",
+                  "instantaneous_ops_per_sec", "rdb_bgsave_in_progress", "aof_rewrite_in_progress", "loading",
+                  "rdb_changes_since_last_save", "evicted_keys", "used_cpu_user", "connected_slaves"):
+        expect(isinstance(info[field], (int, float)) and info[field] >= 0, True)
+    expect([info["blocked_clients"], info["cluster_enabled"], info["role"]], [0, 0, "master"])
+    expect(len(info["run_id"]), 40)
+    expect(r.role(), [b"master", 0, []])
+    expect(abs(r.lastsave().timestamp() - time.time()) < 3600, True)
+    expect(r.acl_whoami(), "default")
+    expect(r.module_list(), [])
+    expect(r.execute_command("LATENCY", "LATEST"), [])
+    expect(r.execute_command("CLUSTER", "INFO").strip(), b"cluster_enabled:0")
+    refused(lambda: r.execute_command("CLUSTER", "SLOTS"), "cluster support disabled")
+    expect(r.config_get("databases"), {"databases": "1"})
+    expect(r.config_get("latency-monitor-threshold"), {"latency-monitor-threshold": "0"})
+
+
+@check
 def text_instead_of_bytes(r):
     text = redis.Redis(port=r.connection_pool.connection_kwargs["port"], decode_responses=True)
     text.set("schlüssel", "wert ✓")

@@ -41,10 +41,26 @@ expect "--scan finds every key once" 1000 "$(cli --scan | sort -u | wc -l)"
 expect "--scan with a pattern" 10 "$(cli --scan --pattern 'key:99?' | wc -l)"
 cli set large "$(printf '%5000s' x)" >/dev/null
 expect_match "--bigkeys" 'Biggest string found .*large.* has 5000 bytes' "$(cli --bigkeys 2>&1)"
+# redis-cli 8 asks before --stat and --bigkeys, and fails an assertion if nothing comes.
+expect "how many databases there are" $'databases\n1' "$(cli config get databases)"
 # Lowest, highest and average milliseconds, and how many samples, after a second.
 expect_match "--latency" '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$' "$(cli --latency --raw -i 1)"
-expect_match "--stat" '1001 ' "$(timeout 1 stdbuf -oL redis-cli -p "$port" --stat -i 0.2 || true)"
-expect_match "help knows the commands from COMMAND DOCS" 'GET' "$(cli help get 2>&1)"
+stat=$(timeout 1 stdbuf -oL redis-cli -p "$port" --stat -i 0.2 || true)
+expect_match "--stat" '1001 ' "$stat"
+# Keys, memory, clients, blocked, requests, connections: a field that INFO lacks is shown as the least integer.
+expect_match "--stat has every field" '1001 +[0-9.]+[KMG]? +[1-9][0-9]* +0 +[0-9]+' "$stat"
+if [[ $stat == *-9223372036854775808* ]]; then echo "--stat shows a field that is not there: $stat" >&2 && exit 1; fi
+# What redis-cli's help shows, without its colours.
+help_of() {
+  cli help "$@" 2>&1 | sed 's/\x1b\[[0-9;]*m//g' | tr -d '\r'
+}
+expect_match "help shows a command's syntax, from COMMAND DOCS" \
+  'SET key value \[NX\|XX\] \[GET\] \[EX seconds\|PX milliseconds\|EXAT unix-time-seconds\|PXAT unix-time-milliseconds\|KEEPTTL\]' \
+  "$(help_of set)"
+expect_match "help tells the group" 'group: string' "$(help_of get)"
+expect_match "help knows subcommands" 'CLIENT REPLY ON\|OFF\|SKIP' "$(help_of client reply)"
+expect_match "help knows a group's commands" 'WATCH key \[key ...\]' "$(help_of @transactions)"
+expect_match "help knows commands that Redis does not have" 'CAS key version value' "$(help_of cas)"
 
 # ---- redis-benchmark ----
 

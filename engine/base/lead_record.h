@@ -1,0 +1,18 @@
+// What is on record of engine time's lead over the wall clock.
+#pragma once
+
+#include <cstdint>
+
+#include "minikv/store_time.h"
+
+namespace minikv::engine {
+
+struct LeadRecord {
+  TimeLead lead;
+  std::int64_t steady_ms = 0;  // what the steady clock said when it began
+  std::uint64_t boot = 0;      // since when that one counts: Clock::boot()
+
+  bool operator==(const LeadRecord&) const = default;
+};
+
+}  // namespace minikv::engine

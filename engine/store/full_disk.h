@@ -1,0 +1,81 @@
+// Whether writes are refused because the disk is full, or the index: when it began, and whether it is over.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/thread_annotations.h"
+
+namespace minikv::engine {
+
+struct DiskRoom {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t reserve_bytes = 0;  // kept for deletes and compaction
+};
+
+// It begins with the first write that is refused. It is over when none has been refused for a while, and a write that takes
+// room was taken or there is room for another segment: a disk that has room for some writes and not for others is told of
+// once.
+//
+// Thread safety: all members may be called from any thread.
+class FullSpell {
+ public:
+  struct Spell {
+    std::int64_t duration_ms = 0;
+    std::uint64_t refused = 0;
+  };
+
+  bool is_full() const { return is_full_.load(std::memory_order_acquire); }
+
+  // True: it begins.
+  bool note_refused(std::int64_t now_ms) MINIKV_EXCLUDES(mutex_) { return note(now_ms, 1); }
+  // There is no room to begin with.
+  bool note_no_room(std::int64_t now_ms) MINIKV_EXCLUDES(mutex_) { return note(now_ms, 0); }
+  // Of a write that takes room.
+  void note_taken() MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    was_taken_ = true;
+  }
+  // What it was, if it is over.
+  std::optional<Spell> look(std::int64_t now_ms, bool has_room) MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (!is_full() || now_ms - last_ms_ < kCalmMs || (!has_room && !was_taken_)) return std::nullopt;
+    is_full_.store(false, std::memory_order_release);
+    return Spell{now_ms - since_ms_, refused_};
+  }
+  // 0: it is not full.
+  std::int64_t duration_ms(std::int64_t now_ms) const MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return is_full() ? std::max<std::int64_t>(now_ms - since_ms_, 1) : 0;
+  }
+
+ private:
+  static constexpr std::int64_t kCalmMs = 10'000;
+
+  bool note(std::int64_t now_ms, std::uint64_t refused) MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const bool begins = !is_full();
+    if (begins) {
+      since_ms_ = now_ms;
+      refused_ = 0;
+    }
+    refused_ += refused;
+    last_ms_ = now_ms;
+    was_taken_ = false;
+    is_full_.store(true, std::memory_order_release);
+    return begins;
+  }
+
+  std::atomic<bool> is_full_{false};
+  mutable Mutex mutex_;
+  std::int64_t since_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
+  std::int64_t last_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // that one was refused
+  std::uint64_t refused_ MINIKV_GUARDED_BY(mutex_) = 0;
+  bool was_taken_ MINIKV_GUARDED_BY(mutex_) = false;  // since the last one was refused
+};
+
+using FullDisk = FullSpell;
+
+}  // namespace minikv::engine

@@ -1,0 +1,113 @@
+// The memory that clients make the server hold, counted before it is taken.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <set>
+
+#include "engine/base/thread_annotations.h"
+
+namespace minikv::server {
+
+// One budget for all clients: what was read from them and is not carried out yet, transactions that are being queued, keys
+// that are watched, values that are loaded, replies that are not taken. It is shared out so that it can't be used up by a few:
+//
+//   half                 whoever asks
+//   an eighth            connections that hold little: small requests are served however much others hold
+//   three eighths        the request that has waited longest: so one largest request can always finish
+//
+// A request that needs more than these three eighths at a time can never be served, and is refused at once.
+//
+// Thread safety: all members may be called from any thread.
+class ClientMemory {
+ public:
+  // Which part of the budget may be used.
+  enum class Grade : std::uint8_t { kAny, kSmall, kFirst };
+
+  explicit ClientMemory(std::uint64_t limit) : limit_(limit) {}
+
+  std::uint64_t limit() const { return limit_; }
+  std::uint64_t used() const {
+    return shared_.load(std::memory_order_relaxed) + first_.load(std::memory_order_relaxed);
+  }
+  // The most that one request may hold.
+  std::uint64_t most_for_one() const { return limit_ / 8 * 3; }
+  // A connection that holds no more than this holds little.
+  static constexpr std::uint64_t kSmallBytes = 128 * 1024;
+
+  bool try_take(std::uint64_t bytes, Grade grade);
+  // Whether or not there is room: for what is there already, and can't be had without.
+  void take(std::uint64_t bytes) { shared_.fetch_add(bytes, std::memory_order_relaxed); }
+  // `first`: of what was taken as Grade::kFirst; `shared`: of all else.
+  void give_back(std::uint64_t shared, std::uint64_t first) MINIKV_EXCLUDES(mutex_);
+  // Whether nothing new should be begun.
+  bool is_used_up() const { return shared_.load(std::memory_order_relaxed) >= limit_ / 8 * 5; }
+
+  // Connections that wait for memory stand in a queue.
+  using Ticket = std::uint64_t;
+  Ticket join_queue() MINIKV_EXCLUDES(mutex_);
+  void leave_queue(Ticket ticket) MINIKV_EXCLUDES(mutex_);
+  bool is_first(Ticket ticket) const MINIKV_EXCLUDES(mutex_);
+  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  // Called when some has been given back, or the first has left the queue, while others wait. Set before the first join.
+  void on_change(std::function<void()> tell) { tell_ = std::move(tell); }
+
+  // Requests that were refused because they did not fit.
+  void count_refusal() { refusals_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::uint64_t limit_;
+  std::atomic<std::uint64_t> shared_{0};  // up to five eighths
+  std::atomic<std::uint64_t> first_{0};   // up to three eighths
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::uint64_t> refusals_{0};
+  std::function<void()> tell_;
+  mutable engine::Mutex mutex_;
+  std::set<Ticket> queue_ MINIKV_GUARDED_BY(mutex_);
+  Ticket next_ticket_ MINIKV_GUARDED_BY(mutex_) = 1;
+};
+
+// What one holder has of it; given back at the end of its life.
+// Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
+class MemoryShare {
+ public:
+  explicit MemoryShare(ClientMemory& memory) : memory_(memory) {}
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+  ~MemoryShare() { set(0); }
+
+  std::uint64_t bytes() const { return shared_ + first_; }
+  bool has_first_part() const { return first_ > 0; }
+  bool try_add(std::uint64_t bytes, ClientMemory::Grade grade = ClientMemory::Grade::kAny) {
+    if (!memory_.try_take(bytes, grade)) return false;
+    (grade == ClientMemory::Grade::kFirst ? first_ : shared_) += bytes;
+    return true;
+  }
+  // Has so much from now on, whether or not there is room for more.
+  void set(std::uint64_t bytes) {
+    if (bytes > this->bytes()) {
+      memory_.take(bytes - this->bytes());
+      shared_ += bytes - this->bytes();
+    } else if (bytes < this->bytes()) {
+      const std::uint64_t less = this->bytes() - bytes, less_first = std::min(less, first_);
+      memory_.give_back(less - less_first, less_first);
+      shared_ -= less - less_first;
+      first_ -= less_first;
+    }
+  }
+
+ private:
+  ClientMemory& memory_;
+  std::uint64_t shared_ = 0;
+  std::uint64_t first_ = 0;  // as the one that had waited longest
+};
+
+// What the budget is unless it is configured: a quarter of what usable_memory() says, but enough for a request with a value
+// of `max_value_bytes`.
+std::uint64_t default_client_memory(std::uint64_t max_value_bytes);
+
+}  // namespace minikv::server
