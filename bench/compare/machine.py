@@ -6,13 +6,15 @@ import platform
 import re
 import subprocess
 
+from servers import redis_program
+
 
 def describe(options):
     return {
         "date": datetime.date.today().isoformat(), "processor": processor(), "processors": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "kernel": platform.release(), "file_system": file_system(options.directory),
-        "redis": first_line("redis-server", "--version"),
+        "redis": first_line("redis-server", "--version", executable=redis_program()),
         "minikv": first_line(os.path.join(options.bin, "minikvd"), "--version"),
         "commit": first_line("git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"),
     }
@@ -35,8 +37,8 @@ def file_system(path):
     return best[1]
 
 
-def first_line(*command):
+def first_line(*command, executable=None):
     try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[0]
+        return subprocess.run(command, executable=executable, check=True, capture_output=True, text=True).stdout.splitlines()[0]
     except (OSError, subprocess.CalledProcessError, IndexError):
         return "unknown"
