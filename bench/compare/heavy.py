@@ -1,0 +1,241 @@
+#!/usr/bin/python3 -B
+"""What others feel beside one heavy request: the time of a GET and of a synced SET while one client repeats it.
+
+    heavy.py --bin build/release/bin                    all of them, minikv
+    heavy.py --bin build/release/bin --redis            and redis-server, by turns
+    heavy.py --bin build/release/bin "MGET" "DEL"       those whose names contain one of these
+
+Two processes ask every 2 ms, one a GET of a random key, the other a SET that is synced. A time counts from the moment at
+which the request was due, so whoever is held up for a second has five hundred slow requests, not one. The heavy client
+is a process of its own that takes replies as they come. Writes heavy.md into --results.
+"""
+
+import argparse
+import math
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import socket
+import statistics
+import sys
+import tempfile
+import time
+
+import compare
+import machine
+from servers import KEY, Minikv, Redis, resp
+
+PERIOD = 0.002  # s between the requests of a prober
+LARGE = 20  # values of --large bytes
+
+
+class Client:
+    """A connection that takes replies of any length without looking into them: behind each request it sends an ECHO, and
+    what comes last says that all is there."""
+
+    mark = b"$16\r\n" + b"the end of reply" + b"\r\n"
+    question = b"*2\r\n$4\r\nECHO\r\n" + mark
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=600)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = memoryview(bytearray(1 << 20))
+
+    def ask(self, request):
+        self.socket.sendall(request + self.question)
+        head = tail = b""
+        while not tail.endswith(self.mark):
+            count = self.socket.recv_into(self.buffer)
+            if count == 0:
+                raise RuntimeError("the server has closed the connection")
+            head = head or self.buffer[:min(count, 200)].tobytes()
+            tail = (tail + self.buffer[max(0, count - 64):count].tobytes())[-64:]
+        if head.startswith(b"-"):
+            raise RuntimeError(head.split(b"\r\n")[0].decode(errors="replace"))
+
+
+def probe(port, make, keys, stopping, results):
+    """Asks every PERIOD until told to stop; what was due when, and how long it took from then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    client = Client(port)
+    chance = random.Random(1)
+    samples = []
+    due = time.monotonic()
+    while not stopping.is_set():
+        wait = due - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        client.ask(make(KEY % chance.randrange(keys)))
+        samples.append((due, time.monotonic() - due))
+        due += PERIOD
+    results.put(samples)
+
+
+def a_get(key):
+    return resp(b"GET", key.encode())
+
+
+def a_set(key):
+    return resp(b"SET", b"probe:" + key.encode(), b"y" * 100)
+
+
+def cases(options):
+    """(name, what prepares it, the requests of which the last is timed) of each heavy request; FLUSHALL comes last."""
+    keys = options.keys
+    large = [b"large:%d" % number for number in range(LARGE)]
+    absent = [b"absent:%d" % number for number in range(keys)]
+    many = [b"m:%08d" % number for number in range(keys)]
+    pairs = [word for key in many for word in (key, b"v" * 16)]
+    thousand = [word for key in many[:1000] for word in (key, b"v" * 1000)]
+    fill = [resp(b"MSET", *pairs)]
+    value = b"z" * options.large
+    ugly = b"*[" + b"b" * 2000 + b"]*c"
+    return [
+        ("nothing", [], []),
+        (f"MGET of {LARGE} large values", [], [resp(b"MGET", *large)]),
+        ("GET of a large value", [], [resp(b"GET", large[0])]),
+        ("GETRANGE of a large value", [], [resp(b"GETRANGE", large[0], b"1", b"-2")]),
+        (f"KEYS *, {keys} keys", [], [resp(b"KEYS", b"*")]),
+        (f"KEYS with a pattern of {len(ugly)} bytes", [], [resp(b"KEYS", ugly)]),
+        (f"SCAN 0 COUNT {keys}", [], [resp(b"SCAN", b"0", b"COUNT", b"%d" % keys)]),
+        (f"MGET of {keys} absent keys", [], [resp(b"MGET", *absent)]),
+        (f"MGET of {keys} keys", fill, [resp(b"MGET", *many)]),
+        (f"EXISTS of {keys} absent keys", [], [resp(b"EXISTS", *absent)]),
+        (f"EXISTS of {keys} keys", fill, [resp(b"EXISTS", *many)]),
+        (f"DEL of {keys} absent keys", [], [resp(b"DEL", *absent)]),
+        ("SET of 1 MiB", [], [resp(b"SET", b"mib", b"z" * (1 << 20))]),
+        ("MSET of 1000 keys, 1000 B each", [], [resp(b"MSET", *thousand)]),
+        ("DEL of 1000 keys", [], [resp(b"MSET", *thousand), resp(b"DEL", *many[:1000])]),
+        ("SET of a large value", [], [resp(b"SET", large[0], value)]),
+        (f"MSET of {keys} keys", [], fill),
+        (f"MSETNX of {keys} keys, one of which is there", fill, [resp(b"MSETNX", *pairs)]),
+        (f"DEL of {keys} keys", fill, [resp(b"DEL", *many)]),
+        (f"FLUSHALL, {keys} keys and more", fill, [resp(b"FLUSHALL")]),
+    ]
+
+
+class Heavy:
+    """One server with its probers and its figures."""
+
+    def __init__(self, make, options):
+        self.options = options
+        self.server = make(options.directory, "always")
+        self.server.start()
+        self.client = Client(self.server.port)
+        self.fill()
+
+    def fill(self):
+        self.server.fill(self.options.keys, 100)
+        value = b"z" * self.options.large
+        for number in range(LARGE):
+            self.client.ask(resp(b"SET", b"large:%d" % number, value))
+
+    def measure(self, prepare, requests):
+        """Milliseconds: p50, p99 and longest of GET and of SET, and how long the heavy request took, the median."""
+        windows, took = [], []
+        results = [multiprocessing.Queue() for _ in range(2)]
+        stopping = multiprocessing.Event()
+        probers = [
+            multiprocessing.Process(target=probe, args=(self.server.port, make, self.options.keys, stopping, result))
+            for make, result in zip((a_get, a_set), results)
+        ]
+        for request in prepare:
+            self.client.ask(request)
+        for prober in probers:
+            prober.start()
+        time.sleep(0.3)
+        begin = time.monotonic()
+        while time.monotonic() - begin < self.options.seconds or len(took) < self.options.least:
+            start = time.monotonic()
+            for request in requests[-1:]:
+                self.client.ask(request)
+            if not requests:
+                time.sleep(self.options.seconds)
+            took.append(time.monotonic() - start)
+            # What is due while it runs, and a little after: what it leaves behind is its doing, too.
+            windows.append((start, time.monotonic() + 0.01))
+            again = requests[:-1] or (prepare if requests and self.writes(requests[-1]) else [])
+            for request in again:
+                self.client.ask(request)
+            if again:
+                time.sleep(0.05)
+        stopping.set()
+        samples = [result.get() for result in results]
+        for prober in probers:
+            prober.join()
+        figures = [statistics.median(took) * 1000]
+        for of_one in samples:
+            within = sorted(1000 * long for due, long in of_one if any(start <= due <= end for start, end in windows))
+            figures += [within[len(within) // 2], within[int(len(within) * 0.99)], within[-1]] if within else [math.nan] * 3
+        return figures
+
+    @staticmethod
+    def writes(request):
+        return request.split(b"\r\n", 3)[2] in (b"DEL", b"FLUSHALL")
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
+    options = read_arguments()
+    Minikv.binaries, Minikv.flags = options.bin, options.flag
+    options.directory = tempfile.mkdtemp(prefix="minikv-heavy-", dir=options.directory)
+    about = machine.describe(options)
+    lines = [
+        "# Beside one heavy request", "",
+        f"`./dev bench heavy {' '.join(options.given)}`, {about['date']}, commit {about['commit']}: {about['processors']} "
+        f"processors ({about['processor']}), {about['memory_gib']} GiB, Linux {about['kernel']}, {about['file_system']}.", "",
+        f"Others ask every {1000 * PERIOD:g} ms, SETs synced; ms from the moment a request was due. A large value has "
+        f"{options.large} bytes.", "",
+        "| | server | it takes | GET p50 | p99 | longest | SET p50 | p99 | longest |", "|---|---|" + "---:|" * 7,
+    ]
+    running = []
+    try:
+        wanted = [case for case in cases(options)
+                  if not options.names or any(name.lower() in case[0].lower() for name in options.names)]
+        for make in (Minikv, Redis) if options.redis else (Minikv,):
+            running.append(Heavy(make, options))
+            running[-1].server.pause()
+        print("\n".join(lines), flush=True)
+        for name, prepare, requests in wanted:
+            for heavy in running:
+                heavy.server.resume()
+                time.sleep(0.5)
+                try:
+                    figures = " | ".join(f"{figure:.1f}" for figure in heavy.measure(prepare, requests))
+                except RuntimeError as refused:
+                    figures = str(refused) + " |" * 6
+                    heavy.client = Client(heavy.server.port)
+                lines.append(f"| {name} | {heavy.server.name} | {figures} |")
+                print(lines[-1], flush=True)
+                heavy.server.pause()
+    finally:
+        for heavy in running:
+            heavy.server.remove()
+        shutil.rmtree(options.directory, ignore_errors=True)
+    os.makedirs(options.results, exist_ok=True)
+    with open(os.path.join(options.results, "heavy.md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    return 0
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(description="Times others beside one heavy request.")
+    parser.add_argument("--bin", required=True, type=os.path.abspath, help="the directory of minikvd")
+    parser.add_argument("--redis", action="store_true", help="also redis-server, by turns")
+    parser.add_argument("--results", default="bench/results", type=os.path.abspath, help="where heavy.md goes")
+    parser.add_argument("--directory", type=os.path.abspath, default=None, help="where the data goes [/tmp]")
+    parser.add_argument("--seconds", type=float, default=5, help="of each request")
+    parser.add_argument("--least", type=int, default=3, help="times that each is repeated at least")
+    parser.add_argument("--keys", type=int, default=1_000_000)
+    parser.add_argument("--large", type=int, default=60 << 20, help="bytes of a large value")
+    parser.add_argument("--flag", action="append", default=[], help="a flag for minikvd, as --flag=--io-threads=2")
+    parser.add_argument("names", nargs="*", help="parts of names; without them, all")
+    options = parser.parse_args()
+    options.given = compare.given()
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())
