@@ -69,6 +69,7 @@ def read_arguments():
     parser.add_argument("--seconds", type=float, default=1, help="of each server in each round of a cell")
     parser.add_argument("--keys", type=int, default=1_000_000, help="that are there before")
     parser.add_argument("--many-keys", type=int, default=5_000_000, help="of memory and restart")
+    parser.add_argument("--rest", type=float, default=3, help="seconds in which memory comes to rest before it is read")
     parser.add_argument("--flag", action="append", default=[], help="a flag for minikvd, as --flag=--io-threads=2")
     parser.add_argument("experiments", nargs="*", help=" ".join(EXPERIMENTS))
     options = parser.parse_args()

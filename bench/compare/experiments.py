@@ -164,13 +164,13 @@ def memory_and_restart(options, say):
                 server.start()
                 server.fill(options.many_keys, value_bytes)
                 server.settle()  # Redis: its log begins with a snapshot, which is the quicker one to load
-                time.sleep(3)
+                time.sleep(options.rest)
                 last = KEY % (options.many_keys - 1)
                 for number in range(options.rounds):
                     server.stop(signal.SIGTERM)
                     note(clean, server, server.start(last))
                     if number == 0:
-                        time.sleep(3)
+                        time.sleep(options.rest)
                         note(memory, server, server.anonymous_bytes())
                     # What a crash leaves to be read: the writes of a moment.
                     load.run(server, 100_000, command="set", connections=50, pipeline=16, value_bytes=value_bytes,

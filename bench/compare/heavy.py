@@ -97,6 +97,9 @@ def cases(options):
         (f"MGET of {LARGE} large values", [], [resp(b"MGET", *large)]),
         ("GET of a large value", [], [resp(b"GET", large[0])]),
         ("GETRANGE of a large value", [], [resp(b"GETRANGE", large[0], b"1", b"-2")]),
+        ("BITCOUNT of a large value", [], [resp(b"BITCOUNT", large[0])]),
+        ("BITPOS in a large value", [], [resp(b"BITPOS", b"zeros", b"1")]),
+        ("LCS of values of 4000 B", [], [resp(b"LCS", b"left", b"right", b"LEN")]),
         (f"KEYS *, {keys} keys", [], [resp(b"KEYS", b"*")]),
         (f"KEYS with a pattern of {len(ugly)} bytes", [], [resp(b"KEYS", ugly)]),
         (f"SCAN 0 COUNT {keys}", [], [resp(b"SCAN", b"0", b"COUNT", b"%d" % keys)]),
@@ -104,14 +107,26 @@ def cases(options):
         (f"MGET of {keys} keys", fill, [resp(b"MGET", *many)]),
         (f"EXISTS of {keys} absent keys", [], [resp(b"EXISTS", *absent)]),
         (f"EXISTS of {keys} keys", fill, [resp(b"EXISTS", *many)]),
+        (f"WATCH of {keys} keys, and EXEC", fill, [
+            resp(b"WATCH", *many) + resp(b"MULTI") + resp(b"GET", many[0]) + resp(b"EXEC")]),
+        (f"EXEC of {keys // 10} GETs", fill, [
+            resp(b"MULTI") + b"".join(resp(b"GET", key) for key in many[:keys // 10]) + resp(b"EXEC")]),
         (f"DEL of {keys} absent keys", [], [resp(b"DEL", *absent)]),
         ("SET of 1 MiB", [], [resp(b"SET", b"mib", b"z" * (1 << 20))]),
         ("MSET of 1000 keys, 1000 B each", [], [resp(b"MSET", *thousand)]),
         ("DEL of 1000 keys", [], [resp(b"MSET", *thousand), resp(b"DEL", *many[:1000])]),
         ("SET of a large value", [], [resp(b"SET", large[0], value)]),
+        ("APPEND to a large value", [resp(b"SET", b"grown", value)], [resp(b"APPEND", b"grown", b"a")]),
+        ("SETRANGE in a large value", [], [resp(b"SETRANGE", large[0], b"17", b"b")]),
+        ("SETBIT in a large value", [], [resp(b"SETBIT", large[0], b"17", b"1")]),
+        ("EXPIRE of a large value", [], [resp(b"EXPIRE", large[0], b"100000")]),
+        ("COPY of a large value", [], [resp(b"COPY", large[0], b"copied", b"REPLACE")]),
         (f"MSET of {keys} keys", [], fill),
         (f"MSETNX of {keys} keys, one of which is there", fill, [resp(b"MSETNX", *pairs)]),
         (f"DEL of {keys} keys", fill, [resp(b"DEL", *many)]),
+        (f"DELPREFIX of {keys} keys", fill, [resp(b"DELPREFIX", b"m:")]),
+        (f"EXEC of {keys // 10} SETs", [], [
+            resp(b"MULTI") + b"".join(resp(b"SET", key, b"v" * 16) for key in many[:keys // 10]) + resp(b"EXEC")]),
         (f"FLUSHALL, {keys} keys and more", fill, [resp(b"FLUSHALL")]),
     ]
 
@@ -131,6 +146,9 @@ class Heavy:
         value = b"z" * self.options.large
         for number in range(LARGE):
             self.client.ask(resp(b"SET", b"large:%d" % number, value))
+        self.client.ask(resp(b"SETRANGE", b"zeros", str(self.options.large).encode(), b"1"))
+        self.client.ask(resp(b"SET", b"left", bytes(random.Random(2).choices(b"abcd", k=4000))))
+        self.client.ask(resp(b"SET", b"right", bytes(random.Random(3).choices(b"abcd", k=4000))))
 
     def measure(self, prepare, requests):
         """Milliseconds: p50, p99 and longest of GET and of SET, and how long the heavy request took, the median."""
@@ -145,7 +163,21 @@ class Heavy:
             self.client.ask(request)
         for prober in probers:
             prober.start()
-        time.sleep(0.3)
+        try:
+            time.sleep(0.3)
+            self.repeat(prepare, requests, windows, took)
+        finally:
+            stopping.set()
+            samples = [result.get() for result in results]
+            for prober in probers:
+                prober.join()
+        figures = [statistics.median(took) * 1000]
+        for of_one in samples:
+            within = sorted(1000 * long for due, long in of_one if any(start <= due <= end for start, end in windows))
+            figures += [within[len(within) // 2], within[int(len(within) * 0.99)], within[-1]] if within else [math.nan] * 3
+        return figures
+
+    def repeat(self, prepare, requests, windows, took):
         begin = time.monotonic()
         while time.monotonic() - begin < self.options.seconds or len(took) < self.options.least:
             start = time.monotonic()
@@ -156,24 +188,15 @@ class Heavy:
             took.append(time.monotonic() - start)
             # What is due while it runs, and a little after: what it leaves behind is its doing, too.
             windows.append((start, time.monotonic() + 0.01))
-            again = requests[:-1] or (prepare if requests and self.writes(requests[-1]) else [])
+            again = requests[:-1] or (prepare if requests and self.removes(requests[-1]) else [])
             for request in again:
                 self.client.ask(request)
             if again:
                 time.sleep(0.05)
-        stopping.set()
-        samples = [result.get() for result in results]
-        for prober in probers:
-            prober.join()
-        figures = [statistics.median(took) * 1000]
-        for of_one in samples:
-            within = sorted(1000 * long for due, long in of_one if any(start <= due <= end for start, end in windows))
-            figures += [within[len(within) // 2], within[int(len(within) * 0.99)], within[-1]] if within else [math.nan] * 3
-        return figures
 
     @staticmethod
-    def writes(request):
-        return request.split(b"\r\n", 3)[2] in (b"DEL", b"FLUSHALL")
+    def removes(request):
+        return request.split(b"\r\n", 3)[2] in (b"DEL", b"DELPREFIX", b"FLUSHALL")
 
 
 def main():
