@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,25 @@ struct Request {
   std::string_view verb;                 // as the client wrote it
   std::string_view subcommand;           // the same; empty where there is none
   std::vector<Arg> args;  // without verb and subcommand; for the text `put`: key, value, options...
+};
+
+// The same, whose arguments are kept elsewhere.
+struct RequestView {
+  // NOLINTNEXTLINE(google-explicit-constructor): a request is seen as it is
+  RequestView(const Request& request)
+      : dialect(request.dialect),
+        command(request.command),
+        verb(request.verb),
+        subcommand(request.subcommand),
+        args(request.args) {}
+  RequestView(Dialect in, const CommandSpec* what, std::string_view as, std::string_view sub,
+              std::span<const Arg> with)
+      : dialect(in), command(what), verb(as), subcommand(sub), args(with) {}
+
+  Dialect dialect;
+  const CommandSpec* command;
+  std::string_view verb, subcommand;
+  std::span<const Arg> args;
 };
 
 }  // namespace minikv::protocol

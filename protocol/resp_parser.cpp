@@ -36,7 +36,7 @@ void RespParser::begin(const ParserLimits& limits) {
   count_ = kNone;
   read_ = 0;
   length_ = kNone;
-  total_ = 0;
+  total_ = longest_ = 0;
   forget_elements();
   refusal_.reset();
   bytes_wanted_ = 0;
@@ -52,6 +52,9 @@ void RespParser::forget_elements() {
 
 std::size_t RespParser::settle(std::string_view input) {
   if (refusal_) return 0;
+  // So that what is large is not moved again and again: all of them, when enough are there to show that they come.
+  const std::size_t there = settled_.size() + spans_.size();
+  if (settled_.capacity() < there && there >= count_ / 4) settled_.reserve(count_);
   for (const Span& span : spans_) {
     const std::string_view bytes = input.substr(span.begin, span.size);
     if (!settled_verb_) {
@@ -128,6 +131,7 @@ RespParser::Step RespParser::read_length(std::string_view input) {
 
 void RespParser::admit(std::size_t length) {
   total_ += length;
+  longest_ = std::max(longest_, length);
   if (length > longest_kept_bulk(limits_)) return discard(errors::value_too_long(limits_.max_value_bytes));
   if (total_ > limits_.request_bytes()) return discard(errors::request_too_long(limits_.request_bytes()));
 }
@@ -232,6 +236,8 @@ std::optional<ErrorReply> RespParser::take_request(std::string_view input, Reque
     request.command = subcommand;
   }
   if (!request.command->takes(count_)) return errors::wrong_arity(*request.command);
+  // Of a million elements nearly always.
+  if (longest_ <= std::min(limits_.max_key_bytes, limits_.max_value_bytes)) return std::nullopt;
   return check_sizes(*request.command, request.args, limits_);
 }
 

@@ -66,6 +66,7 @@ class RespParser {
   std::size_t read_ = 0;        // elements that have been read, or skipped
   std::size_t length_ = kNone;  // what is left of the element under way; kNone: its length is not known yet
   std::size_t total_ = 0;       // bytes in the elements
+  std::size_t longest_ = 0;     // of them
   std::optional<std::string_view> settled_verb_;  // elements that stay where they were read: the first,
   std::vector<Arg> settled_;                      // and the others
   std::vector<Span> spans_;                       // those behind them

@@ -33,6 +33,13 @@ class Arena {
     std::uninitialized_value_construct_n(first, count);
     return {first, count};
   }
+  template <typename T>
+  std::span<T> copy_all(std::span<const T> objects) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    T* const first = reinterpret_cast<T*>(allocate(objects.size_bytes(), alignof(T)));
+    std::uninitialized_copy(objects.begin(), objects.end(), first);
+    return {first, objects.size()};
+  }
   std::size_t memory() const { return memory_; }
 
  private:

@@ -26,7 +26,7 @@ constexpr Handler kHandlers[] = {
 #undef MINIKV_CONTAINER
 };
 
-void queue_for_exec(const protocol::Request& request, Connection& connection, ServerState& server,
+void queue_for_exec(const protocol::RequestView& request, Connection& connection, ServerState& server,
                     protocol::ReplyEncoder& reply) {
   namespace errors = protocol::errors;
   Multi& multi = *connection.client().multi;
@@ -37,14 +37,15 @@ void queue_for_exec(const protocol::Request& request, Connection& connection, Se
   if (request.dialect != multi.dialect()) return refuse(errors::other_dialect_in_multi());
   if ((request.command->flags & protocol::kFlagNoMulti) != 0) return refuse(errors::not_in_multi());
   const std::uint64_t most = server.store.options().max_batch_bytes;
-  if (multi.bytes() + Multi::bytes_of(request) > most) return refuse(errors::transaction_too_long(most));
+  const std::size_t bytes = Multi::bytes_of(request);
+  if (multi.bytes() + bytes > most) return refuse(errors::transaction_too_long(most));
   // Of one that can't be executed any more nothing is kept.
   if (!multi.is_spoiled()) {
-    if (!connection.reserve(Multi::bytes_of(request))) {
+    if (!connection.reserve(bytes)) {
       server.client_memory.count_refusal();
       return refuse(errors::transaction_without_memory());
     }
-    multi.add(request, connection.take_blocks());
+    multi.add(request, bytes, connection.take_blocks());
     connection.client().transaction_has_grown();
   }
   reply.queued();
@@ -57,7 +58,7 @@ protocol::ReplyFormat reply_format(protocol::Dialect dialect, const ClientState&
   return client.resp3 ? protocol::ReplyFormat::kResp3 : protocol::ReplyFormat::kResp2;
 }
 
-void dispatch(const protocol::Request& request, protocol::ReplyBuffer& out, Connection& connection,
+void dispatch(const protocol::RequestView& request, protocol::ReplyBuffer& out, Connection& connection,
               ServerState& server) {
   protocol::ReplyEncoder reply(reply_format(request.dialect, connection.client()), out);
   ClientState& client = connection.client();

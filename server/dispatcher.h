@@ -14,7 +14,7 @@ namespace minikv::server {
 protocol::ReplyFormat reply_format(protocol::Dialect dialect, const ClientState& client);
 
 // Carries out `request`, whose arguments the parser has counted and measured. `out` is where its reply belongs.
-void dispatch(const protocol::Request& request, protocol::ReplyBuffer& out, Connection& connection,
+void dispatch(const protocol::RequestView& request, protocol::ReplyBuffer& out, Connection& connection,
               ServerState& server);
 
 }  // namespace minikv::server

@@ -12,6 +12,9 @@ namespace minikv::server {
 namespace {
 
 constexpr std::size_t kOverheadBytes = 64;
+// Of a long transaction so much is gone through before other connections have their turns.
+constexpr std::size_t kCommandsAtOnce = 512;
+constexpr std::size_t kArgumentsAtOnce = 4096;
 
 using protocol::ReplyEncoder;
 
@@ -24,47 +27,43 @@ bool is_beside_the_store(const protocol::CommandSpec& command) {
 
 // ---- Multi ----
 
-std::size_t Multi::bytes_of(const protocol::Request& request) {
+std::size_t Multi::bytes_of(const protocol::RequestView& request) {
   std::size_t bytes = kOverheadBytes + request.args.size() * sizeof(protocol::Arg);
   bytes += request.verb.size() + request.subcommand.size();
   for (const protocol::Arg& arg : request.args) bytes += arg.bytes.size();
   return bytes;
 }
 
-void Multi::add(const protocol::Request& request, std::vector<Block> blocks) {
+void Multi::add(const protocol::RequestView& request, std::size_t bytes, std::vector<Block> blocks) {
   Memory kept(std::move(blocks));
-  const std::span<protocol::Arg> args = arena_.make<protocol::Arg>(request.args.size());
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    args[i] = request.args[i];
-    if (!kept.has(args[i].bytes)) args[i].bytes = arena_.copy(args[i].bytes);
+  const std::span<protocol::Arg> args = arena_.copy_all(request.args);
+  for (protocol::Arg& arg : args) {
+    if (!kept.has(arg.bytes)) arg.bytes = arena_.copy(arg.bytes);
   }
   queued_.push_back({request.command, arena_.copy(request.verb), arena_.copy(request.subcommand), args.data(),
                      args.size()});
-  bytes_ += bytes_of(request);
+  bytes_ += bytes;
   if (kept.capacity() == 0) return;
   block_bytes_ += kept.capacity();
   blocks_.push_back(std::move(kept));
 }
 
-void Multi::get(std::size_t i, protocol::Request& request) const {
+protocol::RequestView Multi::get(std::size_t i) const {
   const Queued& queued = queued_[i];
-  request.dialect = dialect_;
-  request.command = queued.command;
-  request.verb = queued.verb;
-  request.subcommand = queued.subcommand;
-  request.args.assign(queued.args, queued.args + queued.count);
+  return {dialect_, queued.command, queued.verb, queued.subcommand, std::span(queued.args, queued.count)};
 }
 
 // ---- ExecTask ----
 
-bool ExecTask::build(Connection& connection, ServerState& server, std::size_t most) {
+bool ExecTask::build(Connection& connection, ServerState& server) {
   connection_ = &connection;
   server_ = &server;
+  parts_.reserve(multi_->size());
   Collector collector(connection, *this);
-  protocol::Request request;
-  const std::size_t last = std::min(multi_->size(), built_ + most);
-  for (; built_ < last; ++built_) {
-    multi_->get(built_, request);
+  const std::size_t last = std::min(multi_->size(), built_ + kCommandsAtOnce);
+  for (std::size_t args = 0; built_ < last && args < kArgumentsAtOnce; ++built_) {
+    const protocol::RequestView request = multi_->get(built_);
+    args += request.args.size();
     Part& part = parts_.emplace_back();
     part.is_late = is_beside_the_store(*request.command);
     has_late_parts_ |= part.is_late;
@@ -87,13 +86,14 @@ void ExecTask::add_task(std::unique_ptr<Task> task) {
 }
 
 void ExecTask::prepare(Preparation& preparation) {
+  watch_.prepare(preparation);
   for (Part& part : parts_) {
     if (part.task && part.task->wants_preparation()) part.task->prepare(preparation);
   }
 }
 
 void ExecTask::perform(Transaction& transaction) {
-  if (watch_ && watch_->has_changed(transaction)) {
+  if (watch_.has_changed(transaction)) {
     aborted_ = true;
     return;
   }
@@ -140,8 +140,7 @@ Answered ExecTask::encode_some(protocol::ReplyEncoder& reply, const Reading& rea
 
 // Its reply may be the first in another format.
 void ExecTask::run_late(std::size_t i, protocol::ReplyEncoder& reply) {
-  protocol::Request request;
-  multi_->get(i, request);
+  const protocol::RequestView request = multi_->get(i);
   Afterwards afterwards(*connection_);
   protocol::ReplyBuffer out;
   dispatch(request, out, afterwards, *server_);

@@ -30,7 +30,8 @@ class Multi {
 
   protocol::Dialect dialect() const { return dialect_; }
   // Copies the arguments, but for those that are in `blocks`, which it keeps.
-  void add(const protocol::Request& request, std::vector<Block> blocks);
+  // `bytes`: what bytes_of() has said.
+  void add(const protocol::RequestView& request, std::size_t bytes, std::vector<Block> blocks);
   // A request was refused: EXEC will refuse the whole.
   void spoil() { spoiled_ = true; }
   bool is_spoiled() const { return spoiled_; }
@@ -38,11 +39,11 @@ class Multi {
   std::size_t bytes() const { return bytes_; }
   // What they occupy of memory, and how much one more might.
   std::size_t memory() const { return arena_.memory() + queued_.capacity() * sizeof(Queued) + block_bytes_; }
-  static std::size_t bytes_of(const protocol::Request& request);
+  static std::size_t bytes_of(const protocol::RequestView& request);
 
   std::size_t size() const { return queued_.size(); }
-  // The `i`-th, into `request`, which points to what is kept here.
-  void get(std::size_t i, protocol::Request& request) const;
+  // The `i`-th, which is kept here.
+  protocol::RequestView get(std::size_t i) const;
 
  private:
   struct Queued {
@@ -73,11 +74,13 @@ class ExecTask final : public Task {
   ExecTask(std::unique_ptr<const Multi> multi, std::shared_ptr<Watch> watch)
       : Task(Memory(0)), multi_(std::move(multi)), watch_(std::move(watch)) {
     set_takes_long();
+    bytes_to_prepare_ = watch_.bytes_to_prepare();
+    if (bytes_to_prepare_ > 0) set_wants_preparation();
   }
 
-  // Has the handlers of the next commands run, up to `most` of them: what they answer, or submit, becomes a part of the
-  // task. True: those were all. `connection` must live for as long as the task.
-  bool build(Connection& connection, ServerState& server, std::size_t most);
+  // Has the handlers of some more commands run: what they answer, or submit, becomes a part of the task. True: those were
+  // all. `connection` must live for as long as the task.
+  bool build(Connection& connection, ServerState& server);
   // Whether some of its commands change the connection when it is answered.
   bool has_late_parts() const { return has_late_parts_; }
   // About what it takes of memory beside the arguments.
@@ -109,7 +112,7 @@ class ExecTask final : public Task {
   void perform(Transaction& transaction) override;
 
   std::unique_ptr<const Multi> multi_;
-  std::shared_ptr<Watch> watch_;
+  WatchCheck watch_;
   std::vector<Part> parts_;
   std::vector<OldValue> old_values_;
   std::size_t built_ = 0;     // commands whose handlers have run

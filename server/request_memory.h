@@ -73,15 +73,23 @@ class Memory {
  private:
   struct Elsewhere {
     std::vector<Block> blocks;  // by address
+    std::size_t last = 0;       // the one that was found last
     bool is_borrowed = false;
     std::size_t borrowed_bytes = 0;
 
-    bool has(const char* byte) const {
+    // Arguments are asked for in the order in which they were read, so most are where the one before was.
+    bool has(const char* byte) {
       if (is_borrowed) return true;
+      if (last < blocks.size() && is_in(blocks[last], byte)) return true;
       const auto behind =
           std::upper_bound(blocks.begin(), blocks.end(), byte,
                            [](const char* place, const Block& block) { return place < block.memory.get(); });
-      return behind != blocks.begin() && byte < std::prev(behind)->memory.get() + std::prev(behind)->capacity;
+      if (behind == blocks.begin() || !is_in(*std::prev(behind), byte)) return false;
+      last = static_cast<std::size_t>(std::prev(behind) - blocks.begin());
+      return true;
+    }
+    static bool is_in(const Block& block, const char* byte) {
+      return byte >= block.memory.get() && byte < block.memory.get() + block.capacity;
     }
   };
 

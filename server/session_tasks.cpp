@@ -114,8 +114,7 @@ void Session::execute(std::unique_ptr<ExecTask> exec) {
 
 // Of a long transaction some commands at a time: other connections have their turns in between.
 void Session::build_exec() {
-  constexpr std::size_t kCommandsAtOnce = 512;
-  if (!exec_->build(*this, server_, kCommandsAtOnce)) return;
+  if (!exec_->build(*this, server_)) return;
   holding_requests_ = exec_->has_late_parts();
   submit(std::move(exec_));
 }

@@ -51,8 +51,8 @@ struct Reading {
 
 // How many bytes of values a reply grows by before others have their turn.
 inline constexpr std::uint64_t kMaxBytesAtOnce = std::uint64_t{1} << 20;
-// The same for values that take no bytes.
-inline constexpr std::size_t kMaxValuesAtOnce = 4096;
+// The same for the number of values: each takes a few microseconds, however short it is.
+inline constexpr std::size_t kMaxValuesAtOnce = 512;
 // At most so much stands around a value in a reply, without its key.
 inline constexpr std::uint64_t kReplyOverheadBytes = 64;
 

@@ -6,51 +6,131 @@
 
 namespace minikv::server {
 
+// ---- Watch ----
+
+// Key by key: the writer, who touches keys, does not wait for a watch of many.
 Watch::~Watch() {
-  const bool is_listed =
-      std::any_of(seen_.begin(), seen_.end(), [](const auto& seen) { return seen.second == 0; });
-  if (is_listed) keys_.remove(*this);
+  for (const auto& [key, sequence] : seen_) {
+    if (sequence == 0) keys_.remove(key, touched_);
+  }
 }
 
 void Watch::watch(Transaction& transaction, std::string_view key) {
   if (seen_.contains(key)) return;  // what counts is how it was first seen
   const auto entry = transaction.find(key);
-  const auto added = seen_.emplace(key, entry ? entry->sequence : 0).first;
-  if (!entry) keys_.add(added->first, *this);
+  seen_.emplace(key, entry ? entry->sequence : 0);
+  if (!entry) keys_.add(key, touched_);
 }
 
-bool Watch::has_changed(Transaction& transaction) const {
+void Watch::add(std::unique_ptr<WatchedMany> many) {
+  const engine::MutexLock lock(mutex_);
+  many_.push_back(std::move(many));
+}
+
+std::vector<const WatchedMany*> Watch::many() const {
+  const engine::MutexLock lock(mutex_);
+  std::vector<const WatchedMany*> many;
+  many.reserve(many_.size());
+  for (const auto& one : many_) many.push_back(one.get());
+  return many;
+}
+
+// ---- WatchedMany ----
+
+WatchedMany::WatchedMany(WatchedKeys& watched, Memory memory, std::vector<std::string_view> keys)
+    : watched_(watched), memory_(std::move(memory)), keys_(std::move(keys)) {}
+
+WatchedMany::~WatchedMany() {
+  for (const std::uint32_t key : absent_) watched_.remove(keys_[key], touched_);
+}
+
+void WatchedMany::note(const KeyLookup& lookup) {
+  // Of no key that anybody could have put: so each that was never there is listed.
+  constexpr std::uint64_t kUnknown = UINT64_MAX;
+  sequences_.resize(keys_.size(), kUnknown);
+  for (std::size_t key = 0; key < keys_.size(); ++key) {
+    const std::uint64_t sequence = lookup.sequence(key);
+    if (sequences_[key] == sequence) continue;
+    sequences_[key] = sequence;
+    if (sequence != 0) continue;
+    absent_.push_back(static_cast<std::uint32_t>(key));
+    watched_.add(keys_[key], touched_);
+  }
+}
+
+// Keys are put by the writer only, so what was put so far is what the look-up knows of.
+void WatchedMany::begin(const KeyLookup& lookup) {
+  note(lookup);
+  touched_.store(false, std::memory_order_relaxed);
+}
+
+bool WatchedMany::has_changed(const KeyLookup& lookup) const {
   if (touched_.load(std::memory_order_relaxed)) return true;
-  return std::any_of(seen_.begin(), seen_.end(), [&](const auto& seen) {
+  for (std::size_t key = 0; key < keys_.size(); ++key) {
+    if (lookup.sequence(key) != sequences_[key]) return true;
+  }
+  return false;
+}
+
+// ---- WatchCheck ----
+
+WatchCheck::WatchCheck(std::shared_ptr<Watch> watch) : watch_(std::move(watch)) {}
+
+std::uint64_t WatchCheck::bytes_to_prepare() const {
+  if (!watch_ || watch_->many_keys() == 0) return 0;
+  return KeyLookup::memory_for(watch_->many_keys());
+}
+
+void WatchCheck::prepare(Preparation& preparation) {
+  if (!watch_) return;
+  add_parts();
+  for (const auto& part : parts_) preparation.look_up(part->lookup);
+}
+
+// Those that are not there yet: what was with the writer when the transaction was prepared has been added since.
+void WatchCheck::add_parts() {
+  const std::vector<const WatchedMany*> many = watch_->many();
+  for (std::size_t i = parts_.size(); i < many.size(); ++i)
+    parts_.push_back(std::make_unique<Part>(Part{many[i], KeyLookup(many[i]->keys())}));
+}
+
+bool WatchCheck::has_changed(Transaction& transaction) {
+  if (!watch_) return false;
+  if (watch_->touched_.load(std::memory_order_relaxed)) return true;
+  const bool of_few = std::any_of(watch_->seen_.begin(), watch_->seen_.end(), [&](const auto& seen) {
     const auto entry = transaction.find(seen.first);
     return (entry ? entry->sequence : 0) != seen.second;
   });
+  if (of_few) return true;
+  add_parts();
+  return std::any_of(parts_.begin(), parts_.end(), [&](const auto& part) {
+    transaction.look_up(part->lookup);
+    return part->many->has_changed(part->lookup);
+  });
 }
+
+// ---- WatchedKeys ----
 
 void WatchedKeys::touch(std::string_view key) {
   const engine::MutexLock lock(mutex_);
   const auto found = watches_.find(key);
   if (found == watches_.end()) return;
-  for (Watch* watch : found->second) watch->touched_.store(true, std::memory_order_relaxed);
+  for (std::atomic<bool>* touched : found->second) touched->store(true, std::memory_order_relaxed);
 }
 
-void WatchedKeys::add(const std::string& key, Watch& watch) {
+void WatchedKeys::add(std::string_view key, std::atomic<bool>& touched) {
   const engine::MutexLock lock(mutex_);
-  watches_[key].insert(&watch);
+  watches_.try_emplace(key).first->second.insert(&touched);
   count_.store(watches_.size(), std::memory_order_relaxed);
 }
 
-// Key by key: the writer, who touches keys, does not wait for a watch of many.
-void WatchedKeys::remove(Watch& watch) {
-  for (const auto& [key, sequence] : watch.seen_) {
-    if (sequence != 0) continue;
-    const engine::MutexLock lock(mutex_);
-    const auto found = watches_.find(key);
-    if (found == watches_.end()) continue;
-    found->second.erase(&watch);
-    if (found->second.empty()) watches_.erase(found);
-    count_.store(watches_.size(), std::memory_order_relaxed);
-  }
+void WatchedKeys::remove(std::string_view key, std::atomic<bool>& touched) {
+  const engine::MutexLock lock(mutex_);
+  const auto found = watches_.find(key);
+  if (found == watches_.end()) return;
+  found->second.erase(&touched);
+  if (found->second.empty()) watches_.erase(found);
+  count_.store(watches_.size(), std::memory_order_relaxed);
 }
 
 ScanPage TouchingTransaction::scan(const ScanOptions& options) { return transaction_.scan(options); }

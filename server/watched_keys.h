@@ -6,19 +6,24 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "engine/base/thread_annotations.h"
+#include "minikv/key_lookup.h"
 #include "minikv/transaction.h"
 #include "server/client_memory.h"
+#include "server/request_memory.h"
 
 namespace minikv::server {
 
 class WatchedKeys;
+class WatchedMany;
 
 // So that keys are looked up without a copy.
 struct KeyHash {
@@ -33,8 +38,8 @@ using KeyMap = absl::flat_hash_map<std::string, Value, KeyHash, std::equal_to<>>
 // A key that was there is watched by the sequence of its newest write, which is never given twice. A key that was not there
 // has none: it may come and go in between without leaving a trace, so that whoever puts it says so (WatchedKeys::touch).
 //
-// Thread safety: watch() and has_changed() on the writer thread only; memory() by the client's event loop; made and let go of
-// anywhere.
+// Thread safety: watch() on the writer thread only; memory(), expect_many() and many_keys() by the client's event loop;
+// add() and many() by any; made and let go of anywhere.
 class Watch {
  public:
   // A watched key takes about so much memory beside its bytes.
@@ -46,15 +51,77 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
 
   void watch(Transaction& transaction, std::string_view key);
-  bool has_changed(Transaction& transaction) const;
   MemoryShare& memory() { return memory_; }
 
+  // Very many keys of one command, which have been looked at.
+  void add(std::unique_ptr<WatchedMany> many) MINIKV_EXCLUDES(mutex_);
+  // Those that have been added. They live as long as the watch.
+  std::vector<const WatchedMany*> many() const MINIKV_EXCLUDES(mutex_);
+  // So many keys will be added so.
+  void expect_many(std::size_t keys) { many_keys_ += keys; }
+  std::size_t many_keys() const { return many_keys_; }
+
  private:
+  friend class WatchCheck;
   friend class WatchedKeys;
   WatchedKeys& keys_;
   MemoryShare memory_;
   KeyMap<std::uint64_t> seen_;  // key and sequence; 0: it was not there
   std::atomic<bool> touched_{false};
+  std::size_t many_keys_ = 0;
+  mutable engine::Mutex mutex_;
+  std::vector<std::unique_ptr<WatchedMany>> many_ MINIKV_GUARDED_BY(mutex_);
+};
+
+// Very many keys that one client watches by one command: a reader looks them up and the writer makes that right, so that no
+// one waits for it.
+// Thread safety: handed from one thread to the other; const members may be called by several.
+class WatchedMany {
+ public:
+  // `keys` are kept in `memory`.
+  WatchedMany(WatchedKeys& watched, Memory memory, std::vector<std::string_view> keys);
+  ~WatchedMany();
+  WatchedMany(const WatchedMany&) = delete;
+  WatchedMany& operator=(const WatchedMany&) = delete;
+
+  std::span<const std::string_view> keys() const { return keys_; }
+  // Notes what has been looked up. It may be called on a reader, with what is not right yet; and has to be called on the
+  // writer with what is: the watch begins then.
+  void note(const KeyLookup& lookup);
+  void begin(const KeyLookup& lookup);
+  // On the writer.
+  bool has_changed(const KeyLookup& lookup) const;
+
+ private:
+  WatchedKeys& watched_;
+  const Memory memory_;
+  const std::vector<std::string_view> keys_;
+  std::vector<std::uint64_t> sequences_;  // of the keys; 0: it was not there
+  std::vector<std::uint32_t> absent_;     // of which keys it is listed that they were not there
+  std::atomic<bool> touched_{false};      // one of these was put
+};
+
+// Whether anything has changed that a client watches, found out by the writer for a transaction. Of very many keys a reader
+// finds out most of it before.
+// Thread safety: handed from one thread to the other.
+class WatchCheck {
+ public:
+  explicit WatchCheck(std::shared_ptr<Watch> watch);  // null: nothing is watched
+
+  // At most how much memory prepare() takes. On the event loop.
+  std::uint64_t bytes_to_prepare() const;
+  void prepare(Preparation& preparation);
+  bool has_changed(Transaction& transaction);
+
+ private:
+  struct Part {
+    const WatchedMany* many;
+    KeyLookup lookup;
+  };
+  void add_parts();
+
+  std::shared_ptr<Watch> watch_;
+  std::vector<std::unique_ptr<Part>> parts_;
 };
 
 // The keys that are watched and were not there.
@@ -67,12 +134,14 @@ class WatchedKeys {
 
  private:
   friend class Watch;
-  void add(const std::string& key, Watch& watch) MINIKV_EXCLUDES(mutex_);
-  void remove(Watch& watch) MINIKV_EXCLUDES(mutex_);
+  friend class WatchedMany;
+  // `touched` is set when the key is put, until it is removed.
+  void add(std::string_view key, std::atomic<bool>& touched) MINIKV_EXCLUDES(mutex_);
+  void remove(std::string_view key, std::atomic<bool>& touched) MINIKV_EXCLUDES(mutex_);
 
   std::atomic<std::size_t> count_{0};
   engine::Mutex mutex_;
-  KeyMap<absl::flat_hash_set<Watch*>> watches_ MINIKV_GUARDED_BY(mutex_);
+  KeyMap<absl::flat_hash_set<std::atomic<bool>*>> watches_ MINIKV_GUARDED_BY(mutex_);
 };
 
 // Tells of every put.

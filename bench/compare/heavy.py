@@ -11,10 +11,12 @@ is a process of its own that takes replies as they come. Writes heavy.md into --
 """
 
 import argparse
+import collections
 import math
 import multiprocessing
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -49,27 +51,40 @@ class Client:
         while not tail.endswith(self.mark):
             count = self.socket.recv_into(self.buffer)
             if count == 0:
-                raise RuntimeError("the server has closed the connection")
+                raise RuntimeError(f"the server has closed the connection after {head.splitlines()[:1]}")
             head = head or self.buffer[:min(count, 200)].tobytes()
             tail = (tail + self.buffer[max(0, count - 64):count].tobytes())[-64:]
         if head.startswith(b"-"):
             raise RuntimeError(head.split(b"\r\n")[0].decode(errors="replace"))
 
 
-def probe(port, make, keys, stopping, results):
-    """Asks every PERIOD until told to stop; what was due when, and how long it took from then."""
+def probe(port, make, reply_bytes, keys, stopping, results):
+    """Asks every PERIOD until told to stop, whether or not it has been answered, as many clients would; each reply has
+    `reply_bytes`. The result: what was due when, and how long it took from then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    client = Client(port)
+    connection = Client(port).socket
+    connection.setblocking(False)
     chance = random.Random(1)
-    samples = []
+    waiting, samples, got = collections.deque(), [], 0
     due = time.monotonic()
-    while not stopping.is_set():
-        wait = due - time.monotonic()
-        if wait > 0:
-            time.sleep(wait)
-        client.ask(make(KEY % chance.randrange(keys)))
-        samples.append((due, time.monotonic() - due))
-        due += PERIOD
+    while not stopping.is_set() or waiting:
+        now = time.monotonic()
+        if now >= due and not stopping.is_set():
+            connection.sendall(make(KEY % chance.randrange(keys)))
+            waiting.append(due)
+            due += PERIOD
+            continue
+        if not select.select([connection], [], [], max(0, due - now) if not stopping.is_set() else 60)[0]:
+            continue
+        data = connection.recv(1 << 16)
+        if not data or data.startswith(b"-"):
+            results.put(f"a prober was answered {data[:200]!r}")
+            return
+        now = time.monotonic()
+        got += len(data)
+        while got >= reply_bytes and waiting:
+            got -= reply_bytes
+            samples.append((waiting[0], now - waiting.popleft()))
     results.put(samples)
 
 
@@ -83,13 +98,15 @@ def a_set(key):
 
 def cases(options):
     """(name, what prepares it, the requests of which the last is timed) of each heavy request; FLUSHALL comes last."""
-    keys = options.keys
+    keys, half = options.keys, options.keys // 2
     large = [b"large:%d" % number for number in range(LARGE)]
     absent = [b"absent:%d" % number for number in range(keys)]
     many = [b"m:%08d" % number for number in range(keys)]
     pairs = [word for key in many for word in (key, b"v" * 16)]
+    # A request has a million words at most, so a batch of a million keys is a transaction of two.
+    halves = resp(b"MSET", *pairs[:2 * half]) + resp(b"MSET", *pairs[2 * half:])
     thousand = [word for key in many[:1000] for word in (key, b"v" * 1000)]
-    fill = [resp(b"MSET", *pairs)]
+    fill = [resp(b"MULTI") + halves + resp(b"EXEC")]
     value = b"z" * options.large
     ugly = b"*[" + b"b" * 2000 + b"]*c"
     return [
@@ -121,8 +138,9 @@ def cases(options):
         ("SETBIT in a large value", [], [resp(b"SETBIT", large[0], b"17", b"1")]),
         ("EXPIRE of a large value", [], [resp(b"EXPIRE", large[0], b"100000")]),
         ("COPY of a large value", [], [resp(b"COPY", large[0], b"copied", b"REPLACE")]),
-        (f"MSET of {keys} keys", [], fill),
-        (f"MSETNX of {keys} keys, one of which is there", fill, [resp(b"MSETNX", *pairs)]),
+        (f"MSET of {half} keys", [], [resp(b"MSET", *pairs[:2 * half])]),
+        (f"EXEC of two MSETs of {half} keys", [], fill),
+        (f"MSETNX of {half} keys, one of which is there", fill, [resp(b"MSETNX", *pairs[:2 * half])]),
         (f"DEL of {keys} keys", fill, [resp(b"DEL", *many)]),
         (f"DELPREFIX of {keys} keys", fill, [resp(b"DELPREFIX", b"m:")]),
         (f"EXEC of {keys // 10} SETs", [], [
@@ -156,8 +174,8 @@ class Heavy:
         results = [multiprocessing.Queue() for _ in range(2)]
         stopping = multiprocessing.Event()
         probers = [
-            multiprocessing.Process(target=probe, args=(self.server.port, make, self.options.keys, stopping, result))
-            for make, result in zip((a_get, a_set), results)
+            multiprocessing.Process(target=probe, args=(self.server.port, *what, self.options.keys, stopping, result))
+            for what, result in zip(((a_get, 108), (a_set, 5)), results)
         ]
         for request in prepare:
             self.client.ask(request)
@@ -171,6 +189,9 @@ class Heavy:
             samples = [result.get() for result in results]
             for prober in probers:
                 prober.join()
+        for of_one in samples:
+            if isinstance(of_one, str):
+                raise RuntimeError(of_one)
         figures = [statistics.median(took) * 1000]
         for of_one in samples:
             within = sorted(1000 * long for due, long in of_one if any(start <= due <= end for start, end in windows))
@@ -191,8 +212,8 @@ class Heavy:
             again = requests[:-1] or (prepare if requests and self.removes(requests[-1]) else [])
             for request in again:
                 self.client.ask(request)
-            if again:
-                time.sleep(0.05)
+            # One request, not a disk that is full of them.
+            time.sleep(0.05 if again else min(0.05, max(0.005, took[-1])))
 
     @staticmethod
     def removes(request):

@@ -126,16 +126,16 @@ std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const
   return before;
 }
 
-std::optional<Place> Index::make_erase(Entry* before) {
+std::optional<Place> Index::make_erase(Entry* before, std::uint64_t hash) {
   if (before == nullptr) return std::nullopt;
   const Place place = before->place();
-  remove(before);
+  remove(before, hash);
   return place;
 }
 
 std::optional<Place> Index::erase(std::string_view key) {
   const std::uint64_t hash = hash_of(key);
-  return make_erase(shard_of(hash).points.find(key, hash));
+  return make_erase(shard_of(hash).points.find(key, hash), hash);
 }
 
 Entry* Index::make(Shard& shard, std::string_view key, const Place& place) {
@@ -155,8 +155,7 @@ Entry* Index::add(Shard& shard, std::string_view key, const Place& place, std::u
   return entry;
 }
 
-void Index::remove(Entry* entry) {
-  const std::uint64_t hash = hash_of(entry->key());
+void Index::remove(Entry* entry, std::uint64_t hash) {
   Shard& shard = shard_of(hash);
   shard.points.erase(entry, hash);
   expiry_.erase(entry);
@@ -183,7 +182,7 @@ std::size_t Index::take_expired(std::int64_t now_ms, std::size_t limit, const Vi
   const std::vector<Entry*> expired = expiry_.expired(now_ms, limit);
   for (Entry* entry : expired) {
     visit(entry->key(), entry->place());
-    remove(entry);
+    remove(entry, hash_of(entry->key()));
   }
   return expired.size();
 }

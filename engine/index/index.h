@@ -72,7 +72,13 @@ class Index {
   // Sets the place; returns the one that the key had.
   std::optional<Place> make_put(const Step& step, std::uint64_t hash, const Place& place);
   // The same for a change by which the key goes.
-  std::optional<Place> make_erase(Entry* before);
+  std::optional<Place> make_erase(Entry* before, std::uint64_t hash);
+  // As fetch_ahead(), for such changes: the first for each of them, and then the other.
+  void fetch_leaf_ahead(const Step& step, std::uint64_t hash) const {
+    shard_of(hash).points.fetch_leaf(hash);
+    if (step.before != nullptr) __builtin_prefetch(step.before, 1);
+  }
+  void fetch_slots_ahead(std::uint64_t hash) const { shard_of(hash).points.fetch_slots(hash); }
 
   std::size_t size() const;
   // What it takes in memory, the allocator's share included: an estimate.
@@ -186,7 +192,7 @@ class Index {
   static void destroy(Shard& shard, Entry* entry);
   static void load(Shard& shard, std::span<const Loaded> batch) MINIKV_REQUIRES(shard.loading);
   static void load(Shard& shard, const Loaded& loaded) MINIKV_REQUIRES(shard.loading);
-  void remove(Entry* entry);
+  void remove(Entry* entry, std::uint64_t hash);
   template <std::size_t... kNumbers>
   explicit Index(std::index_sequence<kNumbers...>)
       : entry_blocks_(std::make_unique<EntryBlocks>()),

@@ -100,12 +100,13 @@ void Publisher::drop(Group& group) noexcept {
 
 void Publisher::publish(Group& group) noexcept {
   auto& changes = group.changes();
-  std::size_t next = 0;
+  std::size_t next = 0, fetched = 0;
   while (next < changes.size()) {
     ExclusiveGuard guard(state_.lock);
     // Whole batches: no reader sees half of one.
     for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
       if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
+      if (next == fetched) fetched = fetch_ahead(changes, next);
       apply(group, changes[next]);
     }
   }
@@ -113,10 +114,24 @@ void Publisher::publish(Group& group) noexcept {
   forget_journal();
 }
 
+// What the next changes are about to touch in the index: its waits for memory overlap. Returns which is behind them.
+std::size_t Publisher::fetch_ahead(const ChunkedVector<Change>& changes, std::size_t first) const {
+  const std::size_t last = std::min(first + Index::kMostAhead, changes.size());
+  if (last - first < 2) return last;
+  for (std::size_t i = first; i < last; ++i) {
+    if (changes[i].is_range()) continue;
+    state_.index.fetch_leaf_ahead(changes[i].step, changes[i].hash);
+  }
+  for (std::size_t i = first; i < last; ++i) {
+    if (!changes[i].is_range()) state_.index.fetch_slots_ahead(changes[i].hash);
+  }
+  return last;
+}
+
 void Publisher::apply(Group& group, Change& change) {
   if (change.is_range()) return apply(group.range_of(change));
   const std::optional<Place> before = change.place.deleted
-                                          ? state_.index.make_erase(change.step.before)
+                                          ? state_.index.make_erase(change.step.before, change.hash)
                                           : state_.index.make_put(change.step, change.hash, change.place);
   change.is_prepared = false;
   if (before) state_.forget(change.key, *before);

@@ -30,6 +30,8 @@ class Publisher {
   void prepare_range(GroupRange& range);
   void prepare_put(Group& group, Change& change);
   void forget_journal();
+  std::size_t fetch_ahead(const ChunkedVector<Change>& changes, std::size_t first) const
+      MINIKV_REQUIRES(state_.lock);
   void apply(Group& group, Change& change) MINIKV_REQUIRES(state_.lock);
   void apply(GroupRange& range) MINIKV_REQUIRES(state_.lock);
 

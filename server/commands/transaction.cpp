@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/commands/handlers.h"
+#include "server/commands/values_task.h"
 #include "server/dispatcher.h"
 #include "server/multi.h"
 
@@ -22,6 +23,36 @@ std::shared_ptr<Watch> make_watch(ServerState& server) {
             server.run_on_worker([watch = std::move(watch)]() mutable { watch.reset(); });
           }};
 }
+
+// WATCH of very many keys.
+class WatchManyTask final : public Task {
+ public:
+  WatchManyTask(std::unique_ptr<WatchedMany> many, std::shared_ptr<Watch> watch)
+      : Task(Memory(0)), watch_(std::move(watch)), many_(std::move(many)), lookup_(many_->keys()) {
+    set_wants_preparation();
+  }
+
+  std::uint64_t bytes_to_prepare() const override { return KeyLookup::memory_for(many_->keys().size()); }
+  void prepare(Preparation& preparation) override {
+    preparation.look_up(lookup_);
+    if (lookup_.is_begun()) many_->note(lookup_);
+  }
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
+    reply.ok();
+    return Answered::kWhole;
+  }
+
+ private:
+  void perform(Transaction& transaction) override {
+    transaction.look_up(lookup_);
+    many_->begin(lookup_);
+    watch_->add(std::move(many_));
+  }
+
+  std::shared_ptr<Watch> watch_;
+  std::unique_ptr<WatchedMany> many_;
+  KeyLookup lookup_;
+};
 
 }  // namespace
 
@@ -68,8 +99,14 @@ void handle<kWatch>(Context& context) {
     return context.fail(errors::watch_without_memory());
   }
   Memory memory = context.memory();
-  const std::vector<std::string_view> keys = context.keep_all(memory);
-  context.submit(std::move(memory), [keys, watch = client.watch](Transaction& transaction) {
+  std::vector<std::string_view> keys = context.keep_all(memory);
+  if (are_many(keys.size())) {
+    client.watch->expect_many(keys.size());
+    auto many =
+        std::make_unique<WatchedMany>(context.server.watched_keys, std::move(memory), std::move(keys));
+    return context.connection.submit(std::make_unique<WatchManyTask>(std::move(many), client.watch));
+  }
+  context.submit(std::move(memory), [keys = std::move(keys), watch = client.watch](Transaction& transaction) {
     for (const std::string_view key : keys) watch->watch(transaction, key);
     return Outcome::ok();
   });

@@ -161,6 +161,73 @@ TEST_F(ManyKeysTest, OfATransactionAreSeenWithItsOwnChanges) {
   EXPECT_EQ(server_.store().get(key(1))->data, "newest");
 }
 
+// What happens to one of very many keys that are watched, and whether EXEC is then refused.
+struct WatchedChange {
+  std::string what;
+  std::vector<std::vector<std::string>> requests;
+  bool is_refused = true;
+};
+
+TEST_F(ManyKeysTest, ThatAreWatchedStopATransactionIfOneOfThemHasChanged) {
+  const std::string there = key(0), absent = key(1);
+  const std::vector<WatchedChange> changes = {
+      {"nothing", {}, false},
+      {"another key", {{"SET", "other", "1"}, {"DEL", "other"}}, false},
+      {"one that was there is set", {{"SET", there, "1"}}},
+      {"one that was there is deleted", {{"DEL", there}}},
+      {"one that was there comes anew", {{"DEL", there}, {"SET", there, "v0"}}},
+      {"the expiry of one that was there", {{"EXPIRE", there, "1000"}}},
+      {"one that was not there comes", {{"SET", absent, "1"}}},
+      {"one that was not there comes and goes", {{"SET", absent, "1"}, {"DEL", absent}}},
+      {"all of a prefix go", {{"DELPREFIX", "key"}}},
+      {"all go", {{"FLUSHALL"}}},
+  };
+  for (const WatchedChange& change : changes) {
+    SCOPED_TRACE(change.what);
+    TestClient client(server_.port()), other(server_.port());
+    ASSERT_EQ(client.ask(resp({"FLUSHALL"})), "+OK");
+    set_some();
+    // Its own writes, which are under way, are before the watch.
+    client.send(resp({"SET", absent, "1"}) + resp({"DEL", absent}) + of_all("WATCH"));
+    ASSERT_EQ(client.read_line(), "+OK");
+    ASSERT_EQ(client.read_line(), ":1");
+    ASSERT_EQ(client.read_line(), "+OK");
+    for (const auto& words : change.requests) ASSERT_NE(other.ask(request(words)).substr(0, 1), "-");
+    client.send(resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
+    ASSERT_EQ(client.read_line(), "+OK");
+    ASSERT_EQ(client.read_line(), "+QUEUED");
+    EXPECT_EQ(client.read_line(), change.is_refused ? "*-1" : "*1");
+    EXPECT_EQ(server_.store().get("done").is_ok(), !change.is_refused);
+  }
+}
+
+TEST_F(ManyKeysTest, ThatAreWatchedTwiceAndWithAFewOthersAreAllWatched) {
+  set_some();
+  for (const std::string& changed : {key(4), std::string("one"), std::string("two")}) {
+    SCOPED_TRACE(changed);
+    TestClient client(server_.port()), other(server_.port());
+    client.send(resp({"WATCH", "one"}) + of_all("WATCH") + of_all("WATCH") + resp({"WATCH", "two"}));
+    for (int reply = 0; reply < 4; ++reply) ASSERT_EQ(client.read_line(), "+OK");
+    ASSERT_EQ(other.ask(resp({"SET", changed, "1"})), "+OK");
+    ASSERT_EQ(client.ask(resp({"MULTI"})), "+OK");
+    EXPECT_EQ(client.ask(resp({"EXEC"})), "*-1");
+    // With EXEC the watch is over, and so it is with UNWATCH.
+    client.send(of_all("WATCH") + resp({"UNWATCH"}));
+    ASSERT_EQ(client.read_line(), "+OK");
+    ASSERT_EQ(client.read_line(), "+OK");
+    ASSERT_EQ(other.ask(resp({"SET", key(5), "1"})), "+OK");
+    ASSERT_EQ(client.ask(resp({"MULTI"})), "+OK");
+    EXPECT_EQ(client.ask(resp({"EXEC"})), "*0");
+  }
+}
+
+TEST_F(ManyKeysTest, ThatAreWatchedByAllInOneWriteAreExecuted) {
+  TestClient client(server_.port());
+  client.send(all_set("MSET", "a") + of_all("WATCH") + resp({"MULTI"}) + of_all("EXISTS") + resp({"EXEC"}));
+  for (const char* reply : {"+OK", "+OK", "+OK", "+QUEUED", "*1"}) ASSERT_EQ(client.read_line(), reply);
+  EXPECT_EQ(client.read_line(), fmt::format(":{}", kKeysAsked));
+}
+
 TEST_F(ManyKeysTest, AreReadInText) {
   set_some();
   TestClient client(server_.port());

@@ -46,6 +46,8 @@ class KeyLookup {
   std::span<const std::string_view> keys() const { return keys_; }
   // Whether there is an answer: Store::look_up() or Transaction::look_up() has been called. What follows needs one.
   bool is_done() const { return is_done_; }
+  // The same, or a Preparation has found out most of it: what follows may then be out of date until Transaction::look_up().
+  bool is_begun() const { return found_ != nullptr; }
   // How many of the keys are there; one that is named twice counts twice.
   std::size_t there() const;
   bool is_there(std::size_t key) const;
