@@ -30,6 +30,7 @@ import machine
 from servers import KEY, Minikv, Redis, resp
 
 PERIOD = 0.002  # s between the requests of a prober
+NIL = b"$-1\r\n"
 LARGE = 20  # values of --large bytes
 
 
@@ -60,30 +61,36 @@ class Client:
 
 def probe(port, make, reply_bytes, keys, stopping, results):
     """Asks every PERIOD until told to stop, whether or not it has been answered, as many clients would; each reply has
-    `reply_bytes`. The result: what was due when, and how long it took from then."""
+    `reply_bytes`, or is NIL. The result: what was due when, and how long it took from then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Client(port).socket
     connection.setblocking(False)
     chance = random.Random(1)
-    waiting, samples, got = collections.deque(), [], 0
+    waiting, samples, got = collections.deque(), [], b""
     due = time.monotonic()
+    unsent = b""
     while not stopping.is_set() or waiting:
         now = time.monotonic()
         if now >= due and not stopping.is_set():
-            connection.sendall(make(KEY % chance.randrange(keys)))
+            unsent += make(KEY % chance.randrange(keys))
             waiting.append(due)
             due += PERIOD
-            continue
-        if not select.select([connection], [], [], max(0, due - now) if not stopping.is_set() else 60)[0]:
+        if unsent:
+            try:
+                unsent = unsent[connection.send(unsent):]
+            except BlockingIOError:
+                pass  # it is so far behind
+        patience = 1 if stopping.is_set() else max(0, due - time.monotonic())
+        if not select.select([connection], [], [], patience)[0]:
             continue
         data = connection.recv(1 << 16)
         if not data or data.startswith(b"-"):
             results.put(f"a prober was answered {data[:200]!r}")
             return
         now = time.monotonic()
-        got += len(data)
-        while got >= reply_bytes and waiting:
-            got -= reply_bytes
+        got += data
+        while waiting and len(got) >= (length := len(NIL) if got.startswith(NIL) else reply_bytes):
+            got = got[length:]
             samples.append((waiting[0], now - waiting.popleft()))
     results.put(samples)
 
