@@ -200,5 +200,49 @@ TEST(MemoryLimitTest, AnAllocationThatFailsIsTheErrorOfOneRequest) {
   EXPECT_EQ(server.stop(), 0) << server.log();
 }
 
+// As a client that goes on and on with new keys does. Without a limit of theirs the system would end the server.
+TEST(MemoryLimitTest, KeysThatOutgrowMemoryAreRefusedAndTheServerLivesOn) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer takes more memory than the limit leaves";
+  constexpr int kKeysAtOnce = 250;
+  constexpr std::size_t kKeyBytes = 1000;
+  std::string why_not;
+  ServerProcess server({"--max-index-memory", "96MiB", "--fsync", "never"});
+  ASSERT_TRUE(server.start());
+  const auto limit = MemoryLimit::make(192 * kMiBytes, why_not);
+  if (!limit) GTEST_SKIP() << why_not;
+  ASSERT_TRUE(limit->apply_to(server.pid()));
+  HungryClient client(server.port());
+  const auto key = [](int n) { return fmt::format("{:0{}}", n, kKeyBytes); };
+  int stored = 0;
+  std::string refusal;
+  for (int n = 0; refusal.empty() && n < 400'000; n += kKeysAtOnce) {
+    std::string requests;
+    for (int i = 0; i < kKeysAtOnce; ++i) requests += set_of(key(n + i), 1);
+    client.send(requests);
+    for (int i = 0; i < kKeysAtOnce; ++i) {
+      const std::string reply = client.read_line();
+      if (reply == "+OK") {
+        EXPECT_TRUE(refusal.empty()) << "a key was taken behind one that was refused";
+        ++stored;
+      } else if (refusal.empty()) {
+        refusal = reply;
+      }
+    }
+  }
+  EXPECT_TRUE(refusal.starts_with("-OOM ")) << refusal.substr(0, 100);
+  EXPECT_NE(refusal.find("max_index_memory"), std::string::npos);
+  EXPECT_GT(stored, 50'000);
+  // What takes no more memory for keys goes on, and what was acknowledged is there.
+  EXPECT_EQ(client.ask("*1\r\n$6\r\nDBSIZE\r\n"), fmt::format(":{}", stored));
+  EXPECT_EQ(client.ask(set_of(key(0), 2)), "+OK");
+  EXPECT_EQ(client.ask(fmt::format("*2\r\n$6\r\nSTRLEN\r\n${}\r\n{}\r\n", kKeyBytes, key(stored - 1))), ":1");
+  std::string removal = "*101\r\n$3\r\nDEL\r\n";
+  for (int n = 0; n < 100; ++n) removal += fmt::format("${}\r\n{}\r\n", kKeyBytes, key(n));
+  EXPECT_EQ(client.ask(removal), ":100");
+  expect_served(server);
+  EXPECT_NE(server.log().find("max_index_memory"), std::string::npos);
+  EXPECT_EQ(server.stop(), 0) << server.log();
+}
+
 }  // namespace
 }  // namespace minikv::test

@@ -68,7 +68,7 @@ class StoreFixture : public testing::Test {
 
   // For what a store does by itself, and tells nobody.
   template <typename Condition>
-  static bool wait_until(Condition condition, std::chrono::seconds at_most = std::chrono::seconds(60)) {
+  static bool wait_until(Condition condition, std::chrono::seconds at_most = std::chrono::minutes(4)) {
     const auto deadline = std::chrono::steady_clock::now() + at_most;
     while (!condition()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
