@@ -204,7 +204,7 @@ TEST(MemoryLimitTest, AnAllocationThatFailsIsTheErrorOfOneRequest) {
 TEST(MemoryLimitTest, KeysThatOutgrowMemoryAreRefusedAndTheServerLivesOn) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer takes more memory than the limit leaves";
   constexpr int kKeysAtOnce = 250;
-  constexpr std::size_t kKeyBytes = 1000;
+  static constexpr std::size_t kKeyBytes = 1000;
   std::string why_not;
   ServerProcess server({"--max-index-memory", "96MiB", "--fsync", "never"});
   ASSERT_TRUE(server.start());

@@ -67,7 +67,8 @@ TEST_F(IndexLimitOverTheWireTest, OverwritesAndDeletesPassAndMakeRoom) {
   EXPECT_EQ(client_.ask(resp({"SET", key(0), "another"})), "+OK");
   EXPECT_EQ(client_.ask(resp({"APPEND", key(0), "!"})), ":8");
   EXPECT_EQ(client_.ask(resp({"RENAME", key(0), key(1)})), "+OK");
-  EXPECT_EQ(client_.ask(resp({"DEL", key(1), key(2)})), ":2");
+  // A table may have to grow for one key, which takes as much as many.
+  for (int n = 1; n < 100; ++n) ASSERT_EQ(client_.ask(resp({"DEL", key(n)})), ":1");
   EXPECT_EQ(client_.ask(resp({"SET", "new", "v"})), "+OK");
   EXPECT_EQ(client_.ask(resp({"FLUSHALL"})), "+OK");
   EXPECT_EQ(client_.ask(resp({"SET", "newer", "v"})), "+OK");
