@@ -232,7 +232,7 @@ void Session::answer_tasks() {
   load_ahead();
 }
 
-// False: the first task can't be gone on with before a reader has done something.
+// False: the first task can't be gone on with before a reader has done something, or others have had their turn.
 bool Session::answer_front() {
   Task& task = tasks_.front();
   const protocol::ReplyBuffer::Mark before = output_.mark();
@@ -259,7 +259,7 @@ bool Session::answer_front() {
     load_ahead();
     return task.stage_ == Task::Stage::kDone;  // it was refused
   }
-  return true;
+  return answered != Answered::kInPart;
 }
 
 void Session::finish_front() {
