@@ -189,7 +189,7 @@ class Heavy:
         for prober in probers:
             prober.start()
         try:
-            time.sleep(0.3)
+            time.sleep(0.5)
             self.repeat(prepare, requests, windows, took)
         finally:
             stopping.set()
@@ -219,8 +219,8 @@ class Heavy:
             again = requests[:-1] or (prepare if requests and self.removes(requests[-1]) else [])
             for request in again:
                 self.client.ask(request)
-            # One request, not a disk that is full of them.
-            time.sleep(0.05 if again else min(0.05, max(0.005, took[-1])))
+            # One request, not a disk that has many of them still to write.
+            time.sleep(0.5 if again else min(0.05, max(0.005, took[-1])))
 
     @staticmethod
     def removes(request):
