@@ -147,6 +147,7 @@ def cases(options):
         ("COPY of a large value", [], [resp(b"COPY", large[0], b"copied", b"REPLACE")]),
         (f"MSET of {half} keys", [], [resp(b"MSET", *pairs[:2 * half])]),
         (f"EXEC of two MSETs of {half} keys", [], fill),
+        (f"EXEC of two MSETs of {half} new keys", [resp(b"DEL", *many)], [resp(b"DEL", *many), *fill]),
         (f"MSETNX of {half} keys, one of which is there", fill, [resp(b"MSETNX", *pairs[:2 * half])]),
         (f"DEL of {keys} keys", fill, [resp(b"DEL", *many)]),
         (f"DELPREFIX of {keys} keys", fill, [resp(b"DELPREFIX", b"m:")]),
