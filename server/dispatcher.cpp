@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cstddef>
+#include <new>
 
 #include "server/commands/handlers.h"
 #include "server/context.h"
@@ -45,7 +46,12 @@ void queue_for_exec(const protocol::RequestView& request, Connection& connection
       server.client_memory.count_refusal();
       return refuse(errors::transaction_without_memory());
     }
-    multi.add(request, bytes, connection.take_blocks());
+    try {
+      multi.add(request, bytes, connection.take_blocks());
+    } catch (const std::bad_alloc&) {
+      multi.spoil();
+      throw;
+    }
     connection.client().transaction_has_grown();
   }
   reply.queued();

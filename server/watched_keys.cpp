@@ -1,6 +1,7 @@
 #include "server/watched_keys.h"
 
 #include <algorithm>
+#include <new>
 
 #include "minikv/store.h"
 
@@ -17,9 +18,14 @@ Watch::~Watch() {
 
 void Watch::watch(Transaction& transaction, std::string_view key) {
   if (seen_.contains(key)) return;  // what counts is how it was first seen
-  const auto entry = transaction.find(key);
-  seen_.emplace(key, entry ? entry->sequence : 0);
-  if (!entry) keys_.add(key, touched_);
+  try {
+    const auto entry = transaction.find(key);
+    seen_.emplace(key, entry ? entry->sequence : 0);
+    if (!entry) keys_.add(key, touched_);
+  } catch (const std::bad_alloc&) {
+    fail();
+    throw;
+  }
 }
 
 void Watch::add(std::unique_ptr<WatchedMany> many) {
@@ -51,10 +57,11 @@ void WatchedMany::note(const KeyLookup& lookup) {
   for (std::size_t key = 0; key < keys_.size(); ++key) {
     const std::uint64_t sequence = lookup.sequence(key);
     if (sequences_[key] == sequence) continue;
-    sequences_[key] = sequence;
-    if (sequence != 0) continue;
-    absent_.push_back(static_cast<std::uint32_t>(key));
-    watched_.add(keys_[key], touched_);
+    if (sequence == 0) {
+      absent_.push_back(static_cast<std::uint32_t>(key));
+      watched_.add(keys_[key], touched_);
+    }
+    sequences_[key] = sequence;  // what has failed is done again
   }
 }
 
@@ -74,11 +81,11 @@ bool WatchedMany::has_changed(const KeyLookup& lookup) const {
 
 // ---- WatchCheck ----
 
-WatchCheck::WatchCheck(std::shared_ptr<Watch> watch) : watch_(std::move(watch)) {}
+WatchCheck::WatchCheck(std::shared_ptr<Watch> watch)
+    : watch_(std::move(watch)), many_keys_(watch_ ? watch_->many_keys() : 0) {}
 
 std::uint64_t WatchCheck::bytes_to_prepare() const {
-  if (!watch_ || watch_->many_keys() == 0) return 0;
-  return KeyLookup::memory_for(watch_->many_keys());
+  return many_keys_ == 0 ? 0 : KeyLookup::memory_for(many_keys_);
 }
 
 void WatchCheck::prepare(Preparation& preparation) {
@@ -103,6 +110,9 @@ bool WatchCheck::has_changed(Transaction& transaction) {
   });
   if (of_few) return true;
   add_parts();
+  std::size_t keys = 0;
+  for (const auto& part : parts_) keys += part->many->keys().size();
+  if (keys != many_keys_) return true;  // a WATCH was refused
   return std::any_of(parts_.begin(), parts_.end(), [&](const auto& part) {
     transaction.look_up(part->lookup);
     return part->many->has_changed(part->lookup);
@@ -112,25 +122,47 @@ bool WatchCheck::has_changed(Transaction& transaction) {
 // ---- WatchedKeys ----
 
 void WatchedKeys::touch(std::string_view key) {
-  const engine::MutexLock lock(mutex_);
-  const auto found = watches_.find(key);
-  if (found == watches_.end()) return;
-  for (std::atomic<bool>* touched : found->second) touched->store(true, std::memory_order_relaxed);
+  Shard& shard = shard_of(key);
+  const engine::MutexLock lock(shard.mutex);
+  const auto found = shard.keys.find(key);
+  if (found == shard.keys.end()) return;
+  if (found->second.one != nullptr) found->second.one->store(true, std::memory_order_relaxed);
+  if (!found->second.others) return;
+  for (std::atomic<bool>* touched : *found->second.others) touched->store(true, std::memory_order_relaxed);
 }
 
 void WatchedKeys::add(std::string_view key, std::atomic<bool>& touched) {
-  const engine::MutexLock lock(mutex_);
-  watches_.try_emplace(key).first->second.insert(&touched);
-  count_.store(watches_.size(), std::memory_order_relaxed);
+  Shard& shard = shard_of(key);
+  const engine::MutexLock lock(shard.mutex);
+  auto found = shard.keys.find(key);
+  if (found == shard.keys.end()) {
+    found = shard.keys.emplace(key, Watchers()).first;
+    count_.fetch_add(1, std::memory_order_relaxed);
+  }
+  Watchers& watchers = found->second;
+  if (watchers.one == &touched) return;
+  if (watchers.one == nullptr && !watchers.others) {
+    watchers.one = &touched;
+    return;
+  }
+  if (!watchers.others) watchers.others = std::make_unique<std::unordered_set<std::atomic<bool>*>>();
+  watchers.others->insert(&touched);
 }
 
 void WatchedKeys::remove(std::string_view key, std::atomic<bool>& touched) {
-  const engine::MutexLock lock(mutex_);
-  const auto found = watches_.find(key);
-  if (found == watches_.end()) return;
-  found->second.erase(&touched);
-  if (found->second.empty()) watches_.erase(found);
-  count_.store(watches_.size(), std::memory_order_relaxed);
+  Shard& shard = shard_of(key);
+  const engine::MutexLock lock(shard.mutex);
+  const auto found = shard.keys.find(key);
+  if (found == shard.keys.end()) return;
+  Watchers& watchers = found->second;
+  if (watchers.one == &touched) watchers.one = nullptr;
+  if (watchers.others) {
+    watchers.others->erase(&touched);
+    if (watchers.others->empty()) watchers.others.reset();
+  }
+  if (watchers.one != nullptr || watchers.others) return;
+  shard.keys.erase(found);
+  count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 ScanPage TouchingTransaction::scan(const ScanOptions& options) { return transaction_.scan(options); }

@@ -1,6 +1,7 @@
 // What clients watch, and whether it was written to since.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -9,10 +10,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
-
-#include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 
 #include "engine/base/thread_annotations.h"
 #include "minikv/key_lookup.h"
@@ -30,8 +30,9 @@ struct KeyHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
 };
+// Where there is no memory for one more, it stays as it was: absl's tables do not.
 template <typename Value>
-using KeyMap = absl::flat_hash_map<std::string, Value, KeyHash, std::equal_to<>>;
+using KeyMap = std::unordered_map<std::string, Value, KeyHash, std::equal_to<>>;
 
 // What one client watches, from its first WATCH until its next EXEC, DISCARD or UNWATCH.
 //
@@ -39,18 +40,21 @@ using KeyMap = absl::flat_hash_map<std::string, Value, KeyHash, std::equal_to<>>
 // has none: it may come and go in between without leaving a trace, so that whoever puts it says so (WatchedKeys::touch).
 //
 // Thread safety: watch() on the writer thread only; memory(), expect_many() and many_keys() by the client's event loop;
-// add() and many() by any; made and let go of anywhere.
+// add(), many() and fail() by any; made and let go of anywhere.
 class Watch {
  public:
-  // A watched key takes about so much memory beside its bytes.
-  static constexpr std::size_t kBytesPerKey = 160;
+  // About how much memory it takes to watch a key of so many bytes, which are there twice.
+  static constexpr std::uint64_t bytes_of_key(std::size_t key_bytes) { return 224 + 2 * key_bytes; }
 
   Watch(WatchedKeys& keys, ClientMemory& memory) : keys_(keys), memory_(memory) {}
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
+  // If it throws, the watch has failed.
   void watch(Transaction& transaction, std::string_view key);
+  // A key that was to be watched is not: the transaction is not to be executed.
+  void fail() { touched_.store(true, std::memory_order_relaxed); }
   MemoryShare& memory() { return memory_; }
 
   // Very many keys of one command, which have been looked at.
@@ -121,6 +125,7 @@ class WatchCheck {
   void add_parts();
 
   std::shared_ptr<Watch> watch_;
+  const std::size_t many_keys_;  // that were to be watched
   std::vector<std::unique_ptr<Part>> parts_;
 };
 
@@ -130,18 +135,31 @@ class WatchedKeys {
  public:
   // Costs a look at one number where nobody watches any.
   bool is_empty() const { return count_.load(std::memory_order_relaxed) == 0; }
-  void touch(std::string_view key) MINIKV_EXCLUDES(mutex_);
+  void touch(std::string_view key);
 
  private:
   friend class Watch;
   friend class WatchedMany;
   // `touched` is set when the key is put, until it is removed.
-  void add(std::string_view key, std::atomic<bool>& touched) MINIKV_EXCLUDES(mutex_);
-  void remove(std::string_view key, std::atomic<bool>& touched) MINIKV_EXCLUDES(mutex_);
+  void add(std::string_view key, std::atomic<bool>& touched);
+  void remove(std::string_view key, std::atomic<bool>& touched);
+
+  // Who watches a key: nearly always one.
+  struct Watchers {
+    std::atomic<bool>* one = nullptr;
+    std::unique_ptr<std::unordered_set<std::atomic<bool>*>> others;
+  };
+  // So that the writer does not wait for a table of a million keys that grows.
+  struct Shard {
+    engine::Mutex mutex;
+    KeyMap<Watchers> keys MINIKV_GUARDED_BY(mutex);
+  };
+  static constexpr std::size_t kShardBits = 6;
+
+  Shard& shard_of(std::string_view key) { return shards_[KeyHash()(key) >> (64 - kShardBits)]; }
 
   std::atomic<std::size_t> count_{0};
-  engine::Mutex mutex_;
-  KeyMap<absl::flat_hash_set<std::atomic<bool>*>> watches_ MINIKV_GUARDED_BY(mutex_);
+  std::array<Shard, std::size_t{1} << kShardBits> shards_;
 };
 
 // Tells of every put.

@@ -15,6 +15,8 @@ namespace minikv::server {
 
 // So many steps (about nanoseconds) of one request may be taken on an event loop.
 inline constexpr std::uint64_t kMaxMatchStepsAtOnce = std::uint64_t{1} << 21;
+// And so many keys, which are at hand, be told.
+inline constexpr std::size_t kMaxMatchedAtOnce = 4096;
 
 // Thread safety: none; may be handed from one thread to another.
 class Matching {
@@ -26,7 +28,7 @@ class Matching {
 
   // About how many steps run() takes; beyond kMaxMatchStepsAtOnce it is not counted how many.
   std::uint64_t steps() const;
-  bool is_quick() const { return keys.size() <= kMaxValuesAtOnce && steps() <= kMaxMatchStepsAtOnce; }
+  bool is_quick() const { return keys.size() <= kMaxMatchedAtOnce && steps() <= kMaxMatchStepsAtOnce; }
   // What a reply with all of the keys takes at most.
   std::uint64_t reply_bytes() const;
   // Leaves the keys that match.

@@ -1,5 +1,6 @@
 // MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -18,9 +19,13 @@ namespace {
 std::shared_ptr<Watch> make_watch(ServerState& server) {
   constexpr std::uint64_t kManyBytes = 64 * 1024;
   return {new Watch(server.watched_keys, server.client_memory), [&server](Watch* last) {
-            std::shared_ptr<Watch> watch(last);
-            if (watch->memory().bytes() < kManyBytes) return;
-            server.run_on_worker([watch = std::move(watch)]() mutable { watch.reset(); });
+            try {
+              std::shared_ptr<Watch> watch(last);
+              if (watch->memory().bytes() < kManyBytes) return;
+              server.run_on_worker([watch = std::move(watch)]() mutable { watch.reset(); });
+            } catch (const std::bad_alloc&) {
+              // It has been forgotten here.
+            }
           }};
 }
 
@@ -90,11 +95,12 @@ void handle<kWatch>(Context& context) {
   ClientState& client = context.connection.client();
   if (client.multi) return context.fail(errors::watch_inside_multi());
   std::uint64_t bytes = 0;
-  for (const protocol::Arg& arg : context.args) bytes += arg.bytes.size() + Watch::kBytesPerKey;
+  for (const protocol::Arg& arg : context.args) bytes += Watch::bytes_of_key(arg.bytes.size());
   if (!client.watch) {
     client.watch = make_watch(context.server);
   }
   if (!client.watch->memory().try_add(bytes)) {
+    client.watch->fail();
     context.server.client_memory.count_refusal();
     return context.fail(errors::watch_without_memory());
   }
@@ -104,7 +110,9 @@ void handle<kWatch>(Context& context) {
     client.watch->expect_many(keys.size());
     auto many =
         std::make_unique<WatchedMany>(context.server.watched_keys, std::move(memory), std::move(keys));
-    return context.connection.submit(std::make_unique<WatchManyTask>(std::move(many), client.watch));
+    context.connection.submit(std::make_unique<WatchManyTask>(std::move(many), client.watch));
+    // So that a reader can prepare what EXEC asks.
+    return context.connection.hold_requests();
   }
   context.submit(std::move(memory), [keys = std::move(keys), watch = client.watch](Transaction& transaction) {
     for (const std::string_view key : keys) watch->watch(transaction, key);

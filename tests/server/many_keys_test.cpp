@@ -228,6 +228,26 @@ TEST_F(ManyKeysTest, ThatAreWatchedByAllInOneWriteAreExecuted) {
   EXPECT_EQ(client.read_line(), fmt::format(":{}", kKeysAsked));
 }
 
+// A client that pipelines does not see the refusal before EXEC is on its way.
+TEST(ManyKeysBudgetTest, AWatchThatIsRefusedLetsNoTransactionThrough) {
+  TestServer::Setup setup;
+  setup.options.max_client_memory = 16 * 1024 * 1024;
+  TestServer server(setup);
+  TestClient client(server.port());
+  std::vector<std::string> words = {"WATCH"};
+  for (int n = 0; n < 100'000; ++n) words.push_back(fmt::format("a-key-{}", n));
+  client.send(request(words) + resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
+  EXPECT_EQ(client.read_line().substr(0, 5), "-OOM ");
+  EXPECT_EQ(client.read_line(), "+OK");
+  EXPECT_EQ(client.read_line(), "+QUEUED");
+  EXPECT_EQ(client.read_line(), "*-1");
+  // It is over with that.
+  client.send(resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
+  EXPECT_EQ(client.read_line(), "+OK");
+  EXPECT_EQ(client.read_line(), "+QUEUED");
+  EXPECT_EQ(client.read_line(), "*1");
+}
+
 TEST_F(ManyKeysTest, AreReadInText) {
   set_some();
   TestClient client(server_.port());
