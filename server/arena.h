@@ -24,15 +24,6 @@ class Arena {
     std::memcpy(place, bytes.data(), bytes.size());
     return {place, bytes.size()};
   }
-  // Room for `count` objects, which are made by default.
-  template <typename T>
-  std::span<T> make(std::size_t count) {
-    static_assert(std::is_trivially_destructible_v<T>);
-    char* const place = allocate(count * sizeof(T), alignof(T));
-    T* const first = reinterpret_cast<T*>(place);
-    std::uninitialized_value_construct_n(first, count);
-    return {first, count};
-  }
   template <typename T>
   std::span<T> copy_all(std::span<const T> objects) {
     static_assert(std::is_trivially_destructible_v<T>);

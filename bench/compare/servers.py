@@ -9,7 +9,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "compat"))
+from redis_program import redis_program  # noqa: E402
 
 FSYNC = {"always": ("always", "always"), "second": ("interval", "everysec"), "never": ("never", "no")}
 KEY = "key:%012d"  # as redis-benchmark -r makes them: 16 bytes
@@ -148,15 +152,6 @@ class Minikv(Server):
     def settle(self):
         """Nothing is to be done in the background that filling has left."""
         self.ask("COMPACT")
-
-
-def redis_program():
-    """Debian has the server in its redis-tools, as the program that checks files and that becomes the server when it is
-    called by that name. So no package is needed that would start a server of the machine."""
-    for name in ("redis-server", "redis-check-rdb"):
-        if shutil.which(name):
-            return shutil.which(name)
-    raise RuntimeError("redis-server is not installed: ./dev setup test")
 
 
 class Redis(Server):

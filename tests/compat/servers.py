@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 
+from redis_program import redis_program
 from wire import Connection, wait_for
 
 # The largest value of both: minikv's default. What Redis derives from it (bit offsets, LCS) is then the same, too.
@@ -75,12 +76,7 @@ class Redis(Server):
     name = "redis"
 
     def program(self):
-        """Debian has the server in its redis-tools, as the program that checks files and that becomes the server when
-        it is called by that name. So no package is needed that would start a server of the machine."""
-        for name in ("redis-server", "redis-check-rdb"):
-            if shutil.which(name):
-                return shutil.which(name)
-        raise RuntimeError("redis-server is not installed: ./dev setup test")
+        return redis_program()
 
     def command(self):
         return ["redis-server", "-", "--port", "0", "--unixsocket", self.socket(), "--save", "", "--appendonly",
