@@ -45,6 +45,7 @@ struct ParseResult {
   std::size_t consumed = 0;          // bytes at the front of the input that are done with
   Dialect dialect = Dialect::kText;  // of the request that the error answers
   ErrorReply error = {};
+  bool is_of_watch = false;  // the error is about a WATCH of some keys: none of them is watched
 };
 
 }  // namespace minikv::protocol

@@ -23,6 +23,11 @@ VerbSpan find_verb(std::string_view line) {
   return {line.substr(begin, end - begin), end};
 }
 
+bool begins_with_watch(std::string_view line) {
+  const CommandSpec* const command = find_text_command(find_verb(line).verb);
+  return command != nullptr && command->id == CommandId::kWatch;
+}
+
 void read_tokens(Tokenizer& tokens, std::vector<Arg>& args) {
   Arg arg;
   while (tokens.next(arg)) args.push_back(arg);
@@ -75,7 +80,8 @@ ParseResult TextParser::next(std::string_view input, Request& request) {
     after_line_.reset();
     const bool is_line = state_ == State::kLine;
     state_ = is_line ? State::kSkipLine : State::kSkipBody;
-    return {ParseOutcome::kError, is_line ? 0 : body_begin_, Dialect::kText, std::move(error)};
+    return {ParseOutcome::kError, is_line ? 0 : body_begin_, Dialect::kText, std::move(error),
+            is_line && begins_with_watch(input)};
   }
   switch (state_) {
     case State::kIdle: break;
@@ -136,15 +142,20 @@ ParseResult TextParser::take_args(std::string_view text, std::size_t consumed, R
   } else {
     read_tokens(tokens, request.args);
   }
+  const auto refuse_this = [&](ErrorReply error) {
+    ParseResult result = refuse(std::move(error), consumed);
+    result.is_of_watch = command.id == CommandId::kWatch && text.find_first_not_of(' ') != std::string_view::npos;
+    return result;
+  };
   if (tokens.fault() != TokenFault::kNone)
-    return refuse(errors::usage(command, describe(tokens.fault())), consumed);
+    return refuse_this(errors::usage(command, describe(tokens.fault())));
   const std::size_t count = request.args.size();
   const bool too_many = command.text_args_max != kAnyNumber && count > command.text_args_max;
   if (!complete || count < command.text_args_min || too_many)
-    return refuse(errors::wrong_arity(command), consumed);
+    return refuse_this(errors::wrong_arity(command));
   if (count >= limits_.max_arguments)
-    return refuse(errors::too_many_arguments(limits_.max_arguments), consumed);
-  if (auto error = check_sizes(command, request.args, limits_)) return refuse(std::move(*error), consumed);
+    return refuse_this(errors::too_many_arguments(limits_.max_arguments));
+  if (auto error = check_sizes(command, request.args, limits_)) return refuse_this(std::move(*error));
   state_ = State::kIdle;
   return {.outcome = ParseOutcome::kRequest, .consumed = consumed};
 }
@@ -199,7 +210,7 @@ ParseResult TextParser::line_too_long(std::string_view window, std::size_t consu
   const auto [verb, args_begin] = find_verb(line);
   const CommandSpec* command = find_text_command(verb);
   if (command == nullptr || command->text_form != TextForm::kPut) {
-    return {ParseOutcome::kError, consumed, Dialect::kText, std::move(error)};
+    return {ParseOutcome::kError, consumed, Dialect::kText, std::move(error), begins_with_watch(line)};
   }
   const std::size_t last_space = line.rfind(' ');
   const std::string_view whole_words = line.substr(0, last_space == std::string_view::npos ? 0 : last_space);

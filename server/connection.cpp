@@ -17,6 +17,11 @@ void ClientState::transaction_has_grown() const {
   figures->queued_bytes.set(multi->memory());
 }
 
+void ClientState::forget_watch() {
+  watch.reset();
+  watch_was_refused = false;
+}
+
 std::unique_ptr<Multi> ClientState::end_transaction() {
   figures->queued_requests.set(-1);
   figures->queued_bytes.set(0);

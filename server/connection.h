@@ -29,6 +29,7 @@ struct ClientState {
   void transaction_has_grown() const;
   // Takes out what was queued; null if none is open.
   std::unique_ptr<Multi> end_transaction();
+  void forget_watch();
 
   std::uint64_t id = 0;
   bool resp3 = false;
@@ -42,6 +43,7 @@ struct ClientState {
   std::string library_version;
   std::unique_ptr<Multi> multi;  // the transaction that is open, if one is
   std::shared_ptr<Watch> watch;  // what its next transaction depends on, if it does
+  bool watch_was_refused = false;  // keys that it should depend on are not watched: it is not to be executed
   const std::shared_ptr<ClientFigures> figures = std::make_shared<ClientFigures>();  // never null
 };
 

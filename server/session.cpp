@@ -260,7 +260,10 @@ void Session::run_requests() {
         has_blocks_ = input_.has_own_blocks();
         run(parser_.request());
         break;
-      case protocol::ParseOutcome::kError: refuse(result.dialect, result.error); break;
+      case protocol::ParseOutcome::kError:
+        if (result.is_of_watch) client_.watch_was_refused = true;
+        refuse(result.dialect, result.error);
+        break;
       case protocol::ParseOutcome::kClose:
         if (result.error.has_message()) refuse(result.dialect, result.error);
         close_when_answered();
@@ -339,7 +342,7 @@ void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& erro
   if (client_.multi) client_.multi->spoil();
   if (error.ends_transaction && dialect == protocol::Dialect::kResp) {
     client_.end_transaction();
-    client_.watch.reset();
+    client_.forget_watch();
   }
   const ClientState::Replies replies = client_.replies;
   if (replies == ClientState::Replies::kNotTheNext) client_.replies = ClientState::Replies::kAll;

@@ -340,7 +340,7 @@ void Session::close() {
   account_replies();
   output_.clear();
   client_.end_transaction();
-  client_.watch.reset();
+  client_.forget_watch();
   exec_.reset();
   input_waits_ = requests_wait_ = task_waits_ = false;
   settle_memory();

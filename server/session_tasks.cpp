@@ -143,7 +143,7 @@ void Session::writer_is_done_with(const Task& task) {
 // It is answered with why, when its turn comes.
 void Session::fail(Task& task, const Status& why) {
   server_.client_memory.count_refusal();
-  task.status_ = why;
+  task.set_status(why);
   task.stage_ = Task::Stage::kDone;
 }
 

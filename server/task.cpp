@@ -19,7 +19,7 @@ void Task::execute(Transaction& transaction) {
 }
 
 void Task::done(const Status& status) {
-  status_ = status;
+  set_status(status);
   loop_->collect(*this);
 }
 
@@ -28,7 +28,7 @@ void Task::run_on_reader(const Store& store) {
     const auto is_gone = [this] { return session_->is_gone(); };
     if (stage_ == Stage::kPreparing) {
       if (!skips_writer_) return store.prepare(*this);
-      status_ = look_up(store, is_gone);
+      set_status(look_up(store, is_gone));
       return;
     }
     if (session_->is_gone()) return;  // nobody is there to take it

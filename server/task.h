@@ -95,6 +95,10 @@ class Task : public WriteTask {
   // Whether encode_some() does more than to make the reply, so that it is called even where nobody wants to see that.
   virtual bool acts_when_answered() const { return false; }
 
+  // It will be answered with an error, and has not been carried out: on the thread that finds that out, before any task behind
+  // it is executed.
+  virtual void refused() noexcept {}
+
   // On a reader's thread: what the task is there for.
   void run_on_reader(const Store& store);
 
@@ -106,6 +110,11 @@ class Task : public WriteTask {
   virtual void perform(Transaction&) {}
 
  private:
+  void set_status(const Status& status) {
+    status_ = status;
+    if (!status) refused();
+  }
+
   friend class EventLoop;
   friend class ExecTask;
   friend class Session;

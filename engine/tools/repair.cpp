@@ -10,6 +10,7 @@
 #include "engine/tools/key_table.h"
 #include "engine/tools/store_builder.h"
 #include "engine/tools/verify.h"
+#include "minikv/transaction.h"
 
 namespace minikv::engine {
 namespace {

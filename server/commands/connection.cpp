@@ -120,7 +120,7 @@ template <>
 void handle<kReset>(Context& context) {
   ClientState& client = context.connection.client();
   client.end_transaction();
-  client.watch.reset();
+  client.forget_watch();
   client.figures->spares_eviction.set(false);
   client.resp3 = false;
   client.name.clear();

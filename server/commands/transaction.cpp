@@ -29,11 +29,42 @@ std::shared_ptr<Watch> make_watch(ServerState& server) {
           }};
 }
 
-// WATCH of very many keys.
-class WatchManyTask final : public Task {
+// A WATCH that is not carried out, whoever refuses it, lets no transaction through.
+class WatchTask : public Task {
+ public:
+  WatchTask(Memory memory, std::shared_ptr<Watch> watch)
+      : Task(std::move(memory)), watch_(std::move(watch)) {}
+
+  Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
+    reply.ok();
+    return Answered::kWhole;
+  }
+  void refused() noexcept override { watch_->fail(); }
+
+ protected:
+  Watch& watch() { return *watch_; }
+
+ private:
+  std::shared_ptr<Watch> watch_;
+};
+
+class WatchFewTask final : public WatchTask {
+ public:
+  WatchFewTask(Memory memory, std::vector<std::string_view> keys, std::shared_ptr<Watch> watch)
+      : WatchTask(std::move(memory), std::move(watch)), keys_(std::move(keys)) {}
+
+ private:
+  void perform(Transaction& transaction) override {
+    for (const std::string_view key : keys_) watch().watch(transaction, key);
+  }
+
+  std::vector<std::string_view> keys_;
+};
+
+class WatchManyTask final : public WatchTask {
  public:
   WatchManyTask(std::unique_ptr<WatchedMany> many, std::shared_ptr<Watch> watch)
-      : Task(Memory(0)), watch_(std::move(watch)), many_(std::move(many)), lookup_(many_->keys()) {
+      : WatchTask(Memory(0), std::move(watch)), many_(std::move(many)), lookup_(many_->keys()) {
     set_wants_preparation();
   }
 
@@ -42,19 +73,14 @@ class WatchManyTask final : public Task {
     preparation.look_up(lookup_);
     if (lookup_.is_begun()) many_->note(lookup_);
   }
-  Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
-    reply.ok();
-    return Answered::kWhole;
-  }
 
  private:
   void perform(Transaction& transaction) override {
     transaction.look_up(lookup_);
     many_->begin(lookup_);
-    watch_->add(std::move(many_));
+    watch().add(std::move(many_));
   }
 
-  std::shared_ptr<Watch> watch_;
   std::unique_ptr<WatchedMany> many_;
   KeyLookup lookup_;
 };
@@ -73,7 +99,7 @@ template <>
 void handle<kDiscard>(Context& context) {
   ClientState& client = context.connection.client();
   if (!client.end_transaction()) return context.fail(errors::without_multi("DISCARD"));
-  client.watch.reset();
+  client.forget_watch();
   context.reply.ok();
 }
 
@@ -85,8 +111,10 @@ void handle<kExec>(Context& context) {
   if (!multi) return context.fail(errors::without_multi("EXEC"));
   const protocol::Dialect dialect = context.is_text() ? protocol::Dialect::kText : protocol::Dialect::kResp;
   std::shared_ptr<Watch> watch = std::move(client.watch);
+  const bool watch_was_refused = std::exchange(client.watch_was_refused, false);
   if (multi->is_spoiled()) return context.fail(errors::exec_abort());
   if (dialect != multi->dialect()) return context.fail(errors::other_dialect_in_multi());
+  if (watch_was_refused) return context.reply.aborted();
   context.connection.execute(std::make_unique<ExecTask>(std::move(owner), std::move(watch)));
 }
 
@@ -94,13 +122,12 @@ template <>
 void handle<kWatch>(Context& context) {
   ClientState& client = context.connection.client();
   if (client.multi) return context.fail(errors::watch_inside_multi());
+  // Until it is on its way, also where there is no memory for that.
+  const bool was_refused = std::exchange(client.watch_was_refused, true);
   std::uint64_t bytes = 0;
   for (const protocol::Arg& arg : context.args) bytes += Watch::bytes_of_key(arg.bytes.size());
-  if (!client.watch) {
-    client.watch = make_watch(context.server);
-  }
+  if (!client.watch) client.watch = make_watch(context.server);
   if (!client.watch->memory().try_add(bytes)) {
-    client.watch->fail();
     context.server.client_memory.count_refusal();
     return context.fail(errors::watch_without_memory());
   }
@@ -112,17 +139,17 @@ void handle<kWatch>(Context& context) {
         std::make_unique<WatchedMany>(context.server.watched_keys, std::move(memory), std::move(keys));
     context.connection.submit(std::make_unique<WatchManyTask>(std::move(many), client.watch));
     // So that a reader can prepare what EXEC asks.
-    return context.connection.hold_requests();
+    context.connection.hold_requests();
+  } else {
+    context.connection.submit(
+        std::make_unique<WatchFewTask>(std::move(memory), std::move(keys), client.watch));
   }
-  context.submit(std::move(memory), [keys = std::move(keys), watch = client.watch](Transaction& transaction) {
-    for (const std::string_view key : keys) watch->watch(transaction, key);
-    return Outcome::ok();
-  });
+  client.watch_was_refused = was_refused;
 }
 
 template <>
 void handle<kUnwatch>(Context& context) {
-  context.connection.client().watch.reset();
+  context.connection.client().forget_watch();
   context.reply.ok();
 }
 

@@ -193,4 +193,60 @@ TEST(TransactionTest, WhatCantBeWrittenIsNotDoneAtAll) {
   EXPECT_EQ(client.read_line(), "*3");
 }
 
+// A client that pipelines does not see the refusal before EXEC is on its way.
+TEST(TransactionTest, AWatchWhoseGroupCantBeWrittenLetsNoTransactionThrough) {
+  sim::SimFileSystem files;
+  sim::SimClock clock;
+  TestServer::Setup setup;
+  setup.store.file_system = &files;
+  setup.store.clock = &clock;
+  TestServer server(setup);
+  TestClient client(server.port());
+  files.set_judge([](const sim::SimCall& call) {
+    return call.kind == sim::SimCall::Kind::kWrite ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  client.send(resp({"SET", "k", "2"}) + resp({"WATCH", "w"}));
+  EXPECT_TRUE(client.read_line().starts_with("-MISCONF"));
+  EXPECT_TRUE(client.read_line().starts_with("-MISCONF"));
+  files.clear_faults();
+  const std::string transaction = resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"});
+  client.send(transaction);
+  for (int i = 0; i < 2; ++i) client.read_line();
+  EXPECT_EQ(client.read_line(), "*-1");
+  client.send(transaction);
+  for (int i = 0; i < 2; ++i) client.read_line();
+  EXPECT_EQ(client.read_line(), "*1");
+}
+
+// The same for one that the parser refuses, in each dialect; not for one that names no key, and not for other commands.
+TEST(TransactionTest, AWatchThatCantBeReadLetsNoTransactionThrough) {
+  TestServer::Setup setup;
+  setup.store.max_value_bytes = setup.options.parser.max_value_bytes = 64 * 1024;
+  setup.options.parser.max_request_bytes = 128 * 1024;
+  TestServer server(setup);
+  const std::string key(20'000, 'k');
+  const std::vector<std::string> many(14, key);
+  const auto with_many = [&](std::string_view verb) {
+    std::string bytes = fmt::format("*{}\r\n${}\r\n{}\r\n", many.size() + 1, verb.size(), verb);
+    for (const std::string& word : many) bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
+    return bytes;
+  };
+  const auto array_after = [&](const std::string& refused) {
+    TestClient client(server.port());
+    client.send(refused + resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
+    EXPECT_EQ(client.read_line().front(), '-');
+    for (int i = 0; i < 2; ++i) client.read_line();
+    return client.read_line();
+  };
+  EXPECT_EQ(array_after(with_many("watch")), "*-1");
+  EXPECT_EQ(array_after(with_many("EXISTS")), "*1");
+  EXPECT_EQ(array_after(resp({"WATCH"})), "*1");
+  std::string line = "watch";
+  for (const std::string& word : many) line += " " + word;
+  EXPECT_EQ(array_after(line + "\n"), "*-1");
+  EXPECT_EQ(array_after("watch \"open\n"), "*-1");
+  EXPECT_EQ(array_after("watch \n"), "*1");
+  EXPECT_EQ(array_after("exists \"open\n"), "*1");
+}
+
 }  // namespace minikv::server
