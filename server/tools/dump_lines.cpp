@@ -5,6 +5,8 @@
 #include <absl/strings/escaping.h>
 #include <fmt/chrono.h>
 
+#include "minikv/transaction.h"
+
 namespace minikv::server {
 namespace {
 
