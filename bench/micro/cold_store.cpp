@@ -11,7 +11,7 @@
 #include "bench/support/stores.h"
 #include "engine/format/file_names.h"
 #include "engine/format/hint.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 
 namespace minikv::bench {
 namespace {

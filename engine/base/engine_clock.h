@@ -6,7 +6,7 @@
 
 #include "engine/base/lead_record.h"
 #include "engine/base/thread_annotations.h"
-#include "engine/io/clock.h"
+#include "engine/base/clock.h"
 #include "minikv/store_time.h"
 
 namespace minikv::engine {

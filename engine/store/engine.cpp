@@ -9,8 +9,8 @@
 
 #include "engine/base/out_of_memory.h"
 #include "engine/store/blocking_task.h"
-#include "engine/store/file_check.h"
-#include "engine/store/missing_log.h"
+#include "engine/recovery/file_check.h"
+#include "engine/files/missing_log.h"
 
 namespace minikv::engine {
 namespace {

@@ -15,15 +15,15 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/io/file_system.h"
-#include "engine/store/compaction_policy.h"
-#include "engine/store/compactor.h"
-#include "engine/store/hints.h"
-#include "engine/store/keeper.h"
-#include "engine/store/reader_pool.h"
-#include "engine/store/recovery.h"
-#include "engine/store/state.h"
-#include "engine/store/store_lock.h"
-#include "engine/store/writer.h"
+#include "engine/compaction/policy.h"
+#include "engine/compaction/compaction.h"
+#include "engine/core/hint_file.h"
+#include "engine/files/keeper.h"
+#include "engine/core/reader_pool.h"
+#include "engine/recovery/recovery.h"
+#include "engine/core/state.h"
+#include "engine/io/store_lock.h"
+#include "engine/commit/writer.h"
 #include "minikv/store.h"
 
 namespace minikv::engine {
@@ -91,13 +91,13 @@ class Engine {
 
   Status write_lost_records(const std::vector<LostKey>& lost);
 
-  // ---- engine/store/engine_order.cpp ----
+  // ---- engine/store/ordering.cpp ----
   void start_putting_in_order();
   void put_in_order();
   bool build_order();
   void stop_putting_in_order();
 
-  // ---- compaction (engine/store/engine_compaction.cpp) ----
+  // ---- compaction (engine/compaction/scheduler.cpp) ----
   CompactionPolicy compaction_policy() const;
   std::vector<SegmentUse> sealed_segments() const;
   Result<std::uint64_t> compact_step(const std::vector<ManifestSegment>& inputs)

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/store/counted_range.h"
+#include "engine/core/counted_range.h"
 #include "engine/store/engine.h"
-#include "engine/store/found_keys.h"
+#include "engine/core/found_keys.h"
 
 namespace minikv {
 

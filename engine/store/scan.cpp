@@ -1,95 +1,132 @@
-#include "engine/store/scan.h"
+// Walks over many keys: in pieces of a few hundred, so that the lock is never held for longer than one takes.
 
 #include <algorithm>
-#include <cstring>
 
-#include "minikv/options.h"
+#include "engine/store/engine.h"
+#include "engine/core/key_cursor.h"
 
 namespace minikv::engine {
 namespace {
 
-constexpr std::uint64_t kWindowBytes = kMiB;
+constexpr std::size_t kKeysPerHold = 256;
+constexpr std::size_t kValuesAhead = 8;     // fetched
+constexpr std::size_t kLargePage = 65'536;  // items; for more, room is made as they come
+
+// What one hold of the lock found. The keys lie in one string, so that nothing is allocated for each of them meanwhile.
+struct Piece {
+  void clear() {
+    keys.clear();
+    ends.clear();
+    handles.clear();
+  }
+  std::string_view key(std::size_t i) const {
+    const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(keys).substr(begin, ends[i] - begin);
+  }
+
+  std::string keys;
+  std::vector<std::size_t> ends;
+  std::vector<ValueHandle> handles;  // if they are wanted
+  std::string last;                  // key that was seen, there or not
+  bool is_last = false;              // there are no more keys behind it
+};
+
+// Looks at up to `limit` keys.
+void find_piece(const SharedState& state, const Remaining& remaining, std::size_t limit, bool with_handles,
+                std::int64_t now, Piece& piece) MINIKV_REQUIRES_SHARED(state.lock) {
+  piece.clear();
+  piece.is_last = true;
+  std::size_t seen = 0;
+  std::string_view last;
+  const auto visit = [&](std::string_view key, const Place& place) {
+    state.lock.assert_shared();
+    if (seen++ == limit) {
+      piece.is_last = false;
+      return false;
+    }
+    last = key;
+    if (!state.is_there(key, place, now)) return true;
+    piece.keys.append(key);
+    piece.ends.push_back(piece.keys.size());
+    if (with_handles) {
+      piece.handles.push_back(HandleAccess::make(state.segment_of(place), place));
+    }
+    return true;
+  };
+  if (remaining.reverse) {
+    state.index.walk_range_back(remaining.range(), visit);
+  } else {
+    state.index.walk_range(remaining.range(), visit);
+  }
+  piece.last = last;
+}
 
 }  // namespace
 
-Result<std::string_view> SegmentReader::bytes(std::uint64_t offset, std::uint64_t length) {
-  if (offset >= size_) return std::string_view();
-  length = std::min(length, size_ - offset);
-  if (offset < window_offset_ || offset + length > window_offset_ + window_.size()) {
-    const std::uint64_t wanted = std::min(std::max(length, kWindowBytes), size_ - offset);
-    window_.resize(static_cast<std::size_t>(wanted));
-    window_offset_ = offset;
-    if (Status read = file_.read(offset, window_); !read) {
-      window_.clear();
-      return read;
+ScanPage Engine::scan(const ScanOptions& options) const {
+  ScanPage page;
+  state_->in_order.wait();
+  if (closing_) return page;
+  Remaining remaining(options);
+  const std::int64_t now = now_ms();
+  std::uint64_t bytes = 0;
+  const bool with_handles = options.with_values || options.with_places;
+  std::size_t most = 0;  // items that the page may have
+  Piece piece;
+  while (!piece.is_last) {
+    // One more than is wanted says whether there are more.
+    const std::size_t wanted = options.limit - page.items.size();
+    {
+      SharedGuard guard(state_->lock);
+      if (page.items.empty()) most = std::min({options.limit, state_->index.size(), kLargePage});
+      find_piece(*state_, remaining, std::min(wanted, kKeysPerHold - 1) + 1, with_handles, now, piece);
+    }
+    remaining.go_on_behind(piece.last);
+    if (page.items.empty()) {
+      page.items.reserve(piece.is_last ? piece.ends.size() : most);
+    }
+    for (std::size_t i = 0; i < piece.ends.size(); ++i) {
+      if (page.items.size() == options.limit || (bytes >= options.max_bytes && !page.items.empty())) {
+        page.more = true;
+        return page;
+      }
+      // Neighbours in the order of keys are anywhere in the files.
+      if (options.with_values && i + kValuesAhead < piece.handles.size())
+        HandleAccess::fetch_ahead(piece.handles[i + kValuesAhead]);
+      ScanItem& out = page.items.emplace_back();
+      out.key = piece.key(i);
+      bytes += out.key.size();
+      if (!with_handles) continue;
+      bytes += piece.handles[i].value_bytes();
+      if (options.with_places) {
+        out.place = std::move(piece.handles[i]);
+        continue;
+      }
+      auto value = read(out.key, piece.handles[i]);
+      out.status = value.status();
+      if (value) out.value = std::move(*value);
     }
   }
-  return std::string_view(window_).substr(static_cast<std::size_t>(offset - window_offset_),
-                                          static_cast<std::size_t>(length));
+  return page;
 }
 
-Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t offset) {
-  FrameAt frame;
-  frame.end = offset;
-  if (offset >= reader.size()) return frame;
-  auto head = reader.bytes(offset, sizeof(FrameHeader));
-  if (!head) return head.status();
-  const auto header = parse_frame_header(*head, identity, offset);
-  if (!header) {
-    frame.kind = FrameAt::Kind::kNone;
-    return frame;
-  }
-  frame.header = *header;
-  const std::uint64_t body_offset = offset + sizeof(FrameHeader);
-  auto body = reader.bytes(body_offset, header->body_length);
-  if (!body) return body.status();
-  frame.body = parse_frame_body(*body, *header, identity, body_offset);
-  frame.end = body_offset + header->body_length;
-  const bool is_whole = body->size() == header->body_length && frame.body.is_whole();
-  if (body->size() != header->body_length) frame.body.names_all = false;
-  frame.kind = is_whole ? FrameAt::Kind::kWhole : FrameAt::Kind::kDamaged;
-  return frame;
-}
-
-Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const SegmentIdentity& identity,
-                                                std::uint64_t offset,
-                                                const std::function<bool(const FrameHeader&)>& wanted) {
-  // Much of what is searched is zeros: the magic is looked for at the speed of memory, the rest where it is found.
-  const std::string_view magic(reinterpret_cast<const char*>(&kFrameMagic), sizeof(kFrameMagic));
-  std::uint64_t at = align_up(offset);
-  while (at + sizeof(FrameHeader) <= reader.size()) {
-    auto window = reader.bytes(at, kWindowBytes);
-    if (!window) return window.status();
-    const auto found = window->find(magic);
-    if (found == std::string_view::npos) {
-      // The magic may begin in the last bytes of the window.
-      at += std::max<std::uint64_t>(align_up(window->size()) - kAlignment, kAlignment);
-      continue;
-    }
-    const std::uint64_t candidate = at + found;
-    at = align_up(candidate + 1);
-    if (candidate % kAlignment != 0) continue;
-    auto bytes = reader.bytes(candidate, sizeof(FrameHeader));
-    if (!bytes) return bytes.status();
-    if (const auto header = parse_frame_header(*bytes, identity, candidate); header && wanted(*header)) {
-      return std::optional<std::uint64_t>(candidate);
-    }
-  }
-  return std::optional<std::uint64_t>();
-}
-
-Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {
-  std::uint64_t end = from;
-  for (std::uint64_t at = from; at < reader.size();) {
-    auto bytes = reader.bytes(at, kWindowBytes);
-    if (!bytes) return bytes.status();
-    // A run of zeros is equal to itself moved by one.
-    const bool is_zero =
-        bytes->front() == '\0' && std::memcmp(bytes->data(), bytes->data() + 1, bytes->size() - 1) == 0;
-    if (!is_zero) end = at + bytes->find_last_not_of('\0') + 1;
-    at += bytes->size();
-  }
-  return end;
+UnorderedPage Engine::walk_unordered(std::uint64_t position, std::size_t count) const {
+  UnorderedPage page;
+  if (closing_) return page;
+  const std::int64_t now = now_ms();
+  page.next = position;
+  std::size_t seen = 0;
+  do {
+    const std::size_t wanted = std::min(count - seen, kKeysPerHold);
+    SharedGuard guard(state_->lock);
+    page.next =
+        state_->index.walk_unordered(page.next, wanted, [&](std::string_view key, const Place& place) {
+          state_->lock.assert_shared();
+          ++seen;
+          if (state_->is_there(key, place, now)) page.keys.emplace_back(key);
+        });
+  } while (page.next != 0 && seen < count);
+  return page;
 }
 
 }  // namespace minikv::engine

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/store/scan.h"
+#include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {
 namespace {

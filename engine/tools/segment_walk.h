@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/store/scan.h"
+#include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {
 

@@ -7,7 +7,7 @@
 
 #include "engine/format/file_names.h"
 #include "engine/format/object_bytes.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 
 namespace minikv::engine {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "engine/format/frame.h"
 #include "engine/format/manifest.h"
-#include "engine/store/store_lock.h"
+#include "engine/io/store_lock.h"
 
 namespace minikv::engine {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "protocol/errors.h"
-#include "server/context.h"
+#include "server/request/context.h"
 
 namespace minikv::server {
 

@@ -9,8 +9,8 @@
 #include "server/commands/compatibility.h"
 #include "server/commands/handlers.h"
 #include "server/commands/password.h"
-#include "server/dispatcher.h"
-#include "server/multi.h"
+#include "server/commands/dispatcher.h"
+#include "server/request/multi.h"
 
 namespace minikv::server {
 

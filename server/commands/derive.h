@@ -9,7 +9,7 @@
 
 #include "minikv/store.h"
 #include "protocol/reply_encoder.h"
-#include "server/context.h"
+#include "server/request/context.h"
 
 namespace minikv::server {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "protocol/command_table.h"
-#include "server/context.h"
+#include "server/request/context.h"
 
 namespace minikv::server {
 

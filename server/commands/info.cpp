@@ -14,8 +14,8 @@
 #include "protocol/ascii.h"
 #include "server/commands/compatibility.h"
 #include "server/commands/handlers.h"
-#include "server/daemon_log.h"
-#include "server/process_memory.h"
+#include "server/log/log.h"
+#include "server/memory/process_memory.h"
 
 namespace minikv::server {
 

@@ -1,7 +1,7 @@
 // What RESP's SCAN does; the text dialect has a command of the same name that does something else.
 #pragma once
 
-#include "server/context.h"
+#include "server/request/context.h"
 
 namespace minikv::server {
 

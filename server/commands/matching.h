@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "server/commands/glob.h"
-#include "server/task.h"
+#include "server/request/task.h"
 
 namespace minikv::server {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "server/server_state.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 

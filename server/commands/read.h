@@ -2,7 +2,7 @@
 #pragma once
 
 #include "server/commands/values_task.h"
-#include "server/context.h"
+#include "server/request/context.h"
 
 namespace minikv::server {
 

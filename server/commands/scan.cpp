@@ -9,7 +9,7 @@
 #include "server/commands/arguments.h"
 #include "server/commands/handlers.h"
 #include "server/commands/keys.h"
-#include "server/errors.h"
+#include "server/request/errors.h"
 
 namespace minikv::server {
 

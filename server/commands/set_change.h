@@ -7,8 +7,8 @@
 
 #include "minikv/transaction.h"
 #include "server/commands/arguments.h"
-#include "server/context.h"
-#include "server/outcome.h"
+#include "server/request/context.h"
+#include "server/request/outcome.h"
 
 namespace minikv::server {
 

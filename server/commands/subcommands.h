@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "server/context.h"
+#include "server/request/context.h"
 
 namespace minikv::server {
 

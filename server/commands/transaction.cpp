@@ -6,8 +6,8 @@
 
 #include "server/commands/handlers.h"
 #include "server/commands/values_task.h"
-#include "server/dispatcher.h"
-#include "server/multi.h"
+#include "server/commands/dispatcher.h"
+#include "server/request/multi.h"
 
 namespace minikv::server {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "server/errors.h"
+#include "server/request/errors.h"
 
 namespace minikv::server {
 

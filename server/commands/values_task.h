@@ -12,8 +12,8 @@
 #include "minikv/key_lookup.h"
 #include "minikv/store.h"
 #include "protocol/reply_encoder.h"
-#include "server/server_state.h"
-#include "server/task.h"
+#include "server/request/state.h"
+#include "server/request/task.h"
 
 namespace minikv::server {
 

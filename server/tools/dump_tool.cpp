@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "engine/tools/segment_hint.h"
-#include "server/daemon_log.h"
+#include "server/log/log.h"
 #include "server/tools/dump_lines.h"
 #include "server/tools/tool_output.h"
 #include "server/tools/tools.h"

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "server/daemon_log.h"
+#include "server/log/log.h"
 #include "server/tools/tool_output.h"
 
 namespace minikv::server {

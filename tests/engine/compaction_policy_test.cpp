@@ -1,6 +1,6 @@
 // Which segments compaction takes: enough to give space back, never so that it would run for ever.
 
-#include "engine/store/compaction_policy.h"
+#include "engine/compaction/policy.h"
 
 #include <numeric>
 #include <string>

@@ -12,7 +12,7 @@
 
 #include "engine/format/crc32c.h"
 #include "engine/format/frame.h"
-#include "engine/store/scan.h"
+#include "engine/segment/segment_reader.h"
 #include "minikv/transaction.h"
 #include "tests/support/sim_file_system.h"
 

@@ -11,7 +11,7 @@
 #include "engine/format/crc32c.h"
 #include "engine/format/file_names.h"
 #include "engine/format/manifest.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 #include "tests/support/sim_file_system.h"
 
 namespace minikv::engine {

@@ -1,5 +1,5 @@
 // Large writes are synced piece by piece, lose nothing on the way, and give way to those who sync the log.
-#include "engine/store/gentle_file.h"
+#include "engine/core/paced_file.h"
 
 #include <array>
 #include <chrono>

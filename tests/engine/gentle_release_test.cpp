@@ -1,5 +1,5 @@
 // What has been removed gives its space back piece by piece, and what somebody still has a name for is left as it is.
-#include "engine/store/gentle_release.h"
+#include "engine/files/paced_release.h"
 
 #include <array>
 #include <chrono>

@@ -12,7 +12,7 @@
 
 #include "engine/format/file_names.h"
 #include "engine/format/manifest.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 #include "tests/support/sim_random.h"
 
 namespace minikv::sim {

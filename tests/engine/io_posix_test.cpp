@@ -18,7 +18,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/io/clock.h"
+#include "engine/base/clock.h"
 #include "engine/io/file_system.h"
 
 namespace minikv::engine {

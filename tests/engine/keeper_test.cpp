@@ -1,5 +1,5 @@
 // What the keeper makes durable before anybody depends on it.
-#include "engine/store/keeper.h"
+#include "engine/files/keeper.h"
 
 #include <memory>
 #include <string>

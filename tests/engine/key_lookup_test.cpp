@@ -15,8 +15,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/store/blocking_task.h"
-#include "engine/store/change_journal.h"
-#include "engine/store/counted_range.h"
+#include "engine/core/change_journal.h"
+#include "engine/core/counted_range.h"
 #include "minikv/store.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"

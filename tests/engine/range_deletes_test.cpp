@@ -1,5 +1,5 @@
 // Range deletes as a set: whether a record is older than a delete of its key.
-#include "engine/store/range_deletes.h"
+#include "engine/core/range_deletes.h"
 
 #include <algorithm>
 #include <random>

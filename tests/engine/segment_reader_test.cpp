@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/store/scan.h"
+#include "engine/segment/segment_reader.h"
 #include "minikv/options.h"
 #include "minikv/transaction.h"
 #include "tests/support/sim_file_system.h"

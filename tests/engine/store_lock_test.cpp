@@ -1,5 +1,5 @@
 // Two processes never have one store open, by whatever path they come to it and whatever became of its lock file.
-#include "engine/store/store_lock.h"
+#include "engine/io/store_lock.h"
 
 #include <sys/mount.h>
 #include <sys/wait.h>

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/format/file_names.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 #include "engine/tools/store_builder.h"
 #include "tests/engine/tools_store.h"
 

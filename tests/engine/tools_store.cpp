@@ -8,7 +8,7 @@
 #include "engine/format/file_names.h"
 #include "engine/format/hint.h"
 #include "engine/format/manifest.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 
 namespace minikv::sim {
 namespace {

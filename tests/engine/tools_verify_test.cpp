@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 #include "tests/engine/tools_store.h"
 
 namespace minikv::sim {

@@ -1,5 +1,5 @@
 // When a read may go through the mapping: what was once in memory is trusted for as long as the kernel takes nothing away.
-#include "engine/store/warm_pages.h"
+#include "engine/segment/resident_pages.h"
 
 #include <gtest/gtest.h>
 

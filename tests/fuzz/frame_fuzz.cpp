@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/store/scan.h"
+#include "engine/segment/segment_reader.h"
 #include "minikv/options.h"
 #include "tests/fuzz/checksums.h"
 #include "tests/fuzz/memory_file.h"

@@ -9,7 +9,7 @@
 
 #include "engine/format/file_names.h"
 #include "engine/format/manifest.h"
-#include "engine/store/segment.h"
+#include "engine/segment/segment.h"
 #include "tests/fuzz/checksums.h"
 #include "tests/fuzz/sim_store.h"
 #include "tests/fuzz/target.h"

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "server/slow_log.h"
+#include "server/request/slow_log.h"
 #include "tests/server/harness.h"
 #include "tests/server/reply_reader.h"
 #include "tests/support/test_scale.h"

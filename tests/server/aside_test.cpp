@@ -1,5 +1,5 @@
 // Work on a worker's thread: how long it may take.
-#include "server/aside.h"
+#include "server/request/aside.h"
 
 #include <atomic>
 #include <chrono>

@@ -1,10 +1,10 @@
 // The memory for clients is shared out so that small requests and one large one always find some.
-#include "server/client_memory.h"
+#include "server/memory/client_memory.h"
 
 #include <gtest/gtest.h>
 
 #include "minikv/options.h"
-#include "server/session_memory.h"
+#include "server/memory/session_memory.h"
 
 namespace minikv::server {
 namespace {

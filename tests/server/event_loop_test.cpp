@@ -1,5 +1,5 @@
 // One loop without a server around it.
-#include "server/event_loop.h"
+#include "server/net/event_loop.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -14,8 +14,8 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
 
-#include "server/server_state.h"
-#include "server/session.h"
+#include "server/request/state.h"
+#include "server/net/session.h"
 #include "tests/server/harness.h"
 
 namespace minikv::server {

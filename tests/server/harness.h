@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "minikv/store.h"
-#include "server/server.h"
+#include "server/net/server.h"
 
 namespace minikv::server {
 

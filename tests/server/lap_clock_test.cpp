@@ -1,4 +1,4 @@
-#include "server/lap_clock.h"
+#include "server/net/lap_clock.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The log never waits for whoever should read it, and says what it lost by that.
-#include "server/log_queue.h"
+#include "server/log/log_queue.h"
 
 #include <fcntl.h>
 #include <unistd.h>

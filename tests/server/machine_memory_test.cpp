@@ -1,5 +1,5 @@
 // How much memory this process may use, told by a made-up /proc and /sys.
-#include "server/machine_memory.h"
+#include "server/memory/machine_memory.h"
 
 #include <sys/resource.h>
 

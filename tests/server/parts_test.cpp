@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "server/commands/arguments.h"
-#include "server/errors.h"
+#include "server/request/errors.h"
 
 namespace minikv::server {
 

@@ -1,5 +1,5 @@
 // Where event loops sleep: no wake-up is lost, whenever it comes; and the kernel tells once.
-#include "server/poller.h"
+#include "server/net/poller.h"
 
 #include <sys/socket.h>
 
@@ -12,8 +12,8 @@
 
 #include <gtest/gtest.h>
 
-#include "server/event_loop.h"
-#include "server/server_state.h"
+#include "server/net/event_loop.h"
+#include "server/request/state.h"
 #include "tests/server/harness.h"
 
 namespace minikv::server {

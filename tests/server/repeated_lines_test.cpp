@@ -1,5 +1,5 @@
 // A line that comes again and again is told once, and then with a count.
-#include "server/repeated_lines.h"
+#include "server/log/repeated_lines.h"
 
 #include <string>
 

@@ -1,5 +1,5 @@
 // Requests of any length are read into blocks, and their arguments stay where they were read.
-#include "server/request_input.h"
+#include "server/net/request_input.h"
 
 #include <algorithm>
 #include <cstring>

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "engine/io/clock.h"
+#include "engine/base/clock.h"
 
 namespace minikv::sim {
 

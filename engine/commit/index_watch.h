@@ -1,0 +1,28 @@
+// Says in the log when the index has become as large as it may be, and when there is room again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/commit/maintenance.h"
+#include "engine/core/state.h"
+
+namespace minikv::engine {
+
+// Thread safety: the writer's alone.
+class IndexWatch final : public Chore {
+ public:
+  // A store whose index is larger than that is open all the same.
+  explicit IndexWatch(SharedState& state);
+  std::optional<std::int64_t> due_in_ms() override;
+  void run_slice() override;
+
+ private:
+  std::uint64_t index_bytes() const;
+
+  SharedState& state_;
+  bool is_told_ = false;
+  std::int64_t next_look_ms_ = 0;  // while it is
+};
+
+}  // namespace minikv::engine

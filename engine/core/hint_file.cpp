@@ -1,0 +1,115 @@
+#include "engine/core/hint_file.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "engine/base/out_of_memory.h"
+#include "engine/format/file_names.h"
+#include "engine/core/paced_file.h"
+#include "engine/segment/segment_reader.h"
+
+namespace minikv::engine {
+namespace {
+
+// From the file and not from memory: what the hint says has been read back.
+Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
+  SegmentReader reader(segment.file(), entry.size);
+  for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
+    auto frame = read_frame(reader, segment.identity(), offset);
+    if (!frame) return frame.status();
+    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
+                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
+    if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
+    hint.note_time(frame->header.engine_time_ms);
+    for (const RecordView& record : frame->body.records) {
+      if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
+        return {StatusCode::kCorruption, fmt::format("damaged at offset {}", record.offset)};
+      }
+      hint.add(record.header, record.key, record.value, record.offset);
+    }
+    offset = frame->end;
+  }
+  return {};
+}
+
+}  // namespace
+
+HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment) {
+  HintIdentity identity;
+  std::memcpy(identity.store_id, store_id, sizeof(identity.store_id));
+  identity.segment = {segment.id, segment.salt};
+  identity.segment_size = segment.size;
+  identity.min_seq = segment.min_seq;
+  identity.max_seq = segment.max_seq;
+  return identity;
+}
+
+Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
+                       std::string buffer) {
+  auto file = file_system.open(path, OpenMode::kRead);
+  if (!file) return file.status();
+  auto size = (*file)->size();
+  if (!size) return size.status();
+  buffer.resize(static_cast<std::size_t>(*size));
+  MINIKV_TRY((*file)->read(0, buffer));
+  return parse_hint(std::move(buffer), &identity);
+}
+
+Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity) {
+  const std::string path = state.directory + "/" + hint_name(identity.segment.id);
+  const std::string temporary = path + std::string(kTemporarySuffix);
+  if (Status removed = state.file_system.remove(temporary);
+      !removed && removed.code() != StatusCode::kNotFound) {
+    return removed;
+  }
+  const auto write = [&]() -> Status {
+    auto file = state.file_system.open(temporary, OpenMode::kCreate);
+    if (!file) return file.status();
+    GentleFile gentle(**file, state);
+    MINIKV_TRY(hint.write(identity, gentle));
+    // Not synced to the directory: a power cut may take the name, and then there is no hint.
+    return state.file_system.rename(temporary, path);
+  };
+  const Status written = write();
+  if (!written) (void)state.file_system.remove(temporary);
+  return written;
+}
+
+std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint) {
+  SegmentKeysBuilder keys(hint.size());
+  hint.for_each([&](const HintEntry& entry) { keys.add(entry); });
+  return keys.finish();
+}
+
+namespace {
+
+Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry,
+                        const std::shared_ptr<Segment>& segment) {
+  HintBuilder hint;
+  MINIKV_TRY(collect(entry, *segment, hint));
+  hint.arrange();
+  segment->set_keys(keys_of(hint));
+  return write_hint(state, hint, hint_identity(store_id, entry));
+}
+
+}  // namespace
+
+void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry) {
+  const auto find = [&]() -> std::shared_ptr<Segment> {
+    SharedGuard guard(state.lock);
+    const auto found = state.segments.find(static_cast<std::uint32_t>(entry.id));
+    return found == state.segments.end() ? nullptr : found->second;
+  };
+  const auto segment = find();
+  if (!segment) return;  // compacted away meanwhile
+  const Status status = without_throwing([&] { return try_to_make_hint(state, store_id, entry, segment); });
+  if (!status) {
+    state.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
+                   status.message());
+  }
+  // Whoever compacted it away while it was being written may have looked for a hint too early.
+  if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(entry.id));
+}
+
+}  // namespace minikv::engine

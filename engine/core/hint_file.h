@@ -1,0 +1,29 @@
+// Hint files: reading them, and writing them beside everything else that goes on.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/format/hint.h"
+#include "engine/format/manifest.h"
+#include "engine/segment/segment_keys.h"
+#include "engine/core/state.h"
+
+namespace minikv::engine {
+
+HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment);
+
+// kNotFound: there is none. kCorruption: not one of this segment as it is.
+Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
+                       std::string buffer = {});
+
+// Under a temporary name first, so that a hint is there whole or not at all. `hint` has been arranged.
+Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity);
+
+std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint);
+
+// Reads the sealed segment and writes its hint, in the background. A hint is a cache: that one could not be written is logged,
+// and costs time at the next start.
+void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry);
+
+}  // namespace minikv::engine

@@ -1,0 +1,87 @@
+#include "engine/core/paced_file.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+namespace minikv::engine {
+namespace {
+
+using std::chrono::steady_clock;
+
+// docs/PERFORMANCE.md has what other sizes cost whom.
+constexpr std::uint64_t kPieceBesideSyncs = kMiB / 4, kPiece = 4 * kMiB;
+constexpr int kLongRest = 4;  // times what the work took
+constexpr auto kLongestRest = std::chrono::milliseconds(20);
+// The page cache keeps what one write brings in folios as large as the write. Where a virtual machine's page tables are
+// shadowed, reading single records out of a mapping of large ones takes up to ten times as long: docs/PERFORMANCE.md.
+constexpr std::uint64_t kWrite = kMiB / 32;
+
+}  // namespace
+
+Rests::Rests(const SharedState& state)
+    : state_(state), written_seen_(state.written_sequence.load(std::memory_order_relaxed)) {}
+
+steady_clock::duration Rests::after(steady_clock::duration took, Haste haste) {
+  const std::uint64_t written = state_.written_sequence.load(std::memory_order_relaxed);
+  if (state_.options.fsync == Fsync::kNever || written == written_seen_) return {};
+  written_seen_ = written;
+  switch (haste) {
+    case Haste::kNone: took *= kLongRest; break;
+    case Haste::kSome: break;
+    case Haste::kMost: return {};
+  }
+  return std::min<steady_clock::duration>(took, kLongestRest);
+}
+
+GentleFile::GentleFile(File& file, const SharedState& state, std::function<Haste()> haste)
+    : file_(file), haste_(std::move(haste)), fsync_(state.options.fsync), rests_(state) {
+  begin_piece();
+}
+
+// Large ones are faster, where they hold up nobody. Nobody waits for a sync in `interval`, but for the processor.
+void GentleFile::begin_piece() {
+  if (haste_) piece_haste_ = haste_();
+  const bool is_large =
+      fsync_ == Fsync::kNever || (fsync_ == Fsync::kInterval && piece_haste_ == Haste::kMost);
+  piece_bytes_ = is_large ? kPiece : kPieceBesideSyncs;
+  unsynced_ = 0;
+}
+
+Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
+  std::vector<std::string_view> gathered;
+  std::uint64_t bytes = 0;
+  Time begun = steady_clock::now();
+  const auto flush = [&]() -> Status {
+    MINIKV_TRY(file_.write(offset, gathered));
+    offset += bytes;
+    unsynced_ += bytes;
+    gathered.clear();
+    bytes = 0;
+    return {};
+  };
+  for (std::string_view piece : pieces) {
+    while (!piece.empty()) {
+      const std::uint64_t room = std::min(piece_bytes_ - unsynced_, kWrite) - bytes;
+      gathered.push_back(
+          piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, piece.size()))));
+      bytes += gathered.back().size();
+      piece.remove_prefix(gathered.back().size());
+      if (bytes < kWrite && unsynced_ + bytes < piece_bytes_) continue;
+      MINIKV_TRY(flush());
+      if (unsynced_ < piece_bytes_) continue;
+      MINIKV_TRY(end_piece(begun));
+      begun = steady_clock::now();
+    }
+  }
+  return bytes == 0 ? Status() : flush();
+}
+
+Status GentleFile::end_piece(Time begun) {
+  MINIKV_TRY(file_.sync());
+  begin_piece();
+  std::this_thread::sleep_for(rests_.after(steady_clock::now() - begun, piece_haste_));
+  return {};
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,218 @@
+#include "engine/core/value_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/base/out_of_memory.h"
+#include "engine/format/crc32c.h"
+#include "minikv/store.h"
+
+namespace minikv::engine {
+namespace {
+
+Status lost() {
+  return {StatusCode::kCorruption,
+          "the value was damaged on disk and can't be had back; set or delete the key to heal it"};
+}
+
+// One read of one record: header and key go to a buffer of its own, the value to where the caller wants it. The head is
+// checked first; then the value's pieces are added, in order, as they are read; then the value is checked.
+class RecordRead {
+ public:
+  RecordRead(const ValueHandle& handle, const Segment& segment, std::uint64_t offset, std::string_view key,
+             std::span<char> out)
+      : handle_(handle), segment_(segment), offset_(offset), key_(key), out_(out) {
+    assert(out.size() == handle.value_bytes());
+    if (head_bytes() <= small_.size()) {
+      head_ = std::span(small_).first(head_bytes());
+      return;
+    }
+    large_.reset(new (std::nothrow) char[head_bytes()]);
+    if (large_) head_ = {large_.get(), head_bytes()};
+  }
+
+  // False: there was no memory for the head.
+  bool has_room() const { return head_.size() == head_bytes(); }
+  std::size_t head_bytes() const { return sizeof(RecordHeader) + key_.size(); }
+  std::size_t bytes() const { return head_bytes() + out_.size(); }
+  std::span<char> head() const { return head_; }
+  std::span<char> value() const { return out_; }
+  // The value's bytes from `begin` on, as many as are read at once.
+  std::span<char> piece(std::size_t begin) const {
+    return out_.subspan(begin, std::min(Store::kReadPieceBytes, out_.size() - begin));
+  }
+  std::uint64_t offset_of(std::size_t value_byte) const { return offset_ + head_bytes() + value_byte; }
+
+  // What was read into head().
+  Status check_head() {
+    const auto record = parse_record_header({head_.data(), head_.size()}, segment_.identity(), offset_);
+    if (!record || record->key.size() != key_.size() || record->header.value_length != out_.size())
+      return damaged("the record does not check out");
+    if (record->key != key_ || record->header.version != handle_.version())
+      return damaged("the record is not the one the index names");
+    wanted_ = record->header.value_checksum;
+    return {};
+  }
+  // What was read into the next piece().
+  void add(std::span<const char> piece) { checksum_ = crc32c({piece.data(), piece.size()}, checksum_); }
+  Status check_value() const {
+    return checksum_ == wanted_ ? Status() : damaged("the value does not check out");
+  }
+
+  // The value, beginning with its byte `begin`, by `read(offset, piece)`.
+  template <typename Read>
+  Status read_value(std::size_t begin, Read read) {
+    while (begin < out_.size()) {
+      const std::span<char> next = piece(begin);
+      MINIKV_TRY(read(offset_of(begin), next));
+      add(next);
+      begin += next.size();
+    }
+    return check_value();
+  }
+
+ private:
+  Status damaged(std::string_view what) const {
+    return {StatusCode::kCorruption, fmt::format("{} at offset {}: {}", segment_.path(), offset_, what)};
+  }
+
+  const ValueHandle& handle_;
+  const Segment& segment_;
+  const std::uint64_t offset_;
+  const std::string_view key_;
+  const std::span<char> out_;
+  std::array<char, 256> small_;
+  std::unique_ptr<char[]> large_;
+  std::span<char> head_;
+  std::uint32_t checksum_ = 0, wanted_ = 0;
+};
+
+Status no_memory() { return out_of_memory("the value that was to be read"); }
+
+// A new string, filled by `read(span)`.
+template <typename Read>
+Result<Value> read_string(const ValueHandle& handle, std::size_t room_bytes, Read read) {
+  Value value{{}, handle.version(), handle.expiry_ms()};
+  try {
+    if (room_bytes > handle.value_bytes()) value.data.reserve(room_bytes);
+    value.data.resize(handle.value_bytes());
+  } catch (const std::bad_alloc&) {
+    return no_memory();
+  }
+  if (Status done = read(std::span<char>(value.data)); !done) return done;
+  return value;
+}
+
+}  // namespace
+
+ValueHandle HandleAccess::make(SegmentPtr segment, const Place& place) {
+  ValueHandle handle;
+  handle.lost_ = place.lost || segment == nullptr;
+  handle.segment_ = std::move(segment);
+  handle.offset_ = place.offset;
+  handle.expiry_ms_ = place.expiry_ms;
+  handle.version_ = place.version;
+  handle.value_bytes_ = place.value_bytes;
+  return handle;
+}
+
+void HandleAccess::fetch_ahead(const ValueHandle& handle) {
+  if (handle.lost_) return;
+  handle.segment_->mapping().fetch_ahead(handle.offset_, sizeof(RecordHeader) + handle.value_bytes_);
+}
+
+Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::span<char> out) {
+  if (handle.lost_) return lost();
+  const Mapping& mapping = handle.segment_->mapping();
+  RecordRead record(handle, *handle.segment_, handle.offset_, key, out);
+  if (!record.has_room()) return no_memory();
+  MINIKV_TRY(mapping.copy(handle.offset_, record.head()));
+  MINIKV_TRY(record.check_head());
+  return record.read_value(
+      0, [&](std::uint64_t offset, std::span<char> piece) { return mapping.copy(offset, piece); });
+}
+
+Status HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key, std::span<char> out,
+                                    WarmPages& warm, const std::function<bool()>& should_stop) {
+  if (handle.lost_) return lost();
+  const File& file = handle.segment_->file();
+  RecordRead record(handle, *handle.segment_, handle.offset_, key, out);
+  if (!record.has_room()) return no_memory();
+  // The head comes with the first piece of the value: two calls would wait twice.
+  const std::span<char> first = record.piece(0);
+  const auto go_on = [&] {
+    if (!should_stop || !should_stop()) return Status();
+    return Status(StatusCode::kCancelled, "the read was given up: its answer is not wanted any more");
+  };
+  MINIKV_TRY(go_on());
+  MINIKV_TRY(file.read_pieces(handle.offset_, std::array{record.head(), first}));
+  warm.touch(handle.segment_->marks(), handle.offset_, record.head_bytes() + first.size());
+  MINIKV_TRY(record.check_head());
+  record.add(first);
+  return record.read_value(first.size(), [&](std::uint64_t offset, std::span<char> piece) {
+    MINIKV_TRY(go_on());
+    MINIKV_TRY(file.read(offset, piece));
+    warm.touch(handle.segment_->marks(), offset, piece.size());
+    return Status();
+  });
+}
+
+std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::string_view key,
+                                             std::span<char> out, WarmPages& warm) {
+  if (handle.lost_ || is_warm(handle, key, warm)) return read(handle, key, out);
+  const Segment& segment = *handle.segment_;
+  RecordRead record(handle, segment, handle.offset_, key, out);
+  if (!record.has_room()) return no_memory();
+  const Result<std::size_t> got =
+      segment.file().read_cached(handle.offset_, std::array{record.head(), record.value()});
+  if (!got) return got.status();
+  if (*got < record.bytes()) return std::nullopt;
+  warm.touch(segment.marks(), handle.offset_, record.bytes());
+  if (Status checked = record.check_head(); !checked) return checked;
+  record.add(record.value());
+  return record.check_value();
+}
+
+Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, std::size_t room_bytes) {
+  return read_string(handle, room_bytes, [&](std::span<char> out) { return read(handle, key, out); });
+}
+
+Result<Value> HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,
+                                           std::size_t room_bytes) {
+  return read_string(handle, room_bytes,
+                     [&](std::span<char> out) { return read_from_disk(handle, key, out, warm, {}); });
+}
+
+std::optional<Result<Value>> HandleAccess::try_read(const ValueHandle& handle, std::string_view key,
+                                                    WarmPages& warm, std::size_t room_bytes) {
+  bool is_cold = false;
+  Result<Value> value = read_string(handle, room_bytes, [&](std::span<char> out) {
+    const std::optional<Status> done = try_read(handle, key, out, warm);
+    is_cold = !done;
+    return done.value_or(Status(StatusCode::kIoError, ""));
+  });
+  if (is_cold) return std::nullopt;
+  return value;
+}
+
+std::size_t HandleAccess::room_bytes(const OldValue& old, std::uint64_t value_bytes, const Options& options) {
+  const std::uint64_t most = options.max_value_bytes - std::min(options.max_value_bytes, value_bytes);
+  const std::uint64_t wanted = value_bytes + std::min<std::uint64_t>(old.more_bytes, most);
+  return std::max(wanted, std::min<std::uint64_t>(old.least_bytes, options.max_value_bytes));
+}
+
+bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
+  const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
+  return warm.has(handle.segment_->marks(), handle.offset_, bytes);
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,48 @@
+#include "engine/files/paced_release.h"
+
+#include <utility>
+
+namespace minikv::engine {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::uint64_t kCut = kMiB / 4;
+
+}  // namespace
+
+void GentleRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
+  for (auto& segment : segments) {
+    const auto size = segment->file().size();
+    const bool may_be_cut = size && segment->file().has_no_name();
+    if (!may_be_cut) continue;  // is closed
+    bytes_.fetch_add(*size, std::memory_order_relaxed);
+    segments_.push_back({std::move(segment), *size});
+  }
+}
+
+void GentleRelease::release_piece(Haste haste) {
+  if (segments_.empty()) return;
+  const auto begun = steady_clock::now();
+  Dying& first = segments_.front();
+  if (first.bytes <= kCut || !first.segment->file().truncate(first.bytes - kCut)) {
+    close_first();
+  } else {
+    first.bytes -= kCut;
+    bytes_.fetch_sub(kCut, std::memory_order_relaxed);
+  }
+  const auto now = steady_clock::now();
+  next_at_ = now + rests_.after(now - begun, haste);
+}
+
+void GentleRelease::release_all() {
+  while (!segments_.empty()) close_first();
+}
+
+void GentleRelease::close_first() {
+  const std::uint64_t left = segments_.front().bytes;
+  segments_.pop_front();
+  bytes_.fetch_sub(left, std::memory_order_relaxed);
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,110 @@
+#include "engine/recovery/file_check.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "engine/format/file_names.h"
+#include "engine/format/hint.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::string_view kLockName = "LOCK";
+constexpr std::string_view kCutSuffix = ".cut";
+
+// Of files that are not segments.
+bool is_welcome(std::string_view name) {
+  return name == kLockName || name == ManifestFile::kName || name == "lost+found" ||
+         (name.starts_with("segment-") && name.ends_with(kCutSuffix));
+}
+
+// Hints of segments that are no longer there, or that are not sealed (which none is written for).
+bool is_hint_of_nothing(const std::string& name, Manifest& manifest) {
+  const ManifestSegment* const entry = manifest.find(parse_hint_name(name));
+  return entry == nullptr || entry->state != SegmentState::kSealed;
+}
+
+Status foreign(const std::string& directory, const std::string& name) {
+  return {StatusCode::kRefused,
+          fmt::format("{}/{}: does not belong to this store: move it away, or name another data directory",
+                      directory, name)};
+}
+
+// Segments that the manifest does not name: what a compaction wrote and did not commit says so in its header, and
+// nothing was ever acknowledged from it.
+Status check_unnamed_segment(const SharedState& state, const Manifest& manifest, const std::string& name) {
+  auto file = state.file_system.open(state.directory + "/" + name, OpenMode::kRead);
+  if (!file) return file.status();
+  SegmentHeader header{};
+  std::string bytes(sizeof(header), '\0');
+  if (!(*file)->read(0, bytes)) return foreign(state.directory, name);
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  const bool is_leftover = segment_header_checks_out(header) && header.kind == SegmentKind::kCompacted &&
+                           std::memcmp(header.store_id, manifest.store_id, sizeof(header.store_id)) == 0;
+  return is_leftover ? Status() : foreign(state.directory, name);
+}
+
+}  // namespace
+
+Status check_is_blank(const std::string& directory, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (name == kLockName || name == ManifestFile::kTemporaryName || name == "lost+found") continue;
+    return {
+        StatusCode::kRefused,
+        fmt::format("{}: is not empty and not a minikv store (it holds {}, and no {}): name an empty or new "
+                    "directory, or the store's own",
+                    directory, name, ManifestFile::kName)};
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> check_files(const SharedState& state, Manifest& manifest) {
+  auto names = state.file_system.list(state.directory);
+  if (!names) return names.status();
+  std::vector<std::string> removable;
+  std::uint64_t highest_id = 0;
+  for (const std::string& name : *names) {
+    const std::uint64_t id = parse_segment_name(name);
+    highest_id = std::max(highest_id, id);
+    if (id != 0 && manifest.find(id) != nullptr) continue;
+    if (parse_hint_name(name) != 0) {
+      if (is_hint_of_nothing(name, manifest)) removable.push_back(name);
+    } else if (id != 0) {
+      MINIKV_TRY(check_unnamed_segment(state, manifest, name));
+      removable.push_back(name);
+    } else if (is_temporary_name(name)) {
+      removable.push_back(name);
+    } else if (!is_welcome(name)) {
+      return foreign(state.directory, name);
+    }
+  }
+  manifest.next_segment_id = std::max(manifest.next_segment_id, highest_id + 1);
+
+  const std::set<std::string> present(names->begin(), names->end());
+  std::vector<std::uint64_t> unfinished;
+  for (const ManifestSegment& entry : manifest.segments) {
+    const std::string name = segment_name(entry.id);
+    if (present.contains(name) || entry.state == SegmentState::kDropped) continue;
+    if (entry.state == SegmentState::kSpare && present.contains(name + std::string(kTemporarySuffix))) {
+      // Named in the manifest and not yet under its name: nothing was written to it. The file stays until a manifest
+      // without it is durable; the start after that takes it away.
+      unfinished.push_back(entry.id);
+      std::erase(removable, name + std::string(kTemporarySuffix));
+      continue;
+    }
+    return {StatusCode::kRefused,
+            fmt::format(
+                "{}/{}: is missing, and the manifest names it: put it back, or restore the directory from a "
+                "backup",
+                state.directory, name)};
+  }
+  std::erase_if(manifest.segments, [&](const ManifestSegment& entry) {
+    return std::find(unfinished.begin(), unfinished.end(), entry.id) != unfinished.end();
+  });
+  return removable;
+}
+
+}  // namespace minikv::engine

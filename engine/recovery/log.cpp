@@ -1,0 +1,209 @@
+// Recovery of the log's end: what was written last may be torn, and must be told from what is damaged.
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "engine/recovery/recovery.h"
+
+namespace minikv::engine {
+namespace {
+
+void note_sequences(const FrameAt& frame, std::uint64_t& min_seq, std::uint64_t& max_seq) {
+  for (const RecordView& record : frame.body.records) {
+    const std::uint64_t sequence = record.header.sequence;
+    min_seq = min_seq == 0 ? sequence : std::min(min_seq, sequence);
+    max_seq = std::max(max_seq, sequence);
+  }
+}
+
+}  // namespace
+
+Status Recovery::load_logs() {
+  for (const SegmentState wanted : {SegmentState::kActive, SegmentState::kSpare}) {
+    for (ManifestSegment& entry : manifest_.segments) {
+      if (entry.state != wanted || entry.kind != SegmentKind::kLog) continue;
+      Log log;
+      log.entry = &entry;
+      auto segment = open(entry, true);
+      if (!segment) return segment.status();
+      log.segment = std::move(*segment);
+      // What is judged must be what the disk holds, not what memory remembers of writes that never arrived.
+      MINIKV_TRY(log.segment->file().sync());
+      log.segment->file().drop_cache();
+      auto size = log.segment->file().size();
+      if (!size) return size.status();
+      log.file_size = *size;
+      MINIKV_TRY(check_length(entry, *size));
+      logs_.push_back(std::move(log));
+    }
+  }
+  std::vector<Log*> later;
+  for (Log& log : logs_) later.push_back(&log);
+  bool predecessor_is_whole = true;
+  std::uint64_t expected = 0;
+  for (Log& log : logs_) {
+    later.erase(later.begin());
+    // Of a spare in use the manifest knows only its place behind the segment before it.
+    if (log.entry->state == SegmentState::kActive) expected = log.entry->min_seq;
+    if (log.entry->state == SegmentState::kSpare && manifest_.clean_sequence != 0) {
+      // Closed in order, so nothing was ever written to it: the zeros need not be read.
+      log.end = log.data_end = sizeof(SegmentHeader);
+    } else if (predecessor_is_whole) {
+      MINIKV_TRY(scan_log(log, expected, later));
+    } else {
+      log.end = sizeof(SegmentHeader);
+      SegmentReader reader(log.segment->file(), log.file_size);
+      auto data_end = end_of_data(reader, log.end);
+      if (!data_end) return data_end.status();
+      log.data_end = *data_end;
+    }
+    if (log.max_seq != 0) expected = log.max_seq + 1;
+    predecessor_is_whole = predecessor_is_whole && (log.is_complete || log.data_end <= log.end);
+  }
+  return {};
+}
+
+Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Log*>& later) {
+  SegmentReader reader(log.segment->file(), log.file_size);
+  const SegmentIdentity& identity = log.segment->identity();
+  std::uint64_t offset = std::min<std::uint64_t>(sizeof(SegmentHeader), log.file_size);
+  log.end = offset;
+  while (offset < log.file_size) {
+    auto frame = read_frame(reader, identity, offset);
+    if (!frame) return frame.status();
+    const bool follows = expected == 0 || frame->header.first_sequence == expected;
+    if (frame->kind == FrameAt::Kind::kWhole && follows) {
+      MINIKV_TRY(take_frame(*log.segment, *frame, findings_));
+      note_sequences(*frame, log.min_seq, log.max_seq);
+      offset = frame->end;
+      expected = frame->header.first_sequence + frame->header.record_count;
+      log.end = offset;
+      continue;
+    }
+    auto continued = continues_in(later, expected);
+    if (!continued) return continued.status();
+    log.is_complete = *continued;
+    if (log.is_complete) break;
+    auto covered = is_covered(log, offset, expected, later);
+    if (!covered) return covered.status();
+    if (!*covered) break;
+    // It had been synced: this is damage, not a torn write.
+    if (frame->kind == FrameAt::Kind::kWhole) {
+      MINIKV_TRY(unnamed_damage(*log.segment, offset));  // what should stand before it is gone
+      expected = frame->header.first_sequence;
+      continue;
+    }
+    const bool knows_end = frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all && follows;
+    auto again = read_frame(reader, identity, offset);  // the look ahead has moved the reader's window
+    if (!again) return again.status();
+    MINIKV_TRY(step_over_damage(reader, *log.segment, *again, offset, findings_));
+    if (log.min_seq == 0) log.min_seq = expected;
+    expected = knows_end ? expected + frame->header.record_count : 0;
+    log.max_seq = findings_.newest_sequence();  // logs are read last, front to back
+    log.end = offset;
+  }
+  auto data_end = end_of_data(reader, log.end);
+  if (!data_end) return data_end.status();
+  log.data_end = *data_end;
+  return {};
+}
+
+// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it, although
+// the frames there say that all before them was durable.
+Result<bool> Recovery::continues_in(const std::vector<Log*>& later, std::uint64_t expected) {
+  if (later.empty()) return false;
+  const Log& next = *later.front();
+  SegmentReader reader(next.segment->file(), next.file_size);
+  auto head = reader.bytes(sizeof(SegmentHeader), sizeof(FrameHeader));
+  if (!head) return head.status();
+  const auto header = parse_frame_header(*head, next.segment->identity(), sizeof(SegmentHeader));
+  return header && header->first_sequence == expected;
+}
+
+// Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been synced.
+Result<bool> Recovery::is_covered(Log& log, std::uint64_t offset, std::uint64_t expected,
+                                  const std::vector<Log*>& later) {
+  const auto covers = [expected](const FrameHeader& header) {
+    return header.watermark >= expected && header.watermark != 0;
+  };
+  SegmentReader reader(log.segment->file(), log.file_size);
+  auto found = find_frame(reader, log.segment->identity(), offset + kAlignment, covers);
+  if (!found) return found.status();
+  if (*found) return true;
+  for (Log* other : later) {
+    SegmentReader other_reader(other->segment->file(), other->file_size);
+    found = find_frame(other_reader, other->segment->identity(), sizeof(SegmentHeader), covers);
+    if (!found) return found.status();
+    if (*found) return true;
+  }
+  return false;
+}
+
+// Of a log segment its good frames are sealed; a blank one is the next life's spare.
+Status Recovery::settle_log(Log& log) {
+  ManifestSegment& entry = *log.entry;
+  const bool is_torn = log.data_end > log.end;
+  const bool has_frames = log.end > sizeof(SegmentHeader);
+  if (!is_torn && !has_frames && log.file_size >= state_.options.segment_size && !result_.spare) {
+    log.segment->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
+    entry.state = SegmentState::kSpare;
+    entry.min_seq = 0;
+    entry.size = std::min(entry.size, log.file_size);
+    result_.spare = share_segment(std::move(log.segment), state_.graveyard);
+    return {};
+  }
+  if (is_torn) MINIKV_TRY(keep_aside(log));
+  if (log.max_seq == 0) {
+    entry.state = SegmentState::kDropped;
+    return {};
+  }
+  const std::uint64_t size = std::max<std::uint64_t>(log.end, sizeof(SegmentHeader));
+  if (log.file_size > size) result_.overlong.push_back({entry.id, size});
+  entry.state = SegmentState::kSealed;
+  entry.size = size;
+  entry.min_seq = log.min_seq;
+  entry.max_seq = log.max_seq;
+  log.segment->used_bytes.store(size, std::memory_order_relaxed);
+  result_.without_hint.push_back(entry);
+  share(std::move(log.segment));
+  return {};
+}
+
+Status Recovery::keep_aside(const Log& log) {
+  const std::uint64_t bytes = log.data_end - log.end;
+  const std::string path = fmt::format("{}/segment-{:08}-{}.cut", state_.directory, log.entry->id, log.end);
+  state_.log.error(
+      "{}: {} bytes from offset {} on are no whole group and were never acknowledged as durable: cut, and "
+      "kept in {}",
+      log.segment->path(), bytes, log.end, path);
+  state_.counters.cut_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (Status removed = state_.file_system.remove(path); !removed && removed.code() != StatusCode::kNotFound) {
+    return removed;
+  }
+  // A store opens on a full disk, too.
+  Status kept = copy_tail(log, path);
+  if (kept.code() != StatusCode::kDiskFull) return kept;
+  state_.log.warn("{}: no room to keep all of it: {}", path, kept.message());
+  return {};
+}
+
+Status Recovery::copy_tail(const Log& log, const std::string& path) {
+  auto file = state_.file_system.open(path, OpenMode::kCreate);
+  if (!file) return file.status();
+  const std::uint64_t bytes = log.data_end - log.end;
+  std::string piece;
+  Status written;
+  for (std::uint64_t done = 0; done < bytes && written; done += piece.size()) {
+    piece.resize(static_cast<std::size_t>(std::min(bytes - done, kMiB)));
+    MINIKV_TRY(log.segment->file().read(log.end + done, piece));
+    written = (*file)->write(done, std::array{std::string_view(piece)});
+  }
+  if (!written && written.code() != StatusCode::kDiskFull) return written;
+  MINIKV_TRY((*file)->sync());
+  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  return written;
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,167 @@
+#include "engine/recovery/record_loader.h"
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::size_t kFewKeys = 10'000;  // fewer are in order in no time
+
+}  // namespace
+
+Status Findings::take(const Segment& segment, const RecordView& record) {
+  return take(segment, record.header, record.offset, record.key, record.value, record.value_intact);
+}
+
+Status Findings::take(const Segment& segment, const HintEntry& entry) {
+  return take(segment, entry.header, entry.offset, entry.key, entry.value, true);
+}
+
+void Findings::flush() { loader_.flush(); }
+
+void Findings::note_time(std::int64_t engine_time_ms) {
+  newest_time_ms_ = std::max(newest_time_ms_, engine_time_ms);
+}
+
+Status Findings::take(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                      std::string_view key, std::string_view value, bool value_intact) {
+  newest_sequence_ = std::max(newest_sequence_, header.sequence);
+  if ((header.flags & ~kKnownRecordFlags) != 0) {
+    return {
+        StatusCode::kRefused,
+        fmt::format("{} at offset {}: a record with flags {:#x}, which this minikv does not know: use the "
+                    "version that wrote it, or a newer one",
+                    segment.path(), offset, header.flags)};
+  }
+  Place place;
+  place.sequence = header.sequence;
+  place.version = header.version;
+  place.offset = offset;
+  place.segment = static_cast<std::uint32_t>(segment.id());
+  place.value_bytes = header.value_length;
+  place.expiry_ms = header.expiry_ms;
+  switch (header.type) {
+    case RecordType::kPut:
+      place.lost = !value_intact;
+      if (place.lost) note_damage(segment, header, offset, key);
+      break;
+    case RecordType::kDelete: place.deleted = true; break;
+    case RecordType::kLost: {
+      place.sequence = place.version;  // that of the record which was lost
+      place.lost = true;
+      std::uint64_t& named = named_[std::string(key)];
+      named = std::max(named, place.sequence);
+      break;
+    }
+    case RecordType::kExpire: {
+      Expire& expire = expires_[std::string(key)];
+      if (header.sequence > expire.sequence) expire = {header.sequence, header.expiry_ms};
+      return {};
+    }
+    case RecordType::kRangeDelete:
+      if (!value_intact) return {StatusCode::kCorruption, "a range delete is damaged"};
+      ranges_.push_back({std::string(key), std::string(value), header.sequence});
+      return {};
+    default:
+      return {StatusCode::kRefused,
+              fmt::format(
+                  "{} at offset {}: a record of type {}, which this minikv does not know: use the version "
+                  "that wrote it, or a newer one",
+                  segment.path(), offset, static_cast<int>(header.type))};
+  }
+  loader_.add(key, place);
+  return {};
+}
+
+void Findings::note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                           std::string_view key) {
+  state_.log.error(
+      "{} at offset {}: the value of a key of {} bytes is damaged; if nothing newer is known of the key, it "
+      "answers "
+      "CORRUPT until it is set or deleted",
+      segment.path(), offset, key.size());
+  LostKey& lost = damaged_[std::string(key)];
+  if (lost.sequence <= header.sequence) lost = {std::string(key), header.sequence, header.type};
+}
+
+void Findings::merge(Findings&& other) {
+  newest_time_ms_ = std::max(newest_time_ms_, other.newest_time_ms_);
+  newest_sequence_ = std::max(newest_sequence_, other.newest_sequence_);
+  ranges_.insert(ranges_.end(), std::make_move_iterator(other.ranges_.begin()),
+                 std::make_move_iterator(other.ranges_.end()));
+  for (auto& [key, expire] : other.expires_) {
+    Expire& mine = expires_[std::string(key)];
+    if (expire.sequence > mine.sequence) mine = expire;
+  }
+  for (auto& [key, lost] : other.damaged_) {
+    LostKey& mine = damaged_[key];
+    if (mine.sequence <= lost.sequence) mine = std::move(lost);
+  }
+  for (const auto& [key, sequence] : other.named_) {
+    std::uint64_t& mine = named_[std::string(key)];
+    mine = std::max(mine, sequence);
+  }
+}
+
+std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
+  state_.lock.assert_alone();
+  RangeDeletes ranges;
+  ranges.add(ranges_);
+  std::vector<LostKey> lost_keys;
+  for (const auto& [key, lost] : damaged_) {
+    const auto place = state_.index.find(key);
+    const auto named = named_.find(key);
+    const bool has_a_name = named != named_.end() && named->second == lost.sequence;
+    if (place && place->lost && place->sequence == lost.sequence && !has_a_name &&
+        is_present(*place, now_ms) && !ranges.cover(key, place->sequence)) {
+      lost_keys.push_back(lost);
+    }
+  }
+  for (const auto& [key, expire] : expires_) {
+    auto place = state_.index.find(key);
+    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what is older
+    // is the value that the expiry was given to.
+    if (!place || place->deleted || place->sequence >= expire.sequence) continue;
+    place->sequence = expire.sequence;
+    place->expiry_ms = expire.expiry_ms;
+    state_.index.load(key, *place);
+  }
+  const unsigned threads =
+      state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
+  struct alignas(64) Sums {
+    std::uint64_t& live_bytes_of(std::uint32_t of) {
+      // Neighbours in memory were mostly written one after the other.
+      if (last == nullptr || segment != of) last = &live_bytes[segment = of];
+      return *last;
+    }
+    std::uint64_t lost = 0;
+    std::unordered_map<std::uint32_t, std::uint64_t> live_bytes;  // by segment
+    std::uint32_t segment = 0;
+    std::uint64_t* last = nullptr;  // of that segment
+  };
+  std::array<Sums, Index::kParts> sums;
+  const auto keep = [&](std::size_t part, std::string_view key, const Place& place) {
+    if (ranges.cover(key, place.sequence) || !is_present(place, now_ms)) return false;
+    sums[part].lost += place.lost ? 1 : 0;
+    sums[part].live_bytes_of(place.segment) += record_bytes(key.size(), place.value_bytes);
+    return true;
+  };
+  const bool now = state_.options.single_threaded || state_.index.size() < kFewKeys;
+  state_.index.finish_loading(keep, threads, now ? Index::Ordering::kNow : Index::Ordering::kLater);
+  std::uint64_t lost_count = 0;
+  for (const Sums& sum : sums) {
+    lost_count += sum.lost;
+    for (const auto& [segment, bytes] : sum.live_bytes) {
+      state_.segments.find(segment)->second->live_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    }
+  }
+  state_.counters.lost_keys.store(lost_count, std::memory_order_relaxed);
+  return lost_keys;
+}
+
+}  // namespace minikv::engine

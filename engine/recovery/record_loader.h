@@ -1,0 +1,72 @@
+// What the records of a store say, as recovery meets them, in whatever order.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/format/hint.h"
+#include "engine/index/index_loader.h"
+#include "engine/core/range_deletes.h"
+#include "engine/core/state.h"
+
+namespace minikv::engine {
+
+// A key whose newest record is damaged and not yet named by a `lost` record.
+struct LostKey {
+  std::string key;
+  std::uint64_t sequence = 0;  // of the damaged record
+  RecordType type = RecordType::kPut;
+};
+
+// Where keys are goes to the index at once, where the newest wins; the rest is kept here until all records have been met.
+// Each loading thread has one; they are merged in the end.
+//
+// Thread safety: not thread-safe; several may fill one index.
+class Findings {
+ public:
+  explicit Findings(SharedState& state) : state_(state), loader_(index_of(state)) {}
+
+  // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no keys.
+  // Keys must stay where they are until flush().
+  Status take(const Segment& segment, const RecordView& record);
+  Status take(const Segment& segment, const HintEntry& entry);
+  void flush();
+  void note_time(std::int64_t engine_time_ms);
+  void merge(Findings&& other);
+
+  // All records have been met: drops from the index what is deleted or has expired at `now_ms`, builds the rest of it,
+  // counts. Returns the keys that need a `lost` record.
+  std::vector<LostKey> finish(std::int64_t now_ms);
+
+  std::int64_t newest_time_ms() const { return newest_time_ms_; }
+  std::uint64_t newest_sequence() const { return newest_sequence_; }
+
+ private:
+  struct Expire {
+    std::uint64_t sequence = 0;
+    std::int64_t expiry_ms = 0;
+  };
+
+  Status take(const Segment& segment, const RecordHeader& header, std::uint64_t offset, std::string_view key,
+              std::string_view value, bool value_intact);
+  void note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                   std::string_view key);
+
+  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is loaded.
+  static Index& index_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS { return state.index; }
+
+  SharedState& state_;
+  IndexLoader loader_;
+  std::int64_t newest_time_ms_ = 0;
+  std::uint64_t newest_sequence_ = 0;
+  std::vector<RangeDelete> ranges_;
+  std::unordered_map<std::string, Expire> expires_;   // by key: the newest
+  std::unordered_map<std::string, LostKey> damaged_;  // by key: the newest damaged record met
+  std::unordered_map<std::string, std::uint64_t>
+      named_;  // by key: the newest record that a `lost` record names
+};
+
+}  // namespace minikv::engine

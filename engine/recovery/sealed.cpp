@@ -1,0 +1,170 @@
+// Recovery of sealed segments: by their hints, several at a time; what has no hint that fits is scanned.
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "engine/base/helper_threads.h"
+#include "engine/base/out_of_memory.h"
+#include "engine/format/file_names.h"
+#include "engine/core/hint_file.h"
+#include "engine/recovery/recovery.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::int64_t kTellEveryMs = 1000;
+
+}  // namespace
+
+Status Recovery::load_sealed_segments() {
+  std::vector<ManifestSegment> sealed;
+  for (const ManifestSegment& entry : manifest_.segments) {
+    if (entry.state != SegmentState::kSealed) continue;
+    sealed.push_back(entry);
+    if (!state_.options.single_threaded) hint_bytes_ += hint_bytes_of(entry);
+  }
+  // A hint holds of each key about as much as the index does.
+  state_.expected_index_bytes.store(hint_bytes_, std::memory_order_relaxed);
+  // The largest first, so that the threads end at about the same time.
+  std::stable_sort(sealed.begin(), sealed.end(),
+                   [](const ManifestSegment& a, const ManifestSegment& b) { return a.size > b.size; });
+  {
+    MutexLock lock(mutex_);
+    told_ms_ = state_.clock.steady_ms();
+  }
+  const std::size_t wanted = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  {
+    HelperThreads helpers;
+    if (!state_.options.single_threaded) {
+      for (std::size_t i = 1; i < std::min({wanted, state_.file_budget.load_threads, sealed.size()}); ++i) {
+        helpers.add([&] { load_or_say_why(sealed); });
+      }
+    }
+    load_or_say_why(sealed);
+  }
+  MutexLock lock(mutex_);
+  return problem_;
+}
+
+void Recovery::load_or_say_why(const std::vector<ManifestSegment>& sealed) noexcept {
+  const Status loaded = without_throwing([&] {
+    load_until_done(sealed);
+    return Status();
+  });
+  if (loaded || failed_.exchange(true)) return;
+  MutexLock lock(mutex_);
+  problem_ = loaded;
+}
+
+void Recovery::load_until_done(const std::vector<ManifestSegment>& sealed) {
+  Findings findings(state_);
+  std::string buffer;
+  for (;;) {
+    const std::size_t mine = next_.fetch_add(1, std::memory_order_relaxed);
+    if (mine >= sealed.size() || failed_.load(std::memory_order_relaxed)) break;
+    const Status loaded = load_sealed(sealed[mine], findings, buffer);
+    MutexLock lock(mutex_);
+    ++loaded_;
+    tell_progress();
+    if (loaded || failed_.exchange(true)) continue;
+    problem_ = loaded;
+  }
+  MutexLock lock(mutex_);
+  findings_.merge(std::move(findings));
+}
+
+void Recovery::tell_progress() {
+  const std::int64_t now = state_.clock.steady_ms();
+  if (now - told_ms_ < kTellEveryMs) return;
+  told_ms_ = now;
+  state_.log.info("recovery: {} of {} segments read", loaded_, manifest_.segments.size());
+}
+
+// `buffer` goes from one hint to the next: the kernel would have to give, and clear, new memory for each.
+Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings, std::string& buffer) {
+  auto opened = open(entry, false);
+  if (!opened) return opened.status();
+  Segment& segment = **opened;
+  auto size = segment.file().size();
+  if (!size) return size.status();
+  MINIKV_TRY(check_length(entry, *size));
+  const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings, buffer);
+  if (!has_hint) MINIKV_TRY(scan_sealed(entry, segment, findings));
+  segment.used_bytes.store(entry.size, std::memory_order_relaxed);
+  MutexLock lock(mutex_);
+  // A crash came between the seal and the cut. The zeros, or the torn tail that was kept aside, mean nothing.
+  if (entry.kind == SegmentKind::kLog && *size > entry.size)
+    result_.overlong.push_back({entry.id, entry.size});
+  if (!has_hint) result_.without_hint.push_back(entry);
+  share(std::move(*opened));
+  return {};
+}
+
+// False: there is no hint, or none that can be believed. Nothing of it has been taken then.
+bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings,
+                         std::string& buffer) {
+  const std::string path = state_.directory + "/" + hint_name(entry.id);
+  auto hint =
+      read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry), std::move(buffer));
+  if (hint.code() == StatusCode::kNotFound) {
+    state_.log.info("{}: is missing; the segment is scanned", path);
+    return false;
+  }
+  if (!hint) {
+    state_.log.warn("{}: is not used, and the segment is scanned: {}", path, hint.status().message());
+    return false;
+  }
+  expect_keys(*hint);
+  SegmentKeysBuilder keys(static_cast<std::size_t>(hint->entry_count()));
+  Status taken;
+  hint->for_each([&](const HintEntry& told) {
+    keys.add(told);
+    taken = findings.take(segment, told);
+    return taken.is_ok();
+  });
+  findings.flush();
+  findings.note_time(hint->newest_time_ms());
+  segment.set_keys(keys.finish());
+  buffer = std::move(*hint).release();
+  // Only a hint of a newer version can say what this one does not know; the scan will tell.
+  return taken.is_ok();
+}
+
+// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can have.
+std::uint64_t Recovery::hint_bytes_of(const ManifestSegment& entry) const {
+  const auto file = state_.file_system.open(state_.directory + "/" + hint_name(entry.id), OpenMode::kRead);
+  if (!file) return 0;
+  const auto size = (*file)->size();
+  return size ? std::min(*size, 2 * entry.size) : 0;
+}
+
+// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this one.
+void Recovery::expect_keys(const Hint& like) {
+  std::call_once(expected_, [&] {
+    state_.lock.assert_alone();
+    const std::uint64_t bytes = sizeof(HintHeader) + like.header().body_bytes;
+    state_.index.expect(hint_bytes_ / (bytes / std::max<std::uint64_t>(like.entry_count(), 1)));
+  });
+}
+
+// Every byte of a sealed segment has been durable, so whatever does not check out is damage.
+Status Recovery::scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings) {
+  auto size = segment.file().size();
+  if (!size) return size.status();
+  std::call_once(expected_, [] {});  // not known
+  SegmentReader reader(segment.file(), std::min(*size, entry.size));
+  for (std::uint64_t offset = sizeof(SegmentHeader); offset < reader.size();) {
+    auto frame = read_frame(reader, segment.identity(), offset);
+    if (!frame) return frame.status();
+    if (frame->kind == FrameAt::Kind::kWhole) {
+      MINIKV_TRY(take_frame(segment, *frame, findings));
+      offset = frame->end;
+    } else {
+      MINIKV_TRY(step_over_damage(reader, segment, *frame, offset, findings));
+    }
+  }
+  return {};
+}
+
+}  // namespace minikv::engine

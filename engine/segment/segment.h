@@ -1,0 +1,122 @@
+// An open segment file, shared by everybody who may still read from it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/format/frame.h"
+#include "engine/io/file_system.h"
+#include "engine/segment/open_files.h"
+#include "engine/segment/segment_keys.h"
+#include "engine/segment/resident_pages.h"
+
+namespace minikv::engine {
+
+// A segment's facts that change while it lives belong to the writer and to the keeper; what is here either never
+// changes or is atomic.
+//
+// Thread safety: all members may be called from any thread.
+class Segment {
+ public:
+  Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<DataFile> file,
+          std::unique_ptr<Mapping> mapping, std::uint64_t mapped_bytes)
+      : identity_(identity),
+        kind_(kind),
+        path_(std::move(path)),
+        file_(std::move(file)),
+        mapping_(std::move(mapping)),
+        marks_(mapped_bytes) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment() { delete keys_.load(std::memory_order_relaxed); }
+
+  const SegmentIdentity& identity() const { return identity_; }
+  std::uint64_t id() const { return identity_.id; }
+  SegmentKind kind() const { return kind_; }
+  const std::string& path() const { return path_; }
+  // Before the segment is shared: its file has another name now.
+  void rename(std::string path) {
+    file_->rename(path);
+    path_ = std::move(path);
+  }
+  DataFile& file() const { return *file_; }
+
+  const Mapping& mapping() const { return *mapping_; }
+  const PageMarks& marks() const { return marks_; }
+
+  // What is known of the segment's keys; null until somebody has read them all. Set once.
+  void set_keys(std::unique_ptr<const SegmentKeys> keys) {
+    if (keys_.load(std::memory_order_relaxed) == nullptr)
+      keys_.store(keys.release(), std::memory_order_release);
+  }
+  const SegmentKeys* keys() const { return keys_.load(std::memory_order_acquire); }
+
+  // A part of it does not say of which keys it is: compaction leaves the segment alone.
+  std::atomic<bool> has_unnamed_damage{false};
+
+  // Compacted, and the index does not point to all of its live records yet: what is live can't be told.
+  std::atomic<bool> is_being_installed{false};
+
+  // Bytes of records that the index points to, and where the frames end (the file may be longer): what compaction
+  // decides by.
+  std::atomic<std::uint64_t> live_bytes{0};
+  std::atomic<std::uint64_t> used_bytes{0};
+  // Of a compacted segment: used bytes that were not live when it was installed.
+  std::atomic<std::uint64_t> dead_at_birth_bytes{0};
+
+ private:
+  friend class Graveyard;
+
+  const SegmentIdentity identity_;
+  const SegmentKind kind_;
+  std::string path_;
+  const std::unique_ptr<DataFile> file_;
+  const std::unique_ptr<Mapping> mapping_;
+  const PageMarks marks_;
+  std::atomic<const SegmentKeys*> keys_{nullptr};
+  std::unique_ptr<Segment> next_dead_;  // the graveyard's
+};
+
+using SegmentPtr = std::shared_ptr<const Segment>;
+
+// A segment whose file goes on behind what counts of it.
+struct Overlong {
+  std::uint64_t segment_id = 0;
+  std::uint64_t bytes = 0;  // that count
+};
+
+// Opens the file at `path` and maps `length` bytes of it. The file is not settled.
+Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
+                                              SegmentIdentity identity, SegmentKind kind,
+                                              std::uint64_t length);
+
+// Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened to be
+// last, which may be an event loop. They are linked to each other: a reader that lets go needs no memory for it.
+// Thread safety: all members may be called from any thread.
+class Graveyard {
+ public:
+  void add(std::unique_ptr<Segment> segment) noexcept;
+  // Throws std::bad_alloc with all of them still there.
+  std::vector<std::unique_ptr<Segment>> take();
+  bool is_empty() const { return empty_.load(std::memory_order_acquire); }
+  // Called after each add(), by whoever was last. Empty: nobody cares any more.
+  void set_wake(std::function<void()> wake);
+
+ private:
+  Mutex mutex_;
+  std::function<void()> wake_ MINIKV_GUARDED_BY(mutex_);
+  std::unique_ptr<Segment> first_ MINIKV_GUARDED_BY(mutex_);
+  std::atomic<bool> empty_{true};
+};
+
+// Shares a segment so that it ends in the graveyard.
+std::shared_ptr<Segment> share_segment(std::unique_ptr<Segment> segment,
+                                       std::shared_ptr<Graveyard> graveyard);
+
+}  // namespace minikv::engine

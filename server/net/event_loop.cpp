@@ -1,0 +1,293 @@
+#include "server/net/event_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "server/request/state.h"
+#include "server/net/session.h"
+
+namespace minikv::server {
+
+namespace {
+
+// An allocation that fails while a session has its turn is that session's error, and does not end the server.
+template <typename Turn>
+void guard(Session& session, Turn turn) {
+  try {
+    turn(session);
+  } catch (const std::bad_alloc&) {
+    session.out_of_memory();
+  }
+}
+
+constexpr std::size_t kIterationBytes = 4 * 1024 * 1024;
+constexpr std::size_t kGoingOnAtOnce = 128;  // so many sessions; the same as events at once
+constexpr std::chrono::milliseconds kTick{1000};
+
+std::chrono::milliseconds tick_interval(const ServerOptions& options) {
+  return std::min({kTick, options.stall_timeout / 4, options.request_timeout / 8}) +
+         std::chrono::milliseconds(1);
+}
+
+}  // namespace
+
+EventLoop::EventLoop(ServerState& server) : server_(server), laps_(server.options.slow_log_slower_than) {}
+
+EventLoop::~EventLoop() = default;
+
+void EventLoop::run() {
+  Clock::time_point now = Clock::now();
+  timer_at_ = now + tick_interval(server_.options);
+  while (!stopping_ || !sessions_.empty() || tasks_in_flight_ > 0) {
+    const bool is_idle = going_on_.empty() && ending_.empty() && gathered_.empty();
+    const Clock::duration patience =
+        timer_at_ == Clock::time_point::max() ? Clock::duration::max() : timer_at_ - now;
+    const Poller::Waited waited =
+        poller_.wait(is_idle ? std::max(patience, Clock::duration::zero()) : Clock::duration::zero());
+    budget_bytes_ = kIterationBytes;
+    let_sessions_go_on();
+    for (const epoll_event& event : waited.events)
+      guard(*static_cast<Session*>(event.data.ptr),
+            [&](Session& session) { session.on_event(event.events); });
+    if (memory_is_free_.load(std::memory_order_relaxed)) let_those_without_memory_go_on();
+    if (waited.woken) read_mail();  // after what came before it: a client's last requests before begin_stop()
+    const Clock::time_point before = std::exchange(now, Clock::now());
+    const Clock::duration took =
+        now - before - (is_idle ? std::max(patience, Clock::duration::zero()) : Clock::duration::zero());
+    if (took > tick_interval(server_.options)) forgive(took, now);
+    if (now >= timer_at_) on_timer(now);
+    hand_over();
+    end_turns();
+    removed_.clear();
+  }
+}
+
+void EventLoop::post(std::function<void()>&& function) {
+  {
+    const engine::MutexLock lock(mutex_);
+    posted_.push_back(std::move(function));
+  }
+  poller_.wake();
+}
+
+void EventLoop::read_mail() {
+  std::vector<std::function<void()>> posted;
+  {
+    const engine::MutexLock lock(mutex_);
+    posted.swap(posted_);
+    delivered_.swap(collected_);
+    room_wanted_ = false;
+  }
+  for (const auto& function : posted) {
+    try {
+      function();
+    } catch (const std::bad_alloc&) {
+      server_.log->warn("the system has no memory left for what an event loop was asked to do");
+    }
+  }
+  deliver();
+  let_waiting_go_on();
+}
+
+void EventLoop::begin_stop() {
+  post([this] { stop_now(); });
+}
+
+void EventLoop::stop_now() {
+  stopping_ = true;
+  timer_at_ = Clock::now() + server_.options.stop_timeout;
+  for (const auto& session : open_sessions()) guard(*session, [](Session& one) { one.begin_stop(); });
+}
+
+std::vector<std::shared_ptr<Session>> EventLoop::open_sessions() const {
+  std::vector<std::shared_ptr<Session>> open;
+  open.reserve(sessions_.size());
+  for (const auto& [key, session] : sessions_) open.push_back(session);
+  return open;
+}
+
+void EventLoop::on_timer(Clock::time_point now) {
+  if (stopping_) {
+    timer_at_ = Clock::time_point::max();
+    if (!sessions_.empty()) {
+      server_.log->warn("{} clients did not take their replies in time and are disconnected",
+                        sessions_.size());
+    }
+    for (const auto& session : open_sessions()) session->close();
+    return;
+  }
+  timer_at_ = now + tick_interval(server_.options);
+  server_.rates.sample(now);
+  const Clock::duration not_run = std::exchange(not_run_, {});
+  for (const auto& session : open_sessions())
+    guard(*session, [now, not_run](Session& one) { one.tick(now, not_run); });
+  let_those_without_memory_go_on();
+  if (server_.heap_trimmer.is_due(server_.client_memory.used())) server_.run_on_worker(&HeapTrimmer::trim);
+  let_waiting_go_on();  // in case the last group's notice and the wish for it missed each other
+}
+
+// A process that was stopped, a machine that slept, a command that took that long: what clients sent and took meanwhile is
+// looked at before their patience is, and that time is nobody's fault but ours.
+void EventLoop::forgive(Clock::duration not_run, Clock::time_point now) {
+  if (not_run >= kTick) {
+    server_.log->warn("an event loop did not run for {:.1f} s: the process was stopped, or held up",
+                      std::chrono::duration<double>(not_run).count());
+  }
+  if (stopping_) {
+    if (timer_at_ != Clock::time_point::max()) timer_at_ += not_run;
+    return;
+  }
+  not_run_ += not_run;
+  timer_at_ = now + tick_interval(server_.options);
+}
+
+void EventLoop::adopt(Socket socket, std::string address, const protocol::ErrorReply* error) {
+  if (stopping_) {
+    (error == nullptr ? server_.counters.clients : server_.counters.turned_away).subtract();
+    return;
+  }
+  const std::uint64_t id = server_.next_client_id.fetch_add(1, std::memory_order_relaxed);
+  std::shared_ptr<Session> session;
+  try {
+    session = std::make_shared<Session>(*this, std::move(socket), std::move(address), id);
+    sessions_.emplace(session.get(), session);
+  } catch (const std::bad_alloc&) {
+    (error == nullptr ? server_.counters.clients : server_.counters.turned_away).subtract();
+    throw;
+  }
+  server_.log->debug("client {} ({}) connected", id, session->client().address);
+  guard(*session, [error](Session& one) { error != nullptr ? one.turn_away(*error) : one.start(); });
+  if (!session->is_open()) return;
+  if (const Status status = poller_.add(session->socket(), session.get()); !status) {
+    server_.log->warn("client {} ({}) closed: {}", id, session->client().address, status.message());
+    session->close();
+  }
+}
+
+void EventLoop::remove(Session& session) {
+  (session.was_turned_away() ? server_.counters.turned_away : server_.counters.clients).subtract();
+  poller_.remove(session.socket());
+  const auto found = sessions_.find(&session);
+  removed_.push_back(std::move(found->second));
+  sessions_.erase(found);
+}
+
+void EventLoop::gather(Task& task) {
+  gathered_.push_back(&task);  // comes back through collect()
+  ++tasks_in_flight_;
+}
+
+void EventLoop::send_to_reader(Task& task) {
+  server_.store.run_on_reader([this, &task] {
+    task.run_on_reader(server_.store);
+    collect_and_wake(task);
+  });
+  ++tasks_in_flight_;
+}
+
+void EventLoop::hand_over() {
+  if (gathered_.empty()) return;
+  {
+    const engine::MutexLock lock(mutex_);
+    is_collecting_ = true;
+  }
+  try {
+    server_.store.commit_or_submit(gathered_);
+  } catch (const std::bad_alloc&) {
+    const Status none(StatusCode::kOutOfMemory, "the system has no memory left for the write");
+    for (WriteTask* task : gathered_) task->done(none);
+  }
+  gathered_.clear();
+  // If they are done already, the answers leave in this iteration.
+  {
+    const engine::MutexLock lock(mutex_);
+    is_collecting_ = false;
+    delivered_.swap(collected_);
+  }
+  deliver();
+}
+
+void EventLoop::end_turns() {
+  ending_now_.swap(ending_);
+  for (const auto& session : ending_now_) guard(*session, [](Session& one) { one.end_turn(); });
+  ending_now_.clear();
+  hand_over();
+}
+
+void EventLoop::collect(Task& task) {
+  const engine::MutexLock lock(mutex_);
+  collected_.add(task);
+}
+
+void EventLoop::collect_and_wake(Task& task) {
+  // All under the lock: once the task has been delivered, the loop may end.
+  const engine::MutexLock lock(mutex_);
+  collected_.add(task);
+  poller_.wake();
+}
+
+void EventLoop::wake() {
+  {
+    const engine::MutexLock lock(mutex_);
+    if ((collected_.empty() || is_collecting_) && !room_wanted_) return;
+  }
+  poller_.wake();
+}
+
+void EventLoop::deliver() {
+  while (Task* const task = delivered_.take()) {
+    --tasks_in_flight_;
+    std::shared_ptr<Session> session = std::move(task->session_);
+    guard(*session, [task](Session& one) { one.task_done(*task); });
+    if (session->touch()) touched_.push_back(std::move(session));
+  }
+  for (const auto& session : touched_) guard(*session, [](Session& one) { one.take_turn(); });
+  touched_.clear();
+}
+
+void EventLoop::let_sessions_go_on() {
+  for (std::size_t left = std::min(going_on_.size(), kGoingOnAtOnce); left > 0 && has_budget(); --left) {
+    const std::shared_ptr<Session> session = std::move(going_on_.front());
+    going_on_.pop_front();
+    guard(*session, [](Session& one) { one.go_on_now(); });
+  }
+}
+
+void EventLoop::memory_is_free() {
+  if (!memory_is_free_.exchange(true)) poller_.wake();
+}
+
+// In the order in which they came; those that still get none wait again, behind the others.
+void EventLoop::let_those_without_memory_go_on() {
+  memory_is_free_.store(false);
+  for (std::size_t left = std::min(waiting_for_memory_.size(), kGoingOnAtOnce); left > 0; --left) {
+    const std::shared_ptr<Session> session = std::move(waiting_for_memory_.front());
+    waiting_for_memory_.pop_front();
+    guard(*session, [](Session& one) { one.memory_again(); });
+  }
+}
+
+void EventLoop::wait_for_room(std::shared_ptr<Session> session) {
+  waiting_for_room_.push_back(std::move(session));
+  {
+    const engine::MutexLock lock(mutex_);
+    room_wanted_ = true;
+  }
+  // The writer may have made room, and found nobody who wanted to know, in between.
+  if (!server_.store.is_saturated()) poller_.wake();
+}
+
+void EventLoop::let_waiting_go_on() {
+  if (waiting_for_room_.empty()) return;
+  if (server_.store.is_saturated()) {
+    const engine::MutexLock lock(mutex_);
+    room_wanted_ = true;
+    return;
+  }
+  for (const auto& session : std::exchange(waiting_for_room_, {}))
+    guard(*session, [](Session& one) { one.room_again(); });
+}
+
+}  // namespace minikv::server

@@ -1,0 +1,47 @@
+// The network half of minikvd: event loops, sessions and the commands that they carry out on a store.
+//
+//   auto listener = Listener::bind(options);      // before the data directory is touched
+//   auto store = minikv::Store::open(...);
+//   Server server(options, std::move(*listener), **store, logger);
+//   if (Status status = server.start(); !status) ...
+//   ... wait for a signal ...
+//   server.stop();
+//   (*store)->close();                            // then the server is destroyed, then the store
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <spdlog/logger.h>
+
+#include "minikv/status.h"
+#include "minikv/store.h"
+#include "server/net/listener.h"
+#include "server/request/options.h"
+
+namespace minikv::server {
+
+// Thread safety: start() and stop() by one thread; port() by any.
+class Server {
+ public:
+  // The store and whatever the logger writes to must outlive the server. The server takes Store::on_group_done().
+  Server(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger);
+  ~Server();  // stop(), and waits for the worker thread
+
+  // Listens and starts the event loops. kIoError if the system refuses; then nothing was started.
+  Status start();
+
+  // Stops accepting and reading; executes what was read, sends the replies, for no longer than
+  // ServerOptions::stop_timeout; closes all connections and ends the event loops. Once it has returned, nothing but a
+  // compaction that a client asked for may still be going on; Store::close() ends that, and the destructor waits for
+  // it. A second call does nothing.
+  void stop();
+
+  std::uint16_t port() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace minikv::server

@@ -1,0 +1,91 @@
+// What a command handler is given.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "minikv/store.h"
+#include "protocol/reply_encoder.h"
+#include "protocol/request.h"
+#include "server/request/connection.h"
+#include "server/request/errors.h"
+#include "server/request/outcome.h"
+#include "server/request/state.h"
+#include "server/request/task.h"
+
+namespace minikv::server {
+
+// What most commands do with what the writer has made of them.
+struct EncodeOutcome {
+  void operator()(protocol::ReplyEncoder& encoder, Outcome&& outcome) const {
+    std::move(outcome).encode(encoder);
+  }
+};
+
+// One request, on the event loop that received it. The views hold until the handler returns.
+struct Context {
+  const protocol::CommandSpec& command;
+  std::string_view subcommand;          // as the client wrote it; empty where there is none
+  std::span<const protocol::Arg> args;  // without verb and subcommand
+  protocol::ReplyEncoder& reply;  // in its place in the order of replies; unless the command is submitted
+  Connection& connection;
+  ServerState& server;
+
+  bool is_text() const { return reply.is_text(); }
+  std::string_view arg(std::size_t i) const { return args[i].bytes; }
+  Store& store() const { return server.store; }
+  void fail(const protocol::ErrorReply& error) const { reply.error(error); }
+
+  // For all arguments. To be called once.
+  Memory memory() const { return connection.memory_for(args); }
+  // All arguments, kept.
+  std::vector<std::string_view> keep_all(Memory& memory) const {
+    std::vector<std::string_view> kept;
+    kept.reserve(args.size());
+    for (const protocol::Arg& one : args) kept.push_back(memory.keep(one.bytes));
+    return kept;
+  }
+
+  // Runs `execute(Transaction&)` on the writer, and `encode(ReplyEncoder&, its result)` back here.
+  template <typename Execute, typename Encode>
+  void submit(Memory memory, Execute execute, Encode encode) const {
+    connection.submit(std::make_unique<FunctionTask<Execute, Encode>>(std::move(memory), std::move(execute),
+                                                                      std::move(encode)));
+  }
+  // The same for what takes as long as there are keys; `execute` returns an Outcome.
+  template <typename Execute>
+  void submit_long(Memory memory, Execute execute) const {
+    auto task = std::make_unique<FunctionTask<Execute, EncodeOutcome>>(std::move(memory), std::move(execute),
+                                                                       EncodeOutcome());
+    task->set_takes_long();
+    connection.submit(std::move(task));
+  }
+  // The same for the usual case: `execute` returns an Outcome.
+  template <typename Execute>
+  void submit(Memory memory, Execute execute) const {
+    submit(std::move(memory), std::move(execute), EncodeOutcome());
+  }
+  // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer than
+  // `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by `growth_bytes`.
+  template <typename Execute>
+  void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute,
+                      std::uint64_t growth_bytes = 0) const {
+    submit_reading(OldValue{key, max_bytes}, std::move(memory), std::move(execute), growth_bytes);
+  }
+  // The same where the value has to come with room for a longer one.
+  template <typename Execute>
+  void submit_reading(OldValue old, Memory memory, Execute execute, std::uint64_t growth_bytes = 0) const {
+    auto task = std::make_unique<ReadModifyTask<Execute, EncodeOutcome>>(std::move(memory), std::move(old),
+                                                                         std::move(execute), EncodeOutcome());
+    task->count_growth(growth_bytes);
+    connection.submit(std::move(task));
+  }
+};
+
+}  // namespace minikv::server
