@@ -4,9 +4,9 @@
 #include <atomic>
 #include <cstdint>
 
+#include "engine/base/clock.h"
 #include "engine/base/lead_record.h"
 #include "engine/base/thread_annotations.h"
-#include "engine/base/clock.h"
 #include "minikv/store_time.h"
 
 namespace minikv::engine {

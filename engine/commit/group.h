@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "engine/base/chunked_vector.h"
-#include "engine/format/frame.h"
-#include "engine/core/value_reader.h"
-#include "engine/core/pending_keys.h"
 #include "engine/core/key_cursor.h"
+#include "engine/core/pending_keys.h"
 #include "engine/core/state.h"
+#include "engine/core/value_reader.h"
+#include "engine/format/frame.h"
 #include "minikv/transaction.h"
 
 namespace minikv::engine {

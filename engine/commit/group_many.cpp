@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/commit/group.h"
 #include "engine/core/counted_range.h"
 #include "engine/core/found_keys.h"
-#include "engine/commit/group.h"
 #include "minikv/key_lookup.h"
 
 namespace minikv::engine {

@@ -6,8 +6,8 @@
 
 #include "engine/base/lead_record.h"
 #include "engine/commit/maintenance.h"
-#include "engine/files/keeper.h"
 #include "engine/core/state.h"
+#include "engine/files/keeper.h"
 
 namespace minikv::engine {
 

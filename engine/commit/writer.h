@@ -20,15 +20,15 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/commit/active_expiry.h"
 #include "engine/commit/group.h"
-#include "engine/commit/maintenance.h"
 #include "engine/commit/index_watch.h"
-#include "engine/files/keeper.h"
 #include "engine/commit/lead_keeping.h"
+#include "engine/commit/maintenance.h"
 #include "engine/commit/publisher.h"
 #include "engine/commit/range_sweep.h"
+#include "engine/commit/task_list.h"
 #include "engine/core/reader_pool.h"
 #include "engine/core/state.h"
-#include "engine/commit/task_list.h"
+#include "engine/files/keeper.h"
 #include "minikv/transaction.h"
 
 namespace minikv::engine {

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/files/missing_log.h"
 #include "engine/commit/writer.h"
+#include "engine/files/missing_log.h"
 
 namespace minikv::engine {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/format/file_names.h"
 #include "engine/core/hint_file.h"
+#include "engine/format/file_names.h"
 
 namespace minikv::engine {
 namespace {

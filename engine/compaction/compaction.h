@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/format/hint.h"
-#include "engine/core/paced_file.h"
-#include "engine/files/keeper.h"
-#include "engine/compaction/rate_limit.h"
-#include "engine/segment/segment_reader.h"
-#include "engine/core/state.h"
 #include "engine/commit/writer.h"
+#include "engine/compaction/rate_limit.h"
+#include "engine/core/paced_file.h"
+#include "engine/core/state.h"
+#include "engine/files/keeper.h"
+#include "engine/format/hint.h"
+#include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {
 

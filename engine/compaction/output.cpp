@@ -3,9 +3,9 @@
 #include <new>
 #include <random>
 
-#include "engine/format/file_names.h"
 #include "engine/compaction/compaction.h"
 #include "engine/core/hint_file.h"
+#include "engine/format/file_names.h"
 
 namespace minikv::engine {
 namespace {

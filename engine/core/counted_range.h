@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
-#include "engine/index/entry.h"
 #include "engine/core/range_deletes.h"
+#include "engine/index/entry.h"
 
 namespace minikv::engine {
 

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "engine/base/chunked_vector.h"
-#include "engine/index/index.h"
 #include "engine/core/change_journal.h"
-#include "engine/core/value_reader.h"
 #include "engine/core/state.h"
+#include "engine/core/value_reader.h"
+#include "engine/index/index.h"
 
 namespace minikv::engine {
 

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/format/file_names.h"
 #include "engine/core/paced_file.h"
+#include "engine/format/file_names.h"
 #include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {

@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "engine/core/state.h"
 #include "engine/format/hint.h"
 #include "engine/format/manifest.h"
 #include "engine/segment/segment_keys.h"
-#include "engine/core/state.h"
 
 namespace minikv::engine {
 

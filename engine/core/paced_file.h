@@ -8,8 +8,8 @@
 #include <span>
 #include <string_view>
 
-#include "engine/io/file_system.h"
 #include "engine/core/state.h"
+#include "engine/io/file_system.h"
 
 namespace minikv::engine {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "engine/index/index.h"
-#include "engine/segment/segment.h"
 #include "engine/segment/resident_pages.h"
+#include "engine/segment/segment.h"
 #include "minikv/options.h"
 #include "minikv/transaction.h"
 

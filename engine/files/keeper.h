@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
-#include "engine/format/manifest.h"
 #include "engine/core/full_disk.h"
-#include "engine/files/paced_release.h"
 #include "engine/core/state.h"
+#include "engine/files/paced_release.h"
+#include "engine/format/manifest.h"
 
 namespace minikv::engine {
 

@@ -5,12 +5,12 @@
 #include <new>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/format/file_names.h"
-#include "engine/format/hint.h"
-#include "engine/format/object_bytes.h"
 #include "engine/core/paced_file.h"
 #include "engine/files/keeper.h"
 #include "engine/files/missing_log.h"
+#include "engine/format/file_names.h"
+#include "engine/format/hint.h"
+#include "engine/format/object_bytes.h"
 
 namespace minikv::engine {
 

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/format/file_names.h"
 #include "engine/files/keeper.h"
+#include "engine/format/file_names.h"
 
 namespace minikv::engine {
 namespace {

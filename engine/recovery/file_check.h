@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/format/manifest.h"
 #include "engine/core/state.h"
+#include "engine/format/manifest.h"
 
 namespace minikv::engine {
 

@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/format/hint.h"
-#include "engine/index/index_loader.h"
 #include "engine/core/range_deletes.h"
 #include "engine/core/state.h"
+#include "engine/format/hint.h"
+#include "engine/index/index_loader.h"
 
 namespace minikv::engine {
 

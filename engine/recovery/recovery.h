@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/core/state.h"
 #include "engine/format/manifest.h"
 #include "engine/recovery/record_loader.h"
 #include "engine/segment/segment_reader.h"
-#include "engine/core/state.h"
 
 namespace minikv::engine {
 

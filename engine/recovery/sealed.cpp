@@ -6,8 +6,8 @@
 
 #include "engine/base/helper_threads.h"
 #include "engine/base/out_of_memory.h"
-#include "engine/format/file_names.h"
 #include "engine/core/hint_file.h"
+#include "engine/format/file_names.h"
 #include "engine/recovery/recovery.h"
 
 namespace minikv::engine {

@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/base/thread_annotations.h"
 #include "engine/base/clock.h"
+#include "engine/base/thread_annotations.h"
 #include "engine/io/file_system.h"
 
 namespace minikv::engine {

@@ -13,8 +13,8 @@
 #include "engine/format/frame.h"
 #include "engine/io/file_system.h"
 #include "engine/segment/open_files.h"
-#include "engine/segment/segment_keys.h"
 #include "engine/segment/resident_pages.h"
+#include "engine/segment/segment_keys.h"
 
 namespace minikv::engine {
 

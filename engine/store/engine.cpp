@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/store/blocking_task.h"
-#include "engine/recovery/file_check.h"
 #include "engine/files/missing_log.h"
+#include "engine/recovery/file_check.h"
+#include "engine/store/blocking_task.h"
 
 namespace minikv::engine {
 namespace {

@@ -14,16 +14,16 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
-#include "engine/io/file_system.h"
-#include "engine/compaction/policy.h"
-#include "engine/compaction/compaction.h"
-#include "engine/core/hint_file.h"
-#include "engine/files/keeper.h"
-#include "engine/core/reader_pool.h"
-#include "engine/recovery/recovery.h"
-#include "engine/core/state.h"
-#include "engine/io/store_lock.h"
 #include "engine/commit/writer.h"
+#include "engine/compaction/compaction.h"
+#include "engine/compaction/policy.h"
+#include "engine/core/hint_file.h"
+#include "engine/core/reader_pool.h"
+#include "engine/core/state.h"
+#include "engine/files/keeper.h"
+#include "engine/io/file_system.h"
+#include "engine/io/store_lock.h"
+#include "engine/recovery/recovery.h"
 #include "minikv/store.h"
 
 namespace minikv::engine {

@@ -8,8 +8,8 @@
 
 #include "engine/base/out_of_memory.h"
 #include "engine/core/counted_range.h"
-#include "engine/store/engine.h"
 #include "engine/core/found_keys.h"
+#include "engine/store/engine.h"
 
 namespace minikv {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "engine/store/engine.h"
 #include "engine/core/key_cursor.h"
+#include "engine/store/engine.h"
 
 namespace minikv::engine {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "engine/format/file_names.h"
 #include "engine/format/hint.h"
-#include "engine/segment/segment_reader.h"
 #include "engine/segment/segment.h"
+#include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {
 namespace {

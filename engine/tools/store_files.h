@@ -9,8 +9,8 @@
 
 #include "engine/format/frame.h"
 #include "engine/format/manifest.h"
-#include "engine/segment/open_files.h"
 #include "engine/io/store_lock.h"
+#include "engine/segment/open_files.h"
 #include "engine/tools/finding.h"
 #include "engine/tools/tolerant_file.h"
 

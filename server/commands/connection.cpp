@@ -7,9 +7,9 @@
 #include "server/commands/arguments.h"
 #include "server/commands/client_names.h"
 #include "server/commands/compatibility.h"
+#include "server/commands/dispatcher.h"
 #include "server/commands/handlers.h"
 #include "server/commands/password.h"
-#include "server/commands/dispatcher.h"
 #include "server/request/multi.h"
 
 namespace minikv::server {

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "server/commands/dispatcher.h"
 #include "server/commands/handlers.h"
 #include "server/commands/values_task.h"
-#include "server/commands/dispatcher.h"
 #include "server/request/multi.h"
 
 namespace minikv::server {

@@ -12,16 +12,16 @@
 #include <fmt/ranges.h>
 
 #include "minikv/store.h"
-#include "server/memory/client_memory.h"
 #include "server/config/load.h"
+#include "server/config/password.h"
 #include "server/config/render.h"
-#include "server/log/log.h"
+#include "server/daemon/data_dir.h"
 #include "server/daemon/process.h"
 #include "server/daemon/signals.h"
-#include "server/daemon/data_dir.h"
+#include "server/log/log.h"
+#include "server/memory/client_memory.h"
 #include "server/memory/heap.h"
 #include "server/memory/machine_memory.h"
-#include "server/config/password.h"
 #include "server/net/server.h"
 #include "server/tools/tools.h"
 

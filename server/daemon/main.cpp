@@ -10,8 +10,8 @@
 
 #include "server/config/load.h"
 #include "server/daemon/daemon.h"
-#include "server/log/log.h"
 #include "server/daemon/process.h"
+#include "server/log/log.h"
 
 namespace {
 

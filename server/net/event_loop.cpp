@@ -5,8 +5,8 @@
 #include <new>
 #include <utility>
 
-#include "server/request/state.h"
 #include "server/net/session.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 

@@ -15,12 +15,12 @@
 
 #include "protocol/parser.h"
 #include "protocol/reply_buffer.h"
+#include "server/memory/session_memory.h"
+#include "server/net/request_input.h"
+#include "server/net/socket.h"
 #include "server/request/connection.h"
 #include "server/request/multi.h"
-#include "server/net/request_input.h"
-#include "server/memory/session_memory.h"
 #include "server/request/slow_log.h"
-#include "server/net/socket.h"
 
 namespace minikv::server {
 

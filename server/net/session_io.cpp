@@ -11,9 +11,9 @@
 #include <new>
 
 #include "server/net/event_loop.h"
-#include "server/request/state.h"
 #include "server/net/session.h"
 #include "server/net/socket_address.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "server/net/event_loop.h"
-#include "server/request/state.h"
 #include "server/net/session.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 

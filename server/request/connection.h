@@ -41,8 +41,8 @@ struct ClientState {
   std::string name;
   std::string library_name;
   std::string library_version;
-  std::unique_ptr<Multi> multi;  // the transaction that is open, if one is
-  std::shared_ptr<Watch> watch;  // what its next transaction depends on, if it does
+  std::unique_ptr<Multi> multi;    // the transaction that is open, if one is
+  std::shared_ptr<Watch> watch;    // what its next transaction depends on, if it does
   bool watch_was_refused = false;  // keys that it should depend on are not watched: it is not to be executed
   const std::shared_ptr<ClientFigures> figures = std::make_shared<ClientFigures>();  // never null
 };

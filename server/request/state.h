@@ -12,12 +12,12 @@
 #include <spdlog/logger.h>
 
 #include "minikv/store.h"
-#include "server/request/client_list.h"
 #include "server/memory/client_memory.h"
-#include "server/request/counters.h"
 #include "server/memory/heap.h"
-#include "server/request/rates.h"
+#include "server/request/client_list.h"
+#include "server/request/counters.h"
 #include "server/request/options.h"
+#include "server/request/rates.h"
 #include "server/request/slow_log.h"
 #include "server/request/watched_keys.h"
 

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "minikv/store.h"
-#include "server/request/errors.h"
 #include "server/net/event_loop.h"
-#include "server/request/state.h"
 #include "server/net/session.h"
+#include "server/request/errors.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 

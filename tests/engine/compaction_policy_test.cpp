@@ -1,12 +1,12 @@
 // Which segments compaction takes: enough to give space back, never so that it would run for ever.
 
-#include "engine/compaction/policy.h"
-
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "engine/compaction/policy.h"
 
 namespace minikv::engine {
 namespace {

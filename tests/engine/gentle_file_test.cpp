@@ -1,6 +1,4 @@
 // Large writes are synced piece by piece, lose nothing on the way, and give way to those who sync the log.
-#include "engine/core/paced_file.h"
-
 #include <array>
 #include <chrono>
 #include <string>
@@ -10,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/core/paced_file.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/support/sim_run.h"

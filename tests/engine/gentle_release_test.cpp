@@ -1,6 +1,4 @@
 // What has been removed gives its space back piece by piece, and what somebody still has a name for is left as it is.
-#include "engine/files/paced_release.h"
-
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -14,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/files/paced_release.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/support/sim_run.h"

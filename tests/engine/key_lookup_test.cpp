@@ -14,9 +14,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "engine/store/blocking_task.h"
 #include "engine/core/change_journal.h"
 #include "engine/core/counted_range.h"
+#include "engine/store/blocking_task.h"
 #include "minikv/store.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"

@@ -1,4 +1,6 @@
 // Segments are read through a window: where it ends must make no difference.
+#include "engine/segment/segment_reader.h"
+
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -7,7 +9,6 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/segment/segment_reader.h"
 #include "minikv/options.h"
 #include "minikv/transaction.h"
 #include "tests/support/sim_file_system.h"

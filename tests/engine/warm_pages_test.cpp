@@ -1,9 +1,8 @@
 // When a read may go through the mapping: what was once in memory is trusted for as long as the kernel takes nothing away.
-#include "engine/segment/resident_pages.h"
-
 #include <gtest/gtest.h>
 
 #include "engine/format/layout.h"
+#include "engine/segment/resident_pages.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
 

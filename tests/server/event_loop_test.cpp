@@ -14,8 +14,8 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
 
-#include "server/request/state.h"
 #include "server/net/session.h"
+#include "server/request/state.h"
 #include "tests/server/harness.h"
 
 namespace minikv::server {
