@@ -16,19 +16,18 @@ namespace {
 Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
   SegmentReader reader(segment.file(), entry.size);
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
-    auto frame = read_frame(reader, segment.identity(), offset);
-    if (!frame) return frame.status();
-    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
-                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, segment.identity(), offset));
+    const bool has_all_names = frame.kind == FrameAt::Kind::kWhole ||
+                               (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all);
     if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
-    hint.note_time(frame->header.engine_time_ms);
-    for (const RecordView& record : frame->body.records) {
+    hint.note_time(frame.header.engine_time_ms);
+    for (const RecordView& record : frame.body.records) {
       if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
         return {StatusCode::kCorruption, fmt::format("damaged at offset {}", record.offset)};
       }
       hint.add(record.header, record.key, record.value, record.offset);
     }
-    offset = frame->end;
+    offset = frame.end;
   }
   return {};
 }
@@ -47,12 +46,10 @@ HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSeg
 
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer) {
-  auto file = file_system.open(path, OpenMode::kRead);
-  if (!file) return file.status();
-  auto size = (*file)->size();
-  if (!size) return size.status();
-  buffer.resize(static_cast<std::size_t>(*size));
-  MINIKV_TRY((*file)->read(0, buffer));
+  MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(path, OpenMode::kRead));
+  MINIKV_ASSIGN_OR_RETURN(const auto size, file->size());
+  buffer.resize(static_cast<std::size_t>(size));
+  MINIKV_TRY(file->read(0, buffer));
   return parse_hint(std::move(buffer), &identity);
 }
 
@@ -64,9 +61,8 @@ Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentit
     return removed;
   }
   const auto write = [&]() -> Status {
-    auto file = state.file_system.open(temporary, OpenMode::kCreate);
-    if (!file) return file.status();
-    GentleFile gentle(**file, state);
+    MINIKV_ASSIGN_OR_RETURN(auto file, state.file_system.open(temporary, OpenMode::kCreate));
+    GentleFile gentle(*file, state);
     MINIKV_TRY(hint.write(identity, gentle));
     // Not synced to the directory: a power cut may take the name, and then there is no hint.
     return state.file_system.rename(temporary, path);
