@@ -162,8 +162,9 @@ void Index::remove(Entry* entry, std::uint64_t hash) {
   if (order_.erase(entry)) destroy(shard, entry);
 }
 
-bool Index::catch_up(std::size_t limit) {
-  return order_.catch_up(limit, [this](Entry* entry) { destroy(shard_of(hash_of(entry->key())), entry); });
+bool Index::apply_pending_changes(std::size_t limit) {
+  return order_.apply_pending_changes(
+      limit, [this](Entry* entry) { destroy(shard_of(hash_of(entry->key())), entry); });
 }
 
 std::size_t Index::size() const {
@@ -281,7 +282,7 @@ void Index::finish_loading(const Keep& keep, unsigned threads, Ordering ordering
   order_.begin(std::move(unsorted));
   if (ordering == Ordering::kLater) return;
   (void)order_.build(threads);
-  (void)catch_up(0);
+  (void)apply_pending_changes(0);
 }
 
 }  // namespace minikv::engine
