@@ -19,9 +19,9 @@
 
 namespace minikv::engine {
 
-// Has threads that compact, one bounded step each, whatever the policy finds worth it; a segment that is an input of a
-// running step is claimed, so that the threads take disjoint sets. A compaction by hand takes all segments: it waits for
-// the steps that are under way, and keeps the threads from beginning others.
+// Has threads that compact, one bounded step each, whatever the policy finds worth it; a segment that is an
+// input of a running step is claimed, so that the threads take disjoint sets. A compaction by hand takes all
+// segments: it waits for the steps that are under way, and keeps the threads from beginning others.
 //
 // Thread safety: all members may be called from any thread, but start() once and by one thread.
 class CompactionScheduler {
