@@ -88,7 +88,9 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
 
 std::shared_ptr<Segment> Compaction::segment_of(const ManifestSegment& input) {
   SharedGuard guard(state_.lock);
-  return state_.segments.find(static_cast<std::uint32_t>(input.id))->second;
+  const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
+  assert(found != state_.segments.end() && "another merge has taken it");
+  return found->second;
 }
 
 Status Compaction::merge(const ManifestSegment& input) {

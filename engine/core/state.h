@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -201,6 +202,7 @@ inline void SharedState::forget(std::string_view key, const Place& place) {
   }
   if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
   if (ranges.cover(key, place.sequence)) {
+    assert(covered_keys > 0);
     --covered_keys;
   } else if (!counted_ranges.is_empty()) {
     counted_ranges.note_gone(key, place);

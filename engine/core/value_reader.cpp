@@ -218,6 +218,7 @@ std::size_t HandleAccess::room_bytes(const OldValue& old, std::uint64_t value_by
 }
 
 bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
+  assert(handle.segment_ != nullptr);
   const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
   return warm.has(handle.segment_->marks(), handle.offset_, bytes);
 }

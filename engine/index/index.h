@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -266,12 +267,14 @@ void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end
 
 template <typename Visitor>
 void Index::walk_range(const Range& range, Visitor visit) const {
+  assert(is_in_order());
   if (is_empty(range)) return;
   walk_between(begin_of(range), end_of(range), [](Ordered::const_iterator& at) { return *at++; }, visit);
 }
 
 template <typename Visitor>
 void Index::walk_range_back(const Range& range, Visitor visit) const {
+  assert(is_in_order());
   if (is_empty(range)) return;
   walk_between(end_of(range), begin_of(range), [](Ordered::const_iterator& at) { return *--at; }, visit);
 }

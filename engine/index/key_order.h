@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -101,6 +102,7 @@ class KeyOrder {
 template <typename LetGo>
 bool KeyOrder::apply_pending_changes(std::size_t limit, LetGo let_go) {
   if (is_complete()) return true;
+  assert(state_ == State::kBuilt && "there is nothing to apply changes to yet");
   auto& changes = making_->changes;
   for (; limit > 0 && making_->applied < changes.size(); --limit) {
     const Change& change = changes[making_->applied];
