@@ -43,7 +43,7 @@ Status CompactionOutput::begin_segment() {
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
   entries_.push_back(entry);
-  file_.emplace(segments_.back()->file(), state_, haste_);
+  file_.emplace(segments_.back()->file(), pacing(), haste_);
   used_ = sizeof(SegmentHeader);
   is_open_ = true;
   frame_.begin(identity, used_);
@@ -101,7 +101,8 @@ void CompactionOutput::write_hint_of_segment() {
   hint_.arrange();
   segments_.back()->set_keys(keys_of(hint_));
   hinted_.push_back(entries_.back().id);
-  if (Status written = write_hint(state_, hint_, hint_identity(keeper_.store_id(), entries_.back()));
+  if (Status written = write_hint(state_.file_system, state_.directory, hint_,
+                                  hint_identity(keeper_.store_id(), entries_.back()), pacing());
       !written) {
     state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
                     written.message());

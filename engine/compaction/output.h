@@ -39,6 +39,7 @@ class CompactionOutput {
   std::uint64_t bytes() const;
 
  private:
+  Pacing pacing() const { return {state_.options.fsync, state_.written_sequence}; }
   Status begin_segment();
   Status write_frame();
   Status end_segment();

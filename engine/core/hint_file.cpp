@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/core/paced_file.h"
 #include "engine/format/file_names.h"
 #include "engine/segment/segment_reader.h"
 
@@ -53,22 +52,22 @@ Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const H
   return parse_hint(std::move(buffer), &identity);
 }
 
-Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity) {
-  const std::string path = state.directory + "/" + hint_name(identity.segment.id);
+Status write_hint(FileSystem& file_system, const std::string& directory, const HintBuilder& hint,
+                  const HintIdentity& identity, const Pacing& pacing) {
+  const std::string path = directory + "/" + hint_name(identity.segment.id);
   const std::string temporary = path + std::string(kTemporarySuffix);
-  if (Status removed = state.file_system.remove(temporary);
-      !removed && removed.code() != StatusCode::kNotFound) {
+  if (Status removed = file_system.remove(temporary); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
   }
   const auto write = [&]() -> Status {
-    MINIKV_ASSIGN_OR_RETURN(auto file, state.file_system.open(temporary, OpenMode::kCreate));
-    GentleFile gentle(*file, state);
+    MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(temporary, OpenMode::kCreate));
+    GentleFile gentle(*file, pacing);
     MINIKV_TRY(hint.write(identity, gentle));
     // Not synced to the directory: a power cut may take the name, and then there is no hint.
-    return state.file_system.rename(temporary, path);
+    return file_system.rename(temporary, path);
   };
   const Status written = write();
-  if (!written) (void)state.file_system.remove(temporary);
+  if (!written) (void)file_system.remove(temporary);
   return written;
 }
 
@@ -86,7 +85,8 @@ Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], 
   MINIKV_TRY(collect(entry, *segment, hint));
   hint.arrange();
   segment->set_keys(keys_of(hint));
-  return write_hint(state, hint, hint_identity(store_id, entry));
+  return write_hint(state.file_system, state.directory, hint, hint_identity(store_id, entry),
+                    {state.options.fsync, state.written_sequence});
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Large writes that nobody waits for, beside the small synced ones that somebody waits for.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -8,8 +9,8 @@
 #include <span>
 #include <string_view>
 
-#include "engine/core/state.h"
 #include "engine/io/file_system.h"
+#include "minikv/options.h"
 
 namespace minikv::engine {
 
@@ -19,19 +20,26 @@ enum class Haste : std::uint8_t {
   kMost,  // somebody waits for it
 };
 
+// What large writes are paced by: how the log is synced, and the last sequence that was written to it. The
+// number must outlive all that is paced.
+struct Pacing {
+  Fsync fsync;
+  const std::atomic<std::uint64_t>& written_sequence;
+};
+
 // When to rest from work that keeps disk and processor busy, and for how long: if somebody has written meanwhile, for as
 // long as the work took or a few times that, so that both are the writers' for most of the time, however fast or slow they
 // are; not at all if nobody did, or (fsync: never) nobody ever waits for the disk.
 // Thread safety: not thread-safe.
 class Rests {
  public:
-  explicit Rests(const SharedState& state);
+  explicit Rests(const Pacing& pacing);
 
   // After work that took so long.
   std::chrono::steady_clock::duration after(std::chrono::steady_clock::duration took, Haste haste);
 
  private:
-  const SharedState& state_;
+  const Pacing pacing_;
   std::uint64_t written_seen_;
 };
 
@@ -43,7 +51,7 @@ class Rests {
 class GentleFile final : public File {
  public:
   // `haste` is asked once for each piece; null: kSome.
-  GentleFile(File& file, const SharedState& state, std::function<Haste()> haste = {});
+  GentleFile(File& file, const Pacing& pacing, std::function<Haste()> haste = {});
 
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
 
