@@ -1,3 +1,4 @@
+// How a change that is published changes the count of a range.
 #include "engine/core/counted_range.h"
 
 #include <cassert>

@@ -1,3 +1,4 @@
+// A hash table of the keys that were asked for, and what the index says of each.
 #include "engine/core/found_keys.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A hint file is made from the segment that it speaks of, and put into place by a rename.
 #include "engine/core/hint_file.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// How large a piece is, and how long the rest behind it.
 #include "engine/core/paced_file.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Linear probing over a power of two of slots.
 #include "engine/core/pending_keys.h"
 
 #include <algorithm>

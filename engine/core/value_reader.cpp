@@ -179,10 +179,10 @@ std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::str
   const Segment& segment = *handle.segment_;
   RecordRead record(handle, segment, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
-  const Result<std::size_t> got =
-      segment.file().read_cached(handle.offset_, std::array{record.head(), record.value()});
-  if (!got) return got.status();
-  if (*got < record.bytes()) return std::nullopt;
+  MINIKV_ASSIGN_OR_RETURN(
+      const std::size_t got,
+      segment.file().read_cached(handle.offset_, std::array{record.head(), record.value()}));
+  if (got < record.bytes()) return std::nullopt;
   warm.touch(segment.marks(), handle.offset_, record.bytes());
   if (Status checked = record.check_head(); !checked) return checked;
   record.add(record.value());
