@@ -105,7 +105,8 @@ void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const Man
     state.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
                    status.message());
   }
-  // Whoever compacted it away while it was being written may have looked for a hint too early.
+  // A compaction that has taken the segment while the hint was being written may have looked for it too
+  // early.
   if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(entry.id));
 }
 

@@ -40,7 +40,8 @@ GentleFile::GentleFile(File& file, const Pacing& pacing, std::function<Haste()> 
   begin_piece();
 }
 
-// Large ones are faster, where they hold up nobody. Nobody waits for a sync in `interval`, but for the processor.
+// Large ones are faster, where they hold up no write. In `interval` no write waits for a sync, but all wait
+// for the processor.
 void GentleFile::begin_piece() {
   if (haste_) piece_haste_ = haste_();
   const bool is_large =

@@ -1,4 +1,4 @@
-// Large writes that nobody waits for, beside the small synced ones that somebody waits for.
+// Large writes that no request waits for, beside the small synced ones that requests wait for.
 #pragma once
 
 #include <atomic>
@@ -15,9 +15,9 @@
 namespace minikv::engine {
 
 enum class Haste : std::uint8_t {
-  kNone,  // nobody needs it soon
+  kNone,  // it is not needed soon
   kSome,  // it must not take much longer than it would without rests
-  kMost,  // somebody waits for it
+  kMost,  // it is waited for
 };
 
 // What large writes are paced by: how the log is synced, and the last sequence that was written to it. The
@@ -27,10 +27,10 @@ struct Pacing {
   const std::atomic<std::uint64_t>& written_sequence;
 };
 
-// When to rest from work that keeps disk and processor busy, and for how long: if somebody has written meanwhile, for as
-// long as the work took or a few times that, so that both are the writers' for most of the time, however fast or slow they
-// are; not at all if nobody did, or (fsync: never) nobody ever waits for the disk.
-// Thread safety: not thread-safe.
+// When to rest from work that keeps disk and processor busy, and for how long. If something was written
+// meanwhile, for as long as the work took or a few times that: so both are the writers' for most of the time,
+// however fast or slow they are. Not at all if nothing was written, nor where no write ever waits for the
+// disk (fsync: never). Thread safety: not thread-safe.
 class Rests {
  public:
   explicit Rests(const Pacing& pacing);
@@ -43,9 +43,9 @@ class Rests {
   std::uint64_t written_seen_;
 };
 
-// A file that is written in pieces, each synced at once: whoever syncs the log meanwhile waits for one piece, not for
-// all that has gathered in memory. After each it rests (see above). What it writes at once is small too, so that the page
-// cache keeps the file in small folios, which are faster to read from.
+// A file that is written in pieces, each synced at once: a sync of the log meanwhile waits for one piece, not
+// for all that has gathered in memory. After each it rests (see above). What it writes at once is small too,
+// so that the page cache keeps the file in small folios, which are faster to read from.
 //
 // Thread safety: as File's, but write() by one thread at a time.
 class GentleFile final : public File {

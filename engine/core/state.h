@@ -120,8 +120,8 @@ struct SharedState {
   Index index MINIKV_GUARDED_BY(lock);
   SegmentTable segments MINIKV_GUARDED_BY(lock);
 
-  // Range deletes whose keys are still being taken out of the index, slice by slice, and how many such keys there are.
-  // What they cover is gone already: whoever looks something up asks is_there().
+  // Range deletes whose keys are still being taken out of the index, slice by slice, and how many such keys
+  // there are. What they cover is gone already: every look-up asks is_there().
   RangeDeletes ranges MINIKV_GUARDED_BY(lock);
   std::uint64_t covered_keys MINIKV_GUARDED_BY(lock) = 0;
 

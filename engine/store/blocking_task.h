@@ -1,4 +1,4 @@
-// A WriteTask that somebody waits for.
+// A WriteTask that a thread waits for.
 #pragma once
 
 #include <cassert>

@@ -1,4 +1,5 @@
-// The sorted index is built after a start, while the store is already in use: a third of the time that a start would take.
+// The sorted index is built after a start, while the store is already in use: a third of the time that a
+// start would take.
 #pragma once
 
 #include <atomic>
@@ -10,8 +11,8 @@
 
 namespace minikv::engine {
 
-// A thread sorts the keys and builds the tree beside everything else; what changes meanwhile is pending, and the writer
-// applies it between two groups. Then SharedState::in_order opens.
+// A thread sorts the keys and builds the tree beside everything else; what changes meanwhile is pending, and
+// the writer applies it between two groups. Then SharedState::in_order opens.
 //
 // Thread safety: start() and stop() by one thread.
 class SortedIndexBuilder {
