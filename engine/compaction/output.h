@@ -17,7 +17,9 @@
 namespace minikv::engine {
 
 // The outputs of one merge: compacted segments that are written under temporary names and become real
-// together. Thread safety: not thread-safe.
+// together.
+//
+// Thread safety: not thread-safe.
 class CompactionOutput {
  public:
   // `haste` is asked from add() and finish(), and often.

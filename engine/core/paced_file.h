@@ -30,7 +30,9 @@ struct Pacing {
 // When to rest from work that keeps disk and processor busy, and for how long. If something was written
 // meanwhile, for as long as the work took or a few times that: so both are the writers' for most of the time,
 // however fast or slow they are. Not at all if nothing was written, nor where no write ever waits for the
-// disk (fsync: never). Thread safety: not thread-safe.
+// disk (fsync: never).
+//
+// Thread safety: not thread-safe.
 class Rests {
  public:
   explicit Rests(const Pacing& pacing);
