@@ -289,7 +289,7 @@ std::uint64_t Group::remove_range(RangeCount& counted) {
 }
 
 void Group::remove_all() {
-  state_.need_order();
+  state_.need_sorted_index();
   state_.lock.assert_writer_thread();
   if (pending_.is_empty() && state_.index.size() == state_.covered_keys) return;
   size_behind_ranges_ = 0;

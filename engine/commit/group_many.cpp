@@ -53,7 +53,7 @@ void Group::add_pending(std::span<const std::string_view> keys, FoundKeys& found
 // ---- counts ----
 
 Group::Covered Group::count(const RangeDelete& range, const RangeCount& counted) const {
-  state_.need_order();
+  state_.need_sorted_index();
   Covered covered;
   if (const auto of_index = count_of_index(range, counted.counted_.get())) {
     covered = *of_index;

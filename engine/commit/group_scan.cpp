@@ -17,7 +17,7 @@ std::vector<std::string_view> Group::pending_keys(const Remaining& remaining) co
 }
 
 ScanPage Group::scan(const ScanOptions& options) {
-  state_.need_order();
+  state_.need_sorted_index();
   const Remaining remaining(options);
   const std::vector<std::string_view> changed = pending_keys(remaining);
   auto next_changed = changed.begin();

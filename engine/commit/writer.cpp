@@ -35,11 +35,11 @@ Status index_full(std::uint64_t limit) {
 
 }  // namespace
 
-Writer::Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::shared_ptr<Segment> active,
-               std::uint64_t next_sequence)
+Writer::Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values,
+               std::shared_ptr<Segment> active, std::uint64_t next_sequence)
     : state_(state),
       keeper_(keeper),
-      readers_(readers),
+      old_values_(old_values),
       group_(state),
       publisher_(state),
       index_full_(index_full(state.options.max_index_bytes)),

@@ -26,7 +26,7 @@
 #include "engine/commit/publisher.h"
 #include "engine/commit/range_sweep.h"
 #include "engine/commit/task_list.h"
-#include "engine/core/reader_pool.h"
+#include "engine/core/old_value_loader.h"
 #include "engine/core/state.h"
 #include "engine/files/keeper.h"
 #include "minikv/transaction.h"
@@ -43,8 +43,8 @@ enum class CommitHere : std::uint8_t {
 // Thread safety: submit(), is_saturated() and run_on_writer() may be called from any thread; start() and stop() once.
 class Writer {
  public:
-  Writer(SharedState& state, Keeper& keeper, ReaderPool& readers, std::shared_ptr<Segment> active,
-         std::uint64_t next_sequence);
+  Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values,
+         std::shared_ptr<Segment> active, std::uint64_t next_sequence);
   ~Writer();
 
   void start();
@@ -109,7 +109,7 @@ class Writer {
   bool run_errand();
   void commit_group();
   void try_to_commit_group();
-  bool has_old_values(WriteTask& task);  // engine/store/read_ahead.cpp
+  bool has_old_values(WriteTask& task);
   void set_fetching(bool fetching) MINIKV_EXCLUDES(mutex_);
   bool make_ready(WriteTask& task);
   void execute(WriteTask& task) noexcept;
@@ -149,7 +149,7 @@ class Writer {
 
   SharedState& state_;
   Keeper& keeper_;
-  ReaderPool& readers_;
+  const OldValueLoader& old_values_;
   std::thread thread_;
 
   mutable Mutex mutex_;

@@ -46,6 +46,32 @@ bool Writer::commit_here(std::span<WriteTask* const> tasks) {
   return are_done;
 }
 
+// ---- values that the next task is going to read ----
+
+void Writer::set_fetching(bool fetching) {
+  MutexLock lock(mutex_);
+  fetching_ = fetching;
+  if (!fetching) wake_.notify_one();
+}
+
+// Whether the values that the task is going to ask for are in memory. If one is not, a reader brings it, and
+// the task stays where it is: at the head of the next group.
+bool Writer::has_old_values(WriteTask& task) {
+  for (OldValue& old : task.old_values()) {
+    const std::optional<ValueHandle> missing = group_.find_missing(old);
+    if (!missing) continue;
+    set_fetching(true);
+    try {
+      old_values_.load_on_reader(old, *missing, [this] { set_fetching(false); });
+    } catch (const std::bad_alloc&) {
+      set_fetching(false);
+      throw;
+    }
+    return false;
+  }
+  return true;
+}
+
 // ---- the writer's thread ----
 
 void Writer::drain_if_single_threaded() {

@@ -1,7 +1,11 @@
+// The merge itself: which records of the inputs are copied, and which tombstones stay.
 #include "engine/compaction/compaction.h"
 
 #include <algorithm>
 #include <array>
+#include <cassert>
+#include <optional>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -21,17 +25,19 @@ bool is_meant(const Place& place, std::uint32_t segment, const RecordView& recor
 }  // namespace
 
 Result<std::uint64_t> Compaction::run(const std::vector<ManifestSegment>& inputs) {
+  assert(inputs_.empty() && !inputs.empty());
   std::uint64_t input_bytes = 0;
   for (const ManifestSegment& input : inputs) {
-    input_ids_.push_back(input.id);
+    assert(input.state == SegmentState::kSealed && !is_input(input.id));
+    inputs_.push_back(input.id);
     input_bytes += input.size;
   }
-  look_outside();
+  find_others();
   MINIKV_TRY(check_space(inputs));
   for (const ManifestSegment& input : inputs) MINIKV_TRY(merge(input));
   MINIKV_TRY(output_.finish());
   const std::uint64_t output_bytes = output_.bytes();
-  MINIKV_TRY(install(inputs));
+  MINIKV_TRY(Installer(state_, keeper_, writer_, cancelled_).install(output_, inputs_, relocations_));
   state_.counters.compactions.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t reclaimed = input_bytes > output_bytes ? input_bytes - output_bytes : 0;
   state_.counters.reclaimed_bytes.fetch_add(reclaimed, std::memory_order_relaxed);
@@ -39,20 +45,21 @@ Result<std::uint64_t> Compaction::run(const std::vector<ManifestSegment>& inputs
 }
 
 bool Compaction::is_input(std::uint64_t segment_id) const {
-  return std::find(input_ids_.begin(), input_ids_.end(), segment_id) != input_ids_.end();
+  return std::find(inputs_.begin(), inputs_.end(), segment_id) != inputs_.end();
 }
 
-// The log's segments are left out: they hold only what was written after everything that is sealed.
-void Compaction::look_outside() {
+void Compaction::find_others() {
+  std::vector<OtherSegments::Other> others;
   const std::vector<ManifestSegment> entries = keeper_.segments();
-  SharedGuard guard(state_.lock);
-  for (const ManifestSegment& entry : entries) {
-    if (entry.state != SegmentState::kSealed || entry.min_seq == 0 || is_input(entry.id)) continue;
-    const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
-    outside_.push_back({entry, found == state_.segments.end() ? nullptr : found->second});
+  {
+    SharedGuard guard(state_.lock);
+    for (const ManifestSegment& entry : entries) {
+      if (entry.state != SegmentState::kSealed || entry.min_seq == 0 || is_input(entry.id)) continue;
+      const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
+      others.push_back({entry, found == state_.segments.end() ? nullptr : found->second});
+    }
   }
-  std::sort(outside_.begin(), outside_.end(),
-            [](const Outside& a, const Outside& b) { return a.entry.min_seq < b.entry.min_seq; });
+  others_.set(std::move(others));
 }
 
 Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
@@ -61,7 +68,7 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
     SharedGuard guard(state_.lock);
     for (const ManifestSegment& input : inputs) {
       const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
-      if (found != state_.segments.end()) live += found->second->live_bytes.load(std::memory_order_relaxed);
+      if (found != state_.segments.end()) live += found->second->live();
     }
   }
   // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no harm.
@@ -79,44 +86,33 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
                                              state_.directory, needed, *free)};
 }
 
+std::shared_ptr<Segment> Compaction::segment_of(const ManifestSegment& input) {
+  SharedGuard guard(state_.lock);
+  const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
+  assert(found != state_.segments.end() && "another merge has taken it");
+  return found->second;
+}
+
 Status Compaction::merge(const ManifestSegment& input) {
-  std::shared_ptr<Segment> segment;
-  {
-    SharedGuard guard(state_.lock);
-    segment = state_.segments.find(static_cast<std::uint32_t>(input.id))->second;
-  }
+  const std::shared_ptr<Segment> segment = segment_of(input);
   SegmentReader reader(segment->file(), input.size);
   live_bytes_met_ = 0;
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < input.size;) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
     }
-    auto frame = read_frame(reader, segment->identity(), offset);
-    if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole ||
-        (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all)) {
-      const auto& records = frame->body.records;
-      for (std::size_t i = 0; i < records.size(); ++i) {
-        if (i % Index::kMostAhead == 0 && records.size() - i > 1) fetch_ahead(std::span(records).subspan(i));
-        MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(input.id)));
-      }
-      rate_.spend(frame->end - offset, cancelled_);
-      offset = frame->end;
+    MINIKV_ASSIGN_OR_RETURN(const FrameAt frame, read_frame(reader, segment->identity(), offset));
+    if (frame.kind == FrameAt::Kind::kWhole ||
+        (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all)) {
+      MINIKV_TRY(take_frame(frame, input.id));
+      rate_.spend(frame.end - offset, cancelled_);
+      offset = frame.end;
     } else {
-      auto next = find_frame(reader, segment->identity(), offset + kAlignment,
-                             [](const FrameHeader&) { return true; });
-      if (!next) return next.status();
-      const std::uint64_t end = next->value_or(input.size);
-      if (Status merged = merge_damaged(input, *segment, offset, end); !merged) {
-        segment->has_unnamed_damage.store(merged.code() == StatusCode::kCorruption,
-                                          std::memory_order_relaxed);
-        return merged;
-      }
-      offset = end;
+      MINIKV_ASSIGN_OR_RETURN(offset, step_over_damage(reader, input, *segment, offset));
     }
   }
   // Nothing becomes live in a sealed segment, so that there can only be less by now.
-  if (segment->live_bytes.load(std::memory_order_relaxed) > live_bytes_met_) {
+  if (segment->live() > live_bytes_met_) {
     segment->has_unnamed_damage.store(true, std::memory_order_relaxed);
     return {StatusCode::kCorruption,
             fmt::format(
@@ -127,8 +123,30 @@ Status Compaction::merge(const ManifestSegment& input) {
   return {};
 }
 
-Status Compaction::merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
-                                 std::uint64_t end) {
+Status Compaction::take_frame(const FrameAt& frame, std::uint64_t segment) {
+  const auto& records = frame.body.records;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i % Index::kMostAhead == 0 && records.size() - i > 1) fetch_ahead(std::span(records).subspan(i));
+    MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(segment)));
+  }
+  return {};
+}
+
+// Takes what the hint knows of a stretch that can't be read as frames; returns where the stretch ends.
+Result<std::uint64_t> Compaction::step_over_damage(SegmentReader& reader, const ManifestSegment& input,
+                                                   Segment& segment, std::uint64_t offset) {
+  MINIKV_ASSIGN_OR_RETURN(const auto next, find_frame(reader, segment.identity(), offset + kAlignment,
+                                                      [](const FrameHeader&) { return true; }));
+  const std::uint64_t end = next.value_or(input.size);
+  if (Status taken = take_from_hint(input, segment, offset, end); !taken) {
+    segment.has_unnamed_damage.store(taken.code() == StatusCode::kCorruption, std::memory_order_relaxed);
+    return taken;
+  }
+  return end;
+}
+
+Status Compaction::take_from_hint(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
+                                  std::uint64_t end) {
   const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input.id),
                               hint_identity(keeper_.store_id(), input));
   if (!hint) {
@@ -217,7 +235,7 @@ Status Compaction::take_put(const RecordView& record, std::uint32_t segment, con
   if (!is_present(place, state_.clock.now_ms())) {
     // Expired. Older records of the key may be elsewhere, and must not come back.
     MINIKV_TRY(keep_tombstone(record.key, place.sequence));
-    moves_.push_back({std::string(record.key), segment, record.offset, place, true});
+    relocations_.push_back({std::string(record.key), segment, record.offset, place, true});
     return {};
   }
   if (record.value_intact && !place.lost) {
@@ -248,51 +266,24 @@ Status Compaction::take_range_delete(const RecordView& record) {
   if (!record.value_intact) {
     return {StatusCode::kCorruption, "a range delete is damaged: compaction leaves the segment as it is"};
   }
-  if (may_drop({std::string(record.key), std::string(record.value), record.header.sequence})) return {};
+  if (others_.may_drop({std::string(record.key), std::string(record.value), record.header.sequence})) {
+    return {};
+  }
   return copy(record);
 }
 
 Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place) {
-  auto added = output_.add(record);
-  if (!added) return added.status();
-  place.segment = added->segment;
-  place.offset = added->offset;
-  moves_.push_back({std::string(record.key), segment, from.offset, place, false});
+  MINIKV_ASSIGN_OR_RETURN(const auto copied, output_.add(record));
+  place.segment = copied.segment;
+  place.offset = copied.offset;
+  relocations_.push_back({std::string(record.key), segment, from.offset, place, false});
   return {};
 }
 
 // Unless nothing is left that it could be needed against.
 Status Compaction::keep_tombstone(std::string_view key, std::uint64_t sequence) {
-  if (may_drop_tombstone(key, sequence)) return {};
+  if (others_.may_drop_tombstone(key, sequence)) return {};
   return output_.add({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0}).status();
-}
-
-bool Compaction::may_drop_tombstone(std::string_view key, std::uint64_t sequence) const {
-  for (const Outside& outside : outside_) {
-    if (outside.entry.min_seq > sequence) return true;
-    const SegmentKeys* const keys = outside.segment ? outside.segment->keys() : nullptr;
-    if (keys == nullptr || keys->may_hold(key)) return false;
-  }
-  return true;
-}
-
-bool Compaction::may_drop(const RangeDelete& range) const {
-  for (const Outside& outside : outside_) {
-    if (outside.entry.min_seq > range.sequence) return true;
-    const SegmentKeys* const keys = outside.segment ? outside.segment->keys() : nullptr;
-    if (keys == nullptr) return false;
-    if (!keys->may_hold_any(range.from, range.to)) continue;
-    // Range deletes are few: the hint tells exactly.
-    const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(outside.entry.id),
-                                hint_identity(keeper_.store_id(), outside.entry));
-    if (!hint) return false;
-    const bool holds_none = hint->for_each([&](const HintEntry& entry) {
-      return entry.header.type == RecordType::kRangeDelete || !range.covers(entry.key) ||
-             entry.header.sequence > range.sequence;
-    });
-    if (!holds_none) return false;
-  }
-  return true;
 }
 
 }  // namespace minikv::engine

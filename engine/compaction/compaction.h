@@ -5,64 +5,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/out_of_memory.h"
 #include "engine/commit/writer.h"
+#include "engine/compaction/install.h"
+#include "engine/compaction/other_segments.h"
+#include "engine/compaction/output.h"
 #include "engine/compaction/rate_limit.h"
 #include "engine/core/paced_file.h"
 #include "engine/core/state.h"
 #include "engine/files/keeper.h"
-#include "engine/format/hint.h"
 #include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {
-
-// The outputs of one merge: compacted segments that are written under temporary names and become real together.
-// Thread safety: not thread-safe.
-class CompactionOutput {
- public:
-  CompactionOutput(SharedState& state, Keeper& keeper, std::function<Haste()> haste)
-      : state_(state), keeper_(keeper), haste_(std::move(haste)) {}
-  ~CompactionOutput();  // removes what was not kept
-
-  struct Position {
-    std::uint32_t segment = 0;
-    std::uint64_t offset = 0;
-  };
-  // The record's bytes are written before the next call returns, or at finish().
-  Result<Position> add(const NewRecord& record);
-  // Everything written, synced and under its final name.
-  Status finish();
-  // After finish(), and after the manifest names them: they stay.
-  std::vector<std::shared_ptr<Segment>> keep();
-  const std::vector<ManifestSegment>& entries() const { return entries_; }
-  std::uint64_t bytes() const;
-
- private:
-  Status begin_segment();
-  Status write_frame();
-  Status end_segment();
-  void write_hint_of_segment();
-
-  SharedState& state_;
-  Keeper& keeper_;
-  const std::function<Haste()> haste_;
-  FrameBuilder frame_;
-  HintBuilder hint_;  // of the segment that is being written
-  std::vector<std::unique_ptr<Segment>> segments_;
-  std::vector<ManifestSegment> entries_;
-  std::vector<std::string> paths_;  // as they are named now
-  std::vector<std::uint64_t> hinted_;
-  std::optional<GentleFile> file_;  // the last segment's
-  std::uint64_t used_ = 0;
-  std::uint64_t frame_min_seq_ = 0;
-  bool open_ = false;
-};
 
 // One merge of a set of sealed segments. It reads them, verifies every checksum, decides by the index which records are
 // live, and asks the writer to repoint their keys: it never touches the index itself.
@@ -77,7 +36,8 @@ class CompactionOutput {
 // Thread safety: run() by one thread.
 class Compaction {
  public:
-  // `haste` is asked from run() only, and often.
+  // All must outlive it. `haste` is asked from run() only, and often. Once `cancelled` is set, run() ends
+  // soon.
   Compaction(SharedState& state, Keeper& keeper, Writer& writer, RateLimit& rate,
              std::function<Haste()> haste, const std::atomic<bool>& cancelled)
       : state_(state),
@@ -85,22 +45,16 @@ class Compaction {
         writer_(writer),
         rate_(rate),
         cancelled_(cancelled),
-        output_(state, keeper, std::move(haste)) {}
+        output_(state, keeper, std::move(haste)),
+        others_(state.file_system, state.directory, keeper) {}
   Compaction(const Compaction&) = delete;
   Compaction& operator=(const Compaction&) = delete;
 
-  // Returns the bytes given back. kShutdown if it was cancelled. May throw std::bad_alloc, as if it had not been begun.
+  // Once, with segments that are sealed and that no other merge takes. Returns the bytes given back.
+  // kShutdown if it was cancelled. May throw std::bad_alloc, as if it had not been begun.
   Result<std::uint64_t> run(const std::vector<ManifestSegment>& inputs);
 
  private:
-  // A live record and where its copy is; `erase`: there is no copy, the key has expired.
-  struct Move {
-    std::string key;
-    std::uint32_t from_segment = 0;
-    std::uint64_t from_offset = 0;
-    Place to;
-    bool erase = false;
-  };
   // While compaction works in the room of the spare.
   struct SpareHold {
     Keeper& keeper;
@@ -113,18 +67,17 @@ class Compaction {
       });
     }
   };
-  // A segment that is not part of the merge.
-  struct Outside {
-    ManifestSegment entry{};
-    std::shared_ptr<Segment> segment;  // null: nothing is known of its keys
-  };
-
-  void look_outside();
+  void find_others();
+  Status check_space(const std::vector<ManifestSegment>& inputs);
+  std::shared_ptr<Segment> segment_of(const ManifestSegment& input);
   Status merge(const ManifestSegment& input);
-  // What the hint knows of a stretch of the segment that can't be read as frames.
-  Status merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
-                       std::uint64_t end);
+  Status take_frame(const FrameAt& frame, std::uint64_t segment);
+  Result<std::uint64_t> step_over_damage(SegmentReader& reader, const ManifestSegment& input,
+                                         Segment& segment, std::uint64_t offset);
+  Status take_from_hint(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
+                        std::uint64_t end);
   void fetch_ahead(std::span<const RecordView> records) const;
+
   Status take_record(const RecordView& record, std::uint32_t segment);
   Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
   Status take_dead(const RecordView& record);
@@ -133,14 +86,6 @@ class Compaction {
   Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place);
   Status keep_tombstone(std::string_view key, std::uint64_t sequence);
   bool is_input(std::uint64_t segment_id) const;
-  bool may_drop_tombstone(std::string_view key, std::uint64_t sequence) const;
-  bool may_drop(const RangeDelete& range) const;
-  Status check_space(const std::vector<ManifestSegment>& inputs);
-  Status install(const std::vector<ManifestSegment>& inputs);
-  Status on_writer(const std::function<void()>& work);
-  void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs);
-  void apply_moves(std::size_t first, std::size_t last);
-  void apply(const Move& move) MINIKV_REQUIRES(state_.lock);
 
   SharedState& state_;
   Keeper& keeper_;
@@ -149,9 +94,9 @@ class Compaction {
   const std::atomic<bool>& cancelled_;
   SpareHold spare_hold_{keeper_};  // outlives the output: what has failed is gone when the next spare is made
   CompactionOutput output_;
-  std::vector<Outside> outside_;  // by min_seq
-  std::vector<std::uint64_t> input_ids_;
-  std::vector<Move> moves_;
+  OtherSegments others_;
+  std::vector<std::uint64_t> inputs_;
+  std::vector<Relocation> relocations_;
   std::uint64_t live_bytes_met_ = 0;  // of records in this input that the index names
 };
 

@@ -1,57 +1,75 @@
-// The end of a merge: it is committed, and the writer repoints the keys to the copies.
+// Commits a merge, then repoints its keys in slices between which writes get their turn.
+#include "engine/compaction/install.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <thread>
 #include <unordered_map>
-
-#include "engine/compaction/compaction.h"
+#include <utility>
 
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kMovesPerHold = 256;
-constexpr std::size_t kMovesPerErrand = 512;  // then writes get their turn
+constexpr std::size_t kRelocationsPerHold = 256;
+constexpr std::size_t kRelocationsPerCall = 512;  // of the writer; then writes get their turn
 constexpr auto kRetryInstall = std::chrono::milliseconds(100);
+
+// What was written for other reasons than to be alive. Not what has died since it was copied: another
+// compaction gives that back.
+void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs,
+                        std::span<const Relocation> relocations) {
+  std::unordered_map<std::uint32_t, std::uint64_t> copied;
+  for (const Relocation& relocation : relocations) {
+    if (relocation.erase) continue;
+    copied[relocation.to.segment] += record_bytes(relocation.key.size(), relocation.to.value_bytes);
+  }
+  for (const auto& output : outputs) {
+    output->dead_at_birth_bytes.store(output->used() - copied[static_cast<std::uint32_t>(output->id())],
+                                      std::memory_order_relaxed);
+  }
+}
 
 }  // namespace
 
-Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
+Status Installer::install(CompactionOutput& output, const std::vector<std::uint64_t>& inputs,
+                          std::span<const Relocation> relocations) {
   // What made records dead must be durable before their segments may go.
   MINIKV_TRY(keeper_.make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
   // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest does not
   // name after all is removed at the next start.
-  const auto outputs = output_.keep();
-  // Another compactor would take records that no move has reached yet for dead.
-  for (const auto& output : outputs) output->is_being_installed.store(true, std::memory_order_release);
-  note_dead_at_birth(outputs);
+  const auto segments = output.keep();
+  // Another compactor would take records whose keys are not repointed yet for dead.
+  for (const auto& segment : segments) segment->is_being_installed.store(true, std::memory_order_release);
+  note_dead_at_birth(segments, relocations);
   std::vector<std::shared_ptr<Segment>> dropped;
   dropped.reserve(inputs.size());
-  MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
+  MINIKV_TRY(keeper_.commit_compaction(output.entries(), inputs));
   // From here on it has happened.
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
-    for (const auto& output : outputs)
-      state_.segments.emplace(static_cast<std::uint32_t>(output->id()), output);
+    for (const auto& segment : segments)
+      state_.segments.emplace(static_cast<std::uint32_t>(segment->id()), segment);
   }));
-  for (std::size_t first = 0; first < moves_.size(); first += kMovesPerErrand) {
-    const std::size_t last = std::min(first + kMovesPerErrand, moves_.size());
-    MINIKV_TRY(on_writer([&] { apply_moves(first, last); }));
+  while (!relocations.empty()) {
+    const auto some = relocations.first(std::min(relocations.size(), kRelocationsPerCall));
+    MINIKV_TRY(on_writer([&] { apply(some); }));
+    relocations = relocations.subspan(some.size());
   }
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
-    for (const ManifestSegment& input : inputs) {
-      const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
+    for (const std::uint64_t input : inputs) {
+      const auto found = state_.segments.find(static_cast<std::uint32_t>(input));
       dropped.push_back(std::move(found->second));
       state_.segments.erase(found);
     }
   }));
-  for (const auto& output : outputs) output->is_being_installed.store(false, std::memory_order_release);
+  for (const auto& segment : segments) segment->is_being_installed.store(false, std::memory_order_release);
   return {};  // the inputs go to the graveyard here, or when their last reader is done
 }
 
 // What can't be done for lack of memory is tried until there is some: it does no harm to do it again.
-Status Compaction::on_writer(const std::function<void()>& work) {
+Status Installer::on_writer(const std::function<void()>& work) {
   for (;;) {
     const Status done = writer_.run_on_writer(work);
     if (done.code() != StatusCode::kOutOfMemory || cancelled_.load(std::memory_order_relaxed)) return done;
@@ -59,50 +77,39 @@ Status Compaction::on_writer(const std::function<void()>& work) {
   }
 }
 
-// What was written for other reasons than to be alive. Not what has died since it was copied: another compaction gives
-// that back.
-void Compaction::note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs) {
-  std::unordered_map<std::uint32_t, std::uint64_t> copied;
-  for (const Move& move : moves_) {
-    if (!move.erase) copied[move.to.segment] += record_bytes(move.key.size(), move.to.value_bytes);
-  }
-  for (const auto& output : outputs) {
-    const std::uint64_t used = output->used_bytes.load(std::memory_order_relaxed);
-    output->dead_at_birth_bytes.store(used - copied[static_cast<std::uint32_t>(output->id())],
-                                      std::memory_order_relaxed);
-  }
-}
-
-void Compaction::apply_moves(std::size_t first, std::size_t last) {
-  while (first < last) {
+void Installer::apply(std::span<const Relocation> relocations) {
+  while (!relocations.empty()) {
+    const auto held = relocations.first(std::min(relocations.size(), kRelocationsPerHold));
     ExclusiveGuard guard(state_.lock);
-    for (std::size_t held = 0; held < kMovesPerHold && first < last; ++held, ++first) apply(moves_[first]);
+    for (const Relocation& relocation : held) apply(relocation);
+    relocations = relocations.subspan(held.size());
   }
 }
 
-// Only if the index still names the old place: who wrote meanwhile wins.
-void Compaction::apply(const Move& move) {
-  const auto place = state_.index.find(move.key);
-  if (!place || !place->is_at(move.from_segment, move.from_offset)) return;
-  if (move.erase) {
-    if (place->sequence != move.to.sequence) return;
-    state_.index.erase(move.key);
-    state_.forget(move.key, *place);
+// Only if the index still names the old place: what was written meanwhile wins.
+void Installer::apply(const Relocation& relocation) {
+  const auto place = state_.index.find(relocation.key);
+  if (!place || !place->is_at(relocation.from_segment, relocation.from_offset)) return;
+  if (relocation.erase) {
+    if (place->sequence != relocation.to.sequence) return;
+    state_.index.erase(relocation.key);
+    state_.forget(relocation.key, *place);
     return;
   }
   Place now = *place;
-  now.segment = move.to.segment;
-  now.offset = move.to.offset;
-  now.value_bytes = move.to.value_bytes;
-  now.lost = move.to.lost;
+  now.segment = relocation.to.segment;
+  now.offset = relocation.to.offset;
+  now.value_bytes = relocation.to.value_bytes;
+  now.lost = relocation.to.lost;
   if (now.lost && !place->lost) {
     now.version = now.sequence;
     state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
   }
-  state_.index.put(move.key, now);
-  state_.segments.find(now.segment)
-      ->second->live_bytes.fetch_add(record_bytes(move.key.size(), now.value_bytes),
-                                     std::memory_order_relaxed);
+  state_.index.put(relocation.key, now);
+  const auto segment = state_.segments.find(now.segment);
+  assert(segment != state_.segments.end());
+  segment->second->live_bytes.fetch_add(record_bytes(relocation.key.size(), now.value_bytes),
+                                        std::memory_order_relaxed);
 }
 
 }  // namespace minikv::engine

@@ -1,9 +1,13 @@
+// Records become frames of a mebibyte, frames become segments, and each segment gets its hint while its keys
+// are at hand.
+#include "engine/compaction/output.h"
+
 #include <algorithm>
-#include <array>
+#include <cassert>
 #include <new>
 #include <random>
+#include <utility>
 
-#include "engine/compaction/compaction.h"
 #include "engine/core/hint_file.h"
 #include "engine/format/file_names.h"
 
@@ -30,31 +34,32 @@ Status CompactionOutput::begin_segment() {
   const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);
   paths_.push_back(path);
   MINIKV_TRY(keeper_.create_segment_file(identity, SegmentKind::kCompacted, 0, path, false));
-  auto segment = open_segment(*state_.open_files, path, OpenMode::kReadWrite, identity,
-                              SegmentKind::kCompacted, log_map_bytes(state_.options));
-  if (!segment) return segment.status();
-  segments_.push_back(std::move(*segment));
+  MINIKV_ASSIGN_OR_RETURN(auto segment, open_segment(*state_.open_files, path, OpenMode::kReadWrite, identity,
+                                                     SegmentKind::kCompacted, log_map_bytes(state_.options)));
+  segments_.push_back(std::move(segment));
   ManifestSegment entry{};
   entry.id = identity.id;
   entry.salt = identity.salt;
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
   entries_.push_back(entry);
-  file_.emplace(segments_.back()->file(), state_, haste_);
+  file_.emplace(segments_.back()->file(), pacing(), haste_);
   used_ = sizeof(SegmentHeader);
-  open_ = true;
+  is_open_ = true;
   frame_.begin(identity, used_);
   frame_min_seq_ = 0;
   return {};
 }
 
 Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record) {
+  assert(!is_finished_);
   const std::uint64_t bytes = record_bytes(record.key.size(), record.value.size());
-  if (open_ && frame_.record_count() > 0 && frame_.bytes() + bytes > kFrameBytes) MINIKV_TRY(write_frame());
+  if (is_open_ && frame_.record_count() > 0 && frame_.bytes() + bytes > kFrameBytes)
+    MINIKV_TRY(write_frame());
   const bool is_blank = used_ == sizeof(SegmentHeader) && frame_.record_count() == 0;
-  if (open_ && !is_blank && used_ + frame_.bytes() + bytes > state_.options.segment_size)
+  if (is_open_ && !is_blank && used_ + frame_.bytes() + bytes > state_.options.segment_size)
     MINIKV_TRY(end_segment());
-  if (!open_) MINIKV_TRY(begin_segment());
+  if (!is_open_) MINIKV_TRY(begin_segment());
   ManifestSegment& entry = entries_.back();
   entry.min_seq = entry.min_seq == 0 ? record.sequence : std::min(entry.min_seq, record.sequence);
   entry.max_seq = std::max(entry.max_seq, record.sequence);
@@ -86,17 +91,18 @@ Status CompactionOutput::end_segment() {
   segments_.back()->used_bytes.store(used_, std::memory_order_relaxed);
   entries_.back().size = used_;
   segments_.back()->file().settle();
-  open_ = false;
+  is_open_ = false;
   write_hint_of_segment();
   return {};
 }
 
-// While its keys are at hand: whoever made the hint later would have to read the segment.
+// While its keys are at hand: to make the hint later would take reading the segment.
 void CompactionOutput::write_hint_of_segment() {
   hint_.arrange();
   segments_.back()->set_keys(keys_of(hint_));
   hinted_.push_back(entries_.back().id);
-  if (Status written = write_hint(state_, hint_, hint_identity(keeper_.store_id(), entries_.back()));
+  if (Status written = write_hint(state_.file_system, state_.directory, hint_,
+                                  hint_identity(keeper_.store_id(), entries_.back()), pacing());
       !written) {
     state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
                     written.message());
@@ -105,12 +111,14 @@ void CompactionOutput::write_hint_of_segment() {
 }
 
 Status CompactionOutput::finish() {
-  if (open_) MINIKV_TRY(end_segment());
+  assert(!is_finished_);
+  if (is_open_) MINIKV_TRY(end_segment());
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     const std::string final_path = state_.path_of(entries_[i].id);
     MINIKV_TRY(state_.file_system.rename(paths_[i], final_path));
     paths_[i] = final_path;
   }
+  is_finished_ = true;
   if (segments_.empty()) return {};
   return state_.file_system.sync_dir(state_.directory);
 }
@@ -122,6 +130,7 @@ std::uint64_t CompactionOutput::bytes() const {
 }
 
 std::vector<std::shared_ptr<Segment>> CompactionOutput::keep() {
+  assert(is_finished_ && paths_.size() == segments_.size());
   std::vector<std::shared_ptr<Segment>> kept;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     segments_[i]->rename(paths_[i]);

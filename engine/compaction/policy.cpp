@@ -1,3 +1,4 @@
+// By what share of a segment is dead, how many are small, and what room the disk has.
 #include "engine/compaction/policy.h"
 
 #include <algorithm>

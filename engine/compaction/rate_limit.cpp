@@ -1,3 +1,4 @@
+// Each piece of work is given the time at which it is earned; its thread sleeps until then.
 #include "engine/compaction/rate_limit.h"
 
 #include <algorithm>

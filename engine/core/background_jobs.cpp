@@ -1,3 +1,4 @@
+// One thread of low priority, and a queue of jobs.
 #include "engine/core/background_jobs.h"
 
 #include <new>

@@ -1,3 +1,4 @@
+// A deque of chunks of hashes, of which the oldest go when there are too many.
 #include "engine/core/change_journal.h"
 
 #include <new>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -88,6 +89,7 @@ class ChangeJournal {
 
 template <typename OfKey, typename OfRange>
 void ChangeJournal::read(Follower& follower, std::uint64_t limit, OfKey of_key, OfRange of_range) const {
+  assert(follower.is_following() && has(follower));
   const std::uint64_t last = follower.next_ + std::min(limit, unseen(follower));
   auto range = std::lower_bound(ranges_.begin(), ranges_.end(), follower.next_,
                                 [](const Range& a, std::uint64_t number) { return a.number < number; });

@@ -1,5 +1,7 @@
+// How a change that is published changes the count of a range.
 #include "engine/core/counted_range.h"
 
+#include <cassert>
 #include <utility>
 
 namespace minikv::engine {
@@ -21,6 +23,7 @@ void CountedRange::note_new(std::string_view key, const Place& place) {
 
 void CountedRange::note_gone(std::string_view key, const Place& place) {
   if (!is_counted(key)) return;
+  assert(!is_right_ || entries_ > 0);
   --entries_;
   if (place.expiry_ms == 0 || place.expiry_ms > now_ms_) --keys_;
 }

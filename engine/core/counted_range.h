@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,10 +30,14 @@ class CountedRange {
   void add(std::string_view key, const Place& place);
   // All before and at `key` are counted.
   void reach(std::string_view key) {
+    assert(!is_whole_ && key >= (has_begun_ ? reached_ : from_));
     reached_ = key;
     has_begun_ = true;
   }
-  void finish() { is_whole_ = true; }
+  void finish() {
+    assert(!is_whole_);
+    is_whole_ = true;
+  }
 
   void note_new(std::string_view key, const Place& place);
   void note_gone(std::string_view key, const Place& place);

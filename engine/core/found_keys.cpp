@@ -1,7 +1,9 @@
+// A hash table of the keys that were asked for, and what the index says of each.
 #include "engine/core/found_keys.h"
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <utility>
 
 #include "engine/index/hash.h"
@@ -142,6 +144,7 @@ void FoundKeys::keep(const Looked& looked) {
 }
 
 void FoundKeys::set(std::size_t key, const Place& place, SegmentPtr segment) {
+  assert(key < keys_.size() && !place.deleted);
   const auto [known, is_new] =
       segment_numbers_.try_emplace(place.segment, static_cast<std::uint32_t>(segments_.size()));
   if (is_new) segments_.push_back(std::move(segment));
@@ -151,6 +154,7 @@ void FoundKeys::set(std::size_t key, const Place& place, SegmentPtr segment) {
 // ---- what changes meanwhile ----
 
 bool FoundKeys::catch_up(const SharedState& state, std::uint64_t limit) {
+  assert(!has_lost_its_place(state));
   changed_.clear();
   state.journal.read(
       follower_, limit,
@@ -172,6 +176,7 @@ void FoundKeys::apply_ranges() {
 }
 
 void FoundKeys::judge(std::int64_t now_ms) {
+  assert(added_ == keys_.size() && ranges_.empty() && "apply_ranges() comes before");
   if (first_expiry_ms_ > now_ms) return;
   first_expiry_ms_ = INT64_MAX;
   remove_if([&](std::string_view, const Place& place) {
@@ -184,6 +189,7 @@ void FoundKeys::judge(std::int64_t now_ms) {
 // ---- the answer ----
 
 const FoundKeys::Found* FoundKeys::found_of(std::size_t key) const {
+  assert(key < keys_.size());
   const std::uint32_t at = found_at_[first_of(key)];
   return at == kNone ? nullptr : &found_[at];
 }

@@ -1,3 +1,4 @@
+// A hint file is made from the segment that it speaks of, and put into place by a rename.
 #include "engine/core/hint_file.h"
 
 #include <cstring>
@@ -5,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
-#include "engine/core/paced_file.h"
 #include "engine/format/file_names.h"
 #include "engine/segment/segment_reader.h"
 
@@ -16,19 +16,18 @@ namespace {
 Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
   SegmentReader reader(segment.file(), entry.size);
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
-    auto frame = read_frame(reader, segment.identity(), offset);
-    if (!frame) return frame.status();
-    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
-                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, segment.identity(), offset));
+    const bool has_all_names = frame.kind == FrameAt::Kind::kWhole ||
+                               (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all);
     if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
-    hint.note_time(frame->header.engine_time_ms);
-    for (const RecordView& record : frame->body.records) {
+    hint.note_time(frame.header.engine_time_ms);
+    for (const RecordView& record : frame.body.records) {
       if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
         return {StatusCode::kCorruption, fmt::format("damaged at offset {}", record.offset)};
       }
       hint.add(record.header, record.key, record.value, record.offset);
     }
-    offset = frame->end;
+    offset = frame.end;
   }
   return {};
 }
@@ -47,32 +46,29 @@ HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSeg
 
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer) {
-  auto file = file_system.open(path, OpenMode::kRead);
-  if (!file) return file.status();
-  auto size = (*file)->size();
-  if (!size) return size.status();
-  buffer.resize(static_cast<std::size_t>(*size));
-  MINIKV_TRY((*file)->read(0, buffer));
+  MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(path, OpenMode::kRead));
+  MINIKV_ASSIGN_OR_RETURN(const auto size, file->size());
+  buffer.resize(static_cast<std::size_t>(size));
+  MINIKV_TRY(file->read(0, buffer));
   return parse_hint(std::move(buffer), &identity);
 }
 
-Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity) {
-  const std::string path = state.directory + "/" + hint_name(identity.segment.id);
+Status write_hint(FileSystem& file_system, const std::string& directory, const HintBuilder& hint,
+                  const HintIdentity& identity, const Pacing& pacing) {
+  const std::string path = directory + "/" + hint_name(identity.segment.id);
   const std::string temporary = path + std::string(kTemporarySuffix);
-  if (Status removed = state.file_system.remove(temporary);
-      !removed && removed.code() != StatusCode::kNotFound) {
+  if (Status removed = file_system.remove(temporary); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
   }
   const auto write = [&]() -> Status {
-    auto file = state.file_system.open(temporary, OpenMode::kCreate);
-    if (!file) return file.status();
-    GentleFile gentle(**file, state);
+    MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(temporary, OpenMode::kCreate));
+    GentleFile gentle(*file, pacing);
     MINIKV_TRY(hint.write(identity, gentle));
     // Not synced to the directory: a power cut may take the name, and then there is no hint.
-    return state.file_system.rename(temporary, path);
+    return file_system.rename(temporary, path);
   };
   const Status written = write();
-  if (!written) (void)state.file_system.remove(temporary);
+  if (!written) (void)file_system.remove(temporary);
   return written;
 }
 
@@ -90,7 +86,8 @@ Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], 
   MINIKV_TRY(collect(entry, *segment, hint));
   hint.arrange();
   segment->set_keys(keys_of(hint));
-  return write_hint(state, hint, hint_identity(store_id, entry));
+  return write_hint(state.file_system, state.directory, hint, hint_identity(store_id, entry),
+                    {state.options.fsync, state.written_sequence});
 }
 
 }  // namespace
@@ -108,7 +105,8 @@ void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const Man
     state.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
                    status.message());
   }
-  // Whoever compacted it away while it was being written may have looked for a hint too early.
+  // A compaction that has taken the segment while the hint was being written may have looked for it too
+  // early.
   if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(entry.id));
 }
 

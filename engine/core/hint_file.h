@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/core/paced_file.h"
 #include "engine/core/state.h"
 #include "engine/format/hint.h"
 #include "engine/format/manifest.h"
@@ -17,8 +18,10 @@ HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSeg
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer = {});
 
-// Under a temporary name first, so that a hint is there whole or not at all. `hint` has been arranged.
-Status write_hint(SharedState& state, const HintBuilder& hint, const HintIdentity& identity);
+// Into the store's `directory`, under a temporary name first, so that a hint is there whole or not at all.
+// `hint` has been arranged.
+Status write_hint(FileSystem& file_system, const std::string& directory, const HintBuilder& hint,
+                  const HintIdentity& identity, const Pacing& pacing);
 
 std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint);
 

@@ -1,3 +1,4 @@
+// How large a piece is, and how long the rest behind it.
 #include "engine/core/paced_file.h"
 
 #include <algorithm>
@@ -19,12 +20,12 @@ constexpr std::uint64_t kWrite = kMiB / 32;
 
 }  // namespace
 
-Rests::Rests(const SharedState& state)
-    : state_(state), written_seen_(state.written_sequence.load(std::memory_order_relaxed)) {}
+Rests::Rests(const Pacing& pacing)
+    : pacing_(pacing), written_seen_(pacing.written_sequence.load(std::memory_order_relaxed)) {}
 
 steady_clock::duration Rests::after(steady_clock::duration took, Haste haste) {
-  const std::uint64_t written = state_.written_sequence.load(std::memory_order_relaxed);
-  if (state_.options.fsync == Fsync::kNever || written == written_seen_) return {};
+  const std::uint64_t written = pacing_.written_sequence.load(std::memory_order_relaxed);
+  if (pacing_.fsync == Fsync::kNever || written == written_seen_) return {};
   written_seen_ = written;
   switch (haste) {
     case Haste::kNone: took *= kLongRest; break;
@@ -34,12 +35,13 @@ steady_clock::duration Rests::after(steady_clock::duration took, Haste haste) {
   return std::min<steady_clock::duration>(took, kLongestRest);
 }
 
-GentleFile::GentleFile(File& file, const SharedState& state, std::function<Haste()> haste)
-    : file_(file), haste_(std::move(haste)), fsync_(state.options.fsync), rests_(state) {
+GentleFile::GentleFile(File& file, const Pacing& pacing, std::function<Haste()> haste)
+    : file_(file), haste_(std::move(haste)), fsync_(pacing.fsync), rests_(pacing) {
   begin_piece();
 }
 
-// Large ones are faster, where they hold up nobody. Nobody waits for a sync in `interval`, but for the processor.
+// Large ones are faster, where they hold up no write. In `interval` no write waits for a sync, but all wait
+// for the processor.
 void GentleFile::begin_piece() {
   if (haste_) piece_haste_ = haste_();
   const bool is_large =

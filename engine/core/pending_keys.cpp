@@ -1,6 +1,8 @@
+// Linear probing over a power of two of slots.
 #include "engine/core/pending_keys.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace minikv::engine {
 
@@ -25,8 +27,12 @@ void PendingKeys::add(std::uint64_t hash, std::uint32_t number) {
 }
 
 std::size_t PendingKeys::place_of(std::uint64_t hash, std::uint32_t number) const {
+  assert(size_ > 0);
   std::size_t i = slot_of(hash);
-  while (slots_[i].number != number) i = (i + 1) & (slots_.size() - 1);
+  while (slots_[i].number != number) {
+    assert(slots_[i].number != kNone && "the number is not there");
+    i = (i + 1) & (slots_.size() - 1);
+  }
   return i;
 }
 

@@ -1,3 +1,4 @@
+// Ranges that may overlap, cut into steps that do not.
 #include "engine/core/range_deletes.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Threads that take work from one queue.
 #include "engine/core/reader_pool.h"
 
 #include <utility>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,7 @@ class SegmentTable {
     slots_.swap(slots);
   }
   void erase(iterator at) {
+    assert(at != entries_.end());
     if (at != entries_.end() - 1) *at = std::move(entries_.back());
     entries_.pop_back();
     std::fill(slots_.begin(), slots_.end(), kNone);  // they are few, and it is seldom

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -119,8 +120,8 @@ struct SharedState {
   Index index MINIKV_GUARDED_BY(lock);
   SegmentTable segments MINIKV_GUARDED_BY(lock);
 
-  // Range deletes whose keys are still being taken out of the index, slice by slice, and how many such keys there are.
-  // What they cover is gone already: whoever looks something up asks is_there().
+  // Range deletes whose keys are still being taken out of the index, slice by slice, and how many such keys
+  // there are. What they cover is gone already: every look-up asks is_there().
   RangeDeletes ranges MINIKV_GUARDED_BY(lock);
   std::uint64_t covered_keys MINIKV_GUARDED_BY(lock) = 0;
 
@@ -134,14 +135,14 @@ struct SharedState {
   ChangeJournal journal MINIKV_GUARDED_BY(lock);
   CountedRanges counted_ranges;
 
-  // Open when the index is in order, some time after a start: until then nobody walks over it. The members below are in
-  // engine/store/ordering.cpp.
+  // Open when the index is in order, some time after a start: until then there is nothing to walk over.
   Gate in_order;
-  // The writer's, when the order is built: makes good up to `changes` changes that came meanwhile, and a few more. True: that
-  // was all, and the index is in order.
-  bool catch_up_with_order(std::size_t changes) MINIKV_EXCLUDES(lock);
-  // For the writer, who can't wait for itself. Throws std::bad_alloc where there is no memory for the order.
-  void need_order() MINIKV_EXCLUDES(lock);
+  // The writer's, when the sorted index is built: applies up to `changes` changes that came meanwhile, and a
+  // few more. True: those were all, and the index is in order.
+  bool apply_pending_changes(std::size_t changes) MINIKV_EXCLUDES(lock);
+  // For the writer, which can't wait for itself at the gate. Throws std::bad_alloc where there is no memory
+  // for the sorted index.
+  void need_sorted_index() MINIKV_EXCLUDES(lock);
 
   // What the index says of the key, if it is there at `now_ms`.
   std::optional<Place> look_up(std::string_view key, std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {
@@ -201,6 +202,7 @@ inline void SharedState::forget(std::string_view key, const Place& place) {
   }
   if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
   if (ranges.cover(key, place.sequence)) {
+    assert(covered_keys > 0);
     --covered_keys;
   } else if (!counted_ranges.is_empty()) {
     counted_ranges.note_gone(key, place);

@@ -1,3 +1,4 @@
+// The ways to a value: through the mapping, by system call, or not at all where that would wait for the disk.
 #include "engine/core/value_reader.h"
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
+#include "engine/core/reader_pool.h"
 #include "engine/format/crc32c.h"
 #include "minikv/store.h"
 
@@ -96,6 +98,11 @@ class RecordRead {
   std::uint32_t checksum_ = 0, wanted_ = 0;
 };
 
+// Through the mapping, a large value that is not in memory would cost a page fault for every page.
+bool reads_from_disk(const ValueHandle& handle) {
+  return ReaderPool::is_this_thread_one() || handle.value_bytes() > Store::kMaxValueAtOnceBytes;
+}
+
 Status no_memory() { return out_of_memory("the value that was to be read"); }
 
 // A new string, filled by `read(span)`.
@@ -172,10 +179,10 @@ std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::str
   const Segment& segment = *handle.segment_;
   RecordRead record(handle, segment, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
-  const Result<std::size_t> got =
-      segment.file().read_cached(handle.offset_, std::array{record.head(), record.value()});
-  if (!got) return got.status();
-  if (*got < record.bytes()) return std::nullopt;
+  MINIKV_ASSIGN_OR_RETURN(
+      const std::size_t got,
+      segment.file().read_cached(handle.offset_, std::array{record.head(), record.value()}));
+  if (got < record.bytes()) return std::nullopt;
   warm.touch(segment.marks(), handle.offset_, record.bytes());
   if (Status checked = record.check_head(); !checked) return checked;
   record.add(record.value());
@@ -211,8 +218,32 @@ std::size_t HandleAccess::room_bytes(const OldValue& old, std::uint64_t value_by
 }
 
 bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
+  assert(handle.segment_ != nullptr);
   const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
   return warm.has(handle.segment_->marks(), handle.offset_, bytes);
+}
+
+Result<Value> ValueReader::read(std::string_view key, const ValueHandle& handle,
+                                std::size_t room_bytes) const {
+  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, warm_, room_bytes);
+  return HandleAccess::read(handle, key, room_bytes);
+}
+
+Status ValueReader::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
+                              const std::function<bool()>& should_stop) const {
+  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, out, warm_, should_stop);
+  return HandleAccess::read(handle, key, out);
+}
+
+std::optional<Result<Value>> ValueReader::try_read(std::string_view key, const ValueHandle& handle) const {
+  if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
+  return HandleAccess::try_read(handle, key, warm_);
+}
+
+std::optional<Status> ValueReader::try_read_into(std::string_view key, const ValueHandle& handle,
+                                                 std::span<char> out) const {
+  if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
+  return HandleAccess::try_read(handle, key, out, warm_);
 }
 
 }  // namespace minikv::engine

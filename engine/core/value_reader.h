@@ -50,4 +50,25 @@ struct HandleAccess {
   static bool is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm);
 };
 
+// The reads of a store, by the same names as in minikv/store.h: each takes the way that suits the value's
+// size and the thread that asks.
+//
+// Thread safety: all members may be called from any thread.
+class ValueReader {
+ public:
+  // `warm` must outlive it.
+  explicit ValueReader(WarmPages& warm) : warm_(warm) {}
+
+  // `room_bytes` as for HandleAccess::read().
+  Result<Value> read(std::string_view key, const ValueHandle& handle, std::size_t room_bytes = 0) const;
+  Status read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
+                   const std::function<bool()>& should_stop) const;
+  std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
+  std::optional<Status> try_read_into(std::string_view key, const ValueHandle& handle,
+                                      std::span<char> out) const;
+
+ private:
+  WarmPages& warm_;
+};
+
 }  // namespace minikv::engine

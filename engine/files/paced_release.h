@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/core/paced_file.h"
+#include "engine/core/state.h"
 #include "engine/segment/segment.h"
 
 namespace minikv::engine {
@@ -23,7 +24,7 @@ class GentleRelease {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit GentleRelease(const SharedState& state) : rests_(state) {}
+  explicit GentleRelease(const SharedState& state) : rests_({state.options.fsync, state.written_sequence}) {}
 
   void add(std::vector<std::unique_ptr<Segment>> segments);
   // How much is still to be given back.

@@ -36,7 +36,8 @@ Status Keeper::create_segment_file(const SegmentIdentity& identity, SegmentKind 
   MINIKV_TRY((*file)->write(0, std::array{bytes_of(header)}));
   if (fill) {
     constexpr std::uint64_t kZeroesBytes = kMiB;
-    GentleFile gentle(**file, state_, [this] { return is_spare_urgent() ? Haste::kMost : Haste::kSome; });
+    GentleFile gentle(**file, {state_.options.fsync, state_.written_sequence},
+                      [this] { return is_spare_urgent() ? Haste::kMost : Haste::kSome; });
     const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
     std::uint64_t offset = sizeof(header);
     while (offset < size) {

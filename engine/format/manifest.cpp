@@ -147,9 +147,7 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
   }
   MINIKV_TRY(check_numbers(manifest));
   if ((header.incompat_features & kFeatureLead) != 0) {
-    auto lead = decode_lead(bytes.substr(length), header.checksum);
-    if (!lead) return lead.status();
-    manifest.lead = *lead;
+    MINIKV_ASSIGN_OR_RETURN(manifest.lead, decode_lead(bytes.substr(length), header.checksum));
   }
   return manifest;
 }
@@ -159,12 +157,10 @@ ManifestFile::ManifestFile(FileSystem& file_system, std::string directory)
 
 Result<Manifest> ManifestFile::load(std::string* note) {
   const std::string path = directory_ + "/" + kName;
-  auto file = file_system_.open(path, OpenMode::kReadWrite);
-  if (!file) return file.status();
-  auto size = (*file)->size();
-  if (!size) return size.status();
-  file_ = std::move(*file);
-  copy_bytes_ = *size / 2;
+  MINIKV_ASSIGN_OR_RETURN(auto file, file_system_.open(path, OpenMode::kReadWrite));
+  MINIKV_ASSIGN_OR_RETURN(const auto size, file->size());
+  file_ = std::move(file);
+  copy_bytes_ = size / 2;
   is_synced_ = false;
 
   std::optional<Manifest> newest;
@@ -189,13 +185,13 @@ Result<Manifest> ManifestFile::load(std::string* note) {
             fmt::format("{}: neither copy checks out ({}): restore the directory from a backup", path,
                         problem.message())};
   }
-  if (const std::uint64_t made = manifest_file_bytes(*size); newest->knows_lengths() && *size != made) {
+  if (const std::uint64_t made = manifest_file_bytes(size); newest->knows_lengths() && size != made) {
     return {
         StatusCode::kRefused,
         fmt::format(
             "{}: has {} bytes and was made with {}: it was cut, or copied in part: copy it again, restore "
             "the directory from a backup, or save what is there with \"minikvd repair\"",
-            path, *size, made)};
+            path, size, made)};
   }
   return std::move(*newest);
 }
@@ -222,17 +218,16 @@ Status ManifestFile::rewrite(std::string_view encoded) {
   if (Status removed = file_system_.remove(temporary); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
   }
-  auto file = file_system_.open(temporary, OpenMode::kCreate);
-  if (!file) return file.status();
+  MINIKV_ASSIGN_OR_RETURN(auto file, file_system_.open(temporary, OpenMode::kCreate));
   std::string both(copy_bytes * 2, '\0');
   std::memcpy(both.data(), encoded.data(), encoded.size());
   std::memcpy(both.data() + copy_bytes, encoded.data(), encoded.size());
   const std::array<std::string_view, 1> pieces{both};
-  MINIKV_TRY((*file)->write(0, pieces));
-  MINIKV_TRY((*file)->sync());
+  MINIKV_TRY(file->write(0, pieces));
+  MINIKV_TRY(file->sync());
   MINIKV_TRY(file_system_.rename(temporary, directory_ + "/" + kName));
   MINIKV_TRY(file_system_.sync_dir(directory_));
-  file_ = std::move(*file);
+  file_ = std::move(file);
   copy_bytes_ = copy_bytes;
   return {};
 }

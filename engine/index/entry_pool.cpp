@@ -73,6 +73,8 @@ void EntryBlocks::give_back(void* block) {
   const auto found = regions_.find(region);
   assert(found != regions_.end());
   std::uint32_t& free = found->second;
+  assert(reinterpret_cast<std::uintptr_t>(address) % kBlockBytes == 0);
+  assert((free >> static_cast<std::size_t>(address - region) / kBlockBytes & 1) == 0 && "given back twice");
   if (free == 0) with_room_.insert(region);
   free |= std::uint32_t{1} << static_cast<std::size_t>(address - region) / kBlockBytes;
   if (free != kAllFree) return;
@@ -188,6 +190,7 @@ void EntryPool::free(void* piece, std::size_t bytes) {
   const std::size_t piece_bytes = taken_by(bytes);
   auto* const block = reinterpret_cast<Block*>(
       static_cast<char*>(piece) - reinterpret_cast<std::uintptr_t>(piece) % EntryBlocks::kBlockBytes);
+  assert(block->used > 0);
   if (!has_room(*block, piece_bytes)) link(sizes_[class_of(bytes)].with_room, block);
   block->free = new (piece) Free{block->free};
   ASAN_POISON_MEMORY_REGION(piece, piece_bytes);

@@ -1,10 +1,12 @@
 #include "engine/index/expiry_order.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace minikv::engine {
 
 void ExpiryOrder::build(const std::vector<Entry*>& entries) {
+  assert(order_.empty());
   std::vector<Due> sorted;
   sorted.reserve(entries.size());
   for (Entry* entry : entries) sorted.emplace_back(entry->expiry_ms(), entry);

@@ -1,6 +1,7 @@
 // The keys that have an expiry, by time.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -22,11 +23,15 @@ class ExpiryOrder {
  public:
   // Nothing happens to entries without an expiry.
   void insert(Entry* entry) {
-    if (entry->expiry_ms() != 0) order_.emplace(entry->expiry_ms(), entry);
+    if (entry->expiry_ms() == 0) return;
+    [[maybe_unused]] const bool is_new = order_.emplace(entry->expiry_ms(), entry).second;
+    assert(is_new);
   }
   // Before its expiry is changed or it is destroyed.
   void erase(Entry* entry) {
-    if (entry->expiry_ms() != 0) order_.erase({entry->expiry_ms(), entry});
+    if (entry->expiry_ms() == 0) return;
+    [[maybe_unused]] const std::size_t erased = order_.erase({entry->expiry_ms(), entry});
+    assert(erased == 1 && "its expiry was changed before, or it was never inserted");
   }
   // Instead of insert(), many at once, when nothing is there yet.
   void build(const std::vector<Entry*>& entries);

@@ -104,6 +104,7 @@ Entry* HashShard::probe(std::uint64_t hash, Accept accept) const {
 }
 
 Entry* HashShard::find(std::string_view key, std::uint64_t hash) const {
+  assert(hash == hash_of(key));
   return probe(hash, [key](const Entry* entry) { return entry->key() == key; });
 }
 
@@ -117,6 +118,7 @@ const Entry* HashShard::candidate(std::uint64_t hash) const {
 }
 
 void HashShard::insert(Entry* entry, std::uint64_t hash) {
+  assert(find(entry->key(), hash) == nullptr);
   while (leaf_for(hash).used >= kLeafEntries && leaf_for(hash).depth < kMaxDepth) split(hash);
   Leaf& leaf = leaf_for(hash);
   if ((leaf.used + 1) * 8 > leaf.slots.size() * 7) resize(leaf, leaf.slots.size() + leaf.slots.size() / 3);
@@ -128,11 +130,15 @@ void HashShard::insert(Entry* entry, std::uint64_t hash) {
 std::size_t HashShard::slot_of(const Leaf& leaf, const Entry* entry, std::uint64_t hash) {
   const std::uint64_t wanted = make_slot(entry, hash);
   std::size_t i = home(leaf, wanted);
-  while (leaf.slots[i] != wanted) i = i + 1 == leaf.slots.size() ? 0 : i + 1;
+  while (leaf.slots[i] != wanted) {
+    assert(leaf.slots[i] != 0 && "the entry is not in the index");
+    i = i + 1 == leaf.slots.size() ? 0 : i + 1;
+  }
   return i;
 }
 
 void HashShard::replace(Entry* old, Entry* now, std::uint64_t hash) {
+  assert(old->key() == now->key());
   Leaf& leaf = leaf_for(hash);
   leaf.slots[slot_of(leaf, old, hash)] = make_slot(now, hash);
 }

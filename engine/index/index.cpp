@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <new>
 #include <optional>
 #include <utility>
@@ -52,6 +53,7 @@ std::optional<Place> Index::find(std::string_view key, std::uint64_t hash) const
 
 void Index::find_all(std::span<const std::string_view> keys, std::span<const std::uint64_t> hashes,
                      std::span<std::optional<Place>> places) const {
+  assert(keys.size() <= kMostAhead && hashes.size() >= keys.size() && places.size() >= keys.size());
   std::array<const Entry*, kMostAhead> entries;
   for (std::size_t i = 0; i < keys.size(); ++i) shard_of(hashes[i]).points.fetch_leaf(hashes[i]);
   for (std::size_t i = 0; i < keys.size(); ++i) shard_of(hashes[i]).points.fetch_slots(hashes[i]);
@@ -92,7 +94,9 @@ Index::Step Index::prepare_put(std::string_view key, std::uint64_t hash, const P
 }
 
 void Index::drop(const Step& step, std::uint64_t hash) {
-  if (step.fresh != nullptr) Entry::destroy(shard_of(hash).entries, step.fresh);
+  if (step.fresh == nullptr) return;
+  assert(find_entry(step.fresh->key(), hash) != step.fresh && "the change was made");
+  Entry::destroy(shard_of(hash).entries, step.fresh);
 }
 
 std::size_t Index::growth_bytes(std::size_t fresh, std::size_t expiring, std::size_t gone) const {
@@ -105,6 +109,8 @@ std::size_t Index::growth_bytes(std::size_t fresh, std::size_t expiring, std::si
 }
 
 std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const Place& place) {
+  assert((step.fresh != nullptr || step.before != nullptr) && "not prepared");
+  assert(find_entry((step.fresh != nullptr ? step.fresh : step.before)->key(), hash) == step.before);
   Shard& shard = shard_of(hash);
   if (step.fresh != nullptr) count(shard, *step.fresh);
   if (step.before == nullptr) {
@@ -128,6 +134,7 @@ std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const
 
 std::optional<Place> Index::make_erase(Entry* before, std::uint64_t hash) {
   if (before == nullptr) return std::nullopt;
+  assert(find_entry(before->key(), hash) == before);
   const Place place = before->place();
   remove(before, hash);
   return place;
@@ -162,8 +169,9 @@ void Index::remove(Entry* entry, std::uint64_t hash) {
   if (order_.erase(entry)) destroy(shard, entry);
 }
 
-bool Index::catch_up(std::size_t limit) {
-  return order_.catch_up(limit, [this](Entry* entry) { destroy(shard_of(hash_of(entry->key())), entry); });
+bool Index::apply_pending_changes(std::size_t limit) {
+  return order_.apply_pending_changes(
+      limit, [this](Entry* entry) { destroy(shard_of(hash_of(entry->key())), entry); });
 }
 
 std::size_t Index::size() const {
@@ -188,6 +196,7 @@ std::size_t Index::take_expired(std::int64_t now_ms, std::size_t limit, const Vi
 }
 
 void Index::expect(std::uint64_t keys) {
+  assert(size() == 0 && is_in_order());
   entry_blocks_->expect_many(true);
   for (Shard& shard : shards_) shard.points.expect(static_cast<std::size_t>(keys / kParts));
 }
@@ -217,6 +226,9 @@ bool Index::try_load(std::span<const Loaded> batch) {
 }
 
 void Index::load(Shard& shard, std::span<const Loaded> batch) {
+  assert(std::all_of(batch.begin(), batch.end(), [&](const Loaded& loaded) {
+    return HashShard::shard_of(loaded.hash) == HashShard::shard_of(batch.front().hash);
+  }));
   const HashShard& points = shard.points;
   if (batch.size() > 1) {
     for (const Loaded& loaded : batch) points.fetch_leaf(loaded.hash);
@@ -281,7 +293,7 @@ void Index::finish_loading(const Keep& keep, unsigned threads, Ordering ordering
   order_.begin(std::move(unsorted));
   if (ordering == Ordering::kLater) return;
   (void)order_.build(threads);
-  (void)catch_up(0);
+  (void)apply_pending_changes(0);
 }
 
 }  // namespace minikv::engine

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -152,23 +153,26 @@ class Index {
   // `part` is below kParts, and no two threads ask about the same part at once.
   static constexpr std::size_t kParts = HashShard::kShards;
   using Keep = std::function<bool(std::size_t part, std::string_view key, const Place& place)>;
-  // Drops the entries that are marked as deleted and those that `keep` does not want, with up to `threads` threads. `keep`
-  // sees each that is not deleted once; without it all stay. Then all but walks may be called.
   enum class Ordering : std::uint8_t {
     kNow,
-    kLater,  // somebody calls build_order() and catch_up()
+    kLater,  // by build_order() and apply_pending_changes()
   };
+  // Drops the entries that are marked as deleted and those that `keep` does not want, with up to `threads`
+  // threads. `keep` sees each that is not deleted once; without it all stay. Then all but walks may be
+  // called.
   void finish_loading(const Keep& keep, unsigned threads, Ordering ordering);
-  // Puts the keys in order, once, on a thread that nobody waits for: beside whatever other members are called meanwhile.
-  // False: it was given up. Throws std::bad_alloc if there is no memory for it: then it may be called again.
+  // Builds the sorted index, once, on a thread of its own: beside whatever other members are called
+  // meanwhile. False: it was given up. Throws std::bad_alloc if there is no memory for it: then it may be
+  // called again.
   bool build_order(unsigned threads) { return order_.build(threads); }
-  // Nobody needs it any more: build_order() ends soon.
+  // It is not needed any more: build_order() ends soon.
   void give_up_order() { order_.give_up(); }
   // False: there was no memory for it, and it is to be tried again.
   bool wait_until_order_is_built() const { return order_.wait_until_built(); }
-  // After that: makes good what has changed meanwhile, up to `limit` changes. True: that was all, and the keys are in order.
-  bool catch_up(std::size_t limit);
-  std::size_t changes_to_make_good() const { return order_.changes_to_make_good(); }
+  // After that: applies up to `limit` of the changes that have come meanwhile. True: those were all, and the
+  // keys are in order.
+  bool apply_pending_changes(std::size_t limit);
+  std::size_t pending_changes() const { return order_.pending_changes(); }
   bool is_in_order() const { return order_.is_complete(); }
 
  private:
@@ -263,12 +267,14 @@ void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end
 
 template <typename Visitor>
 void Index::walk_range(const Range& range, Visitor visit) const {
+  assert(is_in_order());
   if (is_empty(range)) return;
   walk_between(begin_of(range), end_of(range), [](Ordered::const_iterator& at) { return *at++; }, visit);
 }
 
 template <typename Visitor>
 void Index::walk_range_back(const Range& range, Visitor visit) const {
+  assert(is_in_order());
   if (is_empty(range)) return;
   walk_between(end_of(range), begin_of(range), [](Ordered::const_iterator& at) { return *--at; }, visit);
 }

@@ -14,7 +14,8 @@ void KeyOrder::swap(KeyOrder& other) noexcept {
 
 void KeyOrder::insert(Entry* entry) {
   if (is_complete()) {
-    tree_.insert(entry);
+    [[maybe_unused]] const bool is_new = tree_.insert(entry).second;
+    assert(is_new);
   } else {
     making_->changes.push_back({entry, true});
   }
@@ -22,7 +23,8 @@ void KeyOrder::insert(Entry* entry) {
 
 bool KeyOrder::erase(Entry* entry) {
   if (is_complete()) {
-    tree_.erase(entry);
+    [[maybe_unused]] const std::size_t erased = tree_.erase(entry);
+    assert(erased == 1);
     return true;
   }
   making_->changes.push_back({entry, false});
@@ -35,11 +37,14 @@ bool KeyOrder::replace(Entry* old, Entry* now) {
     making_->changes.push_back({now, true});
     return false;
   }
-  tree_.insert(tree_.erase(tree_.find(old)), now);
+  const auto place = tree_.find(old);
+  assert(place != tree_.end() && *place == old && old->key() == now->key());
+  tree_.insert(tree_.erase(place), now);
   return true;
 }
 
 void KeyOrder::begin(Unsorted unsorted) {
+  assert(is_complete() && tree_.empty() && "begin() once, before any entry is inserted");
   making_ = std::make_unique<Making>();
   making_->unsorted = std::move(unsorted);
 }
@@ -57,6 +62,7 @@ void KeyOrder::gather_items() {
 }
 
 bool KeyOrder::build(unsigned threads) {
+  assert(!is_complete() && state_ != State::kBuilt && "build() after begin(), and once");
   state_ = State::kBuilding;
   try {
     gather_items();
@@ -81,6 +87,7 @@ bool KeyOrder::sort_items(unsigned threads) {
     try {
       for (std::size_t i = 0; i < sorted.size(); ++i) {
         if (i + kEntriesAhead < sorted.size()) __builtin_prefetch(sorted[i + kEntriesAhead].entry);
+        assert(tree.empty() || (*tree.rbegin())->key() < sorted[i].entry->key());
         tree.insert(tree.end(), sorted[i].entry);
       }
     } catch (const std::bad_alloc&) {

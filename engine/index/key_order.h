@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -19,12 +20,13 @@
 
 namespace minikv::engine {
 
-// A B-tree of the entries. With millions of keys it takes long to make, a third of a whole start, and few need it at once:
-// so it can be made beside, by a thread of its own, while entries come and go. What changes meanwhile is written down and
-// made good afterwards; entries that go are kept until then, because the thread looks at their keys.
+// A B-tree of the entries. With millions of keys it takes long to build, a third of a whole start, and few
+// need it at once: so it can be built beside, by a thread of its own, while entries come and go. What changes
+// meanwhile is pending and applied afterwards; entries that go are kept until then, because the thread looks
+// at their keys.
 //
-// Does not own the entries. Thread safety: const members may be called by any number of threads at once, the others by one
-// alone; but build(), give_up() and wait_until_built() beside anything.
+// Does not own the entries. Thread safety: const members may be called by any number of threads at once, the
+// others by one alone; but build(), give_up() and wait_until_built() beside anything.
 class KeyOrder {
  public:
   struct Less {
@@ -38,7 +40,7 @@ class KeyOrder {
   // Both must be complete.
   void swap(KeyOrder& other) noexcept;
   void insert(Entry* entry);
-  // Before an entry is destroyed. False: it is still needed, and catch_up() will let go of it.
+  // Before an entry is destroyed. False: it is still needed, and apply_pending_changes() will let go of it.
   bool erase(Entry* entry);
   // `now` takes the place of `old`, which has the same key. False: as above, of `old`.
   bool replace(Entry* old, Entry* now);
@@ -47,8 +49,8 @@ class KeyOrder {
 
   using Entries = std::vector<Entry*, MappedAllocator<Entry*>>;
   using Unsorted = std::vector<Entries>;
-  // The entries of an index that was filled. Nothing must be there yet. Until catch_up() has returned true there is nothing
-  // to walk over.
+  // The entries of an index that was filled. Nothing must be there yet. Until apply_pending_changes() has
+  // returned true there is nothing to walk over.
   void begin(Unsorted unsorted);
   // After begin(), with up to `threads` threads. False: given up, and there will be no order. Throws std::bad_alloc where there
   // is no memory for it: then it may be called again.
@@ -56,13 +58,13 @@ class KeyOrder {
   void give_up() { is_given_up_.store(true, std::memory_order_relaxed); }
   // False: there was no memory for it, and build() has to be called again.
   bool wait_until_built() const;
-  // After build(): makes up to `limit` changes good that came since begin(), and shows the entries that are not needed any
-  // more to `let_go`. True: that was all.
+  // After build(): applies up to `limit` of the changes that came since begin(), and shows the entries that
+  // are not needed any more to `let_go`. True: those were all.
   template <typename LetGo>
-  bool catch_up(std::size_t limit, LetGo let_go);
+  bool apply_pending_changes(std::size_t limit, LetGo let_go);
   // How many those are.
-  std::size_t changes_to_make_good() const {
-    return is_complete() ? 0 : making_->changes.size() - making_->caught_up;
+  std::size_t pending_changes() const {
+    return is_complete() ? 0 : making_->changes.size() - making_->applied;
   }
   bool is_complete() const { return making_ == nullptr; }
 
@@ -84,7 +86,7 @@ class KeyOrder {
     Items items;  // the same, when they are being sorted
     Tree tree;
     std::deque<Change, ReservedAllocator<Change>> changes;
-    std::size_t caught_up = 0;  // of the changes
+    std::size_t applied = 0;  // of the changes
   };
 
   void gather_items();
@@ -98,20 +100,21 @@ class KeyOrder {
 };
 
 template <typename LetGo>
-bool KeyOrder::catch_up(std::size_t limit, LetGo let_go) {
+bool KeyOrder::apply_pending_changes(std::size_t limit, LetGo let_go) {
   if (is_complete()) return true;
+  assert(state_ == State::kBuilt && "there is nothing to apply changes to yet");
   auto& changes = making_->changes;
-  for (; limit > 0 && making_->caught_up < changes.size(); --limit) {
-    const Change& change = changes[making_->caught_up];
+  for (; limit > 0 && making_->applied < changes.size(); --limit) {
+    const Change& change = changes[making_->applied];
     if (change.is_new) {
-      making_->tree.insert(change.entry);  // may throw std::bad_alloc; then it is still to be made good
+      making_->tree.insert(change.entry);  // may throw std::bad_alloc; then it is still pending
     } else {
       making_->tree.erase(change.entry);
       let_go(change.entry);
     }
-    ++making_->caught_up;
+    ++making_->applied;
   }
-  if (making_->caught_up < changes.size()) return false;
+  if (making_->applied < changes.size()) return false;
   tree_.swap(making_->tree);
   making_.reset();
   return true;

@@ -109,30 +109,28 @@ class PosixFile final : public File {
   }
 
   Status read(std::uint64_t offset, std::span<char> out) const override {
-    auto position = checked_offset(offset, "read", path_);
-    if (!position) return position.status();
+    MINIKV_ASSIGN_OR_RETURN(auto position, checked_offset(offset, "read", path_));
     while (!out.empty()) {
       const ssize_t count =
-          without_interruption([&] { return pread(fd(), out.data(), out.size(), *position); });
-      if (count < 0) return error("read", *position, out.size());
+          without_interruption([&] { return pread(fd(), out.data(), out.size(), position); });
+      if (count < 0) return error("read", position, out.size());
       if (count == 0) {
-        return {StatusCode::kIoError, fmt::format("read {}: the file ends at {}, {} bytes too early", path_,
-                                                  *position, out.size())};
+        return {StatusCode::kIoError,
+                fmt::format("read {}: the file ends at {}, {} bytes too early", path_, position, out.size())};
       }
       out = out.subspan(static_cast<std::size_t>(count));
-      *position += count;
+      position += count;
     }
     return Status::ok();
   }
 
   // One call, nearly always: what it leaves is read piece by piece.
   Status read_pieces(std::uint64_t offset, std::span<const std::span<char>> pieces) const override {
-    auto position = checked_offset(offset, "read", path_);
-    if (!position) return position.status();
+    MINIKV_ASSIGN_OR_RETURN(const auto position, checked_offset(offset, "read", path_));
     const Vectors vectors(pieces);
     const ssize_t count =
-        without_interruption([&] { return preadv(fd(), vectors.data(), vectors.count(), *position); });
-    if (count < 0) return error("read", *position, vectors.bytes());
+        without_interruption([&] { return preadv(fd(), vectors.data(), vectors.count(), position); });
+    if (count < 0) return error("read", position, vectors.bytes());
     auto done = static_cast<std::size_t>(count);
     for (const std::span<char> piece : pieces) {
       const std::size_t have = std::min(done, piece.size());
@@ -145,26 +143,24 @@ class PosixFile final : public File {
 
   Result<std::size_t> read_cached(std::uint64_t offset,
                                   std::span<const std::span<char>> pieces) const override {
-    auto position = checked_offset(offset, "read", path_);
-    if (!position) return position.status();
+    MINIKV_ASSIGN_OR_RETURN(const auto position, checked_offset(offset, "read", path_));
     const Vectors vectors(pieces);
-    return read_cached(*position, vectors);
+    return read_cached(position, vectors);
   }
 
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override {
-    auto position = checked_offset(offset, "write", path_);
-    if (!position) return position.status();
+    MINIKV_ASSIGN_OR_RETURN(auto position, checked_offset(offset, "write", path_));
     UnwrittenPieces remaining(pieces);
     while (remaining.bytes() > 0) {
       const auto vectors = remaining.vectors();
       const ssize_t count = without_interruption(
-          [&] { return pwritev(fd(), vectors.data(), static_cast<int>(vectors.size()), *position); });
-      if (count < 0) return error("write", *position, remaining.bytes());
+          [&] { return pwritev(fd(), vectors.data(), static_cast<int>(vectors.size()), position); });
+      if (count < 0) return error("write", position, remaining.bytes());
       if (count == 0) {  // no regular file does this; without an answer we would ask forever
-        return {StatusCode::kIoError, fmt::format("write {} at {}: nothing was written", path_, *position)};
+        return {StatusCode::kIoError, fmt::format("write {} at {}: nothing was written", path_, position)};
       }
       remaining.advance(static_cast<std::size_t>(count));
-      *position += count;
+      position += count;
     }
     return Status::ok();
   }
@@ -175,9 +171,8 @@ class PosixFile final : public File {
   }
 
   Status truncate(std::uint64_t size) override {
-    auto length = checked_offset(size, "truncate", path_);
-    if (!length) return length.status();
-    if (without_interruption([&] { return ftruncate(fd(), *length); }) != 0) {
+    MINIKV_ASSIGN_OR_RETURN(const auto length, checked_offset(size, "truncate", path_));
+    if (without_interruption([&] { return ftruncate(fd(), length); }) != 0) {
       return error_of(errno, [&] { return fmt::format("truncate {} to {}", path_, size); });
     }
     return Status::ok();

@@ -95,9 +95,8 @@ Result<std::unique_ptr<FileLock>> lock_descriptor(Result<Descriptor> descriptor,
 class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
-    auto descriptor = Descriptor::open(path, flags_of(mode));
-    if (!descriptor) return descriptor.status();
-    return make_posix_file(*std::move(descriptor), path);
+    MINIKV_ASSIGN_OR_RETURN(auto descriptor, Descriptor::open(path, flags_of(mode)));
+    return make_posix_file(std::move(descriptor), path);
   }
 
   Status rename(const std::string& from, const std::string& to) override {
@@ -123,9 +122,8 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Status sync_dir(const std::string& path) override {
-    auto directory = open_directory(path);
-    if (!directory) return directory.status();
-    return synced_directory((*directory)->fd(), path);
+    MINIKV_ASSIGN_OR_RETURN(auto directory, open_directory(path));
+    return synced_directory(directory->fd(), path);
   }
 
   Result<std::vector<std::string>> list(const std::string& path) override {
@@ -186,10 +184,9 @@ Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::s
       }
     }
   }
-  auto opened = Descriptor::open(path, O_RDONLY | O_DIRECTORY);
-  if (!opened) return opened.status();
+  MINIKV_ASSIGN_OR_RETURN(auto opened, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
   if (directories_.size() == kKeptDirectories) directories_.erase(directories_.begin());
-  return directories_.emplace_back(std::make_shared<Descriptor>(std::move(*opened)));
+  return directories_.emplace_back(std::make_shared<Descriptor>(std::move(opened)));
 }
 
 // A directory that is held open: what its path would lead to does not matter any more. Paths that are not right below it are
@@ -204,9 +201,8 @@ class OpenDirectory final : public FileSystem {
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     const char* const name = name_of(path);
     if (name == nullptr) return others_.open(path, mode);
-    auto descriptor = Descriptor::open_at(fd(), name, flags_of(mode), path);
-    if (!descriptor) return descriptor.status();
-    return make_posix_file(*std::move(descriptor), path);
+    MINIKV_ASSIGN_OR_RETURN(auto descriptor, Descriptor::open_at(fd(), name, flags_of(mode), path));
+    return make_posix_file(std::move(descriptor), path);
   }
 
   Status rename(const std::string& from, const std::string& to) override {
@@ -306,12 +302,11 @@ class PosixLockedDirectory final : public LockedDirectory {
 // flock(2) on a descriptor for reading: a directory can't be opened otherwise. NFS makes a lock on a range of bytes of it, which
 // it can't have.
 Result<std::unique_ptr<LockedDirectory>> PosixFileSystem::lock_directory(const std::string& path) {
-  auto descriptor = Descriptor::open(path, O_RDONLY | O_DIRECTORY);
-  if (!descriptor) return descriptor.status();
+  MINIKV_ASSIGN_OR_RETURN(auto descriptor, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
   const bool is_locked =
-      without_interruption([&] { return ::flock(descriptor->fd(), LOCK_EX | LOCK_NB); }) == 0;
+      without_interruption([&] { return ::flock(descriptor.fd(), LOCK_EX | LOCK_NB); }) == 0;
   if (!is_locked && errno == EWOULDBLOCK) return Status::from_errno(errno, fmt::format("lock {}", path));
-  auto directory = std::make_shared<OpenDirectory>(*this, path, *std::move(descriptor));
+  auto directory = std::make_shared<OpenDirectory>(*this, path, std::move(descriptor));
   return std::unique_ptr<LockedDirectory>(
       std::make_unique<PosixLockedDirectory>(std::move(directory), is_locked));
 }

@@ -32,9 +32,8 @@ FileBudget FileBudget::divide(std::size_t descriptors, const Options& options) {
 // ---- OpenFiles ----
 
 Result<std::unique_ptr<DataFile>> OpenFiles::open(const std::string& path, OpenMode mode) {
-  auto opened = open_file(path, mode);
-  if (!opened) return opened.status();
-  return std::make_unique<DataFile>(shared_from_this(), path, *std::move(opened));
+  MINIKV_ASSIGN_OR_RETURN(auto opened, open_file(path, mode));
+  return std::make_unique<DataFile>(shared_from_this(), path, std::move(opened));
 }
 
 Result<std::shared_ptr<File>> OpenFiles::open_file(const std::string& path, OpenMode mode) {
@@ -134,9 +133,7 @@ template <typename Call>
 auto DataFile::with_file(Call call) const -> decltype(call(std::declval<File&>())) {
   std::shared_ptr<File> file;
   const Status failed = without_throwing([&] {
-    auto borrowed = pool_->borrow(const_cast<DataFile&>(*this));
-    if (!borrowed) return borrowed.status();
-    file = *std::move(borrowed);
+    MINIKV_ASSIGN_OR_RETURN(file, pool_->borrow(const_cast<DataFile&>(*this)));
     return Status();
   });
   if (!file) return failed;
@@ -144,9 +141,8 @@ auto DataFile::with_file(Call call) const -> decltype(call(std::declval<File&>()
 }
 
 Status DataFile::hold() {
-  auto opened = pool_->files_->open(path_, OpenMode::kReadWrite);
-  if (!opened) return opened.status();
-  pool_->hold(*this, std::shared_ptr<File>(*std::move(opened)));
+  MINIKV_ASSIGN_OR_RETURN(auto opened, pool_->files_->open(path_, OpenMode::kReadWrite));
+  pool_->hold(*this, std::shared_ptr<File>(std::move(opened)));
   return {};
 }
 

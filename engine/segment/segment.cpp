@@ -5,11 +5,9 @@ namespace minikv::engine {
 Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,
                                               std::uint64_t length) {
-  auto file = files.open(path, mode);
-  if (!file) return file.status();
-  auto mapping = (*file)->map(length);
-  if (!mapping) return mapping.status();
-  return std::make_unique<Segment>(identity, kind, path, std::move(*file), std::move(*mapping), length);
+  MINIKV_ASSIGN_OR_RETURN(auto file, files.open(path, mode));
+  MINIKV_ASSIGN_OR_RETURN(auto mapping, file->map(length));
+  return std::make_unique<Segment>(identity, kind, path, std::move(file), std::move(mapping), length);
 }
 
 void Graveyard::add(std::unique_ptr<Segment> segment) noexcept {

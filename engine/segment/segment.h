@@ -69,6 +69,8 @@ class Segment {
   std::atomic<std::uint64_t> used_bytes{0};
   // Of a compacted segment: used bytes that were not live when it was installed.
   std::atomic<std::uint64_t> dead_at_birth_bytes{0};
+  std::uint64_t live() const { return live_bytes.load(std::memory_order_relaxed); }
+  std::uint64_t used() const { return used_bytes.load(std::memory_order_relaxed); }
 
  private:
   friend class Graveyard;

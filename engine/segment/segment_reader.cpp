@@ -32,21 +32,19 @@ Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identit
   FrameAt frame;
   frame.end = offset;
   if (offset >= reader.size()) return frame;
-  auto head = reader.bytes(offset, sizeof(FrameHeader));
-  if (!head) return head.status();
-  const auto header = parse_frame_header(*head, identity, offset);
+  MINIKV_ASSIGN_OR_RETURN(const auto head, reader.bytes(offset, sizeof(FrameHeader)));
+  const auto header = parse_frame_header(head, identity, offset);
   if (!header) {
     frame.kind = FrameAt::Kind::kNone;
     return frame;
   }
   frame.header = *header;
   const std::uint64_t body_offset = offset + sizeof(FrameHeader);
-  auto body = reader.bytes(body_offset, header->body_length);
-  if (!body) return body.status();
-  frame.body = parse_frame_body(*body, *header, identity, body_offset);
+  MINIKV_ASSIGN_OR_RETURN(const auto body, reader.bytes(body_offset, header->body_length));
+  frame.body = parse_frame_body(body, *header, identity, body_offset);
   frame.end = body_offset + header->body_length;
-  const bool is_whole = body->size() == header->body_length && frame.body.is_whole();
-  if (body->size() != header->body_length) frame.body.names_all = false;
+  const bool is_whole = body.size() == header->body_length && frame.body.is_whole();
+  if (body.size() != header->body_length) frame.body.names_all = false;
   frame.kind = is_whole ? FrameAt::Kind::kWhole : FrameAt::Kind::kDamaged;
   return frame;
 }
@@ -58,20 +56,18 @@ Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const Seg
   const std::string_view magic(reinterpret_cast<const char*>(&kFrameMagic), sizeof(kFrameMagic));
   std::uint64_t at = align_up(offset);
   while (at + sizeof(FrameHeader) <= reader.size()) {
-    auto window = reader.bytes(at, kWindowBytes);
-    if (!window) return window.status();
-    const auto found = window->find(magic);
+    MINIKV_ASSIGN_OR_RETURN(const auto window, reader.bytes(at, kWindowBytes));
+    const auto found = window.find(magic);
     if (found == std::string_view::npos) {
       // The magic may begin in the last bytes of the window.
-      at += std::max<std::uint64_t>(align_up(window->size()) - kAlignment, kAlignment);
+      at += std::max<std::uint64_t>(align_up(window.size()) - kAlignment, kAlignment);
       continue;
     }
     const std::uint64_t candidate = at + found;
     at = align_up(candidate + 1);
     if (candidate % kAlignment != 0) continue;
-    auto bytes = reader.bytes(candidate, sizeof(FrameHeader));
-    if (!bytes) return bytes.status();
-    if (const auto header = parse_frame_header(*bytes, identity, candidate); header && wanted(*header)) {
+    MINIKV_ASSIGN_OR_RETURN(const auto bytes, reader.bytes(candidate, sizeof(FrameHeader)));
+    if (const auto header = parse_frame_header(bytes, identity, candidate); header && wanted(*header)) {
       return std::optional<std::uint64_t>(candidate);
     }
   }
@@ -81,13 +77,12 @@ Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const Seg
 Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {
   std::uint64_t end = from;
   for (std::uint64_t at = from; at < reader.size();) {
-    auto bytes = reader.bytes(at, kWindowBytes);
-    if (!bytes) return bytes.status();
+    MINIKV_ASSIGN_OR_RETURN(const auto bytes, reader.bytes(at, kWindowBytes));
     // A run of zeros is equal to itself moved by one.
     const bool is_zero =
-        bytes->front() == '\0' && std::memcmp(bytes->data(), bytes->data() + 1, bytes->size() - 1) == 0;
-    if (!is_zero) end = at + bytes->find_last_not_of('\0') + 1;
-    at += bytes->size();
+        bytes.front() == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+    if (!is_zero) end = at + bytes.find_last_not_of('\0') + 1;
+    at += bytes.size();
   }
   return end;
 }

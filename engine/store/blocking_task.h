@@ -1,6 +1,7 @@
-// A WriteTask that somebody waits for.
+// A WriteTask that a thread waits for.
 #pragma once
 
+#include <cassert>
 #include <memory>
 
 #include "engine/base/thread_annotations.h"
@@ -17,6 +18,7 @@ class BlockingTask : public WriteTask {
     const std::shared_ptr<Outcome> outcome = outcome_;
     {
       MutexLock lock(outcome->mutex);
+      assert(!outcome->is_done && "done() once");
       outcome->status = status;
       outcome->is_done = true;
     }

@@ -83,10 +83,8 @@ Status Inspection::run() {
 Status Inspection::inspect(SegmentFile& segment) {
   std::unique_ptr<SegmentHint> hint;
   if (files_.manifest()) {
-    auto loaded = SegmentHint::load(files_.file_system(), files_.directory(), segment,
-                                    files_.manifest()->store_id, findings_);
-    if (!loaded) return loaded.status();
-    hint = std::move(*loaded);
+    MINIKV_ASSIGN_OR_RETURN(hint, SegmentHint::load(files_.file_system(), files_.directory(), segment,
+                                                    files_.manifest()->store_id, findings_));
   }
   SegmentInspector inspector(*this, segment, hint.get(), sequence_limit(files_.manifest()));
   if (!segment.file) {

@@ -27,21 +27,19 @@ Result<std::vector<SeenFrame>> frames_of(const SegmentFile& segment) {
   std::vector<SeenFrame> frames;
   SegmentReader reader(*segment.file, segment.file_size);
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < segment.file_size;) {
-    auto frame = read_frame(reader, segment.identity(), offset);
-    if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole || frame->kind == FrameAt::Kind::kDamaged) {
-      const bool is_whole = frame->kind == FrameAt::Kind::kWhole;
-      frames.push_back({offset, frame->end, frame->header, is_whole, frame->body.names_all});
-      if (frame->end <= segment.file_size) {
-        offset = frame->end;
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, segment.identity(), offset));
+    if (frame.kind == FrameAt::Kind::kWhole || frame.kind == FrameAt::Kind::kDamaged) {
+      const bool is_whole = frame.kind == FrameAt::Kind::kWhole;
+      frames.push_back({offset, frame.end, frame.header, is_whole, frame.body.names_all});
+      if (frame.end <= segment.file_size) {
+        offset = frame.end;
         continue;
       }
     }
-    auto next =
-        find_frame(reader, segment.identity(), offset + kAlignment, [](const FrameHeader&) { return true; });
-    if (!next) return next.status();
-    if (!*next) break;
-    offset = **next;
+    MINIKV_ASSIGN_OR_RETURN(const auto next, find_frame(reader, segment.identity(), offset + kAlignment,
+                                                        [](const FrameHeader&) { return true; }));
+    if (!next) break;
+    offset = *next;
   }
   return frames;
 }
@@ -122,15 +120,14 @@ Status find_log_end(std::vector<SegmentFile>& segments) {
     if (!segment.file) continue;
     SegmentReader reader(*segment.file, segment.file_size);
     segment.end = std::min(segment.file_size, segment.entry.size);
-    auto data_end = end_of_data(
-        reader, segment.is_sealed() ? segment.end
-                                    : std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size));
-    if (!data_end) return data_end.status();
-    segment.data_end = *data_end;
+    MINIKV_ASSIGN_OR_RETURN(
+        segment.data_end,
+        end_of_data(reader, segment.is_sealed()
+                                ? segment.end
+                                : std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size)));
     if (segment.is_sealed()) continue;
-    auto frames = frames_of(segment);
-    if (!frames) return frames.status();
-    logs.push_back({&segment, std::move(*frames)});
+    MINIKV_ASSIGN_OR_RETURN(auto frames, frames_of(segment));
+    logs.push_back({&segment, std::move(frames)});
   }
   LogEnd(std::move(logs)).find();
   return {};

@@ -111,9 +111,8 @@ void report_missing(const KeyTable& table, std::vector<Finding>& findings) {
 
 // Whoever repairs a store does not trust the disk: what was written is read again.
 Status check(FileSystem& file_system, const std::string& directory) {
-  auto verification = verify_store(file_system, directory, {});
-  if (!verification) return verification.status();
-  for (const Finding& finding : verification->findings) {
+  MINIKV_ASSIGN_OR_RETURN(const auto verification, verify_store(file_system, directory, {}));
+  for (const Finding& finding : verification.findings) {
     if (!finding.is_damage() || finding.kind == FindingKind::kLostKey) continue;
     return {StatusCode::kCorruption, fmt::format("{}/{}: the new store does not check out: {}", directory,
                                                  finding.file, finding.what)};
@@ -131,36 +130,34 @@ bool Repair::is_clean() const {
 Result<Repair> repair_store(FileSystem& file_system, const std::string& directory,
                             const std::string& new_directory, const RepairOptions& options,
                             const Progress& progress) {
-  auto files = StoreFiles::open(file_system, directory);
-  if (!files) return files.status();
+  MINIKV_ASSIGN_OR_RETURN(auto files, StoreFiles::open(file_system, directory));
   KeyTable table;
-  Inspection inspection(*files, &table, progress);
+  Inspection inspection(files, &table, progress);
   MINIKV_TRY(inspection.run());
   table.settle();
   Repair result;
   result.findings = std::move(inspection.findings());
   result.summary = inspection.summary();
-  result.was_locked = files->is_locked();
-  result.next_sequence = next_sequence(*files, result.summary);
+  result.was_locked = files.is_locked();
+  result.next_sequence = next_sequence(files, result.summary);
   settle_effects(result.findings, table);
   report_missing(table, result.findings);
 
-  const TimeLead lead = files->manifest() ? files->manifest()->lead.lead : TimeLead();
-  auto builder = StoreBuilder::create(file_system, new_directory, options.segment_size,
-                                      lead.to_wall(result.summary.newest_time_ms));
-  if (!builder) return builder.status();
-  CopySink copy(table, **builder, lead);
-  Inspection again(*files, &copy, progress);
+  const TimeLead lead = files.manifest() ? files.manifest()->lead.lead : TimeLead();
+  MINIKV_ASSIGN_OR_RETURN(auto builder, StoreBuilder::create(file_system, new_directory, options.segment_size,
+                                                             lead.to_wall(result.summary.newest_time_ms)));
+  CopySink copy(table, *builder, lead);
+  Inspection again(files, &copy, progress);
   MINIKV_TRY(again.run());
   MINIKV_TRY(copy.status());
   collect_outcome(table, result);
   if (!options.drop_damaged) {
-    for (const LostValue& lost : result.lost) MINIKV_TRY(add_lost(**builder, lost));
+    for (const LostValue& lost : result.lost) MINIKV_TRY(add_lost(*builder, lost));
   }
-  MINIKV_TRY((*builder)->finish(result.next_sequence));
-  result.saved_segments = (*builder)->segments();
-  result.saved_bytes = (*builder)->bytes();
-  builder->reset();  // its lock
+  MINIKV_TRY(builder->finish(result.next_sequence));
+  result.saved_segments = builder->segments();
+  result.saved_bytes = builder->bytes();
+  builder.reset();  // its lock
   MINIKV_TRY(check(file_system, new_directory));
   return result;
 }

@@ -47,9 +47,8 @@ Result<std::unique_ptr<SegmentHint>> SegmentHint::load(FileSystem& file_system, 
   if (opened.code() == StatusCode::kNotFound) return none;
   if (!opened) return opened.status();
   const TolerantFile file(std::move(*opened));
-  auto size = file.size();
-  if (!size) return size.status();
-  std::string bytes(static_cast<std::size_t>(*size), '\0');
+  MINIKV_ASSIGN_OR_RETURN(const auto size, file.size());
+  std::string bytes(static_cast<std::size_t>(size), '\0');
   MINIKV_TRY(file.read(0, bytes));
   for (const ByteRange& range : file.unreadable()) findings.push_back(unreadable_finding(name, range));
 

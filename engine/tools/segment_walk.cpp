@@ -41,13 +41,11 @@ Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std:
                     std::uint64_t end, WalkVisitor& visitor) {
   std::uint64_t gap_begin = begin;
   for (std::uint64_t at = begin; at < end;) {
-    auto head = reader.bytes(at, sizeof(RecordHeader));
-    if (!head) return head.status();
+    MINIKV_ASSIGN_OR_RETURN(const auto head, reader.bytes(at, sizeof(RecordHeader)));
     std::optional<RecordView> record;
-    if (may_be_record(*head)) {
-      auto bytes = reader.bytes(at, end - at);
-      if (!bytes) return bytes.status();
-      record = parse_record(*bytes, identity, at);
+    if (may_be_record(head)) {
+      MINIKV_ASSIGN_OR_RETURN(const auto bytes, reader.bytes(at, end - at));
+      record = parse_record(bytes, identity, at);
     }
     if (!record) {
       at += kAlignment;
@@ -67,18 +65,17 @@ Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std:
 Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     WalkVisitor& visitor) {
   for (std::uint64_t offset = begin; offset < reader.size();) {
-    auto frame = read_frame(reader, identity, offset);
-    if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole || frame->kind == FrameAt::Kind::kDamaged) {
-      visitor.frame(offset, *frame);
-      const std::uint64_t end = std::min(frame->end, reader.size());
-      visit_body(*frame, offset + sizeof(FrameHeader), end, visitor);
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, identity, offset));
+    if (frame.kind == FrameAt::Kind::kWhole || frame.kind == FrameAt::Kind::kDamaged) {
+      visitor.frame(offset, frame);
+      const std::uint64_t end = std::min(frame.end, reader.size());
+      visit_body(frame, offset + sizeof(FrameHeader), end, visitor);
       offset = end;
       continue;
     }
-    auto next = find_frame(reader, identity, offset + kAlignment, [](const FrameHeader&) { return true; });
-    if (!next) return next.status();
-    const std::uint64_t end = *next ? **next : reader.size();
+    MINIKV_ASSIGN_OR_RETURN(const auto next, find_frame(reader, identity, offset + kAlignment,
+                                                        [](const FrameHeader&) { return true; }));
+    const std::uint64_t end = next ? *next : reader.size();
     MINIKV_TRY(visit_strays(reader, identity, offset, end, visitor));
     offset = end;
   }

@@ -46,10 +46,9 @@ Result<std::unique_ptr<StoreBuilder>> StoreBuilder::create(FileSystem& file_syst
     return {StatusCode::kRefused, directory + ": is not empty: name a new directory for the new store"};
   }
   MINIKV_TRY(file_system.create_dir(directory));
-  auto lock = StoreLock::take(file_system, directory);
-  if (!lock) return lock.status();
+  MINIKV_ASSIGN_OR_RETURN(auto lock, StoreLock::take(file_system, directory));
   std::unique_ptr<StoreBuilder> builder(
-      new StoreBuilder(*std::move(lock), directory, segment_size, created_ms));
+      new StoreBuilder(std::move(lock), directory, segment_size, created_ms));
   builder->paths_.push_back(directory + "/" + StoreLock::kFileName);
   return builder;
 }
@@ -63,9 +62,7 @@ Status StoreBuilder::begin_segment() {
   entry.state = SegmentState::kSealed;
   const SegmentIdentity identity{entry.id, entry.salt};
   paths_.push_back(directory_ + "/" + segment_name(entry.id));
-  auto file = file_system_.open(paths_.back(), OpenMode::kCreate);
-  if (!file) return file.status();
-  file_ = std::move(*file);
+  MINIKV_ASSIGN_OR_RETURN(file_, file_system_.open(paths_.back(), OpenMode::kCreate));
   const SegmentHeader header =
       make_segment_header(identity, SegmentKind::kCompacted, manifest_.store_id, created_ms_);
   MINIKV_TRY(file_->write(0, std::array{bytes_of(header)}));

@@ -50,12 +50,11 @@ void sort_by_sequence(std::vector<SegmentFile>& segments) {
 }  // namespace
 
 Result<StoreFiles> StoreFiles::open(FileSystem& file_system, const std::string& directory) {
-  auto names = file_system.list(directory);
-  if (!names) return names.status();
-  std::sort(names->begin(), names->end());
+  MINIKV_ASSIGN_OR_RETURN(auto names, file_system.list(directory));
+  std::sort(names.begin(), names.end());
   const bool has_segments = std::any_of(
-      names->begin(), names->end(), [](const std::string& name) { return parse_segment_name(name) != 0; });
-  if (!contains(*names, ManifestFile::kName) && !has_segments) {
+      names.begin(), names.end(), [](const std::string& name) { return parse_segment_name(name) != 0; });
+  if (!contains(names, ManifestFile::kName) && !has_segments) {
     return {StatusCode::kNotFound, directory + ": there is no store"};
   }
   auto lock = StoreLock::take_for_reading(file_system, directory);
@@ -65,9 +64,9 @@ Result<StoreFiles> StoreFiles::open(FileSystem& file_system, const std::string& 
   }
   if (!lock) return lock.status();
   StoreFiles store(*std::move(lock), directory);
-  MINIKV_TRY(store.read_manifest(*names));
-  MINIKV_TRY(store.check_names(*names));
-  MINIKV_TRY(store.manifest_ ? store.open_named_segments() : store.open_unnamed_segments(*names));
+  MINIKV_TRY(store.read_manifest(names));
+  MINIKV_TRY(store.check_names(names));
+  MINIKV_TRY(store.manifest_ ? store.open_named_segments() : store.open_unnamed_segments(names));
   sort_by_sequence(store.segments_);
   return store;
 }
@@ -91,15 +90,13 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
     report(FindingKind::kManifest, Effect::kNameless, kName, fmt::format("it is missing: {}", without));
     return {};
   }
-  auto opened = file_system_->open(directory_ + "/" + kName, OpenMode::kRead);
-  if (!opened) return opened.status();
-  TolerantFile file(std::move(*opened));
-  auto size = file.size();
-  if (!size) return size.status();
-  for (const std::uint64_t offset : possible_copies(*size)) {
+  MINIKV_ASSIGN_OR_RETURN(auto opened, file_system_->open(directory_ + "/" + kName, OpenMode::kRead));
+  TolerantFile file(std::move(opened));
+  MINIKV_ASSIGN_OR_RETURN(const auto size, file.size());
+  for (const std::uint64_t offset : possible_copies(size)) {
     const bool is_expected = copies_.size() < 2;
-    std::string bytes(
-        static_cast<std::size_t>(std::min(*size - offset, std::max(*size / 2, kLeastCopyBytes))), '\0');
+    std::string bytes(static_cast<std::size_t>(std::min(size - offset, std::max(size / 2, kLeastCopyBytes))),
+                      '\0');
     MINIKV_TRY(file.read(offset, bytes));
     auto manifest = decode_manifest(bytes);
     if (manifest.code() == StatusCode::kRefused)
@@ -107,10 +104,10 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
     if (manifest && (!manifest_ || manifest->generation > manifest_->generation)) manifest_ = *manifest;
     if (is_expected || manifest) copies_.push_back({offset, std::move(manifest)});
   }
-  if (const std::uint64_t made = manifest_file_bytes(*size); made != *size) {
+  if (const std::uint64_t made = manifest_file_bytes(size); made != size) {
     report(FindingKind::kShortFile,
            manifest_ && manifest_->knows_lengths() ? Effect::kBlocking : Effect::kNothingLost, kName,
-           fmt::format("it has {} bytes and was made with {}: it was cut, or copied in part", *size, made));
+           fmt::format("it has {} bytes and was made with {}: it was cut, or copied in part", size, made));
   }
   for (const ManifestCopy& copy : copies_) {
     if (copy.manifest) continue;
@@ -155,9 +152,8 @@ Status StoreFiles::check_names(const std::vector<std::string>& names) {
 
 // What a compaction wrote and did not commit says so in its header.
 Status StoreFiles::check_unnamed_segment(const std::string& name) {
-  auto file = file_system_->open(directory_ + "/" + name, OpenMode::kRead);
-  if (!file) return file.status();
-  const auto header = read_header(**file);
+  MINIKV_ASSIGN_OR_RETURN(auto file, file_system_->open(directory_ + "/" + name, OpenMode::kRead));
+  const auto header = read_header(*file);
   const bool is_leftover = header && segment_header_checks_out(*header) &&
                            header->kind == SegmentKind::kCompacted &&
                            std::memcmp(header->store_id, manifest_->store_id, sizeof(header->store_id)) == 0;
@@ -177,9 +173,7 @@ Result<bool> StoreFiles::open_segment_file(SegmentFile& segment) {
   if (!file) return file.status();
   (*file)->settle();
   segment.file = std::make_unique<TolerantFile>(std::move(*file));
-  auto size = segment.file->size();
-  if (!size) return size.status();
-  segment.file_size = *size;
+  MINIKV_ASSIGN_OR_RETURN(segment.file_size, segment.file->size());
   return true;
 }
 
@@ -189,9 +183,8 @@ Status StoreFiles::open_named_segments() {
     SegmentFile segment;
     segment.entry = entry;
     segment.name = segment_name(entry.id);
-    auto is_there = open_segment_file(segment);
-    if (!is_there) return is_there.status();
-    if (*is_there) {
+    MINIKV_ASSIGN_OR_RETURN(const auto is_there, open_segment_file(segment));
+    if (is_there) {
       check_header(segment);
     } else if (entry.state == SegmentState::kSpare) {
       // A spare gets its name once the manifest has it. If it had it already, what was in it is gone.
@@ -239,9 +232,8 @@ Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) 
     if (parse_segment_name(name) == 0) continue;
     SegmentFile segment;
     segment.name = name;
-    auto is_there = open_segment_file(segment);
-    if (!is_there) return is_there.status();
-    const auto header = *is_there ? read_header(*segment.file) : std::nullopt;
+    MINIKV_ASSIGN_OR_RETURN(const auto is_there, open_segment_file(segment));
+    const auto header = is_there ? read_header(*segment.file) : std::nullopt;
     if (!header || !segment_header_checks_out(*header) || header->segment_id != parse_segment_name(name)) {
       report(FindingKind::kSegmentHeader, Effect::kNameless, name,
              "the segment's header does not check out: without a manifest none of it can be read");

@@ -13,11 +13,10 @@ bool Verification::is_clean() const {
 
 Result<Verification> verify_store(FileSystem& file_system, const std::string& directory,
                                   const Progress& progress) {
-  auto files = StoreFiles::open(file_system, directory);
-  if (!files) return files.status();
-  Inspection inspection(*files, nullptr, progress);
+  MINIKV_ASSIGN_OR_RETURN(auto files, StoreFiles::open(file_system, directory));
+  Inspection inspection(files, nullptr, progress);
   MINIKV_TRY(inspection.run());
-  Verification result{std::move(inspection.findings()), inspection.summary(), files->is_locked()};
+  Verification result{std::move(inspection.findings()), inspection.summary(), files.is_locked()};
 
   // Whether a damaged record matters depends on what else there is of its key.
   std::set<std::string, std::less<>> keys;
@@ -26,7 +25,7 @@ Result<Verification> verify_store(FileSystem& file_system, const std::string& di
   }
   if (keys.empty()) return result;
   KeyTable table(std::move(keys));
-  Inspection again(*files, &table, progress);
+  Inspection again(files, &table, progress);
   MINIKV_TRY(again.run());
   table.settle();
   settle_effects(result.findings, table);

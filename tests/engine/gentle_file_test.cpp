@@ -1,6 +1,8 @@
 // Large writes are synced piece by piece, lose nothing on the way, and give way to those who sync the log.
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -9,9 +11,6 @@
 #include <gtest/gtest.h>
 
 #include "engine/core/paced_file.h"
-#include "tests/support/sim_clock.h"
-#include "tests/support/sim_file_system.h"
-#include "tests/support/sim_run.h"
 
 namespace minikv::engine {
 namespace {
@@ -52,11 +51,7 @@ class LedgerFile final : public File {
 
 class GentleFileTest : public ::testing::Test {
  protected:
-  static Options options(Fsync fsync) {
-    Options options = sim::sim_options();
-    options.fsync = fsync;
-    return options;
-  }
+  Pacing pacing(Fsync fsync) const { return {fsync, written_sequence_}; }
   // Writes 1 MiB and says how long it took.
   static steady_clock::duration write_mebibyte(GentleFile& file) {
     const std::string value(kMiB, 'v');
@@ -65,14 +60,12 @@ class GentleFileTest : public ::testing::Test {
     return steady_clock::now() - begin;
   }
 
-  sim::SimFileSystem files_;
-  sim::SimClock clock_;
-  SharedState state_{options(Fsync::kAlways), files_, clock_, "data"};
+  std::atomic<std::uint64_t> written_sequence_{0};
   LedgerFile ledger_;
 };
 
 TEST_F(GentleFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
-  GentleFile file(ledger_, state_);
+  GentleFile file(ledger_, pacing(Fsync::kAlways));
   std::string expected;
   std::vector<std::string> parts;
   for (int i = 0; i < 40; ++i)
@@ -94,47 +87,44 @@ TEST_F(GentleFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
 }
 
 TEST_F(GentleFileTest, RestsForAsLongAsAPieceTookWhereSomebodyWrites) {
-  GentleFile file(ledger_, state_);
-  ledger_.on_sync = [this] { ++state_.written_sequence; };
+  GentleFile file(ledger_, pacing(Fsync::kAlways));
+  ledger_.on_sync = [this] { ++written_sequence_; };
   EXPECT_GE(write_mebibyte(file), 4 * 2 * kSyncTime);
 }
 
 // A pause that nobody needs would only make compaction longer.
 TEST_F(GentleFileTest, RestsOnlyWhereSomebodyHasWritten) {
   constexpr auto kTook = std::chrono::milliseconds(1);
-  Rests rests(state_);
+  Rests rests(pacing(Fsync::kAlways));
   EXPECT_EQ(rests.after(kTook, Haste::kNone), steady_clock::duration::zero());
   for (const auto& [haste, times] : {std::pair(Haste::kNone, 4), {Haste::kSome, 1}, {Haste::kMost, 0}}) {
-    ++state_.written_sequence;
+    ++written_sequence_;
     EXPECT_EQ(rests.after(kTook, haste), times * kTook);
     EXPECT_EQ(rests.after(kTook, haste), steady_clock::duration::zero()) << "nobody has written since";
   }
-  ++state_.written_sequence;
+  ++written_sequence_;
   EXPECT_EQ(rests.after(std::chrono::seconds(1), Haste::kNone), std::chrono::milliseconds(20));
-  SharedState never(options(Fsync::kNever), files_, clock_, "data");
-  Rests no_rests(never);
-  ++never.written_sequence;
+  Rests no_rests(pacing(Fsync::kNever));
+  ++written_sequence_;
   EXPECT_EQ(no_rests.after(kTook, Haste::kNone), steady_clock::duration::zero());
 }
 
 TEST_F(GentleFileTest, RestsLongerWhereItIsNotNeededSoon) {
-  GentleFile file(ledger_, state_, [] { return Haste::kNone; });
-  ledger_.on_sync = [this] { ++state_.written_sequence; };
+  GentleFile file(ledger_, pacing(Fsync::kAlways), [] { return Haste::kNone; });
+  ledger_.on_sync = [this] { ++written_sequence_; };
   EXPECT_GE(write_mebibyte(file), 4 * 4 * kSyncTime);
 }
 
 TEST_F(GentleFileTest, WhereNobodyWaitsForSyncsThePiecesAreLarge) {
-  SharedState state(options(Fsync::kNever), files_, clock_, "data");
-  GentleFile file(ledger_, state);
+  GentleFile file(ledger_, pacing(Fsync::kNever));
   const std::string value(9 * kMiB, 'v');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
   EXPECT_EQ(ledger_.synced_at, (std::vector<std::uint64_t>{4 * kMiB, 8 * kMiB}));
 }
 
 TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWaitsForThem) {
-  SharedState state(options(Fsync::kInterval), files_, clock_, "data");
   Haste haste = Haste::kSome;
-  GentleFile file(ledger_, state, [&haste] { return haste; });
+  GentleFile file(ledger_, pacing(Fsync::kInterval), [&haste] { return haste; });
   ledger_.on_sync = [&] { haste = Haste::kMost; };
   const std::string value(9 * kMiB, 'v');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
@@ -144,8 +134,7 @@ TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWai
 
 // The page cache's folios are as large as the writes that bring them in, and small ones are faster to read from.
 TEST_F(GentleFileTest, WritesAtMost32KibibytesAtOnce) {
-  SharedState state(options(Fsync::kInterval), files_, clock_, "data");
-  GentleFile file(ledger_, state);
+  GentleFile file(ledger_, pacing(Fsync::kInterval));
   const std::string first(100'001, 'a'), second(20'000, 'b');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(first), std::string_view(second)}));
   EXPECT_EQ(ledger_.bytes, first + second);
@@ -153,7 +142,7 @@ TEST_F(GentleFileTest, WritesAtMost32KibibytesAtOnce) {
 }
 
 TEST_F(GentleFileTest, AFailedSyncEndsTheWrite) {
-  GentleFile file(ledger_, state_);
+  GentleFile file(ledger_, pacing(Fsync::kAlways));
   ledger_.sync_status = {StatusCode::kIoError, "the disk is gone"};
   const std::string value(kMiB, 'v');
   EXPECT_EQ(file.write(0, std::array{std::string_view(value)}).message(), "the disk is gone");

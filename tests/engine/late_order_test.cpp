@@ -91,7 +91,7 @@ TEST_P(LateOrderTest, WhatChangesMeanwhileIsMadeGood) {
   EXPECT_FALSE(index_.is_in_order());
   for (int i = 0; i < 2'000; ++i) change();
   int slices = 0;
-  for (; !index_.catch_up(100); ++slices) {
+  for (; !index_.apply_pending_changes(100); ++slices) {
     for (int i = 0; i < 10; ++i) change();
   }
   EXPECT_GE(slices, 150);
@@ -108,7 +108,7 @@ TEST_P(LateOrderTest, WhatWentMeanwhileIsLetGoOf) {
   const std::size_t before = index_.memory_bytes();
   for (std::uint64_t i = 1; i <= kKeys; ++i) ASSERT_TRUE(index_.erase(scattered_key(i)));
   ASSERT_TRUE(index_.build_order(1));
-  while (!index_.catch_up(1'000)) {
+  while (!index_.apply_pending_changes(1'000)) {
   }
   EXPECT_EQ(index_.size(), 0U);
   EXPECT_LT(index_.memory_bytes(), before / 4);

@@ -16,10 +16,10 @@
 namespace minikv {
 
 namespace engine {
-class Engine;
+class CountedRange;
 class FoundKeys;
 class Group;
-class CountedRange;
+class KeyFinder;
 }  // namespace engine
 
 // What the store says of many keys, all of it as of one moment.
@@ -59,7 +59,7 @@ class KeyLookup {
   std::size_t next_there(std::size_t key) const;
 
  private:
-  friend class engine::Engine;
+  friend class engine::KeyFinder;
   friend class engine::Group;
 
   std::span<const std::string_view> keys_;
@@ -82,7 +82,7 @@ class RangeCount {
   const std::string& to() const { return to_; }
 
  private:
-  friend class engine::Engine;
+  friend class engine::KeyFinder;
   friend class engine::Group;
 
   std::string from_, to_;

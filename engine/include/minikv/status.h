@@ -83,9 +83,21 @@ class [[nodiscard]] Result {
   std::variant<T, Status> state_;
 };
 
+// Returns the status of `expression` if it is an error.
 #define MINIKV_TRY(expression)                                                   \
   do {                                                                           \
     if (auto minikv_status = (expression); !minikv_status) return minikv_status; \
   } while (false)
+
+// Declares (or assigns) what a Result holds, or returns the reason why it holds nothing:
+//   MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(path, OpenMode::kRead));
+#define MINIKV_ASSIGN_OR_RETURN(declaration, ...) \
+  MINIKV_ASSIGN_OR_RETURN_BY(MINIKV_NAME_WITH_LINE(minikv_result_, __LINE__), declaration, (__VA_ARGS__))
+#define MINIKV_ASSIGN_OR_RETURN_BY(result, declaration, expression) \
+  auto result = expression;                                         \
+  if (!result) return result.status();                              \
+  declaration = *std::move(result)
+#define MINIKV_NAME_WITH_LINE(name, line) MINIKV_NAME_WITH_EXPANDED_LINE(name, line)
+#define MINIKV_NAME_WITH_EXPANDED_LINE(name, line) name##line
 
 }  // namespace minikv

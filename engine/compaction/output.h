@@ -1,0 +1,66 @@
+// What a merge writes: compacted segments, each with its hint.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/paced_file.h"
+#include "engine/core/state.h"
+#include "engine/files/keeper.h"
+#include "engine/format/frame.h"
+#include "engine/format/hint.h"
+
+namespace minikv::engine {
+
+// The outputs of one merge: compacted segments that are written under temporary names and become real
+// together.
+//
+// Thread safety: not thread-safe.
+class CompactionOutput {
+ public:
+  // `haste` is asked from add() and finish(), and often.
+  CompactionOutput(SharedState& state, Keeper& keeper, std::function<Haste()> haste)
+      : state_(state), keeper_(keeper), haste_(std::move(haste)) {}
+  ~CompactionOutput();  // removes what was not kept
+
+  struct Position {
+    std::uint32_t segment = 0;
+    std::uint64_t offset = 0;
+  };
+  // The record's bytes are written before the next call returns, or at finish(). Not after finish().
+  Result<Position> add(const NewRecord& record);
+  // Everything written, synced and under its final name. Once.
+  Status finish();
+  // After finish(), and before the manifest names them: they stay. Once.
+  std::vector<std::shared_ptr<Segment>> keep();
+  const std::vector<ManifestSegment>& entries() const { return entries_; }
+  std::uint64_t bytes() const;
+
+ private:
+  Pacing pacing() const { return {state_.options.fsync, state_.written_sequence}; }
+  Status begin_segment();
+  Status write_frame();
+  Status end_segment();
+  void write_hint_of_segment();
+
+  SharedState& state_;
+  Keeper& keeper_;
+  const std::function<Haste()> haste_;
+  FrameBuilder frame_;
+  HintBuilder hint_;  // of the segment that is being written
+  std::vector<std::unique_ptr<Segment>> segments_;
+  std::vector<ManifestSegment> entries_;
+  std::vector<std::string> paths_;  // as they are named now
+  std::vector<std::uint64_t> hinted_;
+  std::optional<GentleFile> file_;  // the last segment's
+  std::uint64_t used_ = 0;
+  std::uint64_t frame_min_seq_ = 0;
+  bool is_open_ = false;  // the last segment takes records
+  bool is_finished_ = false;
+};
+
+}  // namespace minikv::engine
