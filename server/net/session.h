@@ -84,7 +84,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool has_writes_in_flight() const override { return writes_in_flight_ > 0; }
   bool is_quiet() const override { return tasks_.empty() && !exec_; }
   void submit(std::unique_ptr<Task> task) override;
-  void execute(std::unique_ptr<ExecTask> exec) override;
+  void execute(std::unique_ptr<BatchTask> batch) override;
   std::vector<Block> take_blocks() override;
   void look_up(std::unique_ptr<Task> task) override;
   void load(std::unique_ptr<Task> task) override;
@@ -221,7 +221,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
   TaskQueue tasks_;                                              // not answered yet
   Task* postponed_ = nullptr;         // the first of them that wants a reader, and whose turn it is not yet
-  std::unique_ptr<ExecTask> exec_;    // whose commands are being made into tasks
+  std::unique_ptr<BatchTask> exec_;   // whose commands are being made into tasks
   std::size_t fetched_ahead_ = 0;     // requests whose keys have been fetched ahead
   std::size_t writes_in_flight_ = 0;  // of them, with the writer or on their way to it
   std::size_t writer_bytes_ = 0;      // of these

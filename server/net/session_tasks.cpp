@@ -101,7 +101,7 @@ void Session::hand_to_writer(Task& task) {
   }
 }
 
-void Session::execute(std::unique_ptr<ExecTask> exec) {
+void Session::execute(std::unique_ptr<BatchTask> exec) {
   const std::uint64_t bytes = exec->overhead_bytes();
   if (!memory_.try_take(bytes)) {
     server_.client_memory.count_refusal();
@@ -114,7 +114,7 @@ void Session::execute(std::unique_ptr<ExecTask> exec) {
 
 // Of a long transaction some commands at a time: other connections have their turns in between.
 void Session::build_exec() {
-  if (!exec_->build(*this, server_)) return;
+  if (!exec_->build(*this)) return;
   holding_requests_ = exec_->has_late_parts();
   submit(std::move(exec_));
 }

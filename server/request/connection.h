@@ -1,6 +1,7 @@
 // What a command sees of the connection that it came on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,7 +16,6 @@
 
 namespace minikv::server {
 
-class ExecTask;
 class Multi;
 class Watch;
 
@@ -47,6 +47,23 @@ struct ClientState {
   const std::shared_ptr<ClientFigures> figures = std::make_shared<ClientFigures>();  // never null
 };
 
+class Connection;
+
+// A task that is made of many commands, some of them at a time, before it can be submitted: EXEC's.
+// Thread safety: as Task.
+class BatchTask : public Task {
+ public:
+  using Task::Task;
+
+  // Makes some more commands a part of the task. True: those were all, and it is not to be called again.
+  // `connection` must live for as long as the task.
+  virtual bool build(Connection& connection) = 0;
+  // When all have been built: whether some of them change the connection when the task is answered.
+  virtual bool has_late_parts() const = 0;
+  // About what it takes of memory beside the arguments, in bytes; the same before and after it is built.
+  virtual std::size_t overhead_bytes() const = 0;
+};
+
 // Thread safety: used on the event loop that owns the connection only.
 class Connection {
  public:
@@ -65,8 +82,8 @@ class Connection {
   virtual void submit(std::unique_ptr<Task> task) = 0;
   // The blocks that the request has been read into, if it has blocks of its own; none otherwise, or the second time.
   virtual std::vector<Block> take_blocks() = 0;
-  // Carries a transaction out: has its commands made into tasks, some at a time, and hands all of them to the writer.
-  virtual void execute(std::unique_ptr<ExecTask> exec) = 0;
+  // Carries a transaction out: has it built, some commands a turn, and then hands it to the writer as one task.
+  virtual void execute(std::unique_ptr<BatchTask> batch) = 0;
   // Where the arguments of the request can be kept for its task. At most once for each request.
   virtual Memory memory_for(std::span<const protocol::Arg> args) {
     Memory memory(take_blocks());

@@ -105,8 +105,8 @@ class Task : public WriteTask {
   // On the event loop, when the writer is done with it: appends the reply, or goes on with it.
   Answered answer(protocol::ReplyBuffer& out);
 
- protected:
-  // On the writer. A task that is not for it need not say what it does there.
+  // On the writer, or as a part of a task that is: what the command does to the store. A task that is not for the
+  // writer need not say what it does there.
   virtual void perform(Transaction&) {}
 
  private:
@@ -116,7 +116,6 @@ class Task : public WriteTask {
   }
 
   friend class EventLoop;
-  friend class ExecTask;
   friend class Session;
   friend class TaskMail;
   friend class TaskQueue;
