@@ -124,6 +124,7 @@ void EventLoop::on_timer(Clock::time_point now) {
   for (const auto& session : open_sessions())
     guard(*session, [now, not_run](Session& one) { one.tick(now, not_run); });
   let_those_without_memory_go_on();
+  task_pool_.trim();
   if (server_.heap_trimmer.is_due(server_.client_memory.used())) server_.run_on_worker(&HeapTrimmer::trim);
   let_waiting_go_on();  // in case the last group's notice and the wish for it missed each other
 }
@@ -174,15 +175,15 @@ void EventLoop::remove(Session& session) {
   sessions_.erase(found);
 }
 
-void EventLoop::gather(Task& task) {
-  gathered_.push_back(&task);  // comes back through collect()
+void EventLoop::gather(TaskInFlight& one) {
+  gathered_.push_back(one.task.get());
   ++tasks_in_flight_;
 }
 
-void EventLoop::send_to_reader(Task& task) {
-  server_.store.run_on_reader([this, &task] {
-    task.run_on_reader(server_.store);
-    collect_and_wake(task);
+void EventLoop::send_to_reader(TaskInFlight& one) {
+  server_.store.run_on_reader([this, &one] {
+    one.run_on_reader(server_.store);
+    collect_and_wake(one);
   });
   ++tasks_in_flight_;
 }
@@ -216,15 +217,15 @@ void EventLoop::end_turns() {
   hand_over();
 }
 
-void EventLoop::collect(Task& task) {
+void EventLoop::collect(TaskInFlight& one) {
   const engine::MutexLock lock(mutex_);
-  collected_.add(task);
+  collected_.add(one);
 }
 
-void EventLoop::collect_and_wake(Task& task) {
+void EventLoop::collect_and_wake(TaskInFlight& one) {
   // All under the lock: once the task has been delivered, the loop may end.
   const engine::MutexLock lock(mutex_);
-  collected_.add(task);
+  collected_.add(one);
   poller_.wake();
 }
 
@@ -237,9 +238,9 @@ void EventLoop::wake() {
 }
 
 void EventLoop::deliver() {
-  while (Task* const task = delivered_.take()) {
+  while (TaskInFlight* const task = delivered_.take()) {
     --tasks_in_flight_;
-    std::shared_ptr<Session> session = std::move(task->session_);
+    std::shared_ptr<Session> session = std::move(task->session);
     guard(*session, [task](Session& one) { one.task_done(*task); });
     if (session->touch()) touched_.push_back(std::move(session));
   }

@@ -18,7 +18,7 @@
 #include "server/net/poller.h"
 #include "server/net/request_input.h"
 #include "server/net/socket.h"
-#include "server/request/task.h"
+#include "server/net/task_in_flight.h"
 
 namespace minikv::server {
 
@@ -50,6 +50,7 @@ class EventLoop {
   ServerState& server() { return server_; }
   LapClock& laps() { return laps_; }
   BlockPool& blocks() { return blocks_; }
+  TaskPool& task_pool() { return task_pool_; }
 
   // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and closed.
   void adopt(Socket socket, std::string address, const protocol::ErrorReply* error = nullptr);
@@ -62,15 +63,15 @@ class EventLoop {
   bool has_budget() const { return budget_bytes_ > 0; }
   void spend(std::size_t bytes) { budget_bytes_ -= std::min(bytes, budget_bytes_); }
 
-  // Takes a task that goes to the store at the end of this iteration.
-  void gather(Task& task);
+  // Takes a task that goes to the store at the end of this iteration, and comes back through collect().
+  void gather(TaskInFlight& one);
   // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many clients leave
   // together, so that whoever serves many connections at the other end wakes up once for all of them.
   void end_turn_later(std::shared_ptr<Session> session) { ending_.push_back(std::move(session)); }
   // Calls session.go_on_now() in the next iteration, or in a later one if many want that.
   void go_on_later(std::shared_ptr<Session> session) { going_on_.push_back(std::move(session)); }
   // Has a reader do what the task needs the disk for.
-  void send_to_reader(Task& task);
+  void send_to_reader(TaskInFlight& one);
   // Calls session.room_again() when the store is not saturated any more.
   void wait_for_room(std::shared_ptr<Session> session);
 
@@ -82,9 +83,9 @@ class EventLoop {
   void memory_is_free();
 
   // A task of this loop is done.
-  void collect(Task& task) MINIKV_EXCLUDES(mutex_);
+  void collect(TaskInFlight& one) MINIKV_EXCLUDES(mutex_);
   // The same for a task that no group's end announces.
-  void collect_and_wake(Task& task) MINIKV_EXCLUDES(mutex_);
+  void collect_and_wake(TaskInFlight& one) MINIKV_EXCLUDES(mutex_);
   // A group is done: if that concerns this loop, it is told.
   void wake() MINIKV_EXCLUDES(mutex_);
 
@@ -105,6 +106,7 @@ class EventLoop {
 
   ServerState& server_;
   BlockPool blocks_;  // before whatever may hold sessions
+  TaskPool task_pool_{*this};
   Poller poller_;
   Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience
   Clock::duration not_run_{};     // since the last tick: how long the loop has kept everybody waiting

@@ -235,8 +235,8 @@ void Session::fetch_ahead() {
 }
 
 void Session::run_requests() {
-  const std::size_t waiting_before = output_.size() + tail_bytes_;
-  while (may_run() && output_.size() + tail_bytes_ < waiting_before + kTurnReplyBytes) {
+  const std::size_t waiting_before = output_.size() + tasks_.tail_bytes();
+  while (may_run() && output_.size() + tasks_.tail_bytes() < waiting_before + kTurnReplyBytes) {
     if (memory_.is_used_up() && !memory_.try_take(1)) {
       requests_wait_ = true;
       (void)memory_.take(1);
@@ -282,7 +282,7 @@ void Session::give_up_request(std::string_view why) {
 
 void Session::run(const protocol::Request& request) {
   format_ = reply_format(request.dialect, client_);
-  Task* const last = begin_reply();
+  TaskInFlight* const last = begin_reply();
   protocol::ReplyBuffer& target = *target_;
   const protocol::ReplyBuffer::Mark before = target.mark();
   const std::size_t size_before = target.size();
@@ -347,7 +347,7 @@ void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& erro
   const ClientState::Replies replies = client_.replies;
   if (replies == ClientState::Replies::kNotTheNext) client_.replies = ClientState::Replies::kAll;
   if (replies != ClientState::Replies::kAll) return;
-  Task* const last = begin_reply();
+  TaskInFlight* const last = begin_reply();
   const protocol::ReplyBuffer::Mark before = target_->mark();
   protocol::ReplyEncoder(reply_format(dialect, client_), *target_).error(error);
   count_reply(*target_, before);
@@ -360,16 +360,14 @@ void Session::count_reply(const protocol::ReplyBuffer& target, const protocol::R
 
 // Where the reply to the request goes that is to be run: to the client, or behind the reply of the newest task, which is
 // returned.
-Task* Session::begin_reply() {
+TaskInFlight* Session::begin_reply() {
   target_ = tasks_.empty() ? &output_ : &behind_task_;
   return tasks_.empty() ? nullptr : &tasks_.back();
 }
 
-void Session::end_reply(Task* last) {
+void Session::end_reply(TaskInFlight* last) {
   if (last == nullptr || behind_task_.empty()) return;
-  if (!last->tail_) last->tail_ = std::make_unique<protocol::ReplyBuffer>();
-  tail_bytes_ += behind_task_.size();
-  last->tail_->append(std::move(behind_task_));
+  tasks_.append_to_tail(*last, behind_task_);
 }
 
 // All of it while there is plenty; the rest of the budget is shared out in smaller and smaller parts.
@@ -384,7 +382,7 @@ std::size_t Session::output_limit() const {
 }
 
 void Session::account_replies() {
-  const std::size_t waiting = state_ == State::kClosed ? 0 : replies_waiting_bytes() + loading_bytes_;
+  const std::size_t waiting = state_ == State::kClosed ? 0 : replies_waiting_bytes() + tasks_.loading_bytes();
   if (waiting == accounted_bytes_) return;
   Counter& all = server_.counters.replies_waiting;
   waiting > accounted_bytes_ ? all.add(waiting - accounted_bytes_) : all.subtract(accounted_bytes_ - waiting);
@@ -394,8 +392,8 @@ void Session::account_replies() {
 bool Session::is_held_back() const {
   const ServerOptions& options = server_.options;
   return waiting_for_room_ || running_aside_ || preparing_ || exec_ || requests_wait_ || holding_requests_ ||
-         writes_in_flight_ >= options.max_in_flight_requests ||
-         writer_bytes_ >= options.max_in_flight_bytes || has_too_many_replies();
+         tasks_.writes() >= options.max_in_flight_requests ||
+         tasks_.write_bytes() >= options.max_in_flight_bytes || has_too_many_replies();
 }
 
 bool Session::has_too_many_replies() const {

@@ -18,6 +18,7 @@
 #include "server/memory/session_memory.h"
 #include "server/net/request_input.h"
 #include "server/net/socket.h"
+#include "server/net/task_queue.h"
 #include "server/request/connection.h"
 #include "server/request/multi.h"
 #include "server/request/slow_log.h"
@@ -59,7 +60,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   // Executes what was read, answers what comes now with SHUTDOWN, closes.
   void begin_stop();
   // The task is back from the writer or a reader. take_turn() has to follow.
-  void task_done(Task& task);
+  void task_done(TaskInFlight& task);
   // Runs what can be run, and sends what can be sent.
   // The replies leave when the loop calls end_turn(). The next turn comes by an event, a task, or go_on_now().
   void take_turn();
@@ -81,7 +82,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool touch() { return !std::exchange(touched_, true); }
 
   ClientState& client() override { return client_; }
-  bool has_writes_in_flight() const override { return writes_in_flight_ > 0; }
+  bool has_writes_in_flight() const override { return tasks_.writes() > 0; }
   bool is_quiet() const override { return tasks_.empty() && !exec_; }
   void submit(std::unique_ptr<Task> task) override;
   void execute(std::unique_ptr<BatchTask> batch) override;
@@ -122,12 +123,12 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void finish_aside(std::uint64_t aside_id, protocol::ReplyBuffer&& reply);
   void cancel_aside();
   void count_reply(const protocol::ReplyBuffer& target, const protocol::ReplyBuffer::Mark& before);
-  Task* begin_reply();
-  void end_reply(Task* last);
+  TaskInFlight* begin_reply();
+  void end_reply(TaskInFlight* last);
   // A task, with what it has allocated beside its arguments: a reply that is still to be made takes at least as much.
   static constexpr std::size_t kTaskBytes = 640;
   std::size_t replies_waiting_bytes() const {
-    return output_.size() + tail_bytes_ + tasks_.size() * kTaskBytes;
+    return output_.size() + tasks_.tail_bytes() + tasks_.size() * kTaskBytes;
   }
   // How many of those there may be before the client is not read from any more.
   std::size_t output_limit() const;
@@ -140,22 +141,19 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   bool wants_input() const;
 
   // session_tasks.cpp: what the writer and the readers do for it
-  Task& adopt(std::unique_ptr<Task> task);
-  void prepare_or_hand_over(Task& task);
-  void hand_to_writer(Task& task);
-  void send_to_reader(Task& task, Task::Stage stage);
+  TaskInFlight& adopt(std::unique_ptr<Task> task);
+  void prepare_or_hand_over(TaskInFlight& task);
+  void hand_to_writer(TaskInFlight& task);
+  void send_to_reader(TaskInFlight& task, TaskInFlight::Stage stage);
   bool can_answer() const;
   void answer_tasks();
   bool answer_front();
   void load_ahead();
   void finish_front();
-  void writer_is_done_with(const Task& task);
-  void fail(Task& task, const Status& why);
+  void fail(TaskInFlight& task, const Status& why);
   void wait_for_memory();
   void settle_memory();
   void refuse_what_waits();
-  void take_values(Task& task, std::uint64_t bytes);
-  void release_values(Task& task);
 
   // session_io.cpp: bytes
   void on_readable();
@@ -220,16 +218,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   std::uint64_t aside_id_ = 0;  // of the newest run_aside(); an answer to an older one comes too late
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
   TaskQueue tasks_;                                              // not answered yet
-  Task* postponed_ = nullptr;         // the first of them that wants a reader, and whose turn it is not yet
-  std::unique_ptr<BatchTask> exec_;   // whose commands are being made into tasks
-  std::size_t fetched_ahead_ = 0;     // requests whose keys have been fetched ahead
-  std::size_t writes_in_flight_ = 0;  // of them, with the writer or on their way to it
-  std::size_t writer_bytes_ = 0;      // of these
-  std::size_t in_flight_bytes_ = 0;   // of all of them
-  std::size_t tail_bytes_ = 0;        // in their tails
-  std::uint64_t held_by_tasks_ = 0;   // what has been taken of memory for what readers do
-  std::size_t loading_bytes_ = 0;     // of replies that readers make, or have made
-  std::size_t accounted_bytes_ = 0;   // what the server counts of replies_waiting_bytes()
+  TaskInFlight* postponed_ = nullptr;  // the first of them that wants a reader, and whose turn it is not yet
+  std::unique_ptr<BatchTask> exec_;    // whose commands are being made into tasks
+  std::size_t fetched_ahead_ = 0;      // requests whose keys have been fetched ahead
+  std::size_t accounted_bytes_ = 0;    // what the server counts of replies_waiting_bytes()
 
   Clock::time_point last_received_{};
   Clock::duration forgiven_{};  // of the time since then, in which the loop did not run

@@ -253,8 +253,8 @@ void Session::publish_figures() {
   figures.is_send_blocked.set(send_blocked_);
   figures.input_bytes.set(input_.size());
   figures.input_free_bytes.set(input_.free_bytes());
-  figures.reply_bytes.set(output_.size() + tail_bytes_);
-  figures.in_flight_bytes.set(in_flight_bytes_);
+  figures.reply_bytes.set(output_.size() + tasks_.tail_bytes());
+  figures.in_flight_bytes.set(tasks_.bytes());
   figures.in_flight_requests.set(tasks_.size());
 }
 
@@ -268,8 +268,8 @@ bool Session::is_idle(Clock::time_point now) const {
 // Whether replies wait that its client has to take before anything goes on for it.
 bool Session::is_in_its_own_way() const {
   const ServerOptions& options = server_.options;
-  const bool has_all_it_may =
-      writes_in_flight_ >= options.max_in_flight_requests || writer_bytes_ >= options.max_in_flight_bytes;
+  const bool has_all_it_may = tasks_.writes() >= options.max_in_flight_requests ||
+                              tasks_.write_bytes() >= options.max_in_flight_bytes;
   return has_too_many_replies() || (!output_.empty() && (state_ == State::kDraining || has_all_it_may));
 }
 

@@ -49,52 +49,48 @@ Status waited_too_long() {
 
 // ---- to the writer ----
 
-Task& Session::adopt(std::unique_ptr<Task> task) {
-  task->loop_ = &loop_;
-  task->format_ = format_;
-  if (server_.slow_log.is_on() && task->summary_.is_empty()) task->summary_.assign(parser_.request());
-  task->is_silent_ = is_silent_;
-  task->started_ = loop_.laps().last();
-  in_flight_bytes_ += task->bytes();
-  tasks_.push(std::move(task));
-  return tasks_.back();
+TaskInFlight& Session::adopt(std::unique_ptr<Task> task) {
+  TaskPool::Owner one = loop_.task_pool().take(std::move(task));
+  one->task->bind(*one, server_.watched_keys);
+  one->format = format_;
+  if (server_.slow_log.is_on()) one->summary.assign(parser_.request());
+  one->is_silent = is_silent_;
+  one->started = loop_.laps().last();
+  return tasks_.push(std::move(one));
 }
 
 void Session::submit(std::unique_ptr<Task> task) {
-  Task& adopted = adopt(std::move(task));
-  ++writes_in_flight_;
-  writer_bytes_ += adopted.bytes();
+  TaskInFlight& adopted = adopt(std::move(task));
+  tasks_.begin_write(adopted);
   prepare_or_hand_over(adopted);
 }
 
 void Session::look_up(std::unique_ptr<Task> task) {
   if (is_silent_) return;  // it changes nothing, and is not answered
-  Task& adopted = adopt(std::move(task));
-  adopted.skips_writer_ = true;
-  prepare_or_hand_over(adopted);
+  prepare_or_hand_over(adopt(std::move(task)));
 }
 
-void Session::prepare_or_hand_over(Task& task) {
-  const std::uint64_t bytes = bytes_of_old_values(task, server_.store) + task.bytes_to_prepare();
+void Session::prepare_or_hand_over(TaskInFlight& task) {
+  const std::uint64_t bytes = bytes_of_old_values(*task.task, server_.store) + task.task->bytes_to_prepare();
   if (bytes > 0) {
-    switch (memory_.take(bytes, task.bytes())) {
-      case SessionMemory::Taken::kYes: take_values(task, bytes); break;
-      case SessionMemory::Taken::kNever: writer_is_done_with(task); return fail(task, too_large());
+    switch (memory_.take(bytes, task.task->bytes())) {
+      case SessionMemory::Taken::kYes: tasks_.hold(task, bytes); break;
+      case SessionMemory::Taken::kNever: tasks_.end_write(task); return fail(task, too_large());
       case SessionMemory::Taken::kLater:
-        task.stage_ = Task::Stage::kWaiting;
+        task.stage = TaskInFlight::Stage::kWaiting;
         preparing_ = task_waits_ = true;
         return wait_for_memory();
     }
   }
-  if (!task.skips_writer_ && server_.store.try_prepare(task)) return hand_to_writer(task);
+  if (task.is_write && server_.store.try_prepare(*task.task)) return hand_to_writer(task);
   preparing_ = true;
-  send_to_reader(task, Task::Stage::kPreparing);
+  send_to_reader(task, TaskInFlight::Stage::kPreparing);
 }
 
-void Session::hand_to_writer(Task& task) {
+void Session::hand_to_writer(TaskInFlight& task) {
   loop_.gather(task);
-  task.stage_ = Task::Stage::kWithWriter;
-  task.session_ = shared_from_this();
+  task.stage = TaskInFlight::Stage::kWithWriter;
+  task.session = shared_from_this();
   if (!waiting_for_room_ && server_.store.is_saturated()) {
     waiting_for_room_ = true;
     loop_.wait_for_room(shared_from_this());
@@ -107,7 +103,6 @@ void Session::execute(std::unique_ptr<BatchTask> exec) {
     server_.client_memory.count_refusal();
     return protocol::ReplyEncoder(format_, *target_).error(protocol::errors::transaction_without_memory());
   }
-  take_values(*exec, bytes);
   exec_ = std::move(exec);
   build_exec();
 }
@@ -115,41 +110,40 @@ void Session::execute(std::unique_ptr<BatchTask> exec) {
 // Of a long transaction some commands at a time: other connections have their turns in between.
 void Session::build_exec() {
   if (!exec_->build(*this)) return;
-  holding_requests_ = exec_->has_late_parts();
-  submit(std::move(exec_));
+  const bool has_late_parts = exec_->has_late_parts();
+  const std::uint64_t bytes = exec_->overhead_bytes();
+  TaskInFlight& adopted = adopt(std::move(exec_));
+  holding_requests_ = has_late_parts;
+  tasks_.begin_write(adopted);
+  tasks_.hold(adopted, bytes);
+  prepare_or_hand_over(adopted);
 }
 
-void Session::task_done(Task& task) {
-  switch (task.stage_) {
-    case Task::Stage::kPreparing:
+void Session::task_done(TaskInFlight& task) {
+  switch (task.stage) {
+    case TaskInFlight::Stage::kPreparing:
       preparing_ = false;
-      if (!task.skips_writer_) return hand_to_writer(task);
-      task.stage_ = Task::Stage::kDone;
+      if (task.is_write) return hand_to_writer(task);
+      task.stage = TaskInFlight::Stage::kDone;
       return;
-    case Task::Stage::kWithWriter:
-      writer_is_done_with(task);
-      task.stage_ = Task::Stage::kDone;
+    case TaskInFlight::Stage::kWithWriter:
+      tasks_.end_write(task);
+      task.stage = TaskInFlight::Stage::kDone;
       return;
-    default: task.stage_ = Task::Stage::kLoaded;
+    default: task.stage = TaskInFlight::Stage::kLoaded;
   }
 }
 
-void Session::writer_is_done_with(const Task& task) {
-  if (task.skips_writer_) return;
-  --writes_in_flight_;
-  writer_bytes_ -= task.bytes();
-}
-
 // It is answered with why, when its turn comes.
-void Session::fail(Task& task, const Status& why) {
+void Session::fail(TaskInFlight& task, const Status& why) {
   server_.client_memory.count_refusal();
-  task.set_status(why);
-  task.stage_ = Task::Stage::kDone;
+  task.task->refuse(why);
+  task.stage = TaskInFlight::Stage::kDone;
 }
 
 // ---- to readers ----
 
-bool Session::takes_replies() const { return output_.size() + tail_bytes_ < kSendAheadBytes; }
+bool Session::takes_replies() const { return output_.size() + tasks_.tail_bytes() < kSendAheadBytes; }
 
 void Session::load(std::unique_ptr<Task> task) {
   if (is_silent_) return;  // it changes nothing, and is not answered
@@ -157,25 +151,25 @@ void Session::load(std::unique_ptr<Task> task) {
   const protocol::ReplyBuffer::Mark before = target.mark();
   Answered answered = Answered::kWantsDisk;
   if (takes_replies()) {
-    task->format_ = format_;
-    answered = task->answer(target);
+    protocol::ReplyEncoder reply(format_, target);
+    answered = task->encode_some(reply, Reading::at_once());
     if (answered == Answered::kWhole) return;
   }
-  Task& adopted = adopt(std::move(task));
-  adopted.is_begun_ = target.first_since(before).has_value();
+  TaskInFlight& adopted = adopt(std::move(task));
+  adopted.is_begun = target.first_since(before).has_value();
   if (answered == Answered::kInPart) return;
-  adopted.stage_ = Task::Stage::kPostponed;
+  adopted.stage = TaskInFlight::Stage::kPostponed;
   if (postponed_ == nullptr) postponed_ = &adopted;
   load_ahead();
 }
 
-void Session::send_to_reader(Task& task, Task::Stage stage) {
-  task.stage_ = stage;
-  task.session_ = shared_from_this();
+void Session::send_to_reader(TaskInFlight& task, TaskInFlight::Stage stage) {
+  task.stage = stage;
+  task.session = shared_from_this();
   try {
     loop_.send_to_reader(task);
   } catch (const std::bad_alloc&) {
-    task.session_.reset();
+    task.session.reset();
     throw;
   }
 }
@@ -183,9 +177,9 @@ void Session::send_to_reader(Task& task, Task::Stage stage) {
 // As many of the tasks that want a reader get one as the client is about to take, but at least the first, if it is the one
 // that all others wait for.
 void Session::load_ahead() {
-  while (postponed_ != nullptr && output_.size() + loading_bytes_ < kSendAheadBytes) {
-    Task& task = *postponed_;
-    const std::uint64_t bytes = task.bytes_for_reader();
+  while (postponed_ != nullptr && output_.size() + tasks_.loading_bytes() < kSendAheadBytes) {
+    TaskInFlight& task = *postponed_;
+    const std::uint64_t bytes = task.task->bytes_for_reader();
     const bool fits =
         server_.counters.replies_waiting.get() + bytes <= server_.options.max_total_output_bytes;
     if (&task != &tasks_.front()) {
@@ -198,31 +192,23 @@ void Session::load_ahead() {
       fail(task, too_large());
     }
     do postponed_ = TaskQueue::behind(*postponed_);
-    while (postponed_ != nullptr && postponed_->stage_ != Task::Stage::kPostponed);
-    if (task.stage_ != Task::Stage::kPostponed) continue;
-    take_values(task, bytes);
-    task.loading_bytes_ = static_cast<std::size_t>(bytes);
-    loading_bytes_ += task.loading_bytes_;
+    while (postponed_ != nullptr && postponed_->stage != TaskInFlight::Stage::kPostponed);
+    if (task.stage != TaskInFlight::Stage::kPostponed) continue;
+    tasks_.hold(task, bytes);
+    tasks_.begin_loading(task, static_cast<std::size_t>(bytes));
     account_replies();
-    send_to_reader(task, Task::Stage::kLoading);
+    send_to_reader(task, TaskInFlight::Stage::kLoading);
   }
 }
-
-void Session::take_values(Task& task, std::uint64_t bytes) {
-  task.held_bytes_ += bytes;
-  held_by_tasks_ += bytes;
-}
-
-void Session::release_values(Task& task) { held_by_tasks_ -= std::exchange(task.held_bytes_, 0); }
 
 // ---- answers ----
 
 bool Session::can_answer() const {
   if (tasks_.empty() || state_ == State::kClosed) return false;
-  const Task& task = tasks_.front();
-  if (task.stage_ == Task::Stage::kLoaded) return true;
-  if (task.stage_ != Task::Stage::kDone) return false;
-  return output_.size() < (task.reads_values() ? kSendAheadBytes : output_limit());
+  const TaskInFlight& task = tasks_.front();
+  if (task.stage == TaskInFlight::Stage::kLoaded) return true;
+  if (task.stage != TaskInFlight::Stage::kDone) return false;
+  return output_.size() < (task.task->reads_values() ? kSendAheadBytes : output_limit());
 }
 
 void Session::answer_tasks() {
@@ -234,46 +220,42 @@ void Session::answer_tasks() {
 
 // False: the first task can't be gone on with before a reader has done something, or others have had their turn.
 bool Session::answer_front() {
-  Task& task = tasks_.front();
+  TaskInFlight& task = tasks_.front();
   const protocol::ReplyBuffer::Mark before = output_.mark();
   Answered answered = Answered::kWhole;
-  if (task.stage_ == Task::Stage::kLoaded) {
-    loading_bytes_ -= std::exchange(task.loading_bytes_, 0);
-    release_values(task);
-    if (task.part_) output_.append(std::move(*task.part_));
-    task.part_.reset();
-    task.stage_ = Task::Stage::kDone;
-    answered = task.status_ ? task.progress_ : task.answer(output_);
+  if (task.stage == TaskInFlight::Stage::kLoaded) {
+    tasks_.end_loading(task);
+    tasks_.release(task);
+    if (task.part) output_.append(std::move(*task.part));
+    task.part.reset();
+    task.stage = TaskInFlight::Stage::kDone;
+    answered = task.task->status() ? task.progress : task.answer(output_);
   } else {
     answered = task.answer(output_);
   }
-  if (!task.is_begun_ && output_.first_since(before)) {
-    task.is_begun_ = true;
+  if (!task.is_begun && output_.first_since(before)) {
+    task.is_begun = true;
     count_reply(output_, before);
   }
   if (answered == Answered::kWhole) {
     finish_front();
   } else if (answered == Answered::kWantsDisk) {
-    task.stage_ = Task::Stage::kPostponed;
+    task.stage = TaskInFlight::Stage::kPostponed;
     postponed_ = &task;
     load_ahead();
-    return task.stage_ == Task::Stage::kDone;  // it was refused
+    return task.stage == TaskInFlight::Stage::kDone;  // it was refused
   }
   return answered != Answered::kInPart;
 }
 
 void Session::finish_front() {
-  Task& task = tasks_.front();
-  if (task.tail_) {
-    tail_bytes_ -= task.tail_->size();
-    output_.append(std::move(*task.tail_));
-  }
-  in_flight_bytes_ -= task.bytes();
-  release_values(task);
+  TaskInFlight& task = tasks_.front();
+  tasks_.take_tail(task, output_);
+  tasks_.release(task);
   (void)loop_.laps().lap();
   const Clock::time_point answered = loop_.laps().last();
-  if (server_.slow_log.is_slow(answered - task.started_)) {
-    note_slow(task.started_, answered, task.summary_);
+  if (server_.slow_log.is_slow(answered - task.started)) {
+    note_slow(task.started, answered, task.summary);
   }
   tasks_.pop();
   if (tasks_.empty()) holding_requests_ = false;
@@ -288,7 +270,8 @@ void Session::wait_for_memory() {
 void Session::memory_again() {
   is_in_memory_queue_ = input_waits_ = requests_wait_ = false;
   if (state_ == State::kClosed) return;
-  if (std::exchange(task_waits_, false) && !tasks_.empty() && tasks_.back().stage_ == Task::Stage::kWaiting) {
+  if (std::exchange(task_waits_, false) && !tasks_.empty() &&
+      tasks_.back().stage == TaskInFlight::Stage::kWaiting) {
     preparing_ = false;
     prepare_or_hand_over(tasks_.back());
   }
@@ -301,9 +284,9 @@ void Session::settle_memory() {
   const std::size_t multi = client_.multi ? client_.multi->memory() : 0;
   const std::size_t names =
       client_.name.size() + client_.library_name.size() + client_.library_version.size();
-  const std::uint64_t held = input_.memory() + parser_.memory() + output_.memory() + tail_bytes_ +
-                             in_flight_bytes_ + tasks_.size() * kTaskBytes + held_by_tasks_ + multi +
-                             2 * names;
+  const std::uint64_t held = input_.memory() + parser_.memory() + output_.memory() + tasks_.tail_bytes() +
+                             tasks_.bytes() + tasks_.size() * kTaskBytes + tasks_.held_bytes() +
+                             (exec_ ? exec_->overhead_bytes() : 0) + multi + 2 * names;
   memory_.settle(held, state_ != State::kClosed && input_.has_own_blocks());
 }
 
@@ -312,11 +295,11 @@ void Session::settle_memory() {
 void Session::refuse_what_waits() {
   const Status why = waited_too_long();
   if (input_waits_) give_up_request(why.message());
-  if (!tasks_.empty() && tasks_.back().stage_ == Task::Stage::kWaiting) {
+  if (!tasks_.empty() && tasks_.back().stage == TaskInFlight::Stage::kWaiting) {
     preparing_ = false;
-    writer_is_done_with(tasks_.back());
+    tasks_.end_write(tasks_.back());
     fail(tasks_.back(), why);
-    task_waits_ = !tasks_.empty() && tasks_.front().stage_ == Task::Stage::kPostponed;
+    task_waits_ = !tasks_.empty() && tasks_.front().stage == TaskInFlight::Stage::kPostponed;
   }
 }
 
