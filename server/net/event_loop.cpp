@@ -22,7 +22,6 @@ void guard(Session& session, Turn turn) {
   }
 }
 
-constexpr std::size_t kIterationBytes = 4 * 1024 * 1024;
 constexpr std::size_t kGoingOnAtOnce = 128;  // so many sessions; the same as events at once
 constexpr std::chrono::milliseconds kTick{1000};
 
@@ -46,7 +45,7 @@ void EventLoop::run() {
         timer_at_ == Clock::time_point::max() ? Clock::duration::max() : timer_at_ - now;
     const Poller::Waited waited =
         poller_.wait(is_idle ? std::max(patience, Clock::duration::zero()) : Clock::duration::zero());
-    budget_bytes_ = kIterationBytes;
+    budget_.refill();
     let_sessions_go_on();
     for (const epoll_event& event : waited.events)
       guard(*static_cast<Session*>(event.data.ptr),
@@ -175,16 +174,27 @@ void EventLoop::remove(Session& session) {
   sessions_.erase(found);
 }
 
-void EventLoop::gather(TaskInFlight& one) {
+void EventLoop::gather(TaskInFlight& one, std::shared_ptr<Session> session) {
   gathered_.push_back(one.task.get());
+  one.stage = TaskInFlight::Stage::kWithWriter;
+  one.session = std::move(session);
   ++tasks_in_flight_;
 }
 
-void EventLoop::send_to_reader(TaskInFlight& one) {
-  server_.store.run_on_reader([this, &one] {
-    one.run_on_reader(server_.store);
-    collect_and_wake(one);
-  });
+void EventLoop::send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage,
+                               std::shared_ptr<Session> session) {
+  const TaskInFlight::Stage before = std::exchange(one.stage, stage);
+  one.session = std::move(session);
+  try {
+    server_.store.run_on_reader([this, &one] {
+      one.run_on_reader(server_.store);
+      collect_and_wake(one);
+    });
+  } catch (const std::bad_alloc&) {
+    one.session.reset();
+    one.stage = before;
+    throw;
+  }
   ++tasks_in_flight_;
 }
 
@@ -249,7 +259,8 @@ void EventLoop::deliver() {
 }
 
 void EventLoop::let_sessions_go_on() {
-  for (std::size_t left = std::min(going_on_.size(), kGoingOnAtOnce); left > 0 && has_budget(); --left) {
+  for (std::size_t left = std::min(going_on_.size(), kGoingOnAtOnce); left > 0 && budget_.has_left();
+       --left) {
     const std::shared_ptr<Session> session = std::move(going_on_.front());
     going_on_.pop_front();
     guard(*session, [](Session& one) { one.go_on_now(); });

@@ -1,7 +1,6 @@
 // One thread with its share of the connections.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -14,6 +13,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "protocol/errors.h"
+#include "server/net/byte_budget.h"
 #include "server/net/lap_clock.h"
 #include "server/net/poller.h"
 #include "server/net/request_input.h"
@@ -51,6 +51,7 @@ class EventLoop {
   LapClock& laps() { return laps_; }
   BlockPool& blocks() { return blocks_; }
   TaskPool& task_pool() { return task_pool_; }
+  ByteBudget& budget() { return budget_; }
 
   // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and closed.
   void adopt(Socket socket, std::string address, const protocol::ErrorReply* error = nullptr);
@@ -58,20 +59,16 @@ class EventLoop {
   // an event for it yet.
   void remove(Session& session);
 
-  // How much an iteration may still receive and send before all but what is short has to wait for the next: so that however
-  // many have much to send or to take, the others wait for a few milliseconds.
-  bool has_budget() const { return budget_bytes_ > 0; }
-  void spend(std::size_t bytes) { budget_bytes_ -= std::min(bytes, budget_bytes_); }
-
-  // Takes a task that goes to the store at the end of this iteration, and comes back through collect().
-  void gather(TaskInFlight& one);
+  // Takes a task that goes to the writer at the end of this iteration. It comes back to `session` by task_done(), and
+  // keeps the session alive until then. Throws std::bad_alloc, and the task is as it was.
+  void gather(TaskInFlight& one, std::shared_ptr<Session> session);
   // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many clients leave
   // together, so that whoever serves many connections at the other end wakes up once for all of them.
   void end_turn_later(std::shared_ptr<Session> session) { ending_.push_back(std::move(session)); }
   // Calls session.go_on_now() in the next iteration, or in a later one if many want that.
   void go_on_later(std::shared_ptr<Session> session) { going_on_.push_back(std::move(session)); }
-  // Has a reader do what the task needs the disk for.
-  void send_to_reader(TaskInFlight& one);
+  // Has a reader do what the task needs the disk for: `stage` says what that is. The rest as with gather().
+  void send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage, std::shared_ptr<Session> session);
   // Calls session.room_again() when the store is not saturated any more.
   void wait_for_room(std::shared_ptr<Session> session);
 
@@ -107,6 +104,7 @@ class EventLoop {
   ServerState& server_;
   BlockPool blocks_;  // before whatever may hold sessions
   TaskPool task_pool_{*this};
+  ByteBudget budget_;
   Poller poller_;
   Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience
   Clock::duration not_run_{};     // since the last tick: how long the loop has kept everybody waiting
@@ -122,7 +120,6 @@ class EventLoop {
   std::atomic<bool> memory_is_free_{false};  // since they were last asked
   TaskMail delivered_;
   std::vector<std::shared_ptr<Session>> touched_;  // by what is being delivered
-  std::size_t budget_bytes_ = 0;
   std::size_t tasks_in_flight_ = 0;
   bool stopping_ = false;
 

@@ -1,7 +1,13 @@
-// What the writer and the readers do for a session, and how it is answered.
+// The way of a session's tasks: to the writer, to the readers, and to the client.
+#include "server/net/session_tasks.h"
+
 #include <algorithm>
+#include <cassert>
+#include <new>
+#include <optional>
 #include <utility>
 
+#include "minikv/store.h"
 #include "server/net/event_loop.h"
 #include "server/net/session.h"
 #include "server/request/state.h"
@@ -9,12 +15,6 @@
 namespace minikv::server {
 
 namespace {
-
-// So many bytes of replies are made ahead of what the client has taken, where they are made of values that can be read later.
-constexpr std::size_t kSendAheadBytes = 1024 * 1024;
-
-// A turn ends when it has made so many bytes of answers.
-constexpr std::size_t kTurnAnswerBytes = 1024 * 1024;
 
 // The memory for old values of this length is not worth counting.
 constexpr std::size_t kShortValueBytes = 64 * 1024;
@@ -35,272 +35,186 @@ std::uint64_t bytes_of_old_values(Task& task, const Store& store) {
   return bytes;
 }
 
-Status too_large() {
-  return {StatusCode::kOutOfMemory,
-          "it takes more memory than max_client_memory allows for one request; ask for less at a time"};
-}
-
-Status waited_too_long() {
-  return {StatusCode::kOutOfMemory,
-          "no memory became free in time (max_client_memory, request_timeout); try again later"};
-}
-
 }  // namespace
+
+SessionTasks::SessionTasks(Session& session, EventLoop& loop, MemoryWaits& memory,
+                           const protocol::Request& request, protocol::ReplyBuffer& output)
+    : session_(session),
+      loop_(loop),
+      server_(loop.server()),
+      memory_(memory),
+      request_(request),
+      output_(output),
+      answers_(session, loop, memory, queue_, output) {}
+
+protocol::ReplyBuffer& SessionTasks::begin_request(protocol::ReplyFormat format, bool is_silent) {
+  reply_.set_request(format, is_silent);
+  return begin_reply();
+}
+
+void SessionTasks::end_reply() {
+  if (reply_.end(queue_)) server_.counters.errors.add();
+}
 
 // ---- to the writer ----
 
-TaskInFlight& Session::adopt(std::unique_ptr<Task> task) {
+TaskInFlight& SessionTasks::adopt(std::unique_ptr<Task> task) {
   TaskPool::Owner one = loop_.task_pool().take(std::move(task));
   one->task->bind(*one, server_.watched_keys);
-  one->format = format_;
-  if (server_.slow_log.is_on()) one->summary.assign(parser_.request());
-  one->is_silent = is_silent_;
+  one->format = reply_.format();
+  one->is_silent = reply_.is_silent();
+  if (server_.slow_log.is_on()) one->summary.assign(request_);
   one->started = loop_.laps().last();
-  return tasks_.push(std::move(one));
+  return queue_.push(std::move(one));
 }
 
-void Session::submit(std::unique_ptr<Task> task) {
+void SessionTasks::submit(std::unique_ptr<Task> task) {
   TaskInFlight& adopted = adopt(std::move(task));
-  tasks_.begin_write(adopted);
+  queue_.begin_write(adopted);
   prepare_or_hand_over(adopted);
 }
 
-void Session::look_up(std::unique_ptr<Task> task) {
-  if (is_silent_) return;  // it changes nothing, and is not answered
+void SessionTasks::look_up(std::unique_ptr<Task> task) {
+  assert(!has_writes());
+  if (is_silent()) return;  // it changes nothing, and is not answered
   prepare_or_hand_over(adopt(std::move(task)));
 }
 
-void Session::prepare_or_hand_over(TaskInFlight& task) {
+void SessionTasks::prepare_or_hand_over(TaskInFlight& task) {
   const std::uint64_t bytes = bytes_of_old_values(*task.task, server_.store) + task.task->bytes_to_prepare();
   if (bytes > 0) {
-    switch (memory_.take(bytes, task.task->bytes())) {
-      case SessionMemory::Taken::kYes: tasks_.hold(task, bytes); break;
-      case SessionMemory::Taken::kNever: tasks_.end_write(task); return fail(task, too_large());
-      case SessionMemory::Taken::kLater:
-        task.stage = TaskInFlight::Stage::kWaiting;
-        preparing_ = task_waits_ = true;
-        return wait_for_memory();
+    switch (memory_.take(MemoryWaits::For::kTask, bytes, task.task->bytes())) {
+      case MemoryWaits::Taken::kYes: queue_.hold(task, bytes); break;
+      case MemoryWaits::Taken::kNever:
+        queue_.end_write(task);
+        return task.refuse_for_memory(TaskInFlight::too_large());
+      case MemoryWaits::Taken::kLater:
+        task.stage = Stage::kWaiting;
+        preparing_ = true;
+        return;
     }
   }
   if (task.is_write && server_.store.try_prepare(*task.task)) return hand_to_writer(task);
   preparing_ = true;
-  send_to_reader(task, TaskInFlight::Stage::kPreparing);
+  loop_.send_to_reader(task, Stage::kPreparing, session_.shared_from_this());
 }
 
-void Session::hand_to_writer(TaskInFlight& task) {
-  loop_.gather(task);
-  task.stage = TaskInFlight::Stage::kWithWriter;
-  task.session = shared_from_this();
+void SessionTasks::hand_to_writer(TaskInFlight& task) {
+  loop_.gather(task, session_.shared_from_this());
   if (!waiting_for_room_ && server_.store.is_saturated()) {
     waiting_for_room_ = true;
-    loop_.wait_for_room(shared_from_this());
+    loop_.wait_for_room(session_.shared_from_this());
   }
 }
 
-void Session::execute(std::unique_ptr<BatchTask> exec) {
-  const std::uint64_t bytes = exec->overhead_bytes();
-  if (!memory_.try_take(bytes)) {
+void SessionTasks::execute(std::unique_ptr<BatchTask> batch) {
+  assert(!batch_);
+  if (!memory_.try_take(batch->overhead_bytes())) {
     server_.client_memory.count_refusal();
-    return protocol::ReplyEncoder(format_, *target_).error(protocol::errors::transaction_without_memory());
+    return protocol::ReplyEncoder(format(), reply_.target())
+        .error(protocol::errors::transaction_without_memory());
   }
-  exec_ = std::move(exec);
-  build_exec();
+  batch_ = std::move(batch);
+  build_batch();
 }
 
 // Of a long transaction some commands at a time: other connections have their turns in between.
-void Session::build_exec() {
-  if (!exec_->build(*this)) return;
-  const bool has_late_parts = exec_->has_late_parts();
-  const std::uint64_t bytes = exec_->overhead_bytes();
-  TaskInFlight& adopted = adopt(std::move(exec_));
+void SessionTasks::build_batch() {
+  if (!batch_->build(session_)) return;
+  const bool has_late_parts = batch_->has_late_parts();
+  const std::size_t overhead = batch_->overhead_bytes();
+  TaskInFlight& adopted = adopt(std::move(batch_));
   holding_requests_ = has_late_parts;
-  tasks_.begin_write(adopted);
-  tasks_.hold(adopted, bytes);
+  queue_.hold(adopted, overhead);
+  queue_.begin_write(adopted);
   prepare_or_hand_over(adopted);
 }
 
-void Session::task_done(TaskInFlight& task) {
+void SessionTasks::hold_requests() {
+  assert(!queue_.empty());
+  holding_requests_ = true;
+}
+
+void SessionTasks::task_done(TaskInFlight& task) {
+  assert(!task.session);
   switch (task.stage) {
-    case TaskInFlight::Stage::kPreparing:
+    case Stage::kPreparing:
       preparing_ = false;
       if (task.is_write) return hand_to_writer(task);
-      task.stage = TaskInFlight::Stage::kDone;
+      task.stage = Stage::kDone;
       return;
-    case TaskInFlight::Stage::kWithWriter:
-      tasks_.end_write(task);
-      task.stage = TaskInFlight::Stage::kDone;
+    case Stage::kWithWriter:
+      queue_.end_write(task);
+      task.stage = Stage::kDone;
       return;
-    default: task.stage = TaskInFlight::Stage::kLoaded;
+    case Stage::kLoading: task.stage = Stage::kLoaded; return;
+    case Stage::kWaiting:
+    case Stage::kDone:
+    case Stage::kPostponed:
+    case Stage::kLoaded: assert(false && "it was neither with the writer nor with a reader");
   }
 }
 
-// It is answered with why, when its turn comes.
-void Session::fail(TaskInFlight& task, const Status& why) {
-  server_.client_memory.count_refusal();
-  task.task->refuse(why);
-  task.stage = TaskInFlight::Stage::kDone;
+bool SessionTasks::has_all_it_may() const {
+  return queue_.writes() >= server_.options.max_in_flight_requests ||
+         queue_.write_bytes() >= server_.options.max_in_flight_bytes;
 }
 
-// ---- to readers ----
+bool SessionTasks::hold_back() const {
+  return waiting_for_room_ || preparing_ || batch_ || holding_requests_ || has_all_it_may() ||
+         answers_.are_too_many();
+}
 
-bool Session::takes_replies() const { return output_.size() + tasks_.tail_bytes() < kSendAheadBytes; }
-
-void Session::load(std::unique_ptr<Task> task) {
-  if (is_silent_) return;  // it changes nothing, and is not answered
-  protocol::ReplyBuffer& target = *target_;
+void SessionTasks::load(std::unique_ptr<Task> task) {
+  if (is_silent()) return;  // it changes nothing, and is not answered
+  protocol::ReplyBuffer& target = reply_.target();
   const protocol::ReplyBuffer::Mark before = target.mark();
   Answered answered = Answered::kWantsDisk;
-  if (takes_replies()) {
-    protocol::ReplyEncoder reply(format_, target);
+  if (answers_.takes_replies()) {
+    protocol::ReplyEncoder reply(format(), target);
     answered = task->encode_some(reply, Reading::at_once());
     if (answered == Answered::kWhole) return;
   }
   TaskInFlight& adopted = adopt(std::move(task));
   adopted.is_begun = target.first_since(before).has_value();
-  if (answered == Answered::kInPart) return;
-  adopted.stage = TaskInFlight::Stage::kPostponed;
-  if (postponed_ == nullptr) postponed_ = &adopted;
-  load_ahead();
+  if (answered == Answered::kWantsDisk) answers_.postpone(adopted);
 }
 
-void Session::send_to_reader(TaskInFlight& task, TaskInFlight::Stage stage) {
-  task.stage = stage;
-  task.session = shared_from_this();
-  try {
-    loop_.send_to_reader(task);
-  } catch (const std::bad_alloc&) {
-    task.session.reset();
-    throw;
-  }
-}
+// ---- turns ----
 
-// As many of the tasks that want a reader get one as the client is about to take, but at least the first, if it is the one
-// that all others wait for.
-void Session::load_ahead() {
-  while (postponed_ != nullptr && output_.size() + tasks_.loading_bytes() < kSendAheadBytes) {
-    TaskInFlight& task = *postponed_;
-    const std::uint64_t bytes = task.task->bytes_for_reader();
-    const bool fits =
-        server_.counters.replies_waiting.get() + bytes <= server_.options.max_total_output_bytes;
-    if (&task != &tasks_.front()) {
-      if (!fits || bytes > server_.client_memory.most_for_one() || !memory_.try_take(bytes)) return;
-    } else if (const SessionMemory::Taken taken = fits ? memory_.take(bytes) : memory_.take_as_first(bytes);
-               taken == SessionMemory::Taken::kLater) {
-      task_waits_ = true;
-      return wait_for_memory();
-    } else if (taken == SessionMemory::Taken::kNever) {
-      fail(task, too_large());
-    }
-    do postponed_ = TaskQueue::behind(*postponed_);
-    while (postponed_ != nullptr && postponed_->stage != TaskInFlight::Stage::kPostponed);
-    if (task.stage != TaskInFlight::Stage::kPostponed) continue;
-    tasks_.hold(task, bytes);
-    tasks_.begin_loading(task, static_cast<std::size_t>(bytes));
-    account_replies();
-    send_to_reader(task, TaskInFlight::Stage::kLoading);
-  }
-}
-
-// ---- answers ----
-
-bool Session::can_answer() const {
-  if (tasks_.empty() || state_ == State::kClosed) return false;
-  const TaskInFlight& task = tasks_.front();
-  if (task.stage == TaskInFlight::Stage::kLoaded) return true;
-  if (task.stage != TaskInFlight::Stage::kDone) return false;
-  return output_.size() < (task.task->reads_values() ? kSendAheadBytes : output_limit());
-}
-
-void Session::answer_tasks() {
-  const std::size_t before = output_.size();
-  while (can_answer() && output_.size() < before + kTurnAnswerBytes && answer_front()) {
-  }
-  load_ahead();
-}
-
-// False: the first task can't be gone on with before a reader has done something, or others have had their turn.
-bool Session::answer_front() {
-  TaskInFlight& task = tasks_.front();
-  const protocol::ReplyBuffer::Mark before = output_.mark();
-  Answered answered = Answered::kWhole;
-  if (task.stage == TaskInFlight::Stage::kLoaded) {
-    tasks_.end_loading(task);
-    tasks_.release(task);
-    if (task.part) output_.append(std::move(*task.part));
-    task.part.reset();
-    task.stage = TaskInFlight::Stage::kDone;
-    answered = task.task->status() ? task.progress : task.answer(output_);
-  } else {
-    answered = task.answer(output_);
-  }
-  if (!task.is_begun && output_.first_since(before)) {
-    task.is_begun = true;
-    count_reply(output_, before);
-  }
-  if (answered == Answered::kWhole) {
-    finish_front();
-  } else if (answered == Answered::kWantsDisk) {
-    task.stage = TaskInFlight::Stage::kPostponed;
-    postponed_ = &task;
-    load_ahead();
-    return task.stage == TaskInFlight::Stage::kDone;  // it was refused
-  }
-  return answered != Answered::kInPart;
-}
-
-void Session::finish_front() {
-  TaskInFlight& task = tasks_.front();
-  tasks_.take_tail(task, output_);
-  tasks_.release(task);
-  (void)loop_.laps().lap();
-  const Clock::time_point answered = loop_.laps().last();
-  if (server_.slow_log.is_slow(answered - task.started)) {
-    note_slow(task.started, answered, task.summary);
-  }
-  tasks_.pop();
-  if (tasks_.empty()) holding_requests_ = false;
+void SessionTasks::take_turn() {
+  assert(!is_quiet());
+  if (batch_) build_batch();
+  answers_.answer();
+  if (queue_.empty()) holding_requests_ = false;
+  (void)loop_.laps().lap();  // that was not the next request
 }
 
 // ---- memory ----
 
-void Session::wait_for_memory() {
-  if (!std::exchange(is_in_memory_queue_, true)) loop_.wait_for_memory(shared_from_this());
+void SessionTasks::memory_again() {
+  if (!waits_for_memory()) return;
+  preparing_ = false;
+  prepare_or_hand_over(queue_.back());
 }
 
-void Session::memory_again() {
-  is_in_memory_queue_ = input_waits_ = requests_wait_ = false;
-  if (state_ == State::kClosed) return;
-  if (std::exchange(task_waits_, false) && !tasks_.empty() &&
-      tasks_.back().stage == TaskInFlight::Stage::kWaiting) {
-    preparing_ = false;
-    prepare_or_hand_over(tasks_.back());
-  }
-  go_on_now();
+// One that holds nothing, as it only reads, waits on: those before it do not have theirs for ever.
+void SessionTasks::refuse_what_waits(const Status& why) {
+  if (!waits_for_memory()) return;
+  preparing_ = false;
+  queue_.end_write(queue_.back());
+  queue_.back().refuse_for_memory(why);
+  memory_.set_waits_for(MemoryWaits::For::kTask, queue_.front().stage == Stage::kPostponed);
 }
 
-// What is held is counted exactly between the turns.
-void Session::settle_memory() {
-  if (!input_waits_ && !requests_wait_ && !task_waits_) memory_.stop_waiting();
-  const std::size_t multi = client_.multi ? client_.multi->memory() : 0;
-  const std::size_t names =
-      client_.name.size() + client_.library_name.size() + client_.library_version.size();
-  const std::uint64_t held = input_.memory() + parser_.memory() + output_.memory() + tasks_.tail_bytes() +
-                             tasks_.bytes() + tasks_.size() * kTaskBytes + tasks_.held_bytes() +
-                             (exec_ ? exec_->overhead_bytes() : 0) + multi + 2 * names;
-  memory_.settle(held, state_ != State::kClosed && input_.has_own_blocks());
+std::uint64_t SessionTasks::memory() const {
+  return queue_.tail_bytes() + queue_.bytes() + queue_.size() * TaskInFlight::kMemoryBytes +
+         queue_.held_bytes() + (batch_ ? batch_->overhead_bytes() : 0);
 }
 
-// A request that has waited for memory for too long is answered with an error, so that others get what it holds. One that
-// holds nothing, as it only reads, waits on: those before it do not have theirs for ever.
-void Session::refuse_what_waits() {
-  const Status why = waited_too_long();
-  if (input_waits_) give_up_request(why.message());
-  if (!tasks_.empty() && tasks_.back().stage == TaskInFlight::Stage::kWaiting) {
-    preparing_ = false;
-    tasks_.end_write(tasks_.back());
-    fail(tasks_.back(), why);
-    task_waits_ = !tasks_.empty() && tasks_.front().stage == TaskInFlight::Stage::kPostponed;
-  }
+void SessionTasks::close() {
+  batch_.reset();
+  answers_.close();
 }
 
 }  // namespace minikv::server

@@ -10,6 +10,7 @@
 #include "server/net/event_loop.h"
 #include "server/net/session.h"
 #include "server/request/errors.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 
@@ -35,6 +36,18 @@ void TaskInFlight::run_on_reader(const Store& store) {
     part.reset();
     task->fail(Status(StatusCode::kOutOfMemory, "the system has no memory left for the values"));
   }
+}
+
+void TaskInFlight::refuse_for_memory(const Status& why) {
+  assert(!session && !is_write);
+  loop.server().client_memory.count_refusal();
+  task->refuse(why);
+  stage = Stage::kDone;
+}
+
+Status TaskInFlight::too_large() {
+  return {StatusCode::kOutOfMemory,
+          "it takes more memory than max_client_memory allows for one request; ask for less at a time"};
 }
 
 Answered TaskInFlight::answer(protocol::ReplyBuffer& out) {

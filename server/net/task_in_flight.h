@@ -37,12 +37,20 @@ struct TaskInFlight final : public TaskSink {
     kLoaded,      // what a reader has made waits for its turn
   };
 
+  // With its task and what that has allocated beside its arguments, about; a reply that is still to be made takes at
+  // least as much.
+  static constexpr std::size_t kMemoryBytes = 640;
+
   explicit TaskInFlight(EventLoop& home) : loop(home) {}
 
   // By the writer, once, while the stage is kWithWriter: it goes to the loop's mail.
   void task_is_done(Task& task) noexcept override;
   // By a reader, once, while the stage is kPreparing or kLoading: what the task is there for.
   void run_on_reader(const Store& store);
+  // For want of memory the task is not carried out: it is answered with `why` when its turn comes.
+  void refuse_for_memory(const Status& why);
+  // Why it may be refused: it can never have what it needs.
+  static Status too_large();
   // When the writer and the readers are done with the task: appends the reply to `out`, or goes on with it.
   Answered answer(protocol::ReplyBuffer& out);
 

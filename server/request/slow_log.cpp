@@ -114,6 +114,19 @@ void SlowLog::add(Entry entry) {
   }
 }
 
+void SlowLog::note(std::chrono::steady_clock::duration took, const RequestSummary& summary,
+                   const std::string& client_address, const std::string& client_name) {
+  Entry entry;
+  entry.unix_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  entry.micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  entry.words = summary.words();
+  entry.client_address = client_address;
+  entry.client_name = client_name;
+  add(std::move(entry));
+}
+
 std::vector<std::shared_ptr<const SlowLog::Entry>> SlowLog::newest(std::size_t count) const {
   const engine::MutexLock lock(mutex_);
   const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(std::min(count, entries_.size()));
