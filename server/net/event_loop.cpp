@@ -1,3 +1,4 @@
+// An iteration, and what sessions ask of it.
 #include "server/net/event_loop.h"
 
 #include <algorithm>
@@ -50,7 +51,7 @@ void EventLoop::run() {
     for (const epoll_event& event : waited.events)
       guard(*static_cast<Session*>(event.data.ptr),
             [&](Session& session) { session.on_event(event.events); });
-    if (memory_is_free_.load(std::memory_order_relaxed)) let_those_without_memory_go_on();
+    if (mailbox_.has_news_of_memory()) let_those_without_memory_go_on();
     if (waited.woken) read_mail();  // after what came before it: a client's last requests before begin_stop()
     const Clock::time_point before = std::exchange(now, Clock::now());
     const Clock::duration took =
@@ -63,22 +64,9 @@ void EventLoop::run() {
   }
 }
 
-void EventLoop::post(std::function<void()>&& function) {
-  {
-    const engine::MutexLock lock(mutex_);
-    posted_.push_back(std::move(function));
-  }
-  poller_.wake();
-}
-
 void EventLoop::read_mail() {
   std::vector<std::function<void()>> posted;
-  {
-    const engine::MutexLock lock(mutex_);
-    posted.swap(posted_);
-    delivered_.swap(collected_);
-    room_wanted_ = false;
-  }
+  mailbox_.take_all(posted, delivered_);
   for (const auto& function : posted) {
     try {
       function();
@@ -188,7 +176,7 @@ void EventLoop::send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage,
   try {
     server_.store.run_on_reader([this, &one] {
       one.run_on_reader(server_.store);
-      collect_and_wake(one);
+      mailbox_.collect_and_wake(one);
     });
   } catch (const std::bad_alloc&) {
     one.session.reset();
@@ -200,10 +188,7 @@ void EventLoop::send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage,
 
 void EventLoop::hand_over() {
   if (gathered_.empty()) return;
-  {
-    const engine::MutexLock lock(mutex_);
-    is_collecting_ = true;
-  }
+  mailbox_.begin_handing_over();
   try {
     server_.store.commit_or_submit(gathered_);
   } catch (const std::bad_alloc&) {
@@ -212,11 +197,7 @@ void EventLoop::hand_over() {
   }
   gathered_.clear();
   // If they are done already, the answers leave in this iteration.
-  {
-    const engine::MutexLock lock(mutex_);
-    is_collecting_ = false;
-    delivered_.swap(collected_);
-  }
+  mailbox_.take_tasks(delivered_);
   deliver();
 }
 
@@ -225,26 +206,6 @@ void EventLoop::end_turns() {
   for (const auto& session : ending_now_) guard(*session, [](Session& one) { one.end_turn(); });
   ending_now_.clear();
   hand_over();
-}
-
-void EventLoop::collect(TaskInFlight& one) {
-  const engine::MutexLock lock(mutex_);
-  collected_.add(one);
-}
-
-void EventLoop::collect_and_wake(TaskInFlight& one) {
-  // All under the lock: once the task has been delivered, the loop may end.
-  const engine::MutexLock lock(mutex_);
-  collected_.add(one);
-  poller_.wake();
-}
-
-void EventLoop::wake() {
-  {
-    const engine::MutexLock lock(mutex_);
-    if ((collected_.empty() || is_collecting_) && !room_wanted_) return;
-  }
-  poller_.wake();
 }
 
 void EventLoop::deliver() {
@@ -267,13 +228,9 @@ void EventLoop::let_sessions_go_on() {
   }
 }
 
-void EventLoop::memory_is_free() {
-  if (!memory_is_free_.exchange(true)) poller_.wake();
-}
-
 // In the order in which they came; those that still get none wait again, behind the others.
 void EventLoop::let_those_without_memory_go_on() {
-  memory_is_free_.store(false);
+  mailbox_.forget_memory();
   for (std::size_t left = std::min(waiting_for_memory_.size(), kGoingOnAtOnce); left > 0; --left) {
     const std::shared_ptr<Session> session = std::move(waiting_for_memory_.front());
     waiting_for_memory_.pop_front();
@@ -283,21 +240,14 @@ void EventLoop::let_those_without_memory_go_on() {
 
 void EventLoop::wait_for_room(std::shared_ptr<Session> session) {
   waiting_for_room_.push_back(std::move(session));
-  {
-    const engine::MutexLock lock(mutex_);
-    room_wanted_ = true;
-  }
+  mailbox_.want_room();
   // The writer may have made room, and found nobody who wanted to know, in between.
   if (!server_.store.is_saturated()) poller_.wake();
 }
 
 void EventLoop::let_waiting_go_on() {
   if (waiting_for_room_.empty()) return;
-  if (server_.store.is_saturated()) {
-    const engine::MutexLock lock(mutex_);
-    room_wanted_ = true;
-    return;
-  }
+  if (server_.store.is_saturated()) return mailbox_.want_room();
   for (const auto& session : std::exchange(waiting_for_room_, {}))
     guard(*session, [](Session& one) { one.room_again(); });
 }

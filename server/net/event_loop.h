@@ -1,7 +1,6 @@
 // One thread with its share of the connections.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <deque>
@@ -11,10 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "engine/base/thread_annotations.h"
 #include "protocol/errors.h"
 #include "server/net/byte_budget.h"
 #include "server/net/lap_clock.h"
+#include "server/net/loop_mailbox.h"
 #include "server/net/poller.h"
 #include "server/net/request_input.h"
 #include "server/net/socket.h"
@@ -31,8 +30,8 @@ struct ServerState;
 // The answers come back the same way: the writer collects those of a group, and wakes each loop once, by a system call
 // only if it sleeps.
 //
-// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(), collect..() and
-// wake() from any; all else on the loop.
+// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(), mailbox() from
+// any; all else on the loop.
 class EventLoop {
  public:
   explicit EventLoop(ServerState& server);
@@ -43,9 +42,9 @@ class EventLoop {
   // Until begin_stop() has been called, all connections are closed and all tasks are back.
   void run();
   void begin_stop();
-  // Has the loop call it, in the order of the posts. What is left when the loop has ended is never called.
-  // Throws std::bad_alloc, and `function` is as it was.
-  void post(std::function<void()>&& function) MINIKV_EXCLUDES(mutex_);
+  // See LoopMailbox::post().
+  void post(std::function<void()>&& function) { mailbox_.post(std::move(function)); }
+  LoopMailbox& mailbox() { return mailbox_; }
 
   ServerState& server() { return server_; }
   LapClock& laps() { return laps_; }
@@ -76,27 +75,18 @@ class EventLoop {
   void wait_for_memory(std::shared_ptr<Session> session) {
     waiting_for_memory_.push_back(std::move(session));
   }
-  // There is some. From any thread.
-  void memory_is_free();
-
-  // A task of this loop is done.
-  void collect(TaskInFlight& one) MINIKV_EXCLUDES(mutex_);
-  // The same for a task that no group's end announces.
-  void collect_and_wake(TaskInFlight& one) MINIKV_EXCLUDES(mutex_);
-  // A group is done: if that concerns this loop, it is told.
-  void wake() MINIKV_EXCLUDES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  void read_mail() MINIKV_EXCLUDES(mutex_);
+  void read_mail();
   void deliver();
   void let_sessions_go_on();
-  void let_waiting_go_on() MINIKV_EXCLUDES(mutex_);
+  void let_waiting_go_on();
   void let_those_without_memory_go_on();
   void hand_over();
   void end_turns();
-  void on_timer(Clock::time_point now) MINIKV_EXCLUDES(mutex_);
+  void on_timer(Clock::time_point now);
   void forgive(Clock::duration not_run, Clock::time_point now);
   void stop_now();
   std::vector<std::shared_ptr<Session>> open_sessions() const;
@@ -106,6 +96,7 @@ class EventLoop {
   TaskPool task_pool_{*this};
   ByteBudget budget_;
   Poller poller_;
+  LoopMailbox mailbox_{poller_};
   Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience
   Clock::duration not_run_{};     // since the last tick: how long the loop has kept everybody waiting
   LapClock laps_;
@@ -117,17 +108,10 @@ class EventLoop {
   std::deque<std::shared_ptr<Session>> going_on_;
   std::vector<std::shared_ptr<Session>> waiting_for_room_;
   std::deque<std::shared_ptr<Session>> waiting_for_memory_;
-  std::atomic<bool> memory_is_free_{false};  // since they were last asked
   TaskMail delivered_;
   std::vector<std::shared_ptr<Session>> touched_;  // by what is being delivered
   std::size_t tasks_in_flight_ = 0;
   bool stopping_ = false;
-
-  engine::Mutex mutex_;
-  std::vector<std::function<void()>> posted_ MINIKV_GUARDED_BY(mutex_);
-  TaskMail collected_ MINIKV_GUARDED_BY(mutex_);
-  bool is_collecting_ MINIKV_GUARDED_BY(mutex_) = false;  // the loop is about to look at collected_
-  bool room_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace minikv::server

@@ -1,7 +1,6 @@
 // Waiting for memory in the loop's queue.
 #include "server/net/memory_waits.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/net/event_loop.h"
@@ -24,8 +23,8 @@ MemoryWaits::Taken MemoryWaits::note(For what, Taken taken) {
   return taken;
 }
 
-bool MemoryWaits::may_begin_request() {
-  if (!memory_.is_used_up() || memory_.try_take(1)) return true;
+bool MemoryWaits::may_begin_where_none_is_left() {
+  if (memory_.try_take(1)) return true;
   // It may be the first in the queue now. It is asked for again all the same, when the loop says that there is some.
   (void)memory_.take(1);
   (void)note(For::kRequests, Taken::kLater);
@@ -37,11 +36,6 @@ bool MemoryWaits::begin_again() {
   const bool task_waited = waits_for(For::kTask);
   stop();
   return task_waited;
-}
-
-void MemoryWaits::settle(std::uint64_t held, bool goes_on) {
-  if (std::ranges::none_of(waits_, [](bool waits) { return waits; })) memory_.stop_waiting();
-  memory_.settle(held, goes_on);
 }
 
 }  // namespace minikv::server

@@ -15,11 +15,4 @@ std::size_t ReplyBudget::limit() const {
   return std::min(std::max(part, kLeastBytes), options.max_output_bytes);
 }
 
-void ReplyBudget::account(std::size_t bytes) {
-  if (bytes == accounted_) return;
-  Counter& all = server_.counters.replies_waiting;
-  bytes > accounted_ ? all.add(bytes - accounted_) : all.subtract(accounted_ - bytes);
-  accounted_ = bytes;
-}
-
 }  // namespace minikv::server

@@ -21,7 +21,12 @@ class ReplyBudget {
   std::size_t limit() const;
   bool is_exceeded_by(std::size_t bytes) const { return bytes > kLeastBytes && bytes > limit(); }
   // Counts `bytes` for this client from now on, instead of what was counted before. Has to be 0 in the end.
-  void account(std::size_t bytes);
+  void account(std::size_t bytes) {
+    if (bytes == accounted_) return;
+    Counter& all = server_.counters.replies_waiting;
+    bytes > accounted_ ? all.add(bytes - accounted_) : all.subtract(accounted_ - bytes);
+    accounted_ = bytes;
+  }
 
  private:
   // So many bytes of replies every client may have waiting, however many others have.

@@ -17,11 +17,7 @@ void RequestReader::give_up(protocol::ErrorReply error) {
 }
 
 // Of a pipeline of GETs the look-ups are prepared a dozen at a time.
-void RequestReader::prefetch() {
-  if (prefetched_ > 0) {
-    --prefetched_;
-    return;
-  }
+void RequestReader::prefetch_some() {
   std::array<std::string_view, 16> keys;
   const std::size_t count = protocol::peek_gets(input_.view(), keys);
   if (count < 2) return;
@@ -29,32 +25,17 @@ void RequestReader::prefetch() {
   prefetched_ = count - 1;
 }
 
-protocol::ParseResult RequestReader::next() {
-  assert(!is_starved_ && !is_deferred_ && !has_blocks_);
-  prefetch();
-  protocol::ParseResult result = parser_.next(input_.view());
-  input_.consume(result.consumed);
-  if (result.outcome == protocol::ParseOutcome::kNeedMore) {
-    is_starved_ = true;
-    if (std::exchange(is_giving_up_, false)) input_.drop_blocks();
-    input_.release_if_empty();
-  } else if (result.outcome == protocol::ParseOutcome::kRequest) {
-    has_blocks_ = input_.has_own_blocks();
-    has_taken_blocks_ = false;
-  }
-  return result;
+void RequestReader::starve() {
+  is_starved_ = true;
+  if (std::exchange(is_giving_up_, false)) input_.drop_blocks();
+  input_.release_if_empty();
 }
 
 RequestSummary RequestReader::summary() const {
-  if (!has_taken_blocks_) return RequestSummary(request());
+  if (!has_blocks_ || !has_taken_blocks_) return RequestSummary(request());
   protocol::Request without_arguments;
   without_arguments.command = request().command;
   return RequestSummary(without_arguments);
-}
-
-std::vector<Block> RequestReader::take_blocks() {
-  if (!has_blocks_ || std::exchange(has_taken_blocks_, true)) return {};
-  return input_.take_blocks();
 }
 
 void RequestReader::defer() {
@@ -67,9 +48,9 @@ void RequestReader::take_deferred() {
   is_deferred_ = false;
 }
 
-void RequestReader::finish() {
-  if (is_deferred_ || !std::exchange(has_blocks_, false)) return;
+void RequestReader::let_go_of_blocks() {
   if (!has_taken_blocks_) input_.drop_blocks();
+  has_blocks_ = false;
   parser_.forget_request();
 }
 

@@ -1,6 +1,7 @@
 // What a client has sent, request by request.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -59,35 +60,63 @@ class RequestReader {
 
   // To be called while !is_starved() only, and not before finish() has been for the request before. After kRequest
   // there is a request(), which has to be run. Never after kClose.
-  protocol::ParseResult next();
+  protocol::ParseResult next() {
+    assert(!is_starved_ && !is_deferred_ && !has_blocks_);
+    prefetch();
+    protocol::ParseResult result = parser_.next(input_.view());
+    input_.consume(result.consumed);
+    if (result.outcome == protocol::ParseOutcome::kRequest) {
+      has_blocks_ = input_.has_own_blocks();
+      has_taken_blocks_ = false;
+    } else if (result.outcome == protocol::ParseOutcome::kNeedMore) {
+      starve();
+    }
+    return result;
+  }
   // Valid until the next call of next() or finish(); but for its arguments, if they are in blocks that were taken.
   const protocol::Request& request() const { return parser_.request(); }
   // What the slow log tells of it when it has been run: without arguments that have gone with their blocks.
   RequestSummary summary() const;
-  // The blocks of its own that the request has been read into; none, if it has none, or the second time.
-  std::vector<Block> take_blocks();
+  // The blocks of its own that the request has been read into; none, if it has none.
+  // To be called once for each request at most.
+  std::vector<Block> take_blocks() {
+    assert(!has_taken_blocks_);
+    has_taken_blocks_ = true;
+    return has_blocks_ ? input_.take_blocks() : std::vector<Block>();
+  }
   // It is to be run again: is_deferred() until take_deferred().
   void defer();
   bool is_deferred() const { return is_deferred_; }
   void take_deferred();
   // It has been run, and is not run again unless it is deferred.
-  void finish();
+  void finish() {
+    if (has_blocks_ && !is_deferred_) let_go_of_blocks();
+  }
 
   // Takes effect from the next request on.
   void set_limits(const protocol::ParserLimits& limits) { parser_.set_limits(limits); }
 
  private:
-  void prefetch();
+  void prefetch() {
+    if (prefetched_ > 0) {
+      --prefetched_;
+    } else {
+      prefetch_some();
+    }
+  }
+  void prefetch_some();
+  void starve();
+  void let_go_of_blocks();
 
   RequestInput input_;
   protocol::RequestParser parser_;
   const Store& store_;
   bool is_starved_ = true;
-  bool is_giving_up_ = false;  // the request that is arriving
-  bool is_deferred_ = false;   // the parser's request
-  bool has_blocks_ = false;    // of its own has the parser's request
-  bool has_taken_blocks_ = false;
-  std::size_t prefetched_ = 0;  // requests whose keys have been fetched ahead
+  bool is_giving_up_ = false;      // the request that is arriving
+  bool is_deferred_ = false;       // the parser's request
+  bool has_blocks_ = false;        // of its own has the parser's request
+  bool has_taken_blocks_ = false;  // or would have, had it any
+  std::size_t prefetched_ = 0;     // requests whose keys have been fetched ahead
 };
 
 }  // namespace minikv::server

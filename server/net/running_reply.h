@@ -38,6 +38,7 @@ class RunningReply {
     assert(target_ != nullptr);
     return *target_;
   }
+  const protocol::ReplyBuffer::Mark& before() const { return before_; }
   // Puts what was written into its place. Whether it is an error.
   bool end(TaskQueue& tasks) {
     const bool is_error = target().first_since(before_) == '-';

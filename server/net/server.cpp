@@ -26,7 +26,7 @@ class GroupSignal {
   explicit GroupSignal(std::vector<EventLoop*> loops) : loops_(std::move(loops)) {}
   void raise() MINIKV_EXCLUDES(mutex_) {
     const engine::MutexLock lock(mutex_);
-    for (EventLoop* loop : loops_) loop->wake();
+    for (EventLoop* loop : loops_) loop->mailbox().group_is_done();
   }
   void silence() MINIKV_EXCLUDES(mutex_) {
     const engine::MutexLock lock(mutex_);
@@ -86,7 +86,7 @@ class Server::Impl {
       return status;
     }
     state_.client_memory.on_change([this] {
-      for (const auto& loop : loops_) loop->memory_is_free();
+      for (const auto& loop : loops_) loop->mailbox().memory_is_free();
     });
     signal_ = std::make_shared<GroupSignal>(std::move(loops));
     state_.store.on_group_done([signal = signal_] { signal->raise(); });

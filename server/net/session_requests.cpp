@@ -129,7 +129,6 @@ void Session::run(const protocol::Request& request) {
   const ClientState::Replies replies = client_.replies;
   const bool is_silent = replies != ClientState::Replies::kAll;
   protocol::ReplyBuffer& target = tasks_.begin_request(reply_format(request.dialect, client_), is_silent);
-  const protocol::ReplyBuffer::Mark before = target.mark();
   client_.figures->last_command.set(request.command);
   if (refusing_) {
     protocol::ReplyEncoder(tasks_.format(), target).error(protocol::errors::shutting_down());
@@ -141,7 +140,7 @@ void Session::run(const protocol::Request& request) {
   }
   if (is_silent) {
     // CLIENT REPLY ON is answered, and the one that is not to be answered was this.
-    if (client_.replies != ClientState::Replies::kAll) target.rewind(before);
+    if (client_.replies != ClientState::Replies::kAll) target.rewind(tasks_.before_reply());
     if (replies == ClientState::Replies::kNotTheNext && !requests_.is_deferred())
       client_.replies = ClientState::Replies::kAll;
   }
@@ -158,14 +157,13 @@ void Session::note_slow_request(std::size_t size_before, const protocol::ReplyBu
 
 // Whatever the request makes the server do: that there is no memory for it is its error, and nobody else's.
 void Session::dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target) {
-  const protocol::ReplyBuffer::Mark before = target.mark();
   const std::size_t tasks_before = tasks_.size();
   try {
     dispatch(request, target, *this, server_);
   } catch (const std::bad_alloc&) {
     server_.client_memory.count_refusal();
     if (tasks_.size() != tasks_before || tasks_.has_batch()) return out_of_memory();
-    target.rewind(before);
+    target.rewind(tasks_.before_reply());
     protocol::ReplyEncoder(tasks_.format(), target).error(no_memory_for_request());
   }
 }

@@ -10,7 +10,6 @@
 #include "minikv/store.h"
 #include "server/net/event_loop.h"
 #include "server/net/session.h"
-#include "server/request/state.h"
 
 namespace minikv::server {
 
@@ -46,15 +45,6 @@ SessionTasks::SessionTasks(Session& session, EventLoop& loop, MemoryWaits& memor
       request_(request),
       output_(output),
       answers_(session, loop, memory, queue_, output) {}
-
-protocol::ReplyBuffer& SessionTasks::begin_request(protocol::ReplyFormat format, bool is_silent) {
-  reply_.set_request(format, is_silent);
-  return begin_reply();
-}
-
-void SessionTasks::end_reply() {
-  if (reply_.end(queue_)) server_.counters.errors.add();
-}
 
 // ---- to the writer ----
 
@@ -155,16 +145,6 @@ void SessionTasks::task_done(TaskInFlight& task) {
   }
 }
 
-bool SessionTasks::has_all_it_may() const {
-  return queue_.writes() >= server_.options.max_in_flight_requests ||
-         queue_.write_bytes() >= server_.options.max_in_flight_bytes;
-}
-
-bool SessionTasks::hold_back() const {
-  return waiting_for_room_ || preparing_ || batch_ || holding_requests_ || has_all_it_may() ||
-         answers_.are_too_many();
-}
-
 void SessionTasks::load(std::unique_ptr<Task> task) {
   if (is_silent()) return;  // it changes nothing, and is not answered
   protocol::ReplyBuffer& target = reply_.target();
@@ -205,11 +185,6 @@ void SessionTasks::refuse_what_waits(const Status& why) {
   queue_.end_write(queue_.back());
   queue_.back().refuse_for_memory(why);
   memory_.set_waits_for(MemoryWaits::For::kTask, queue_.front().stage == Stage::kPostponed);
-}
-
-std::uint64_t SessionTasks::memory() const {
-  return queue_.tail_bytes() + queue_.bytes() + queue_.size() * TaskInFlight::kMemoryBytes +
-         queue_.held_bytes() + (batch_ ? batch_->overhead_bytes() : 0);
 }
 
 void SessionTasks::close() {

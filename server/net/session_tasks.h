@@ -14,12 +14,12 @@
 #include "server/net/task_answers.h"
 #include "server/net/task_queue.h"
 #include "server/request/connection.h"
+#include "server/request/state.h"
 
 namespace minikv::server {
 
 class EventLoop;
 class Session;
-struct ServerState;
 
 // Takes what the session's requests submit, has it prepared, executed and loaded, and answers in the order of the
 // requests. Whatever is known at once but belongs behind a task waits in that task's tail.
@@ -42,10 +42,17 @@ class SessionTasks {
   // ---- the request that runs ----
 
   // Where to write what is answered at once to a request that begins to run. end_reply() has to follow.
-  protocol::ReplyBuffer& begin_request(protocol::ReplyFormat format, bool is_silent);
+  protocol::ReplyBuffer& begin_request(protocol::ReplyFormat format, bool is_silent) {
+    reply_.set_request(format, is_silent);
+    return begin_reply();
+  }
   // The same for what is no request, or for one that has run elsewhere.
   protocol::ReplyBuffer& begin_reply() { return reply_.begin(queue_, output_); }
-  void end_reply();
+  void end_reply() {
+    if (reply_.end(queue_)) server_.counters.errors.add();
+  }
+  // Where what is written began, between the two.
+  const protocol::ReplyBuffer::Mark& before_reply() const { return reply_.before(); }
   // Of the request that runs, or has run last.
   protocol::ReplyFormat format() const { return reply_.format(); }
   bool is_silent() const { return reply_.is_silent(); }
@@ -69,9 +76,15 @@ class SessionTasks {
   // Whether take_turn() has something to do.
   bool wants_turn() const { return batch_ != nullptr || answers_.can_answer(); }
   // Whether no further request may run, or be read, for now.
-  bool hold_back() const;
+  bool hold_back() const {
+    return waiting_for_room_ || preparing_ || has_batch() || holding_requests_ || has_all_it_may() ||
+           has_too_many_replies();
+  }
   // Whether as much is with the writer as one session may have there.
-  bool has_all_it_may() const;
+  bool has_all_it_may() const {
+    return queue_.writes() >= server_.options.max_in_flight_requests ||
+           queue_.write_bytes() >= server_.options.max_in_flight_bytes;
+  }
   bool has_too_many_replies() const { return answers_.are_too_many(); }
 
   // The task is back from the writer or a reader.
@@ -95,7 +108,10 @@ class SessionTasks {
   // Has the server count them. To be called at the end of each turn.
   void account_replies() { answers_.account(); }
   // What is held of memory, all but the output.
-  std::uint64_t memory() const;
+  std::uint64_t memory() const {
+    return queue_.tail_bytes() + queue_.bytes() + queue_.size() * TaskInFlight::kMemoryBytes +
+           queue_.held_bytes() + (batch_ ? batch_->overhead_bytes() : 0);
+  }
 
  private:
   using Stage = TaskInFlight::Stage;

@@ -13,10 +13,6 @@ namespace minikv::server {
 
 namespace {
 
-// So many bytes of replies are made ahead of what the client has taken, where they are made of values that can be read
-// later.
-constexpr std::size_t kSendAheadBytes = 1024 * 1024;
-
 // A turn ends when it has made so many bytes of answers.
 constexpr std::size_t kTurnAnswerBytes = 1024 * 1024;
 
@@ -33,12 +29,6 @@ TaskAnswers::TaskAnswers(Session& session, EventLoop& loop, MemoryWaits& memory,
       queue_(queue),
       output_(output),
       budget_(loop.server()) {}
-
-bool TaskAnswers::takes_replies() const { return output_.size() + queue_.tail_bytes() < kSendAheadBytes; }
-
-std::size_t TaskAnswers::waiting_bytes() const {
-  return output_.size() + queue_.tail_bytes() + queue_.size() * TaskInFlight::kMemoryBytes;
-}
 
 void TaskAnswers::postpone(TaskInFlight& task) {
   assert(&task == &queue_.back() && task.stage == Stage::kDone);

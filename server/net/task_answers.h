@@ -32,9 +32,11 @@ class TaskAnswers {
   void postpone(TaskInFlight& task);
 
   // Whether the client takes its replies; otherwise what is long is better made when there is room for it.
-  bool takes_replies() const;
+  bool takes_replies() const { return output_.size() + queue_.tail_bytes() < kSendAheadBytes; }
   // Of replies, made or about to be, in bytes.
-  std::size_t waiting_bytes() const;
+  std::size_t waiting_bytes() const {
+    return output_.size() + queue_.tail_bytes() + queue_.size() * TaskInFlight::kMemoryBytes;
+  }
   // Whether these are too many for another request to be looked at.
   bool are_too_many() const { return budget_.is_exceeded_by(waiting_bytes()); }
   // Has the server count them. To be called at the end of each turn.
@@ -43,6 +45,10 @@ class TaskAnswers {
   void close() { budget_.account(0); }
 
  private:
+  // So many bytes of replies are made ahead of what the client has taken, where they are made of values that can be
+  // read later.
+  static constexpr std::size_t kSendAheadBytes = 1024 * 1024;
+
   bool answer_front();
   void finish_front();
   void load_ahead();

@@ -1,7 +1,6 @@
 // What happens to a task away from its session: the writer's and the readers' side, and where it lives.
 #include "server/net/task_in_flight.h"
 
-#include <algorithm>
 #include <cassert>
 #include <new>
 #include <utility>
@@ -16,7 +15,7 @@ namespace minikv::server {
 
 void TaskInFlight::task_is_done([[maybe_unused]] Task& done) noexcept {
   assert(&done == task.get() && stage == Stage::kWithWriter && session);
-  loop.collect(*this);
+  loop.mailbox().collect(*this);
 }
 
 void TaskInFlight::run_on_reader(const Store& store) {
@@ -64,18 +63,6 @@ Answered TaskInFlight::answer(protocol::ReplyBuffer& out) {
 
 void TaskPool::GiveBack::operator()(TaskInFlight* one) const noexcept {
   one->loop.task_pool().give_back(*one);
-}
-
-TaskPool::Owner TaskPool::take(std::unique_ptr<Task> task) {
-  TaskInFlight* one = first_;
-  if (one == nullptr) {
-    one = new TaskInFlight(loop_);
-  } else {
-    first_ = std::exchange(one->next, nullptr);
-    least_spare_ = std::min(least_spare_, --spare_);
-  }
-  one->task = std::move(task);
-  return Owner(one);
 }
 
 void TaskPool::give_back(TaskInFlight& one) noexcept {

@@ -1,10 +1,12 @@
 // A task on its way: what its session and its loop know of it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "protocol/reply_buffer.h"
 #include "protocol/reply_encoder.h"
@@ -90,7 +92,11 @@ class TaskPool {
   using Owner = std::unique_ptr<TaskInFlight, GiveBack>;
 
   // Throws std::bad_alloc.
-  Owner take(std::unique_ptr<Task> task);
+  Owner take(std::unique_ptr<Task> task) {
+    TaskInFlight* const one = first_ == nullptr ? make() : unlink_first();
+    one->task = std::move(task);
+    return Owner(one);
+  }
   // To be called now and then: those that were not needed since the last call go back to the system, so that much
   // that was in flight once does not take memory for ever.
   void trim() {
@@ -99,6 +105,13 @@ class TaskPool {
   }
 
  private:
+  TaskInFlight* make() { return new TaskInFlight(loop_); }
+  TaskInFlight* unlink_first() {
+    TaskInFlight* const one = first_;
+    first_ = std::exchange(one->next, nullptr);
+    least_spare_ = std::min(least_spare_, --spare_);
+    return one;
+  }
   void give_back(TaskInFlight& one) noexcept;
   void free(std::size_t count) noexcept;
 

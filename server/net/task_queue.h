@@ -39,7 +39,7 @@ class TaskQueue {
   // Null: it is the last.
   static TaskInFlight* behind(const TaskInFlight& one) { return one.next; }
   // Task::bytes() must not change from here on.
-  TaskInFlight& push(TaskPool::Owner one) {
+  TaskInFlight& push(TaskPool::Owner&& one) {
     assert(one && one->task && one->next == nullptr);
     bytes_ += one->task->bytes();
     (empty() ? first_ : last_->next) = one.get();

@@ -80,7 +80,8 @@ class Connection {
   virtual bool in_transaction() const { return false; }
   // Hands a command to the writer; its reply takes its place in the order of the requests.
   virtual void submit(std::unique_ptr<Task> task) = 0;
-  // The blocks that the request has been read into, if it has blocks of its own; none otherwise, or the second time.
+  // The blocks that the request has been read into, if it has blocks of its own; none otherwise. At most once for each
+  // request.
   virtual std::vector<Block> take_blocks() = 0;
   // Carries a transaction out: has it built, some commands a turn, and then hands it to the writer as one task.
   virtual void execute(std::unique_ptr<BatchTask> batch) = 0;
