@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kCommandsAtOnce = 512;
 constexpr std::size_t kArgumentsAtOnce = 4096;
 
-// What the handlers of a transaction's commands see of the connection. They have all they need at hand: none of them
-// waits until it is quiet, runs aside, or begins another transaction.
+// What the handlers of a transaction's commands see of the connection. They have all they need at hand: none
+// of them waits until it is quiet, runs aside, or begins another transaction.
 class InTransaction : public Connection {
  public:
   explicit InTransaction(Connection& connection) : connection_(connection) {}
@@ -42,8 +42,8 @@ class InTransaction : public Connection {
   Connection& connection_;
 };
 
-// For those that are run at EXEC: they find writes in flight, as indeed there may be, and what they submit becomes a
-// part of the transaction.
+// For those that are run at EXEC: they find writes in flight, as indeed there may be, and what they submit
+// becomes a part of the transaction.
 class Collector final : public InTransaction {
  public:
   Collector(Connection& connection, ExecTask& exec) : InTransaction(connection), exec_(exec) {}

@@ -18,13 +18,13 @@
 
 namespace minikv::server {
 
-// Executed by the writer one after the other as one batch: all of it is on disk, and to be seen, or none. A command
-// that fails when it is executed is answered with its error, and the others count all the same, as in Redis; if the
-// batch can't be written, nothing counts.
+// Executed by the writer one after the other as one batch: all of it is on disk, and to be seen, or none. A
+// command that fails when it is executed is answered with its error, and the others count all the same, as in
+// Redis; if the batch can't be written, nothing counts.
 //
-// What is not about the store (HELLO, CLIENT SETNAME, CONFIG RESETSTAT) is carried out when the transaction is
-// answered, so that it has not happened either if the transaction does not: on the event loop, behind all that is
-// about the store.
+// What is not about the store (HELLO, CLIENT SETNAME, CONFIG RESETSTAT) is carried out when the transaction
+// is answered, so that it has not happened either if the transaction does not: on the event loop, behind all
+// that is about the store.
 //
 // Thread safety: as Task.
 class ExecTask final : public BatchTask {

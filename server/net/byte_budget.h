@@ -6,8 +6,8 @@
 
 namespace minikv::server {
 
-// When it is used up, all but what is short waits for the next iteration: so that however many have much to send or to
-// take, the others wait for a few milliseconds.
+// When it is used up, all but what is short waits for the next iteration: so that however many have much to
+// send or to take, the others wait for a few milliseconds.
 //
 // Thread safety: used on the loop only.
 class ByteBudget {

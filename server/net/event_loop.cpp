@@ -2,6 +2,7 @@
 #include "server/net/event_loop.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -35,9 +36,11 @@ std::chrono::milliseconds tick_interval(const ServerOptions& options) {
 
 EventLoop::EventLoop(ServerState& server) : server_(server), laps_(server.options.slow_log_slower_than) {}
 
-EventLoop::~EventLoop() = default;
+EventLoop::~EventLoop() { assert(sessions_.empty() && tasks_in_flight_ == 0); }
 
 void EventLoop::run() {
+  assert(thread_ == std::thread::id());
+  thread_ = std::this_thread::get_id();
   Clock::time_point now = Clock::now();
   timer_at_ = now + tick_interval(server_.options);
   while (!stopping_ || !sessions_.empty() || tasks_in_flight_ > 0) {
@@ -116,8 +119,8 @@ void EventLoop::on_timer(Clock::time_point now) {
   let_waiting_go_on();  // in case the last group's notice and the wish for it missed each other
 }
 
-// A process that was stopped, a machine that slept, a command that took that long: what clients sent and took meanwhile is
-// looked at before their patience is, and that time is nobody's fault but ours.
+// A process that was stopped, a machine that slept, a command that took that long: what clients sent and took
+// meanwhile is looked at before their patience is, and that time is not counted against them.
 void EventLoop::forgive(Clock::duration not_run, Clock::time_point now) {
   if (not_run >= kTick) {
     server_.log->warn("an event loop did not run for {:.1f} s: the process was stopped, or held up",
@@ -132,6 +135,7 @@ void EventLoop::forgive(Clock::duration not_run, Clock::time_point now) {
 }
 
 void EventLoop::adopt(Socket socket, std::string address, const protocol::ErrorReply* error) {
+  assert(is_on_loop());
   if (stopping_) {
     (error == nullptr ? server_.counters.clients : server_.counters.turned_away).subtract();
     return;
@@ -158,20 +162,28 @@ void EventLoop::remove(Session& session) {
   (session.was_turned_away() ? server_.counters.turned_away : server_.counters.clients).subtract();
   poller_.remove(session.socket());
   const auto found = sessions_.find(&session);
+  assert(is_on_loop() && found != sessions_.end());
   removed_.push_back(std::move(found->second));
   sessions_.erase(found);
 }
 
 void EventLoop::gather(TaskInFlight& one, std::shared_ptr<Session> session) {
+  using Stage = TaskInFlight::Stage;
+  assert(is_on_loop() && one.is_write && !one.session);
+  assert(one.stage == Stage::kDone || one.stage == Stage::kWaiting || one.stage == Stage::kPreparing);
   gathered_.push_back(one.task.get());
-  one.stage = TaskInFlight::Stage::kWithWriter;
+  one.stage = Stage::kWithWriter;
   one.session = std::move(session);
   ++tasks_in_flight_;
 }
 
 void EventLoop::send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage,
                                std::shared_ptr<Session> session) {
-  const TaskInFlight::Stage before = std::exchange(one.stage, stage);
+  using Stage = TaskInFlight::Stage;
+  assert(is_on_loop() && !one.session);
+  assert(stage == Stage::kPreparing ? one.stage == Stage::kDone || one.stage == Stage::kWaiting
+                                    : stage == Stage::kLoading && one.stage == Stage::kPostponed);
+  const Stage before = std::exchange(one.stage, stage);
   one.session = std::move(session);
   try {
     server_.store.run_on_reader([this, &one] {
@@ -210,6 +222,7 @@ void EventLoop::end_turns() {
 
 void EventLoop::deliver() {
   while (TaskInFlight* const task = delivered_.take()) {
+    assert(tasks_in_flight_ > 0 && task->session);
     --tasks_in_flight_;
     std::shared_ptr<Session> session = std::move(task->session);
     guard(*session, [task](Session& one) { one.task_done(*task); });
@@ -239,9 +252,10 @@ void EventLoop::let_those_without_memory_go_on() {
 }
 
 void EventLoop::wait_for_room(std::shared_ptr<Session> session) {
+  assert(is_on_loop());
   waiting_for_room_.push_back(std::move(session));
   mailbox_.want_room();
-  // The writer may have made room, and found nobody who wanted to know, in between.
+  // The writer may have made room, and found that nothing waited for it, in between.
   if (!server_.store.is_saturated()) poller_.wake();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -24,14 +25,14 @@ namespace minikv::server {
 class Session;
 struct ServerState;
 
-// An iteration: wait; give sessions their turns, those that have more to do than one turn allows and those of which the
-// kernel tells, a bounded number of each; take the answers and whatever else other threads have posted. Then hand over to
-// the store all that they gathered: one lock and at most one wake-up of the writer for all the writes of an iteration.
-// The answers come back the same way: the writer collects those of a group, and wakes each loop once, by a system call
-// only if it sleeps.
+// An iteration: wait; give sessions their turns, those that have more to do than one turn allows and those of
+// which the kernel tells, a bounded number of each; take the answers and whatever else other threads have
+// posted. Then hand over to the store all that they gathered: one lock and at most one wake-up of the writer
+// for all the writes of an iteration. The answers come back the same way: the writer collects those of a
+// group, and wakes each loop once, by a system call only if it sleeps.
 //
-// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(), mailbox() from
-// any; all else on the loop.
+// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(),
+// mailbox() from any; all else on the loop.
 class EventLoop {
  public:
   explicit EventLoop(ServerState& server);
@@ -39,7 +40,7 @@ class EventLoop {
 
   // kIoError, if the system has no more descriptors.
   Status open() { return poller_.open(); }
-  // Until begin_stop() has been called, all connections are closed and all tasks are back.
+  // Once. Until begin_stop() has been called, all connections are closed and all tasks are back.
   void run();
   void begin_stop();
   // See LoopMailbox::post().
@@ -52,17 +53,19 @@ class EventLoop {
   TaskPool& task_pool() { return task_pool_; }
   ByteBudget& budget() { return budget_; }
 
-  // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and closed.
+  // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and
+  // closed.
   void adopt(Socket socket, std::string address, const protocol::ErrorReply* error = nullptr);
-  // To be called before its socket is closed. The session lives on until the end of the iteration at least: there may be
-  // an event for it yet.
+  // To be called before its socket is closed. The session lives on until the end of the iteration at least:
+  // there may be an event for it yet.
   void remove(Session& session);
 
-  // Takes a task that goes to the writer at the end of this iteration. It comes back to `session` by task_done(), and
-  // keeps the session alive until then. Throws std::bad_alloc, and the task is as it was.
+  // Takes a task that goes to the writer at the end of this iteration. It comes back to `session` by
+  // task_done(), and keeps the session alive until then. Throws std::bad_alloc, and the task is as it was.
   void gather(TaskInFlight& one, std::shared_ptr<Session> session);
-  // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many clients leave
-  // together, so that whoever serves many connections at the other end wakes up once for all of them.
+  // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many
+  // clients leave together, so that a process with many connections at the other end wakes up once for all of
+  // them.
   void end_turn_later(std::shared_ptr<Session> session) { ending_.push_back(std::move(session)); }
   // Calls session.go_on_now() in the next iteration, or in a later one if many want that.
   void go_on_later(std::shared_ptr<Session> session) { going_on_.push_back(std::move(session)); }
@@ -90,11 +93,14 @@ class EventLoop {
   void forgive(Clock::duration not_run, Clock::time_point now);
   void stop_now();
   std::vector<std::shared_ptr<Session>> open_sessions() const;
+  // Once it runs.
+  bool is_on_loop() const { return std::this_thread::get_id() == thread_; }
 
   ServerState& server_;
   BlockPool blocks_;  // before whatever may hold sessions
   TaskPool task_pool_{*this};
   ByteBudget budget_;
+  std::thread::id thread_;  // that is the loop
   Poller poller_;
   LoopMailbox mailbox_{poller_};
   Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience

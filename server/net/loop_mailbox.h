@@ -11,8 +11,8 @@
 
 namespace minikv::server {
 
-// Functions that the loop is to call, tasks that are done, and news for which something waits. The loop is woken once
-// for all that is there, and by a system call only if it sleeps.
+// Functions that the loop is to call, tasks that are done, and news for which something waits. The loop is
+// woken once for all that is there, and by a system call only if it sleeps.
 //
 // Thread safety: as each part says.
 class LoopMailbox {
@@ -38,10 +38,11 @@ class LoopMailbox {
 
   // ---- from the loop ----
 
-  // Takes what was posted, and the tasks that are done. Both have to be empty. What wants room has to say so again.
+  // Takes what was posted, and the tasks that are done. Both have to be empty. What wants room has to say so
+  // again.
   void take_all(std::vector<std::function<void()>>& posted, TaskMail& tasks) MINIKV_EXCLUDES(mutex_);
-  // Tasks are about to be handed to the store; take_tasks() follows, so that those that are done at once need not wake
-  // the loop.
+  // Tasks are about to be handed to the store; take_tasks() follows, so that those that are done at once need
+  // not wake the loop.
   void begin_handing_over() MINIKV_EXCLUDES(mutex_);
   void take_tasks(TaskMail& tasks) MINIKV_EXCLUDES(mutex_);
   // The loop waits for room in the store's queue, which the end of a group may make.

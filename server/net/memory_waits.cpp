@@ -1,6 +1,7 @@
 // Waiting for memory in the loop's queue.
 #include "server/net/memory_waits.h"
 
+#include <cassert>
 #include <utility>
 
 #include "server/net/event_loop.h"
@@ -25,13 +26,15 @@ MemoryWaits::Taken MemoryWaits::note(For what, Taken taken) {
 
 bool MemoryWaits::may_begin_where_none_is_left() {
   if (memory_.try_take(1)) return true;
-  // It may be the first in the queue now. It is asked for again all the same, when the loop says that there is some.
+  // It may be the first in the queue now. It is asked for again all the same, when the loop says that there
+  // is some.
   (void)memory_.take(1);
   (void)note(For::kRequests, Taken::kLater);
   return false;
 }
 
 bool MemoryWaits::begin_again() {
+  assert(is_queued_);
   is_queued_ = false;
   const bool task_waited = waits_for(For::kTask);
   stop();

@@ -12,8 +12,8 @@ namespace minikv::server {
 class EventLoop;
 class Session;
 
-// A session's part of the memory for clients. What can't have any waits, and the session stands in its loop's queue
-// for it: the loop calls Session::memory_again(), and all that waited asks again.
+// A session's part of the memory for clients. What can't have any waits, and the session stands in its loop's
+// queue for it: the loop calls Session::memory_again(), and all that waited asks again.
 //
 // Thread safety: used on the event loop of the session.
 class MemoryWaits {

@@ -7,8 +7,8 @@ namespace minikv::server {
 
 namespace {
 
-// Replies that a client does not take are its own affair while nobody else needs the memory; then it has this part of
-// the usual time.
+// Replies that a client does not take are its own affair while no other client needs the memory; then it has
+// this part of the usual time.
 constexpr int kHoarderPart = 10;
 constexpr std::chrono::seconds kLingerTime{2};
 

@@ -1,14 +1,15 @@
 // How many bytes of replies may wait for a client to take them.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 
 #include "server/request/state.h"
 
 namespace minikv::server {
 
-// A client's part of the budget for the replies of all clients, and what it has of it. All of the part while there is
-// plenty; the rest of the budget is shared out in smaller and smaller parts.
+// A client's part of the budget for the replies of all clients, and what it has of it. All of the part while
+// there is plenty; the rest of the budget is shared out in smaller and smaller parts.
 //
 // Thread safety: used on one event loop; those of others share the count of all.
 class ReplyBudget {
@@ -16,6 +17,7 @@ class ReplyBudget {
   explicit ReplyBudget(ServerState& server) : server_(server) {}
   ReplyBudget(const ReplyBudget&) = delete;
   ReplyBudget& operator=(const ReplyBudget&) = delete;
+  ~ReplyBudget() { assert(accounted_ == 0); }
 
   // How many bytes there may be, before the client is not read from any more. kLeastBytes at least.
   std::size_t limit() const;

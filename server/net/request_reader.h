@@ -19,8 +19,8 @@ class Store;
 
 namespace minikv::server {
 
-// A parser, and the input that it reads in place. The input grows as the parser needs it: hence the two are one, and
-// the transport only fills the room that it is given.
+// A parser, and the input that it reads in place. The input grows as the parser needs it: hence the two are
+// one, and the transport only fills the room that it is given.
 //
 // Thread safety: used on the event loop of its session.
 class RequestReader {
@@ -35,8 +35,8 @@ class RequestReader {
   bool is_starved() const { return is_starved_; }
   // How many bytes of memory room() will take beyond the first block; 0 while there is room to read.
   std::size_t grows_by() const { return input_.grows_by(parser_); }
-  // Room to read into, never none. If the system has no memory for it (std::bad_alloc), the request that is arriving
-  // has to be given up.
+  // Room to read into, never none. If the system has no memory for it (std::bad_alloc), the request that is
+  // arriving has to be given up.
   std::span<char> room() { return input_.prepare(parser_); }
   // So many bytes have been read into it, at least one.
   void commit(std::size_t bytes) {
@@ -45,7 +45,8 @@ class RequestReader {
   }
   // Gives back the input's block if nothing is in it.
   void release_if_empty() { input_.release_if_empty(); }
-  // Throws the rest of the request under way away as it comes, and what is there of it; next() answers it with `error`.
+  // Throws the rest of the request under way away as it comes, and what is there of it; next() answers it
+  // with `error`.
   void give_up(protocol::ErrorReply error);
   // Whether a request is on its way that is not whole yet.
   bool is_busy() const { return parser_.is_busy(); }
@@ -58,8 +59,8 @@ class RequestReader {
 
   // ---- requests ----
 
-  // To be called while !is_starved() only, and not before finish() has been for the request before. After kRequest
-  // there is a request(), which has to be run. Never after kClose.
+  // To be called while !is_starved() only, and not before finish() has been for the request before. After
+  // kRequest there is a request(), which has to be run. Never after kClose.
   protocol::ParseResult next() {
     assert(!is_starved_ && !is_deferred_ && !has_blocks_);
     prefetch();
@@ -73,7 +74,8 @@ class RequestReader {
     }
     return result;
   }
-  // Valid until the next call of next() or finish(); but for its arguments, if they are in blocks that were taken.
+  // Valid until the next call of next() or finish(); but for its arguments, if they are in blocks that were
+  // taken.
   const protocol::Request& request() const { return parser_.request(); }
   // What the slow log tells of it when it has been run: without arguments that have gone with their blocks.
   RequestSummary summary() const;

@@ -9,8 +9,8 @@
 
 namespace minikv::server {
 
-// To the client; or, while requests before it are not answered, behind the reply of the newest task. What the request
-// itself submits takes its place behind that.
+// To the client; or, while requests before it are not answered, behind the reply of the newest task. What the
+// request itself submits takes its place behind that.
 //
 // Thread safety: used on the event loop of its session.
 class RunningReply {

@@ -1,6 +1,8 @@
+// Starting and stopping the network half.
 #include "server/net/server.h"
 
 #include <algorithm>
+#include <cassert>
 #include <random>
 #include <string>
 #include <thread>
@@ -20,7 +22,8 @@ namespace minikv::server {
 
 namespace {
 
-// Where the writer thread says that a group is done. The store may keep its callback for longer than the server lives.
+// Where the writer thread says that a group is done. The store may keep its callback for longer than the
+// server lives.
 class GroupSignal {
  public:
   explicit GroupSignal(std::vector<EventLoop*> loops) : loops_(std::move(loops)) {}
@@ -68,6 +71,7 @@ class Server::Impl {
   }
 
   Status start() {
+    assert(threads_.empty() && !signal_);
     std::vector<EventLoop*> loops;
     for (unsigned i = 0; i < std::max(1U, state_.options.io_threads); ++i) {
       loops_.push_back(std::make_unique<EventLoop>(state_));

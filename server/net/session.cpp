@@ -14,8 +14,8 @@ namespace {
 
 // So many bytes of replies don't wait for those of other clients to be sent.
 constexpr std::size_t kFlushAtOnceBytes = 64 * 1024;
-// Replies that a client does not take are its own affair up to this many bytes, and beyond it as long as nobody else
-// needs the memory.
+// Replies that a client does not take are its own affair up to this many bytes, and beyond it as long as
+// no other needs the memory.
 constexpr std::size_t kHoardedBytes = 64 * 1024;
 
 Status waited_too_long() {

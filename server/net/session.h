@@ -28,16 +28,16 @@ struct ServerState;
 
 // Reads requests, has them carried out, and sends the replies in the order of the requests.
 //
-// A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever needs the
-// writer or the disk becomes a task and is answered in a later turn, in the order of the requests (SessionTasks). A
-// turn is bounded, so that one client cannot starve the others of its loop.
+// A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever
+// needs the writer or the disk becomes a task and is answered in a later turn, in the order of the requests
+// (SessionTasks). A turn is bounded, so that one client cannot starve the others of its loop.
 //
-// Not read from is a connection that has too much with the writer, too many replies waiting, a request that has to
-// wait for the ones before it, or one for which there is no memory. Closing never loses a reply that is owed, unless
-// the client has gone.
+// Not read from is a connection that has too much with the writer, too many replies waiting, a request that
+// has to wait for the ones before it, or one for which there is no memory. Closing never loses a reply that
+// is owed, unless the client has gone.
 //
-// Thread safety: used on the event loop that owns it only, but for is_gone(). Kept alive by the loop while it is open,
-// by its tasks, and by what runs for it on a worker.
+// Thread safety: used on the event loop that owns it only, but for is_gone(). Kept alive by the loop while it
+// is open, by its tasks, and by what runs for it on a worker.
 class Session final : public Connection, public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
@@ -51,7 +51,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void turn_away(const protocol::ErrorReply& error);
   bool was_turned_away() const { return turned_away_; }
   bool is_open() const { return state_ != State::kClosed; }
-  // Whether nobody is there any more who could take a reply. From any thread.
+  // Whether no reply can arrive any more. From any thread.
   bool is_gone() const { return client_.figures->is_gone.get(); }
   int socket() const { return transport_.fd(); }
   // Executes what was read, answers what comes now with SHUTDOWN, closes.
@@ -71,8 +71,8 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void task_done(TaskInFlight& task) { tasks_.task_done(task); }
   // Whether this is the first call since take_turn().
   bool touch() { return !std::exchange(touched_, true); }
-  // Runs what can be run. What is to be sent leaves when the loop calls end_turn(), or at once if it is much. The next
-  // turn comes by an event, a task, or go_on_now().
+  // Runs what can be run. What is to be sent leaves when the loop calls end_turn(), or at once if it is much.
+  // The next turn comes by an event, a task, or go_on_now().
   void take_turn();
   // Once for each EventLoop::end_turn_later().
   void end_turn();
@@ -109,7 +109,8 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
     kNew,
     kOpen,
     kDraining,  // no further request; closes when all replies are sent
-    kLingering,  // has said goodbye, and waits for the client to close: closing first could cost it the last replies
+    // Has said goodbye, and waits for the client to close: closing first could lose the last replies.
+    kLingering,
     kClosed,
   };
   void enter(State next);

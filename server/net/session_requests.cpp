@@ -155,7 +155,7 @@ void Session::note_slow_request(std::size_t size_before, const protocol::ReplyBu
   server_.slow_log.note(took, requests_.summary(), client_.address, client_.name);
 }
 
-// Whatever the request makes the server do: that there is no memory for it is its error, and nobody else's.
+// Whatever the request makes the server do: that there is no memory for it is its own error.
 void Session::dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target) {
   const std::size_t tasks_before = tasks_.size();
   try {

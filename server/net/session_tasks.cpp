@@ -18,7 +18,8 @@ namespace {
 // The memory for old values of this length is not worth counting.
 constexpr std::size_t kShortValueBytes = 64 * 1024;
 
-// What a task needs of memory on the writer beyond its arguments: the long values that it changes, before and after.
+// What a task needs of memory on the writer beyond its arguments: the long values that it changes, before and
+// after.
 std::uint64_t bytes_of_old_values(Task& task, const Store& store) {
   std::uint64_t bytes = 0;
   for (const OldValue& old : task.old_values()) {

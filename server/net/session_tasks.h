@@ -21,8 +21,8 @@ namespace minikv::server {
 class EventLoop;
 class Session;
 
-// Takes what the session's requests submit, has it prepared, executed and loaded, and answers in the order of the
-// requests. Whatever is known at once but belongs behind a task waits in that task's tail.
+// Takes what the session's requests submit, has it prepared, executed and loaded, and answers in the order of
+// the requests. Whatever is known at once but belongs behind a task waits in that task's tail.
 //
 // A task's stages:
 //
@@ -30,7 +30,8 @@ class Session;
 //   look_up()  [kWaiting, for memory]   kPreparing, by a reader                kDone
 //   load()                                                                     kDone
 //
-// and from kDone, for as often as the reply needs the disk, on to kPostponed, kLoading, kLoaded and back to kDone.
+// and from kDone, for as often as the reply needs the disk, on to kPostponed, kLoading, kLoaded and back to
+// kDone.
 //
 // Thread safety: used on the event loop of the session.
 class SessionTasks {

@@ -52,7 +52,8 @@ void TaskAnswers::answer() {
   load_ahead();
 }
 
-// False: the first task can't be gone on with before a reader has done something, or others have had their turn.
+// False: the first task can't be gone on with before a reader has done something, or others have had their
+// turn.
 bool TaskAnswers::answer_front() {
   TaskInFlight& task = queue_.front();
   const protocol::ReplyBuffer::Mark before = output_.mark();
@@ -95,8 +96,8 @@ void TaskAnswers::finish_front() {
   queue_.pop();
 }
 
-// As many of the tasks that want a reader get one as the client is about to take, but at least the first, if it is the
-// one that all others wait for.
+// As many of the tasks that want a reader get one as the client is about to take, but at least the first, if
+// it is the one that all others wait for.
 void TaskAnswers::load_ahead() {
   using Taken = MemoryWaits::Taken;
   constexpr auto kTask = MemoryWaits::For::kTask;

@@ -14,8 +14,9 @@ class EventLoop;
 class Session;
 struct ServerState;
 
-// Makes the replies of the tasks in a session's queue, in the order of the requests, and no more of them than the
-// client is about to take. What needs the disk for its reply gets a reader, ahead of its turn if there is memory.
+// Makes the replies of the tasks in a session's queue, in the order of the requests, and no more of them than
+// the client is about to take. What needs the disk for its reply gets a reader, ahead of its turn if there is
+// memory.
 //
 // Thread safety: used on the event loop of the session.
 class TaskAnswers {
@@ -45,8 +46,8 @@ class TaskAnswers {
   void close() { budget_.account(0); }
 
  private:
-  // So many bytes of replies are made ahead of what the client has taken, where they are made of values that can be
-  // read later.
+  // So many bytes of replies are made ahead of what the client has taken, where they are made of values that
+  // can be read later.
   static constexpr std::size_t kSendAheadBytes = 1024 * 1024;
 
   bool answer_front();

@@ -27,7 +27,7 @@ void TaskInFlight::run_on_reader(const Store& store) {
       if (const Status found = task->look_up(store, is_gone); !found) task->refuse(found);
       return;
     }
-    if (session->is_gone()) return;  // nobody is there to take it
+    if (session->is_gone()) return;  // the reply is of no use
     part = std::make_unique<protocol::ReplyBuffer>();
     protocol::ReplyEncoder reply(format, *part);
     progress = task->encode_some(reply, Reading::waiting(is_gone));

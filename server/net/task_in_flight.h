@@ -22,12 +22,12 @@ namespace minikv::server {
 class EventLoop;
 class Session;
 
-// From when a session adopts a task until the task has been answered. The session's queue owns it, and through it the
-// task. It is what the task reports to, and what travels back to the loop: the two links make that possible without
-// memory, since what the writer has done must not fail to be answered.
+// From when a session adopts a task until the task has been answered. The session's queue owns it, and
+// through it the task. It is what the task reports to, and what travels back to the loop: the two links make
+// that possible without memory, since what the writer has done must not fail to be answered.
 //
-// Thread safety: used on its event loop; but for task_is_done() and run_on_reader(), from when the task is handed over
-// until it has come back by the loop's mail.
+// Thread safety: used on its event loop; but for task_is_done() and run_on_reader(), from when the task is
+// handed over until it has come back by the loop's mail.
 struct TaskInFlight final : public TaskSink {
   enum class Stage : std::uint8_t {
     kWaiting,     // for memory for the old values
@@ -39,8 +39,8 @@ struct TaskInFlight final : public TaskSink {
     kLoaded,      // what a reader has made waits for its turn
   };
 
-  // With its task and what that has allocated beside its arguments, about; a reply that is still to be made takes at
-  // least as much.
+  // With its task and what that has allocated beside its arguments, about; a reply that is still to be made
+  // takes at least as much.
   static constexpr std::size_t kMemoryBytes = 640;
 
   explicit TaskInFlight(EventLoop& home) : loop(home) {}
@@ -71,8 +71,8 @@ struct TaskInFlight final : public TaskSink {
   std::size_t loading_bytes = 0;  // of these, for what a reader makes
   std::chrono::steady_clock::time_point started;
   RequestSummary summary;  // empty unless there is a slow log
-  // Null, as nearly always: what a reader has made; and the replies to what came after this request and needed no
-  // writer.
+  // Null, as nearly always: what a reader has made; and the replies to what came after this request and
+  // needed no writer.
   std::unique_ptr<protocol::ReplyBuffer> part, tail;
 };
 
@@ -97,8 +97,8 @@ class TaskPool {
     one->task = std::move(task);
     return Owner(one);
   }
-  // To be called now and then: those that were not needed since the last call go back to the system, so that much
-  // that was in flight once does not take memory for ever.
+  // To be called now and then: those that were not needed since the last call go back to the system, so that
+  // much that was in flight once does not take memory for ever.
   void trim() {
     free(least_spare_);
     least_spare_ = spare_;
@@ -121,7 +121,8 @@ class TaskPool {
   std::size_t least_spare_ = 0;  // since the last trim()
 };
 
-// Tasks on their way back to their loop, in the order in which they are added. Takes no memory: it must not fail.
+// Tasks on their way back to their loop, in the order in which they are added. Takes no memory: it must not
+// fail.
 // Thread safety: none.
 class TaskMail {
  public:

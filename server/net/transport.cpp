@@ -33,8 +33,8 @@ void set_option(int socket, int level, int option, int value = 1) {
   ::setsockopt(socket, level, option, &value, sizeof value);
 }
 
-// Finds clients whose machine has gone: after `idle` without a word the kernel asks, and then three times more, as in
-// Redis.
+// Finds clients whose machine has gone: after `idle` without a word the kernel asks, and then three times
+// more, as in Redis.
 void set_keepalive(int socket, std::chrono::seconds idle) {
   if (idle.count() == 0) return;
   const auto seconds = static_cast<int>(idle.count());
@@ -60,8 +60,8 @@ void Transport::start(std::chrono::seconds keepalive) {
 
 Transport::Told Transport::on_event(std::uint32_t events) {
   if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) readable_ = true;
-  // Usually the kernel tells again when more comes than what recv() has given. Not so if the end of the stream, which
-  // is told of now, comes behind those bytes; nor if recv() stops at an out-of-band byte.
+  // Usually the kernel tells again when more comes than what recv() has given. Not so if the end of the
+  // stream, which is told of now, comes behind those bytes; nor if recv() stops at an out-of-band byte.
   if ((events & ~static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT)) != 0) read_to_the_end_ = true;
   Told told;
   told.is_gone = (events & (EPOLLERR | EPOLLHUP)) != 0;

@@ -16,17 +16,17 @@
 
 namespace minikv::server {
 
-// Receives and sends without waiting, and remembers what the kernel has told of the socket: the kernel tells it once
-// (see Poller), and a session that is held back reads much later. Both directions are bounded, for a turn and for an
-// iteration of the loop.
+// Receives and sends without waiting, and remembers what the kernel has told of the socket: the kernel tells
+// it once (see Poller), and a session that is held back reads much later. Both directions are bounded, for a
+// turn and for an iteration of the loop.
 //
 // Thread safety: used on the event loop of its session.
 class Transport {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // How many bytes one turn receives before the other connections of the loop get theirs; receive() alone never
-  // receives more.
+  // How many bytes one turn receives before the other connections of the loop get theirs; receive() alone
+  // never receives more.
   static constexpr std::size_t kTurnInputBytes = 256 * 1024;
 
   // `budget` and `counters` must outlive it.
@@ -35,13 +35,13 @@ class Transport {
   int fd() const { return socket_.fd(); }
   // Empty if the system does not tell.
   std::string local_address() const;
-  // Once, before anything is received. `keepalive`: after so long without a word the kernel asks whether the client's
-  // machine is still there; 0: never.
+  // Once, before anything is received. `keepalive`: after so long without a word the kernel asks whether the
+  // client's machine is still there; 0: never.
   void start(std::chrono::seconds keepalive);
 
   struct Told {
     bool has_room_again = false;  // sending was blocked, and is no more
-    bool is_gone = false;         // reset, or closed on both sides: there is nobody to answer
+    bool is_gone = false;         // reset, or closed on both sides: no reply can arrive
   };
   // `events`: bits of epoll_event::events.
   Told on_event(std::uint32_t events);
@@ -52,8 +52,8 @@ class Transport {
   bool is_readable() const { return readable_; }
   // The client will send no more.
   bool has_ended() const { return has_ended_; }
-  // To be called with room for at least one byte. How many bytes came; 0: there are none, and has_ended(), is_broken()
-  // or !is_readable() says why.
+  // To be called with room for at least one byte. How many bytes came; 0: there are none, and has_ended(),
+  // is_broken() or !is_readable() says why.
   std::size_t receive(std::span<char> room);
   // Throws away what has come. True: there may be more.
   bool discard();
@@ -77,8 +77,8 @@ class Transport {
   // Drops what was to be sent.
   void close();
 
-  // When bytes last came, and when some were last sent; the epoch before the first. start() counts as the first to
-  // come.
+  // When bytes last came, and when some were last sent; the epoch before the first. start() counts as the
+  // first to come.
   Clock::time_point last_received() const { return last_received_; }
   Clock::time_point last_sent() const { return last_sent_; }
 

@@ -11,8 +11,8 @@
 
 namespace minikv::server {
 
-// The requests of a client between MULTI and EXEC. What they take of memory is in few large pieces, so that it
-// goes back to the system when they go.
+// The requests of a client between MULTI and EXEC. What they take of memory is in few large pieces, so that
+// it goes back to the system when they go.
 // Thread safety: none.
 class Multi {
  public:
@@ -20,8 +20,8 @@ class Multi {
   explicit Multi(protocol::Dialect dialect) : dialect_(dialect) {}
 
   protocol::Dialect dialect() const { return dialect_; }
-  // Copies the arguments, but for those that are in `blocks`, which it keeps. `bytes`: what bytes_of() has said.
-  // To be called while !is_spoiled() only: of what EXEC will refuse nothing is kept.
+  // Copies the arguments, but for those that are in `blocks`, which it keeps. `bytes`: what bytes_of() has
+  // said. To be called while !is_spoiled() only: of what EXEC will refuse nothing is kept.
   void add(const protocol::RequestView& request, std::size_t bytes, std::vector<Block> blocks);
   // A request was refused: EXEC will refuse the whole.
   void spoil() { spoiled_ = true; }

@@ -1,3 +1,4 @@
+// What is kept of a slow command.
 #include "server/request/slow_log.h"
 
 #include <algorithm>

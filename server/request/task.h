@@ -1,4 +1,5 @@
-// A command that needs the writer or the disk: what is executed there, and how it is answered back on the loop.
+// A command that needs the writer or the disk: what is executed there, and how it is answered back on the
+// loop.
 #pragma once
 
 #include <cassert>
@@ -37,7 +38,8 @@ enum class Answered : std::uint8_t {
 struct Reading {
   // On an event loop, which others wait for: of what is in memory.
   static Reading at_once() { return {}; }
-  // On a thread that may wait. `is_unwanted` says whether the reply is of no use any more; empty: it never is.
+  // On a thread that may wait. `is_unwanted` says whether the reply is of no use any more; empty: it never
+  // is.
   // NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved from
   static Reading waiting(std::function<bool()> is_unwanted) { return {true, std::move(is_unwanted)}; }
 
@@ -55,21 +57,23 @@ inline constexpr std::uint64_t kReplyOverheadBytes = 64;
 // Is told when the writer is done with a task.
 class TaskSink {
  public:
-  // By the writer, once for each time that the task was submitted to the store. Must not block, nor throw. The task
-  // is the sink's from then on: another thread may destroy it before this returns.
+  // By the writer, once for each time that the task was submitted to the store. Must not block, nor throw.
+  // The task is the sink's from then on: another thread may destroy it before this returns.
   virtual void task_is_done(Task& task) noexcept = 0;
 
  protected:
   ~TaskSink() = default;
 };
 
-// Made on the event loop; executed by the writer, if it needs one; answered on the loop, in the order of the requests.
+// Made on the event loop; executed by the writer, if it needs one; answered on the loop, in the order of the
+// requests.
 //
-// What takes the disk is done by one of the store's readers: old values that the writer will want, before it gets the
-// task; and values that the reply is made of, after it, or without it. A long reply is made part by part, so that no
-// more of it is in memory than its client is about to take.
+// What takes the disk is done by one of the store's readers: old values that the writer will want, before it
+// gets the task; and values that the reply is made of, after it, or without it. A long reply is made part by
+// part, so that no more of it is in memory than its client is about to take.
 //
-// It is the command only: where it is on its way, and what waits behind it, is known to what has submitted it.
+// It is the command only: where it is on its way, and what waits behind it, is known to what has submitted
+// it.
 //
 // Thread safety: handed from one thread to the other, never shared.
 class Task : public WriteTask {
@@ -78,8 +82,8 @@ class Task : public WriteTask {
     set_bytes(memory_.argument_bytes() + kOverheadBytes);
   }
 
-  // Once, before it is submitted to the store: what is told that it is done, and what is told of the keys that it
-  // puts. Both have to live until then.
+  // Once, before it is submitted to the store: what is told that it is done, and what is told of the keys
+  // that it puts. Both have to live until then.
   void bind(TaskSink& sink, WatchedKeys& watched) {
     assert(sink_ == nullptr);
     sink_ = &sink;
@@ -89,14 +93,15 @@ class Task : public WriteTask {
   void execute(Transaction& transaction) final;
   void done(const Status& status) final;
 
-  // On the writer, or as a part of a task that is: what the command does to the store. A task that is not for the
-  // writer need not say what it does there.
+  // On the writer, or as a part of a task that is: what the command does to the store. A task that is not for
+  // the writer need not say what it does there.
   virtual void perform(Transaction&) {}
 
-  // Makes the reply, or goes on with it: about kMaxBytesAtOnce bytes of it at most, and not less than one value. Not
-  // to be called again after Answered::kWhole.
+  // Makes the reply, or goes on with it: about kMaxBytesAtOnce bytes of it at most, and not less than one
+  // value. Not to be called again after Answered::kWhole.
   virtual Answered encode_some(protocol::ReplyEncoder& reply, const Reading& reading) = 0;
-  // Whether the reply is made of values that are still to be read: then it waits until its client takes what it has.
+  // Whether the reply is made of values that are still to be read: then it waits until its client takes what
+  // it has.
   virtual bool reads_values() const { return false; }
   // After Answered::kWantsDisk: at most how many bytes a reader will need in memory to go on.
   virtual std::uint64_t bytes_for_reader() const { return 0; }
@@ -108,15 +113,16 @@ class Task : public WriteTask {
 
   // At most how much memory it takes to find out what wants_preparation() wants to have found out, in bytes.
   virtual std::uint64_t bytes_to_prepare() const { return 0; }
-  // On a reader, of a task that is not for the writer (Connection::look_up()): finds out what it answers from. An error
-  // is the answer.
+  // On a reader, of a task that is not for the writer (Connection::look_up()): finds out what it answers
+  // from. An error is the answer.
   virtual Status look_up(const Store& /*store*/, const std::function<bool()>& /*is_unwanted*/) { return {}; }
 
-  // Whether encode_some() does more than to make the reply, so that it is called even where nobody wants to see that.
+  // Whether encode_some() does more than to make the reply, so that it is called even where the
+  // reply is not wanted.
   virtual bool acts_when_answered() const { return false; }
 
-  // It will be answered with an error, and has not been carried out: on the thread that finds that out, before any
-  // task behind it is executed.
+  // It will be answered with an error, and has not been carried out: on the thread that finds that out,
+  // before any task behind it is executed.
   virtual void refused() noexcept {}
 
   // An error: what it is to be answered with, instead of encode_some().
@@ -141,7 +147,8 @@ class Task : public WriteTask {
   WatchedKeys* watched_ = nullptr;
 };
 
-// A task made of two functions: `execute` runs on the writer, and `encode` turns what it returned into a reply.
+// A task made of two functions: `execute` runs on the writer, and `encode` turns what it returned into a
+// reply.
 template <typename Execute, typename Encode>
 class FunctionTask : public Task {
  public:
@@ -150,7 +157,10 @@ class FunctionTask : public Task {
       : Task(std::move(memory)), execute_(std::move(on_writer)), encode_(std::move(on_loop)) {}
 
  private:
-  void perform(Transaction& transaction) override { result_.emplace(execute_(transaction)); }
+  void perform(Transaction& transaction) override {
+    assert(!result_ && "a task is executed once");
+    result_.emplace(execute_(transaction));
+  }
   Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
     assert(result_ && "the engine answers ok only after it has executed a task");
     encode_(reply, *std::move(result_));
