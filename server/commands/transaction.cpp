@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/commands/dispatcher.h"
+#include "server/commands/exec.h"
 #include "server/commands/handlers.h"
 #include "server/commands/values_task.h"
 #include "server/request/multi.h"
@@ -115,7 +115,7 @@ void handle<kExec>(Context& context) {
   if (multi->is_spoiled()) return context.fail(errors::exec_abort());
   if (dialect != multi->dialect()) return context.fail(errors::other_dialect_in_multi());
   if (watch_was_refused) return context.reply.aborted();
-  context.connection.execute(std::make_unique<ExecTask>(std::move(owner), std::move(watch)));
+  context.connection.execute(std::make_unique<ExecTask>(std::move(owner), std::move(watch), context.server));
 }
 
 template <>

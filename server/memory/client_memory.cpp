@@ -1,6 +1,8 @@
+// The parts of the budget, and the queue for it.
 #include "server/memory/client_memory.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "server/memory/machine_memory.h"
 
@@ -18,6 +20,7 @@ bool ClientMemory::try_take(std::uint64_t bytes, Grade grade) {
 }
 
 void ClientMemory::give_back(std::uint64_t shared, std::uint64_t first) {
+  assert(shared <= shared_.load() && first <= first_.load());
   if (shared > 0) shared_.fetch_sub(shared, std::memory_order_seq_cst);
   if (first > 0) first_.fetch_sub(first, std::memory_order_seq_cst);
   if (waiting_.load(std::memory_order_seq_cst) > 0 && tell_) tell_();
@@ -36,7 +39,8 @@ void ClientMemory::leave_queue(Ticket ticket) {
   {
     const engine::MutexLock lock(mutex_);
     const bool was_first = !queue_.empty() && *queue_.begin() == ticket;
-    queue_.erase(ticket);
+    [[maybe_unused]] const std::size_t left = queue_.erase(ticket);
+    assert(left == 1);
     waiting_.store(queue_.size(), std::memory_order_seq_cst);
     others_wait = was_first && !queue_.empty();
   }

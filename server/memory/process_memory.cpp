@@ -1,3 +1,4 @@
+// What the process takes.
 #include "server/memory/process_memory.h"
 
 #include <fstream>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstring>
 #include <iterator>
@@ -21,9 +22,9 @@ struct Block {
   explicit operator bool() const { return memory != nullptr; }
 };
 
-// The arguments of a request for as long as its task needs them: copied into one stretch; or where they have been read, of
-// a request that was read into blocks of its own; or where something else keeps them. Views into it stay valid when it is
-// moved.
+// The arguments of a request for as long as its task needs them: copied into one stretch; or where they have
+// been read, of a request that was read into blocks of its own; or where something else keeps them. Views
+// into it stay valid when it is moved.
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Memory {
  public:
@@ -49,6 +50,7 @@ class Memory {
 
   // Once, before anything is kept that has to be copied.
   void make_room(std::size_t bytes) {
+    assert(!copies_ && used_ == 0);
     if (bytes > 0) copies_ = std::make_unique_for_overwrite<char[]>(bytes);
     capacity_ += bytes;
   }
@@ -58,6 +60,7 @@ class Memory {
   // The same bytes, where they stay.
   std::string_view keep(std::string_view bytes) {
     if (has(bytes)) return bytes;
+    assert(copies_ || bytes.empty());
     char* const place = copies_.get() + used_;
     if (!bytes.empty()) std::memcpy(place, bytes.data(), bytes.size());
     used_ += bytes.size();

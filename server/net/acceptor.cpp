@@ -1,8 +1,10 @@
+// Accepting connections, and refusing those that are too many.
 #include "server/net/acceptor.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cassert>
 #include <cerrno>
 #include <chrono>
 #include <new>
@@ -57,6 +59,7 @@ void Acceptor::complain(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 Status Acceptor::listen(Listener listener) {
+  assert(ports_.empty() && !thread_.joinable());
   const std::vector<std::string> addresses = listener.addresses();
   std::vector<int> sockets = listener.release();
   Status status;
@@ -84,6 +87,7 @@ Status Acceptor::listen(Listener listener) {
 }
 
 void Acceptor::start() {
+  assert(!thread_.joinable() && !ports_.empty());
   for (const auto& port : ports_) wait(*port);
   thread_ = std::thread([this] { io_.run(); });
 }

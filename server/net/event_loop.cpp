@@ -1,6 +1,8 @@
+// An iteration, and what sessions ask of it.
 #include "server/net/event_loop.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -22,7 +24,6 @@ void guard(Session& session, Turn turn) {
   }
 }
 
-constexpr std::size_t kIterationBytes = 4 * 1024 * 1024;
 constexpr std::size_t kGoingOnAtOnce = 128;  // so many sessions; the same as events at once
 constexpr std::chrono::milliseconds kTick{1000};
 
@@ -35,9 +36,11 @@ std::chrono::milliseconds tick_interval(const ServerOptions& options) {
 
 EventLoop::EventLoop(ServerState& server) : server_(server), laps_(server.options.slow_log_slower_than) {}
 
-EventLoop::~EventLoop() = default;
+EventLoop::~EventLoop() { assert(sessions_.empty() && tasks_in_flight_ == 0); }
 
 void EventLoop::run() {
+  assert(thread_ == std::thread::id());
+  thread_ = std::this_thread::get_id();
   Clock::time_point now = Clock::now();
   timer_at_ = now + tick_interval(server_.options);
   while (!stopping_ || !sessions_.empty() || tasks_in_flight_ > 0) {
@@ -46,12 +49,12 @@ void EventLoop::run() {
         timer_at_ == Clock::time_point::max() ? Clock::duration::max() : timer_at_ - now;
     const Poller::Waited waited =
         poller_.wait(is_idle ? std::max(patience, Clock::duration::zero()) : Clock::duration::zero());
-    budget_bytes_ = kIterationBytes;
+    budget_.refill();
     let_sessions_go_on();
     for (const epoll_event& event : waited.events)
       guard(*static_cast<Session*>(event.data.ptr),
             [&](Session& session) { session.on_event(event.events); });
-    if (memory_is_free_.load(std::memory_order_relaxed)) let_those_without_memory_go_on();
+    if (mailbox_.has_news_of_memory()) let_those_without_memory_go_on();
     if (waited.woken) read_mail();  // after what came before it: a client's last requests before begin_stop()
     const Clock::time_point before = std::exchange(now, Clock::now());
     const Clock::duration took =
@@ -64,22 +67,9 @@ void EventLoop::run() {
   }
 }
 
-void EventLoop::post(std::function<void()>&& function) {
-  {
-    const engine::MutexLock lock(mutex_);
-    posted_.push_back(std::move(function));
-  }
-  poller_.wake();
-}
-
 void EventLoop::read_mail() {
   std::vector<std::function<void()>> posted;
-  {
-    const engine::MutexLock lock(mutex_);
-    posted.swap(posted_);
-    delivered_.swap(collected_);
-    room_wanted_ = false;
-  }
+  mailbox_.take_all(posted, delivered_);
   for (const auto& function : posted) {
     try {
       function();
@@ -124,12 +114,13 @@ void EventLoop::on_timer(Clock::time_point now) {
   for (const auto& session : open_sessions())
     guard(*session, [now, not_run](Session& one) { one.tick(now, not_run); });
   let_those_without_memory_go_on();
+  task_pool_.trim();
   if (server_.heap_trimmer.is_due(server_.client_memory.used())) server_.run_on_worker(&HeapTrimmer::trim);
   let_waiting_go_on();  // in case the last group's notice and the wish for it missed each other
 }
 
-// A process that was stopped, a machine that slept, a command that took that long: what clients sent and took meanwhile is
-// looked at before their patience is, and that time is nobody's fault but ours.
+// A process that was stopped, a machine that slept, a command that took that long: what clients sent and took
+// meanwhile is looked at before their patience is, and that time is not counted against them.
 void EventLoop::forgive(Clock::duration not_run, Clock::time_point now) {
   if (not_run >= kTick) {
     server_.log->warn("an event loop did not run for {:.1f} s: the process was stopped, or held up",
@@ -144,6 +135,7 @@ void EventLoop::forgive(Clock::duration not_run, Clock::time_point now) {
 }
 
 void EventLoop::adopt(Socket socket, std::string address, const protocol::ErrorReply* error) {
+  assert(is_on_loop());
   if (stopping_) {
     (error == nullptr ? server_.counters.clients : server_.counters.turned_away).subtract();
     return;
@@ -170,29 +162,45 @@ void EventLoop::remove(Session& session) {
   (session.was_turned_away() ? server_.counters.turned_away : server_.counters.clients).subtract();
   poller_.remove(session.socket());
   const auto found = sessions_.find(&session);
+  assert(is_on_loop() && found != sessions_.end());
   removed_.push_back(std::move(found->second));
   sessions_.erase(found);
 }
 
-void EventLoop::gather(Task& task) {
-  gathered_.push_back(&task);  // comes back through collect()
+void EventLoop::gather(TaskInFlight& one, std::shared_ptr<Session> session) {
+  using Stage = TaskInFlight::Stage;
+  assert(is_on_loop() && one.is_write && !one.session);
+  assert(one.stage == Stage::kDone || one.stage == Stage::kWaiting || one.stage == Stage::kPreparing);
+  gathered_.push_back(one.task.get());
+  one.stage = Stage::kWithWriter;
+  one.session = std::move(session);
   ++tasks_in_flight_;
 }
 
-void EventLoop::send_to_reader(Task& task) {
-  server_.store.run_on_reader([this, &task] {
-    task.run_on_reader(server_.store);
-    collect_and_wake(task);
-  });
+void EventLoop::send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage,
+                               std::shared_ptr<Session> session) {
+  using Stage = TaskInFlight::Stage;
+  assert(is_on_loop() && !one.session);
+  assert(stage == Stage::kPreparing ? one.stage == Stage::kDone || one.stage == Stage::kWaiting
+                                    : stage == Stage::kLoading && one.stage == Stage::kPostponed);
+  const Stage before = std::exchange(one.stage, stage);
+  one.session = std::move(session);
+  try {
+    server_.store.run_on_reader([this, &one] {
+      one.run_on_reader(server_.store);
+      mailbox_.collect_and_wake(one);
+    });
+  } catch (const std::bad_alloc&) {
+    one.session.reset();
+    one.stage = before;
+    throw;
+  }
   ++tasks_in_flight_;
 }
 
 void EventLoop::hand_over() {
   if (gathered_.empty()) return;
-  {
-    const engine::MutexLock lock(mutex_);
-    is_collecting_ = true;
-  }
+  mailbox_.begin_handing_over();
   try {
     server_.store.commit_or_submit(gathered_);
   } catch (const std::bad_alloc&) {
@@ -201,11 +209,7 @@ void EventLoop::hand_over() {
   }
   gathered_.clear();
   // If they are done already, the answers leave in this iteration.
-  {
-    const engine::MutexLock lock(mutex_);
-    is_collecting_ = false;
-    delivered_.swap(collected_);
-  }
+  mailbox_.take_tasks(delivered_);
   deliver();
 }
 
@@ -216,30 +220,11 @@ void EventLoop::end_turns() {
   hand_over();
 }
 
-void EventLoop::collect(Task& task) {
-  const engine::MutexLock lock(mutex_);
-  collected_.add(task);
-}
-
-void EventLoop::collect_and_wake(Task& task) {
-  // All under the lock: once the task has been delivered, the loop may end.
-  const engine::MutexLock lock(mutex_);
-  collected_.add(task);
-  poller_.wake();
-}
-
-void EventLoop::wake() {
-  {
-    const engine::MutexLock lock(mutex_);
-    if ((collected_.empty() || is_collecting_) && !room_wanted_) return;
-  }
-  poller_.wake();
-}
-
 void EventLoop::deliver() {
-  while (Task* const task = delivered_.take()) {
+  while (TaskInFlight* const task = delivered_.take()) {
+    assert(tasks_in_flight_ > 0 && task->session);
     --tasks_in_flight_;
-    std::shared_ptr<Session> session = std::move(task->session_);
+    std::shared_ptr<Session> session = std::move(task->session);
     guard(*session, [task](Session& one) { one.task_done(*task); });
     if (session->touch()) touched_.push_back(std::move(session));
   }
@@ -248,20 +233,17 @@ void EventLoop::deliver() {
 }
 
 void EventLoop::let_sessions_go_on() {
-  for (std::size_t left = std::min(going_on_.size(), kGoingOnAtOnce); left > 0 && has_budget(); --left) {
+  for (std::size_t left = std::min(going_on_.size(), kGoingOnAtOnce); left > 0 && budget_.has_left();
+       --left) {
     const std::shared_ptr<Session> session = std::move(going_on_.front());
     going_on_.pop_front();
     guard(*session, [](Session& one) { one.go_on_now(); });
   }
 }
 
-void EventLoop::memory_is_free() {
-  if (!memory_is_free_.exchange(true)) poller_.wake();
-}
-
 // In the order in which they came; those that still get none wait again, behind the others.
 void EventLoop::let_those_without_memory_go_on() {
-  memory_is_free_.store(false);
+  mailbox_.forget_memory();
   for (std::size_t left = std::min(waiting_for_memory_.size(), kGoingOnAtOnce); left > 0; --left) {
     const std::shared_ptr<Session> session = std::move(waiting_for_memory_.front());
     waiting_for_memory_.pop_front();
@@ -270,22 +252,16 @@ void EventLoop::let_those_without_memory_go_on() {
 }
 
 void EventLoop::wait_for_room(std::shared_ptr<Session> session) {
+  assert(is_on_loop());
   waiting_for_room_.push_back(std::move(session));
-  {
-    const engine::MutexLock lock(mutex_);
-    room_wanted_ = true;
-  }
-  // The writer may have made room, and found nobody who wanted to know, in between.
+  mailbox_.want_room();
+  // The writer may have made room, and found that nothing waited for it, in between.
   if (!server_.store.is_saturated()) poller_.wake();
 }
 
 void EventLoop::let_waiting_go_on() {
   if (waiting_for_room_.empty()) return;
-  if (server_.store.is_saturated()) {
-    const engine::MutexLock lock(mutex_);
-    room_wanted_ = true;
-    return;
-  }
+  if (server_.store.is_saturated()) return mailbox_.want_room();
   for (const auto& session : std::exchange(waiting_for_room_, {}))
     guard(*session, [](Session& one) { one.room_again(); });
 }

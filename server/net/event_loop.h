@@ -1,38 +1,38 @@
 // One thread with its share of the connections.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
-#include "engine/base/thread_annotations.h"
 #include "protocol/errors.h"
+#include "server/net/byte_budget.h"
 #include "server/net/lap_clock.h"
+#include "server/net/loop_mailbox.h"
 #include "server/net/poller.h"
 #include "server/net/request_input.h"
 #include "server/net/socket.h"
-#include "server/request/task.h"
+#include "server/net/task_in_flight.h"
 
 namespace minikv::server {
 
 class Session;
 struct ServerState;
 
-// An iteration: wait; give sessions their turns, those that have more to do than one turn allows and those of which the
-// kernel tells, a bounded number of each; take the answers and whatever else other threads have posted. Then hand over to
-// the store all that they gathered: one lock and at most one wake-up of the writer for all the writes of an iteration.
-// The answers come back the same way: the writer collects those of a group, and wakes each loop once, by a system call
-// only if it sleeps.
+// An iteration: wait; give sessions their turns, those that have more to do than one turn allows and those of
+// which the kernel tells, a bounded number of each; take the answers and whatever else other threads have
+// posted. Then hand over to the store all that they gathered: one lock and at most one wake-up of the writer
+// for all the writes of an iteration. The answers come back the same way: the writer collects those of a
+// group, and wakes each loop once, by a system call only if it sleeps.
 //
-// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(), collect..() and
-// wake() from any; all else on the loop.
+// Thread safety: open() before the others; run() on the thread that is the loop; post(), begin_stop(),
+// mailbox() from any; all else on the loop.
 class EventLoop {
  public:
   explicit EventLoop(ServerState& server);
@@ -40,37 +40,37 @@ class EventLoop {
 
   // kIoError, if the system has no more descriptors.
   Status open() { return poller_.open(); }
-  // Until begin_stop() has been called, all connections are closed and all tasks are back.
+  // Once. Until begin_stop() has been called, all connections are closed and all tasks are back.
   void run();
   void begin_stop();
-  // Has the loop call it, in the order of the posts. What is left when the loop has ended is never called.
-  // Throws std::bad_alloc, and `function` is as it was.
-  void post(std::function<void()>&& function) MINIKV_EXCLUDES(mutex_);
+  // See LoopMailbox::post().
+  void post(std::function<void()>&& function) { mailbox_.post(std::move(function)); }
+  LoopMailbox& mailbox() { return mailbox_; }
 
   ServerState& server() { return server_; }
   LapClock& laps() { return laps_; }
   BlockPool& blocks() { return blocks_; }
+  TaskPool& task_pool() { return task_pool_; }
+  ByteBudget& budget() { return budget_; }
 
-  // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and closed.
+  // A connection that was accepted and counted. With an error: one that was not counted; it is told that, and
+  // closed.
   void adopt(Socket socket, std::string address, const protocol::ErrorReply* error = nullptr);
-  // To be called before its socket is closed. The session lives on until the end of the iteration at least: there may be
-  // an event for it yet.
+  // To be called before its socket is closed. The session lives on until the end of the iteration at least:
+  // there may be an event for it yet.
   void remove(Session& session);
 
-  // How much an iteration may still receive and send before all but what is short has to wait for the next: so that however
-  // many have much to send or to take, the others wait for a few milliseconds.
-  bool has_budget() const { return budget_bytes_ > 0; }
-  void spend(std::size_t bytes) { budget_bytes_ -= std::min(bytes, budget_bytes_); }
-
-  // Takes a task that goes to the store at the end of this iteration.
-  void gather(Task& task);
-  // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many clients leave
-  // together, so that whoever serves many connections at the other end wakes up once for all of them.
+  // Takes a task that goes to the writer at the end of this iteration. It comes back to `session` by
+  // task_done(), and keeps the session alive until then. Throws std::bad_alloc, and the task is as it was.
+  void gather(TaskInFlight& one, std::shared_ptr<Session> session);
+  // Calls session.end_turn() at the end of this iteration, when all have had their turns: the replies to many
+  // clients leave together, so that a process with many connections at the other end wakes up once for all of
+  // them.
   void end_turn_later(std::shared_ptr<Session> session) { ending_.push_back(std::move(session)); }
   // Calls session.go_on_now() in the next iteration, or in a later one if many want that.
   void go_on_later(std::shared_ptr<Session> session) { going_on_.push_back(std::move(session)); }
-  // Has a reader do what the task needs the disk for.
-  void send_to_reader(Task& task);
+  // Has a reader do what the task needs the disk for: `stage` says what that is. The rest as with gather().
+  void send_to_reader(TaskInFlight& one, TaskInFlight::Stage stage, std::shared_ptr<Session> session);
   // Calls session.room_again() when the store is not saturated any more.
   void wait_for_room(std::shared_ptr<Session> session);
 
@@ -78,34 +78,31 @@ class EventLoop {
   void wait_for_memory(std::shared_ptr<Session> session) {
     waiting_for_memory_.push_back(std::move(session));
   }
-  // There is some. From any thread.
-  void memory_is_free();
-
-  // A task of this loop is done.
-  void collect(Task& task) MINIKV_EXCLUDES(mutex_);
-  // The same for a task that no group's end announces.
-  void collect_and_wake(Task& task) MINIKV_EXCLUDES(mutex_);
-  // A group is done: if that concerns this loop, it is told.
-  void wake() MINIKV_EXCLUDES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  void read_mail() MINIKV_EXCLUDES(mutex_);
+  void read_mail();
   void deliver();
   void let_sessions_go_on();
-  void let_waiting_go_on() MINIKV_EXCLUDES(mutex_);
+  void let_waiting_go_on();
   void let_those_without_memory_go_on();
   void hand_over();
   void end_turns();
-  void on_timer(Clock::time_point now) MINIKV_EXCLUDES(mutex_);
+  void on_timer(Clock::time_point now);
   void forgive(Clock::duration not_run, Clock::time_point now);
   void stop_now();
   std::vector<std::shared_ptr<Session>> open_sessions() const;
+  // Once it runs.
+  bool is_on_loop() const { return std::this_thread::get_id() == thread_; }
 
   ServerState& server_;
   BlockPool blocks_;  // before whatever may hold sessions
+  TaskPool task_pool_{*this};
+  ByteBudget budget_;
+  std::thread::id thread_;  // that is the loop
   Poller poller_;
+  LoopMailbox mailbox_{poller_};
   Clock::time_point timer_at_{};  // the next tick; when stopping, the end of patience
   Clock::duration not_run_{};     // since the last tick: how long the loop has kept everybody waiting
   LapClock laps_;
@@ -117,18 +114,10 @@ class EventLoop {
   std::deque<std::shared_ptr<Session>> going_on_;
   std::vector<std::shared_ptr<Session>> waiting_for_room_;
   std::deque<std::shared_ptr<Session>> waiting_for_memory_;
-  std::atomic<bool> memory_is_free_{false};  // since they were last asked
   TaskMail delivered_;
   std::vector<std::shared_ptr<Session>> touched_;  // by what is being delivered
-  std::size_t budget_bytes_ = 0;
   std::size_t tasks_in_flight_ = 0;
   bool stopping_ = false;
-
-  engine::Mutex mutex_;
-  std::vector<std::function<void()>> posted_ MINIKV_GUARDED_BY(mutex_);
-  TaskMail collected_ MINIKV_GUARDED_BY(mutex_);
-  bool is_collecting_ MINIKV_GUARDED_BY(mutex_) = false;  // the loop is about to look at collected_
-  bool room_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace minikv::server

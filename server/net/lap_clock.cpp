@@ -1,5 +1,7 @@
+// The coarse clock, and when the exact one is asked.
 #include "server/net/lap_clock.h"
 
+#include <cassert>
 #include <ctime>
 
 namespace minikv::server {
@@ -34,6 +36,7 @@ void LapClock::start(Clock::time_point now) {
 }
 
 LapClock::Clock::duration LapClock::lap() {
+  assert(exact_ != Clock::time_point{});
   if (!is_exact_) {
     const Clock::duration coarse = coarse_time();
     const bool has_moved = coarse != coarse_;

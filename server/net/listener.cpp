@@ -1,3 +1,4 @@
+// Binding addresses, and saying what is wrong with them.
 #include "server/net/listener.h"
 
 #include <netdb.h>
@@ -163,8 +164,8 @@ Result<int> bind_one(const Address& address, std::uint16_t port) {
   const int fd = open_socket(address);
   if (fd < 0) return failed(errno, fd);
   if (::bind(fd, address.socket(), address.length) == 0) return fd;
-  // Connections of an earlier run that linger must not keep the port. The permission to share it is asked for only
-  // then, as two servers that both have it, and do not listen yet, would both be given the port.
+  // Connections of an earlier run that linger must not keep the port. The permission to share it is asked for
+  // only then, as two servers that both have it, and do not listen yet, would both be given the port.
   const int on = 1;
   if (errno != EADDRINUSE || ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::bind(fd, address.socket(), address.length) != 0) {

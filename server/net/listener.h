@@ -11,15 +11,16 @@
 
 namespace minikv::server {
 
-// Sockets that are bound but not listened on. Whoever can't have the port learns it before the data directory is
-// touched; and as nobody can connect before the store is open, no client is ever left waiting for recovery.
+// Sockets that are bound but not listened on. Whoever can't have the port learns it before the data directory
+// is touched; and as nobody can connect before the store is open, no client is ever left waiting for
+// recovery.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Listener {
  public:
   // Binds each of `options.bind`. An address that is taken, foreign, unknown or named twice: kIoError or
-  // kInvalidArgument, with the address and port in the message, and what to do; and nothing stays bound. With port 0 the
-  // system chooses one port for all of them.
+  // kInvalidArgument, with the address and port in the message, and what to do; and nothing stays bound. With
+  // port 0 the system chooses one port for all of them.
   static Result<Listener> bind(const ServerOptions& options);
 
   // What bind() would find out, but for whether the port is free. Does not touch it.

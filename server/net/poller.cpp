@@ -1,3 +1,4 @@
+// Epoll, and the eventfd that ends its sleep.
 #include "server/net/poller.h"
 
 #include <sys/eventfd.h>
@@ -25,6 +26,7 @@ bool is_wake_up(const epoll_event& event) { return event.data.ptr == nullptr; }
 }  // namespace
 
 Status Poller::open() {
+  assert(epoll_.fd() < 0);
   epoll_ = Socket(::epoll_create1(EPOLL_CLOEXEC));
   if (epoll_.fd() < 0) return Status::from_errno(errno, "cannot create an epoll descriptor");
   wake_up_ = Socket(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -37,7 +39,7 @@ Status Poller::open() {
 }
 
 Status Poller::add(int socket, void* who) {
-  assert(who != nullptr);
+  assert(who != nullptr && epoll_.fd() >= 0);
   epoll_event event{.events = kEverything, .data = {.ptr = who}};
   if (::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, socket, &event) != 0)
     return Status::from_errno(errno, "cannot watch a connection");
@@ -47,6 +49,7 @@ Status Poller::add(int socket, void* who) {
 void Poller::remove(int socket) { ::epoll_ctl(epoll_.fd(), EPOLL_CTL_DEL, socket, nullptr); }
 
 Poller::Waited Poller::wait(std::chrono::steady_clock::duration timeout) {
+  assert(epoll_.fd() >= 0);
   State expected = State::kAwake;
   const bool may_sleep = timeout > timeout.zero() && state_.compare_exchange_strong(expected, State::kAsleep);
   const int count = ::epoll_wait(epoll_.fd(), events_.data(), static_cast<int>(events_.size()),

@@ -16,9 +16,9 @@ namespace minikv::server {
 
 // An epoll descriptor and an eventfd.
 //
-// A socket is registered once, for everything and edge-triggered: the kernel tells of it when bytes, the end of the stream,
-// room or an error *come*, not for as long as they are there, and never needs to be told that they were taken. Asking again
-// after each request would be a third system call beside recv() and send().
+// A socket is registered once, for everything and edge-triggered: the kernel tells of it when bytes, the end
+// of the stream, room or an error *come*, not for as long as they are there, and never needs to be told that
+// they were taken. Asking again after each request would be a third system call beside recv() and send().
 //
 // Thread safety: wake() from any thread, after open(); all else on the one that waits.
 class Poller {
@@ -28,19 +28,21 @@ class Poller {
     bool woken = false;
   };
 
-  // kIoError if the system has no more descriptors.
+  // Once. kIoError if the system has no more descriptors.
   Status open();
 
-  // From now on events carry `who`, which must not be null; the first says what there is already.
+  // From now on events carry `who`, which must not be null; the first says what there is already. After
+  // open(), as remove() and wait().
   Status add(int socket, void* who);
   void remove(int socket);
 
-  // Until there is an event, a wake-up, or `timeout` is over (it is rounded up to milliseconds; the largest of all never is). Does not wait
-  // for the first if there has been a wake-up since the last call. An empty answer may come early.
+  // Until there is an event, a wake-up, or `timeout` is over (it is rounded up to milliseconds; the largest
+  // of all never is). Does not wait for the first if there has been a wake-up since the last call. An empty
+  // answer may come early.
   Waited wait(std::chrono::steady_clock::duration timeout);
 
-  // What the caller has written before is seen by whoever finds `woken` in what wait() returns. No system call but when
-  // wait() sleeps, or is about to.
+  // What the caller has written before is seen by whoever finds `woken` in what wait() returns. No system
+  // call but when wait() sleeps, or is about to.
   void wake();
 
  private:

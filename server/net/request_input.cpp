@@ -1,6 +1,8 @@
+// Where the blocks of a connection's input come from, and where they go.
 #include "server/net/request_input.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -20,6 +22,7 @@ Block BlockPool::take() {
 }
 
 void BlockPool::give_back(Block block) {
+  assert(block && block.capacity == kBlockBytes);
   if (spare_.size() < kSpareBlocks) spare_.push_back(std::move(block));
 }
 
@@ -48,7 +51,8 @@ std::span<char> RequestInput::prepare(protocol::RequestParser& parser) {
   if (!block_) {
     block_ = pool_.take();
   } else if (grows_by(parser) > 0) {
-    // Where no memory is left for the next block, the caller can only give the request up: what stays is let go of then.
+    // Where no memory is left for the next block, the caller can only give the request up: what stays is let
+    // go of then.
     const std::size_t stays = parser.settle(view());
     const std::string_view rest = view().substr(stays);
     begin_ += stays;
@@ -70,6 +74,7 @@ std::span<char> RequestInput::prepare(protocol::RequestParser& parser) {
     begin_ = 0;
     end_ = used;
   }
+  assert(end_ < block_.capacity);
   return {block_.memory.get() + end_, block_.capacity - end_};
 }
 

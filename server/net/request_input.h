@@ -1,6 +1,7 @@
 // What has been read from a connection and is not carried out yet.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -11,8 +12,8 @@
 
 namespace minikv::server {
 
-// Blocks for the input of connections that have something to read right now, shared by all of a loop, so that an idle
-// connection holds none.
+// Blocks for the input of connections that have something to read right now, shared by all of a loop, so that
+// an idle connection holds none.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class BlockPool {
@@ -20,6 +21,7 @@ class BlockPool {
   static constexpr std::size_t kBlockBytes = 64 * 1024;
 
   Block take();
+  // One that take() has given.
   void give_back(Block block);
 
  private:
@@ -27,9 +29,9 @@ class BlockPool {
   std::vector<Block> spare_;
 };
 
-// The requests that fit are read and parsed in one block. One that does not is read into several, and stays where it was
-// read: a long argument gets a block of its own, as large as it is, so that no byte of it is moved but those that
-// came together with its length.
+// The requests that fit are read and parsed in one block. One that does not is read into several, and stays
+// where it was read: a long argument gets a block of its own, as large as it is, so that no byte of it is
+// moved but those that came together with its length.
 //
 // Thread safety: as its pool.
 class RequestInput {
@@ -49,14 +51,22 @@ class RequestInput {
   std::size_t grows_by(const protocol::RequestParser& parser) const {
     return !block_ || block_.capacity - end_ >= kWorthAReadBytes ? 0 : grows_by_a_block(parser);
   }
-  // Room to read into, never none. Moves what view() shows; the parser, which has seen all of it, is told. Where the system
-  // has no memory for it (std::bad_alloc), the request that is arriving has to be given up.
+  // Room to read into, never none. Moves what view() shows; the parser, which has seen all of it, is told.
+  // Where the system has no memory for it (std::bad_alloc), the request that is arriving has to be given up.
   std::span<char> prepare(protocol::RequestParser& parser);
-  void commit(std::size_t bytes) { end_ += bytes; }
-  void consume(std::size_t bytes) { begin_ += bytes; }
+  // So many bytes have been read into it.
+  void commit(std::size_t bytes) {
+    assert(bytes <= block_.capacity - end_);
+    end_ += bytes;
+  }
+  // So many at the front of view() have been used up.
+  void consume(std::size_t bytes) {
+    assert(bytes <= size());
+    begin_ += bytes;
+  }
 
-  // Whether the request that was parsed last is in blocks of its own. They stay until take_blocks() or drop_blocks() is
-  // called, which has to happen before the next request is parsed.
+  // Whether the request that was parsed last is in blocks of its own. They stay until take_blocks() or
+  // drop_blocks() is called, which has to happen before the next request is parsed.
   bool has_own_blocks() const { return !kept_.empty() || block_.capacity > BlockPool::kBlockBytes; }
   std::vector<Block> take_blocks();
   void drop_blocks();

@@ -1,6 +1,8 @@
+// Starting and stopping the network half.
 #include "server/net/server.h"
 
 #include <algorithm>
+#include <cassert>
 #include <random>
 #include <string>
 #include <thread>
@@ -20,13 +22,14 @@ namespace minikv::server {
 
 namespace {
 
-// Where the writer thread says that a group is done. The store may keep its callback for longer than the server lives.
+// Where the writer thread says that a group is done. The store may keep its callback for longer than the
+// server lives.
 class GroupSignal {
  public:
   explicit GroupSignal(std::vector<EventLoop*> loops) : loops_(std::move(loops)) {}
   void raise() MINIKV_EXCLUDES(mutex_) {
     const engine::MutexLock lock(mutex_);
-    for (EventLoop* loop : loops_) loop->wake();
+    for (EventLoop* loop : loops_) loop->mailbox().group_is_done();
   }
   void silence() MINIKV_EXCLUDES(mutex_) {
     const engine::MutexLock lock(mutex_);
@@ -68,6 +71,7 @@ class Server::Impl {
   }
 
   Status start() {
+    assert(threads_.empty() && !signal_);
     std::vector<EventLoop*> loops;
     for (unsigned i = 0; i < std::max(1U, state_.options.io_threads); ++i) {
       loops_.push_back(std::make_unique<EventLoop>(state_));
@@ -86,7 +90,7 @@ class Server::Impl {
       return status;
     }
     state_.client_memory.on_change([this] {
-      for (const auto& loop : loops_) loop->memory_is_free();
+      for (const auto& loop : loops_) loop->mailbox().memory_is_free();
     });
     signal_ = std::make_shared<GroupSignal>(std::move(loops));
     state_.store.on_group_done([signal = signal_] { signal->raise(); });

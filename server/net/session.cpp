@@ -1,44 +1,26 @@
-// What a session does with requests. Their tasks are in session_tasks.cpp, the bytes in session_io.cpp.
+// A session's turns, from its beginning to its end. What it does with requests is in session_requests.cpp.
 #include "server/net/session.h"
 
-#include <array>
-#include <new>
-#include <span>
-#include <thread>
+#include <cassert>
 #include <utility>
 
-#include "protocol/peek.h"
-#include "server/commands/dispatcher.h"
 #include "server/net/event_loop.h"
+#include "server/request/multi.h"
 #include "server/request/state.h"
 
 namespace minikv::server {
 
 namespace {
 
-// A turn ends early when it has made so many bytes of replies: they cost time, and others want their turn.
-constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
-
 // So many bytes of replies don't wait for those of other clients to be sent.
 constexpr std::size_t kFlushAtOnceBytes = 64 * 1024;
+// Replies that a client does not take are its own affair up to this many bytes, and beyond it as long as
+// no other needs the memory.
+constexpr std::size_t kHoardedBytes = 64 * 1024;
 
-// So many bytes of replies every client may have waiting, however many others have.
-constexpr std::size_t kLeastOutputBytes = 64 * 1024;
-
-// What must not be given up for lack of memory: tried again and again.
-template <typename Attempt>
-void insist(Attempt attempt) {
-  for (;;) {
-    try {
-      return attempt();
-    } catch (const std::bad_alloc&) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
-}
-
-protocol::ErrorReply no_memory_left() {
-  return protocol::errors::out_of_memory("the system has no memory left for this request");
+Status waited_too_long() {
+  return {StatusCode::kOutOfMemory,
+          "no memory became free in time (max_client_memory, request_timeout); try again later"};
 }
 
 }  // namespace
@@ -46,32 +28,43 @@ protocol::ErrorReply no_memory_left() {
 Session::Session(EventLoop& loop, Socket socket, std::string address, std::uint64_t id)
     : loop_(loop),
       server_(loop.server()),
-      socket_(std::move(socket)),
-      input_(loop.blocks()),
-      parser_(server_.options.parser),
-      memory_(server_.client_memory) {
+      transport_(std::move(socket), loop.budget(), server_.counters),
+      requests_(loop.blocks(), server_.options.parser, server_.store),
+      memory_(*this, loop, server_.client_memory),
+      tasks_(*this, loop, memory_, requests_.request(), transport_.output()),
+      worker_(loop),
+      patience_(server_.options, transport_) {
   client_.id = id;
   set_authenticated(false);
   client_.address = std::move(address);
 }
 
-// What a worker does for a session.
-struct Session::RunningAside {
-  RunningAside(ClientMemory& memory, CancelFlag cancelled, Clock::time_point deadline,
-               std::chrono::milliseconds limit, AsideSlice work,
-               const std::function<void(std::function<void()>)>& run_on_worker)
-      : aside(memory, std::move(cancelled), deadline, limit), slice(std::move(work)), run(run_on_worker) {}
+void Session::enter(State next) {
+  assert(next > state_);
+  state_ = next;
+}
 
-  Aside aside;
-  AsideSlice slice;
-  const std::function<void(std::function<void()>)>& run;
-  std::shared_ptr<Session> session;
-  std::uint64_t id = 0;
-  protocol::ReplyFormat format = protocol::ReplyFormat::kText;
-  protocol::ReplyBuffer reply;
-};
+void Session::start() {
+  enter(State::kOpen);
+  transport_.start(server_.options.tcp_keepalive);
+  client_.local_address = transport_.local_address();
+  publish_figures();
+  ClientList::Client known;
+  known.id = client_.id;
+  known.address = client_.address;
+  known.local_address = client_.local_address;
+  known.descriptor = transport_.fd();
+  known.figures = client_.figures;
+  server_.clients.add(std::move(known), [weak = weak_from_this(), &loop = loop_] {
+    loop.post([weak] {
+      if (const auto session = weak.lock()) session->close();
+    });
+  });
+  take_turn();
+}
 
 void Session::turn_away(const protocol::ErrorReply& error) {
+  enter(State::kOpen);
   turned_away_ = true;
   refuse(protocol::Dialect::kText, error);
   close_when_answered();
@@ -82,254 +75,201 @@ void Session::begin_stop() {
   if (state_ == State::kClosed) return;
   if (state_ == State::kLingering) return close();
   stopping_ = true;
-  if (running_aside_) {
-    cancel_aside();
-    protocol::ReplyEncoder(format_, output_).error(protocol::errors::shutting_down());
+  if (worker_.is_running()) {
+    worker_.cancel();
+    protocol::ReplyEncoder(tasks_.format(), transport_.output()).error(protocol::errors::shutting_down());
   }
-  if (state_ == State::kOpen && starved_ && !peer_closed_) {
+  if (state_ == State::kOpen && requests_.is_starved() && !transport_.has_ended()) {
     refusing_ = true;
     receive();
   }
   take_turn();
 }
 
-void Session::note_slow(Clock::time_point started, Clock::time_point now, const RequestSummary& summary) {
-  SlowLog::Entry entry;
-  entry.unix_seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
-          .count();
-  entry.micros = std::chrono::duration_cast<std::chrono::microseconds>(now - started).count();
-  entry.words = summary.words();
-  entry.client_address = client_.address;
-  entry.client_name = client_.name;
-  server_.slow_log.add(std::move(entry));
-}
-
-void Session::begin_turn() {
-  turn_began_ = Clock::now();
-  loop_.laps().start(turn_began_);
-}
+// ---- turns ----
 
 void Session::take_turn() {
   const auto self = shared_from_this();
   touched_ = false;
-  begin_turn();
-  const bool has_tasks = exec_ || !tasks_.empty();
-  if (exec_) build_exec();
-  answer_tasks();
-  if (has_tasks) (void)loop_.laps().lap();  // that was not the next request
+  if (state_ == State::kClosed) return;
+  loop_.laps().start(Clock::now());
+  if (!tasks_.is_quiet()) tasks_.take_turn();
   run_requests();
-  if (output_.empty() || output_.size() >= kFlushAtOnceBytes || state_ == State::kClosed) return end_turn();
+  const std::size_t waiting = transport_.output().size();
+  if (waiting == 0 || waiting >= kFlushAtOnceBytes || state_ == State::kClosed) return finish_turn();
   if (!std::exchange(turn_ends_later_, true)) loop_.end_turn_later(shared_from_this());
 }
 
 void Session::end_turn() {
+  assert(turn_ends_later_);
   turn_ends_later_ = false;
+  finish_turn();
+}
+
+// What is to happen next.
+void Session::finish_turn() {
   flush();
+  if (state_ == State::kClosed) return;
+  tasks_.account_replies();
+  settle_memory();
+  publish_figures();
+  const bool nothing_follows = (transport_.has_ended() || stopping_) && requests_.is_starved() &&
+                               !worker_.is_running() && !memory_.waits_for(MemoryWaits::For::kInput);
+  if (state_ == State::kOpen && nothing_follows) enter(State::kDraining);
+  if (state_ == State::kDraining && is_quiet() && transport_.output().empty()) return say_goodbye();
+  if (tasks_.wants_turn() || may_run() || transport_.can_send() ||
+      (transport_.is_readable() && wants_input()))
+    go_on_later();
+}
+
+void Session::go_on_later() {
+  if (!std::exchange(goes_on_later_, true)) loop_.go_on_later(shared_from_this());
+}
+
+void Session::go_on_now() {
+  assert(goes_on_later_);
+  goes_on_later_ = false;
   go_on();
 }
 
+void Session::go_on() {
+  if (state_ == State::kClosed) return;
+  if (state_ == State::kLingering) return discard_input();
+  on_readable();
+}
+
 void Session::room_again() {
-  waiting_for_room_ = false;
-  if (state_ != State::kClosed) take_turn();
-}
-
-void Session::run_in_slices(AsideSlice slice, HowLong how_long) {
-  const Clock::time_point now = Clock::now();
-  aside_summary_.assign(parser_.request());
-  aside_cancelled_ = std::make_shared<std::atomic<bool>>(false);
-  const std::chrono::milliseconds limit = server_.options.request_timeout;
-  const bool is_long = how_long == HowLong::kLong;
-  auto running = std::make_shared<RunningAside>(
-      server_.client_memory, aside_cancelled_, is_long ? Clock::time_point::max() : now + limit, limit,
-      std::move(slice), is_long ? server_.run_long : server_.run_on_worker);
-  running->session = shared_from_this();
-  running->id = ++aside_id_;
-  running->format = format_;
-  stand_in_line(running);
-  aside_started_ = now;
-  running_aside_ = true;
-}
-
-void Session::stand_in_line(const std::shared_ptr<RunningAside>& running) {
-  running->run([running] { work_on(running); });
-}
-
-// On a worker's thread.
-void Session::work_on(const std::shared_ptr<RunningAside>& running) {
-  while (!run_slice(*running)) {
-    try {
-      return stand_in_line(running);
-    } catch (const std::bad_alloc&) {
-      // Others have to wait until this is done.
-    }
-  }
-  // The session goes along, so that it is never this thread that lets go of it last.
-  std::function<void()> finish;
-  insist([&] {
-    finish = [session = running->session, running] {
-      session->finish_aside(running->id, std::move(running->reply));
-    };
-  });
-  EventLoop& loop = running->session->loop_;
-  running->session.reset();
-  insist([&] { loop.post(std::move(finish)); });
-}
-
-bool Session::run_slice(RunningAside& running) {
-  try {
-    protocol::ReplyEncoder reply(running.format, running.reply);
-    running.aside.begin_slice();
-    return running.slice(reply, running.aside);
-  } catch (const std::bad_alloc&) {
-    running.reply.clear();
-    insist([&] { protocol::ReplyEncoder(running.format, running.reply).error(no_memory_left()); });
-    return true;
-  }
-}
-
-void Session::finish_aside(std::uint64_t aside_id, protocol::ReplyBuffer&& reply) {
-  if (state_ == State::kClosed || !running_aside_ || aside_id != aside_id_) return;
-  running_aside_ = false;
-  const Clock::time_point now = Clock::now();
-  if (server_.slow_log.is_slow(now - aside_started_)) note_slow(aside_started_, now, aside_summary_);
-  const protocol::ReplyBuffer::Mark before = output_.mark();
-  if (!is_silent_) output_.append(std::move(reply));
-  count_reply(output_, before);
+  tasks_.room_again();
   take_turn();
 }
 
-// What it comes to is not waited for.
-void Session::cancel_aside() {
-  running_aside_ = false;
-  if (aside_cancelled_) aside_cancelled_->store(true, std::memory_order_relaxed);
+void Session::memory_again() {
+  const bool task_waited = memory_.begin_again();
+  if (state_ == State::kClosed) return;
+  if (task_waited) tasks_.memory_again();
+  go_on();
 }
 
-std::vector<Block> Session::take_blocks() {
-  if (!std::exchange(has_blocks_, false)) return {};
-  return input_.take_blocks();
-}
-
-void Session::set_authenticated(bool is_authenticated) {
-  client_.authenticated = is_authenticated || server_.options.password.empty();
-  protocol::ParserLimits limits = server_.options.parser;
-  limits.authenticated = client_.authenticated;
-  parser_.set_limits(limits);
-}
-
-void Session::close_when_answered() {
-  if (state_ == State::kOpen) state_ = State::kDraining;
-}
-
-// Of a pipeline of GETs the look-ups are prepared a dozen at a time.
-void Session::fetch_ahead() {
-  if (fetched_ahead_ > 0) {
-    --fetched_ahead_;
-    return;
+void Session::on_event(std::uint32_t events) {
+  if (state_ == State::kClosed) return;
+  const Transport::Told told = transport_.on_event(events);
+  if (told.is_gone) {
+    client_.figures->is_gone.set(true);
+    worker_.stop_early();
   }
-  std::array<std::string_view, 16> keys;
-  const std::size_t count = protocol::peek_gets(input_.view(), keys);
-  if (count < 2) return;
-  server_.store.fetch_ahead(std::span(keys).first(count));
-  fetched_ahead_ = count - 1;
-}
-
-void Session::run_requests() {
-  const std::size_t waiting_before = output_.size() + tail_bytes_;
-  while (may_run() && output_.size() + tail_bytes_ < waiting_before + kTurnReplyBytes) {
-    if (memory_.is_used_up() && !memory_.try_take(1)) {
-      requests_wait_ = true;
-      (void)memory_.take(1);
-      return wait_for_memory();
-    }
-    if (std::exchange(deferred_, false)) {
-      run(parser_.request());
-      continue;
-    }
-    fetch_ahead();
-    const protocol::ParseResult result = parser_.next(input_.view());
-    input_.consume(result.consumed);
-    switch (result.outcome) {
-      case protocol::ParseOutcome::kNeedMore:
-        starved_ = true;
-        if (std::exchange(is_giving_up_, false)) input_.drop_blocks();
-        input_.release_if_empty();
-        break;
-      case protocol::ParseOutcome::kRequest:
-        server_.counters.commands.add();
-        has_blocks_ = input_.has_own_blocks();
-        run(parser_.request());
-        break;
-      case protocol::ParseOutcome::kError:
-        if (result.is_of_watch) client_.watch_was_refused = true;
-        refuse(result.dialect, result.error);
-        break;
-      case protocol::ParseOutcome::kClose:
-        if (result.error.has_message()) refuse(result.dialect, result.error);
-        close_when_answered();
-        break;
-    }
+  if (told.has_room_again) flush();
+  if (state_ == State::kLingering) return discard_input();
+  if (transport_.is_readable() && wants_input()) {
+    on_readable();
+  } else if (told.has_room_again) {
+    take_turn();
   }
 }
 
-// The rest of the request that is arriving is thrown away as it comes, and what has come of it is let go of.
-void Session::give_up_request(std::string_view why) {
-  server_.client_memory.count_refusal();
-  parser_.give_up(protocol::errors::out_of_memory(why));
-  is_giving_up_ = true;
-  input_waits_ = starved_ = false;
+void Session::flush() {
+  if (state_ == State::kClosed) return;
+  transport_.flush();
+  if (transport_.is_broken()) close();
 }
 
-void Session::run(const protocol::Request& request) {
-  format_ = reply_format(request.dialect, client_);
-  Task* const last = begin_reply();
-  protocol::ReplyBuffer& target = *target_;
-  const protocol::ReplyBuffer::Mark before = target.mark();
-  const std::size_t size_before = target.size();
-  command_ = request.command;
-  client_.figures->last_command.set(command_);
-  const ClientState::Replies replies = client_.replies;
-  is_silent_ = replies != ClientState::Replies::kAll;
-  const bool had_blocks = has_blocks_;
-  if (refusing_) {
-    protocol::ReplyEncoder(format_, target).error(protocol::errors::shutting_down());
-  } else {
-    dispatch_or_refuse(request, target);
-    const Clock::duration took = loop_.laps().lap();
-    // What is not answered here is looked at where it is.
-    if (target.size() > size_before && server_.slow_log.is_slow(took)) {
-      protocol::Request without_arguments;
-      without_arguments.command = command_;
-      const bool has_gone = had_blocks && !has_blocks_;  // with the task that has taken its blocks
-      const Clock::time_point answered = loop_.laps().last();
-      note_slow(answered - took, answered, RequestSummary(has_gone ? without_arguments : request));
-    }
-  }
-  if (is_silent_) {
-    // CLIENT REPLY ON is answered, and the one that is not to be answered was this.
-    if (client_.replies != ClientState::Replies::kAll) target.rewind(before);
-    if (replies == ClientState::Replies::kNotTheNext && !deferred_)
-      client_.replies = ClientState::Replies::kAll;
-  }
-  count_reply(target, before);
-  end_reply(last);
-  if (deferred_ || !had_blocks) return;
-  if (std::exchange(has_blocks_, false)) input_.drop_blocks();
-  parser_.forget_request();
+// What is held is counted exactly between the turns.
+void Session::settle_memory() {
+  const std::size_t multi = client_.multi ? client_.multi->memory() : 0;
+  const std::size_t names =
+      client_.name.size() + client_.library_name.size() + client_.library_version.size();
+  memory_.settle(requests_.memory() + transport_.output().memory() + tasks_.memory() + multi + 2 * names,
+                 state_ != State::kClosed && requests_.has_own_blocks());
 }
 
-// Whatever the request makes the server do: that there is no memory for it is its error, and nobody else's.
-void Session::dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target) {
-  const protocol::ReplyBuffer::Mark before = target.mark();
-  const std::size_t tasks_before = tasks_.size();
-  try {
-    dispatch(request, target, *this, server_);
-  } catch (const std::bad_alloc&) {
-    server_.client_memory.count_refusal();
-    if (tasks_.size() != tasks_before || exec_) return out_of_memory();
-    target.rewind(before);
-    protocol::ReplyEncoder(format_, target).error(no_memory_left());
+void Session::publish_figures() {
+  ClientFigures& figures = *client_.figures;
+  figures.last_received.set(transport_.last_received().time_since_epoch().count());
+  figures.is_closing.set(state_ != State::kOpen);
+  figures.is_read_from.set(wants_input());
+  figures.is_send_blocked.set(transport_.is_send_blocked());
+  figures.input_bytes.set(requests_.input_bytes());
+  figures.input_free_bytes.set(requests_.free_bytes());
+  figures.reply_bytes.set(transport_.output().size() + tasks_.tail_bytes());
+  figures.in_flight_bytes.set(tasks_.bytes());
+  figures.in_flight_requests.set(tasks_.size());
+}
+
+// ---- the end ----
+
+void Session::say_goodbye() {
+  if (transport_.has_ended() || stopping_) return close();
+  transport_.shut_down();
+  enter(State::kLingering);
+  patience_.begin_lingering(Clock::now());
+  if (transport_.is_readable()) go_on_later();
+}
+
+void Session::discard_input() {
+  assert(state_ == State::kLingering);
+  if (!transport_.is_readable()) return;
+  if (transport_.discard()) return go_on_later();
+  if (transport_.has_ended() || transport_.is_broken()) close();
+}
+
+// Neither sends nor takes anything, and nothing is done for it.
+bool Session::is_idle(Clock::time_point now) const {
+  return state_ == State::kOpen && is_quiet() && !worker_.is_running() && patience_.is_idle(now);
+}
+
+// Whether replies wait that its client has to take before anything goes on for it.
+bool Session::is_in_its_own_way() const {
+  return tasks_.has_too_many_replies() ||
+         (!transport_.output().empty() && (state_ == State::kDraining || tasks_.has_all_it_may()));
+}
+
+// What others wait for is not left for long to a client that makes no use of it.
+bool Session::is_stalled(Clock::time_point now) {
+  const bool is_hoarding = transport_.output().memory() > kHoardedBytes && memory_.is_wanted_by_others();
+  return patience_.is_used_up(is_in_its_own_way(), is_hoarding, now);
+}
+
+// With half of a large request that does not go on.
+bool Session::is_in_the_way_of_others(Clock::time_point now) const {
+  const bool is_half_read =
+      requests_.has_own_blocks() && requests_.is_starved() && !memory_.waits_for(MemoryWaits::For::kInput);
+  return is_half_read && memory_.is_wanted_by_others() && patience_.has_paused(now);
+}
+
+void Session::tick(Clock::time_point now, Clock::duration not_run) {
+  if (not_run > Clock::duration::zero()) {
+    memory_.forgive(not_run, now);
+    patience_.forgive(not_run, now);
   }
+  if (state_ == State::kLingering && patience_.has_lingered(now)) return close();
+  if (is_idle(now)) return close_idle();
+  if (is_stalled(now)) return close_stalled();
+  if (memory_.has_waited_for(server_.options.request_timeout, now)) {
+    // So that others get what it holds.
+    const Status why = waited_too_long();
+    if (memory_.waits_for(MemoryWaits::For::kInput)) give_up_request(why.message());
+    tasks_.refuse_what_waits(why);
+    return take_turn();
+  }
+  if (is_in_the_way_of_others(now)) {
+    give_up_request("the rest of the request did not come in time, and others wait for the memory");
+    take_turn();
+  }
+}
+
+void Session::close_idle() {
+  server_.counters.connections_idle.add();
+  server_.log->debug("client {} ({}) closed: nothing has come from it for idle_timeout ({} s)", client_.id,
+                     client_.address, server_.options.idle_timeout.count());
+  close();
+}
+
+void Session::close_stalled() {
+  server_.counters.connections_stalled.add();
+  server_.log->warn(
+      "client {} ({}) closed: {} bytes of replies wait and it has taken none for {} ms; clients have to read "
+      "while they send, or send less at a time (max_client_reply_bytes, max_client_memory)",
+      client_.id, client_.address, tasks_.replies_waiting_bytes(), patience_.for_replies().count());
+  close();
 }
 
 void Session::out_of_memory() {
@@ -338,78 +278,22 @@ void Session::out_of_memory() {
   close();
 }
 
-void Session::refuse(protocol::Dialect dialect, const protocol::ErrorReply& error) {
-  if (client_.multi) client_.multi->spoil();
-  if (error.ends_transaction && dialect == protocol::Dialect::kResp) {
-    client_.end_transaction();
-    client_.forget_watch();
-  }
-  const ClientState::Replies replies = client_.replies;
-  if (replies == ClientState::Replies::kNotTheNext) client_.replies = ClientState::Replies::kAll;
-  if (replies != ClientState::Replies::kAll) return;
-  Task* const last = begin_reply();
-  const protocol::ReplyBuffer::Mark before = target_->mark();
-  protocol::ReplyEncoder(reply_format(dialect, client_), *target_).error(error);
-  count_reply(*target_, before);
-  end_reply(last);
-}
-
-void Session::count_reply(const protocol::ReplyBuffer& target, const protocol::ReplyBuffer::Mark& before) {
-  if (target.first_since(before) == '-') server_.counters.errors.add();
-}
-
-// Where the reply to the request goes that is to be run: to the client, or behind the reply of the newest task, which is
-// returned.
-Task* Session::begin_reply() {
-  target_ = tasks_.empty() ? &output_ : &behind_task_;
-  return tasks_.empty() ? nullptr : &tasks_.back();
-}
-
-void Session::end_reply(Task* last) {
-  if (last == nullptr || behind_task_.empty()) return;
-  if (!last->tail_) last->tail_ = std::make_unique<protocol::ReplyBuffer>();
-  tail_bytes_ += behind_task_.size();
-  last->tail_->append(std::move(behind_task_));
-}
-
-// All of it while there is plenty; the rest of the budget is shared out in smaller and smaller parts.
-std::size_t Session::output_limit() const {
-  const ServerOptions& options = server_.options;
-  const std::size_t budget = options.max_total_output_bytes;
-  const std::size_t waiting = server_.counters.replies_waiting.get();
-  if (waiting <= budget / 2) return options.max_output_bytes;
-  const double left = static_cast<double>(budget - std::min(waiting, budget)) / static_cast<double>(budget);
-  const auto part = static_cast<std::size_t>(2 * left * static_cast<double>(options.max_output_bytes));
-  return std::min(std::max(part, kLeastOutputBytes), options.max_output_bytes);
-}
-
-void Session::account_replies() {
-  const std::size_t waiting = state_ == State::kClosed ? 0 : replies_waiting_bytes() + loading_bytes_;
-  if (waiting == accounted_bytes_) return;
-  Counter& all = server_.counters.replies_waiting;
-  waiting > accounted_bytes_ ? all.add(waiting - accounted_bytes_) : all.subtract(accounted_bytes_ - waiting);
-  accounted_bytes_ = waiting;
-}
-
-bool Session::is_held_back() const {
-  const ServerOptions& options = server_.options;
-  return waiting_for_room_ || running_aside_ || preparing_ || exec_ || requests_wait_ || holding_requests_ ||
-         writes_in_flight_ >= options.max_in_flight_requests ||
-         writer_bytes_ >= options.max_in_flight_bytes || has_too_many_replies();
-}
-
-bool Session::has_too_many_replies() const {
-  const std::size_t waiting = replies_waiting_bytes();
-  return waiting > kLeastOutputBytes && waiting > output_limit();
-}
-
-bool Session::may_run() const {
-  return state_ == State::kOpen && !starved_ && !is_held_back() && (!deferred_ || is_quiet());
-}
-
-bool Session::wants_input() const {
-  return state_ == State::kOpen && starved_ && !peer_closed_ && !stopping_ && !input_waits_ &&
-         !is_held_back();
+void Session::close() {
+  if (state_ == State::kClosed) return;
+  const auto self = shared_from_this();
+  enter(State::kClosed);
+  client_.figures->is_gone.set(true);
+  worker_.cancel();
+  server_.clients.remove(client_.id);
+  transport_.output().clear();
+  client_.end_transaction();
+  client_.forget_watch();
+  tasks_.close();
+  memory_.stop();
+  settle_memory();
+  server_.log->debug("client {} ({}) disconnected", client_.id, client_.address);
+  loop_.remove(*this);
+  transport_.close();
 }
 
 }  // namespace minikv::server

@@ -1,26 +1,25 @@
 // One client's connection.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "protocol/parser.h"
+#include "protocol/errors.h"
 #include "protocol/reply_buffer.h"
-#include "server/memory/session_memory.h"
-#include "server/net/request_input.h"
-#include "server/net/socket.h"
+#include "protocol/request.h"
+#include "server/net/memory_waits.h"
+#include "server/net/patience.h"
+#include "server/net/request_reader.h"
+#include "server/net/session_tasks.h"
+#include "server/net/transport.h"
+#include "server/net/worker_request.h"
 #include "server/request/connection.h"
-#include "server/request/multi.h"
-#include "server/request/slow_log.h"
 
 namespace minikv::server {
 
@@ -29,214 +28,141 @@ struct ServerState;
 
 // Reads requests, has them carried out, and sends the replies in the order of the requests.
 //
-// A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever needs the
-// writer or the disk becomes a task and is answered in a later turn, in the order of the requests; a reply that is known
-// at once but belongs behind such a one waits in the newest task (Task::tail_). A turn is bounded, so that one client cannot
-// starve the others of its loop.
+// A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever
+// needs the writer or the disk becomes a task and is answered in a later turn, in the order of the requests
+// (SessionTasks). A turn is bounded, so that one client cannot starve the others of its loop.
 //
-// Not read from is a connection that has too much with the writer, too many replies waiting, a request that has to wait
-// for the ones before it, or one for which there is no memory. Closing never loses a reply that is owed, unless the
-// client has gone.
+// Not read from is a connection that has too much with the writer, too many replies waiting, a request that
+// has to wait for the ones before it, or one for which there is no memory. Closing never loses a reply that
+// is owed, unless the client has gone.
 //
-// Thread safety: used on the event loop that owns it only, but for is_gone(). Kept alive by the loop while it is open, and by
-// its tasks.
+// Thread safety: used on the event loop that owns it only, but for is_gone(). Kept alive by the loop while it
+// is open, by its tasks, and by what runs for it on a worker.
 class Session final : public Connection, public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
   Session(EventLoop& loop, Socket socket, std::string address, std::uint64_t id);
 
+  // ---- its life; start() or turn_away() is called once, before all else ----
+
   void start();
   // Instead of start(): tells the client why it may not stay, and closes.
   void turn_away(const protocol::ErrorReply& error);
   bool was_turned_away() const { return turned_away_; }
   bool is_open() const { return state_ != State::kClosed; }
-  // Whether nobody is there any more who could take a reply. From any thread.
+  // Whether no reply can arrive any more. From any thread.
   bool is_gone() const { return client_.figures->is_gone.get(); }
-  int socket() const { return socket_.fd(); }
-  // What the kernel has to tell about the socket, once: bits of epoll_event::events.
-  void on_event(std::uint32_t events);
+  int socket() const { return transport_.fd(); }
   // Executes what was read, answers what comes now with SHUTDOWN, closes.
   void begin_stop();
-  // The task is back from the writer or a reader. take_turn() has to follow.
-  void task_done(Task& task);
-  // Runs what can be run, and sends what can be sent.
-  // The replies leave when the loop calls end_turn(). The next turn comes by an event, a task, or go_on_now().
-  void take_turn();
-  void end_turn();
-  // The next turn of a session that had more to do than one allows, or that wants input again which has come meanwhile.
-  void go_on_now();
-  // There is room in the store's queue again.
-  void room_again();
-  // There is memory for clients again, perhaps for this one.
-  void memory_again();
-  // An allocation has failed while the session was at something: the request gets an error, or the connection is closed.
+  // An allocation has failed while the session was at something: the connection is closed.
   void out_of_memory();
   // Called about once a second. For `not_run` of the time since the last call the loop did not run.
   void tick(Clock::time_point now, Clock::duration not_run);
-  // At once, whatever is owed.
+  // At once, whatever is owed. A second call does nothing.
   void close();
 
+  // ---- what the loop has for it; nothing of it matters once the session is closed ----
+
+  // What the kernel has to tell about the socket, once: bits of epoll_event::events.
+  void on_event(std::uint32_t events);
+  // The task is back from the writer or a reader. take_turn() has to follow.
+  void task_done(TaskInFlight& task) { tasks_.task_done(task); }
   // Whether this is the first call since take_turn().
   bool touch() { return !std::exchange(touched_, true); }
+  // Runs what can be run. What is to be sent leaves when the loop calls end_turn(), or at once if it is much.
+  // The next turn comes by an event, a task, or go_on_now().
+  void take_turn();
+  // Once for each EventLoop::end_turn_later().
+  void end_turn();
+  // The next turn of a session that had more to do than one allows, or that wants input again which has come
+  // meanwhile. Once for each EventLoop::go_on_later().
+  void go_on_now();
+  // There is room in the store's queue again. Once for each EventLoop::wait_for_room().
+  void room_again();
+  // There is memory for clients again, perhaps for this one. Once for each EventLoop::wait_for_memory().
+  void memory_again();
+
+  // ---- Connection ----
 
   ClientState& client() override { return client_; }
-  bool has_writes_in_flight() const override { return writes_in_flight_ > 0; }
-  bool is_quiet() const override { return tasks_.empty() && !exec_; }
-  void submit(std::unique_ptr<Task> task) override;
-  void execute(std::unique_ptr<ExecTask> exec) override;
-  std::vector<Block> take_blocks() override;
-  void look_up(std::unique_ptr<Task> task) override;
-  void load(std::unique_ptr<Task> task) override;
-  bool takes_replies() const override;
+  bool has_writes_in_flight() const override { return tasks_.has_writes(); }
+  bool is_quiet() const override { return tasks_.is_quiet(); }
+  void submit(std::unique_ptr<Task> task) override { tasks_.submit(std::move(task)); }
+  std::vector<Block> take_blocks() override { return requests_.take_blocks(); }
+  void execute(std::unique_ptr<BatchTask> batch) override { tasks_.execute(std::move(batch)); }
+  void look_up(std::unique_ptr<Task> task) override { tasks_.look_up(std::move(task)); }
+  void load(std::unique_ptr<Task> task) override { tasks_.load(std::move(task)); }
+  bool takes_replies() const override { return tasks_.takes_replies(); }
   bool reserve(std::uint64_t bytes) override { return memory_.try_take(bytes); }
-  void defer() override { deferred_ = true; }
+  void defer() override;
   using Connection::run_in_slices;
   void run_in_slices(AsideSlice slice, HowLong how_long) override;
-  void hold_requests() override { holding_requests_ = true; }
+  void hold_requests() override { tasks_.hold_requests(); }
   void set_authenticated(bool is_authenticated) override;
   void close_when_answered() override;
 
  private:
+  // Each leads to later ones only.
   enum class State : std::uint8_t {
+    kNew,
     kOpen,
     kDraining,  // no further request; closes when all replies are sent
-    kLingering,  // has said goodbye, and waits for the client to close: closing first could cost it the last replies
+    // Has said goodbye, and waits for the client to close: closing first could lose the last replies.
+    kLingering,
     kClosed,
   };
+  void enter(State next);
 
-  // session.cpp: requests
-  void begin_turn();
-  void run_requests();
-  void fetch_ahead();
-  void run(const protocol::Request& request);
-  void give_up_request(std::string_view why);
-  void dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target);
-  void build_exec();
-  void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
-  void note_slow(Clock::time_point started, Clock::time_point now, const RequestSummary& summary);
-  struct RunningAside;
-  static void stand_in_line(const std::shared_ptr<RunningAside>& running);
-  static void work_on(const std::shared_ptr<RunningAside>& running);
-  static bool run_slice(RunningAside& running);
-  void finish_aside(std::uint64_t aside_id, protocol::ReplyBuffer&& reply);
-  void cancel_aside();
-  void count_reply(const protocol::ReplyBuffer& target, const protocol::ReplyBuffer::Mark& before);
-  Task* begin_reply();
-  void end_reply(Task* last);
-  // A task, with what it has allocated beside its arguments: a reply that is still to be made takes at least as much.
-  static constexpr std::size_t kTaskBytes = 640;
-  std::size_t replies_waiting_bytes() const {
-    return output_.size() + tail_bytes_ + tasks_.size() * kTaskBytes;
-  }
-  // How many of those there may be before the client is not read from any more.
-  std::size_t output_limit() const;
-  void account_replies();
-  void publish_figures();
-  bool is_idle(Clock::time_point now) const;
-  bool has_too_many_replies() const;
+  // session_requests.cpp
   bool is_held_back() const;
   bool may_run() const;
   bool wants_input() const;
-
-  // session_tasks.cpp: what the writer and the readers do for it
-  Task& adopt(std::unique_ptr<Task> task);
-  void prepare_or_hand_over(Task& task);
-  void hand_to_writer(Task& task);
-  void send_to_reader(Task& task, Task::Stage stage);
-  bool can_answer() const;
-  void answer_tasks();
-  bool answer_front();
-  void load_ahead();
-  void finish_front();
-  void writer_is_done_with(const Task& task);
-  void fail(Task& task, const Status& why);
-  void wait_for_memory();
-  void settle_memory();
-  void refuse_what_waits();
-  void take_values(Task& task, std::uint64_t bytes);
-  void release_values(Task& task);
-
-  // session_io.cpp: bytes
   void on_readable();
   bool receive();
   bool has_memory_to_read();
-  void discard_input();
-  ssize_t send_some(std::size_t most);
+  void give_up_request(std::string_view why);
+  void run_requests();
+  void run(const protocol::Request& request);
+  void dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target);
+  void note_slow_request(std::size_t size_before, const protocol::ReplyBuffer& target);
+  void refuse(protocol::Dialect dialect, const protocol::ErrorReply& error);
+  void worker_is_done(protocol::ReplyBuffer&& reply, Clock::duration took, const RequestSummary& summary);
+
+  // session.cpp
   void flush();
+  void finish_turn();
   void go_on();
   void go_on_later();
-  void finish();
+  void say_goodbye();
+  void discard_input();
+  void settle_memory();
+  void publish_figures();
+  bool is_idle(Clock::time_point now) const;
   bool is_in_its_own_way() const;
   bool is_stalled(Clock::time_point now);
-  std::chrono::milliseconds patience() const;
-  void forgive(Clock::duration not_run, Clock::time_point now);
+  bool is_in_the_way_of_others(Clock::time_point now) const;
+  void close_idle();
+  void close_stalled();
 
   EventLoop& loop_;
   ServerState& server_;
-  Socket socket_;
   ClientState client_;
+  Transport transport_;
+  RequestReader requests_;
+  MemoryWaits memory_;
+  SessionTasks tasks_;
+  WorkerRequest worker_;
+  Patience patience_;
 
-  RequestInput input_;
-  protocol::RequestParser parser_;
-  protocol::ReplyBuffer output_;
-  protocol::ReplyBuffer behind_task_;        // the reply of the request that runs, if it goes behind a task's
-  protocol::ReplyBuffer* target_ = nullptr;  // one of the two
-  SessionMemory memory_;
-
-  State state_ = State::kOpen;
-  bool starved_ = true;            // the parser needs more than there is
-  bool deferred_ = false;          // the parser's request waits until the connection is quiet
-  bool holding_requests_ = false;  // behind the newest task, until it is answered
-  bool running_aside_ = false;     // a request runs on a worker thread
-  bool preparing_ = false;         // the newest task waits for a reader before it may go to the writer
-  bool waiting_for_room_ = false;  // in the store's queue
-  bool peer_closed_ = false;       // the client will send no more
-  bool stopping_ = false;
-  bool refusing_ = false;  // answers every request with SHUTDOWN
-  // What the kernel has told, once (see Poller), until the socket itself says otherwise: a session that is held back reads
-  // much later.
-  bool readable_ = false;         // there may be something to read
-  bool read_to_the_end_ = false;  // and it is not all there when recv() gives less than there was room for
-  bool send_blocked_ = false;     // send() had no room
-  bool goes_on_later_ = false;
-  bool turn_ends_later_ = false;
-  bool touched_ = false;
+  State state_ = State::kNew;
   bool turned_away_ = false;
-  bool is_giving_up_ = false;  // the request that is arriving
-  bool is_hoarding_ = false;   // holds replies that it does not take, and others wait for the memory
-  // What waits for memory, until the loop says that there is some again.
-  bool input_waits_ = false;    // a request that goes on
-  bool requests_wait_ = false;  // all that would be new
-  bool task_waits_ = false;     // old values for the newest task, or values for the first
-  bool is_in_memory_queue_ = false;
-  bool has_blocks_ = false;  // of its own has the request that runs, in the input
-
-  bool is_silent_ = false;                          // the request's reply is not wanted
-  const protocol::CommandSpec* command_ = nullptr;  // that is being run
-  RequestSummary aside_summary_;                    // of what runs aside
-  CancelFlag aside_cancelled_;
-  Clock::time_point aside_started_{};
-  std::uint64_t aside_id_ = 0;  // of the newest run_aside(); an answer to an older one comes too late
-  protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;  // of the request that runs
-  TaskQueue tasks_;                                              // not answered yet
-  Task* postponed_ = nullptr;         // the first of them that wants a reader, and whose turn it is not yet
-  std::unique_ptr<ExecTask> exec_;    // whose commands are being made into tasks
-  std::size_t fetched_ahead_ = 0;     // requests whose keys have been fetched ahead
-  std::size_t writes_in_flight_ = 0;  // of them, with the writer or on their way to it
-  std::size_t writer_bytes_ = 0;      // of these
-  std::size_t in_flight_bytes_ = 0;   // of all of them
-  std::size_t tail_bytes_ = 0;        // in their tails
-  std::uint64_t held_by_tasks_ = 0;   // what has been taken of memory for what readers do
-  std::size_t loading_bytes_ = 0;     // of replies that readers make, or have made
-  std::size_t accounted_bytes_ = 0;   // what the server counts of replies_waiting_bytes()
-
-  Clock::time_point last_received_{};
-  Clock::duration forgiven_{};  // of the time since then, in which the loop did not run
-  Clock::time_point turn_began_{};
-  Clock::time_point last_sent_{};
-  Clock::time_point stalled_since_{};  // the epoch: it is not
-  Clock::time_point linger_until_{};
+  bool stopping_ = false;
+  bool refusing_ = false;         // answers every request with SHUTDOWN
+  bool touched_ = false;          // a task has come back since the last turn
+  bool goes_on_later_ = false;    // the loop will call go_on_now()
+  bool turn_ends_later_ = false;  // the loop will call end_turn()
 };
 
 }  // namespace minikv::server

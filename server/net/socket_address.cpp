@@ -1,3 +1,4 @@
+// An address as text.
 #include "server/net/socket_address.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// Whether work on a worker may go on.
 #include "server/request/aside.h"
 
 #include <utility>

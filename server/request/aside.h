@@ -13,7 +13,7 @@
 
 namespace minikv::server {
 
-// Set once, by whoever has no use for the work any more.
+// Set once the work is of no use any more.
 using CancelFlag = std::shared_ptr<std::atomic<bool>>;
 
 // What the work has to ask while it goes on.
@@ -32,9 +32,9 @@ class Aside {
 
   // The work goes on on a thread, and is asked about from here on.
   void begin_slice() { looked_at_ = Clock::now(); }
-  // To be asked every few milliseconds, before the work goes on: false, if it has to end, since its client has gone, the
-  // server stops, or it has taken too long. error() is then what it is answered with. Time in which the process did not run
-  // (SIGSTOP, a machine that slept) is not counted.
+  // To be asked every few milliseconds, before the work goes on: false, if it has to end, since its client
+  // has gone, the server stops, or it has taken too long. error() is then what it is answered with. Time in
+  // which the process did not run (SIGSTOP, a machine that slept) is not counted.
   bool may_go_on();
   // To be asked before the reply grows: whether it may have so many bytes in all. As above.
   bool may_hold(std::uint64_t bytes);

@@ -1,4 +1,5 @@
-// What is known of a connection while it lives: its event loop writes it, CLIENT LIST and long work for its client read it.
+// What is known of a connection while it lives: its event loop writes it, CLIENT LIST and long work for its
+// client read it.
 #pragma once
 
 #include <atomic>
@@ -9,7 +10,8 @@
 
 namespace minikv::server {
 
-// Figures that belong together are not read at one moment; each by itself is right, or was at the end of the last turn.
+// Figures that belong together are not read at one moment; each by itself is right, or was at the end of the
+// last turn.
 // Thread safety: written by one thread, read by any.
 struct ClientFigures {
   using Clock = std::chrono::steady_clock;

@@ -1,13 +1,17 @@
+// The list of clients, under its lock.
 #include "server/request/client_list.h"
 
+#include <cassert>
 #include <utility>
 
 namespace minikv::server {
 
 void ClientList::add(Client client, std::function<void()> close) {
+  assert(client.figures && close);
   client.since = Clock::now();
   const std::uint64_t id = client.id;
   const engine::MutexLock lock(mutex_);
+  assert(!clients_.contains(id));
   clients_.insert_or_assign(id, Entry{std::move(client), std::move(close)});
 }
 

@@ -32,7 +32,8 @@ class ClientList {
     std::shared_ptr<const ClientFigures> figures;  // never null
   };
 
-  // `close` must not wait; it is called from any thread as long as the client is in the list. `client.since` is set here.
+  // `close` must not wait; it is called from any thread as long as the client is in the list. `client.since`
+  // is set here.
   void add(Client client, std::function<void()> close) MINIKV_EXCLUDES(mutex_);
   void remove(std::uint64_t id) MINIKV_EXCLUDES(mutex_);
   // What has changed about it.

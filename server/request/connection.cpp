@@ -1,4 +1,7 @@
+// What a connection keeps of its client.
 #include "server/request/connection.h"
+
+#include <cassert>
 
 #include "server/request/multi.h"
 
@@ -8,11 +11,13 @@ ClientState::ClientState() = default;
 ClientState::~ClientState() = default;
 
 void ClientState::open_transaction(protocol::Dialect dialect) {
+  assert(!multi);
   multi = std::make_unique<Multi>(dialect);
   transaction_has_grown();
 }
 
 void ClientState::transaction_has_grown() const {
+  assert(multi);
   figures->queued_requests.set(static_cast<std::int64_t>(multi->size()));
   figures->queued_bytes.set(multi->memory());
 }

@@ -71,8 +71,9 @@ struct Context {
   void submit(Memory memory, Execute execute) const {
     submit(std::move(memory), std::move(execute), EncodeOutcome());
   }
-  // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer than
-  // `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by `growth_bytes`.
+  // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer
+  // than `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by
+  // `growth_bytes`.
   template <typename Execute>
   void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute,
                       std::uint64_t growth_bytes = 0) const {

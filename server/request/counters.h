@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 
 namespace minikv::server {
@@ -10,7 +11,11 @@ namespace minikv::server {
 class Counter {
  public:
   void add(std::uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
-  void subtract(std::uint64_t n = 1) { value_.fetch_sub(n, std::memory_order_relaxed); }
+  // Of what was added: it does not go below zero.
+  void subtract(std::uint64_t n = 1) {
+    [[maybe_unused]] const std::uint64_t before = value_.fetch_sub(n, std::memory_order_relaxed);
+    assert(before >= n);
+  }
   void reset() { value_.store(0, std::memory_order_relaxed); }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 

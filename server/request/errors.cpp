@@ -1,3 +1,4 @@
+// From the engine's codes to the protocol's.
 #include "server/request/errors.h"
 
 namespace minikv::server {
@@ -23,6 +24,10 @@ protocol::ErrorReply error_from(const Status& status) {
     case StatusCode::kLocked: break;
   }
   return errors::internal(message);
+}
+
+protocol::ErrorReply no_memory_for_request() {
+  return errors::out_of_memory("the system has no memory left for this request");
 }
 
 }  // namespace minikv::server

@@ -19,8 +19,8 @@ struct ServerOptions {
   std::uint16_t port = 7379;                      // 0: any that is free, see Listener::port()
   unsigned io_threads = 1;                        // event loops; at least 1
   std::size_t max_clients = 10'000;
-  // Of those who are one too many, so many at the same time are told so and waited for until they have read it. Further ones
-  // are told if that can be done at once, and closed.
+  // Of those who are one too many, so many at the same time are told so and waited for until they have read
+  // it. Further ones are told if that can be done at once, and closed.
   std::size_t max_turned_away = 64;
 
   // list, scan and range stop with `more` when their reply passes this, though not before the first item.
@@ -33,7 +33,8 @@ struct ServerOptions {
   std::size_t max_total_output_bytes = std::size_t{1} << 30;
   // ... and is closed when its client has taken nothing for this long while replies wait.
   std::chrono::milliseconds stall_timeout{30'000};
-  // What waits for memory that it can't have for this long is refused, and so is what takes this long on a worker.
+  // What waits for memory that it can't have for this long is refused, and so is what takes this long on a
+  // worker.
   std::chrono::milliseconds request_timeout{30'000};
   // A connection is not read from while it has more than this with the writer thread.
   std::size_t max_in_flight_bytes = 16U << 20;

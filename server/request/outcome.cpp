@@ -1,3 +1,4 @@
+// An outcome in the words of a dialect.
 #include "server/request/outcome.h"
 
 #include "server/request/errors.h"

@@ -1,3 +1,4 @@
+// Samples of the counters.
 #include "server/request/rates.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// What is kept of a slow command.
 #include "server/request/slow_log.h"
 
 #include <algorithm>
@@ -112,6 +113,19 @@ void SlowLog::add(Entry entry) {
     bytes_ -= bytes_of(*entries_.back());
     entries_.pop_back();
   }
+}
+
+void SlowLog::note(std::chrono::steady_clock::duration took, const RequestSummary& summary,
+                   const std::string& client_address, const std::string& client_name) {
+  Entry entry;
+  entry.unix_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
+  entry.micros = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  entry.words = summary.words();
+  entry.client_address = client_address;
+  entry.client_name = client_name;
+  add(std::move(entry));
 }
 
 std::vector<std::shared_ptr<const SlowLog::Entry>> SlowLog::newest(std::size_t count) const {

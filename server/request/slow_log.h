@@ -16,8 +16,9 @@
 
 namespace minikv::server {
 
-// What the slow log shows of a request, from when the request is looked at to when it is known whether it was slow:
-// at most 32 words, and 128 bytes of each, as in Redis. Passwords are not kept. Short requests take no memory of their own.
+// What the slow log shows of a request, from when the request is looked at to when it is known whether it was
+// slow: at most 32 words, and 128 bytes of each, as in Redis. Passwords are not kept. Short requests take no
+// memory of their own.
 // Thread safety: as a std::string.
 class RequestSummary {
  public:
@@ -42,8 +43,8 @@ class RequestSummary {
   std::array<char, 152> inline_;   // NOLINT(*-member-init): written before it is read
 };
 
-// Keeps the newest of them, up to a number and to kMaxBytes. What a command takes is counted from when it is looked at to when its reply is made, waiting
-// for the disk included.
+// Keeps the newest of them, up to a number and to kMaxBytes. What a command takes is counted from when it is
+// looked at to when its reply is made, waiting for the disk included.
 // Thread safety: all members may be called from any thread.
 class SlowLog {
  public:
@@ -64,6 +65,9 @@ class SlowLog {
   bool is_on() const { return most_ != 0; }
   bool is_slow(std::chrono::steady_clock::duration took) const { return took >= slower_than_ && is_on(); }
   void add(Entry entry) MINIKV_EXCLUDES(mutex_);
+  // A command that took `took`, and has just been answered.
+  void note(std::chrono::steady_clock::duration took, const RequestSummary& summary,
+            const std::string& client_address, const std::string& client_name) MINIKV_EXCLUDES(mutex_);
   // The newest first; up to `count` of them.
   std::vector<std::shared_ptr<const Entry>> newest(std::size_t count) const MINIKV_EXCLUDES(mutex_);
   std::size_t size() const MINIKV_EXCLUDES(mutex_);

@@ -1,3 +1,4 @@
+// What WATCH notes, and what writes do about it.
 #include "server/request/watched_keys.h"
 
 #include <algorithm>
@@ -94,7 +95,8 @@ void WatchCheck::prepare(Preparation& preparation) {
   for (const auto& part : parts_) preparation.look_up(part->lookup);
 }
 
-// Those that are not there yet: what was with the writer when the transaction was prepared has been added since.
+// Those that are not there yet: what was with the writer when the transaction was prepared has been added
+// since.
 void WatchCheck::add_parts() {
   const std::vector<const WatchedMany*> many = watch_->many();
   for (std::size_t i = parts_.size(); i < many.size(); ++i)

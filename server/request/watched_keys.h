@@ -36,11 +36,12 @@ using KeyMap = std::unordered_map<std::string, Value, KeyHash, std::equal_to<>>;
 
 // What one client watches, from its first WATCH until its next EXEC, DISCARD or UNWATCH.
 //
-// A key that was there is watched by the sequence of its newest write, which is never given twice. A key that was not there
-// has none: it may come and go in between without leaving a trace, so that whoever puts it says so (WatchedKeys::touch).
+// A key that was there is watched by the sequence of its newest write, which is never given twice. A key that
+// was not there has none: it may come and go in between without leaving a trace, so that whoever puts it says
+// so (WatchedKeys::touch).
 //
-// Thread safety: watch() on the writer thread only; memory(), expect_many() and many_keys() by the client's event loop;
-// add(), many() and fail() by any; made and let go of anywhere.
+// Thread safety: watch() on the writer thread only; memory(), expect_many() and many_keys() by the client's
+// event loop; add(), many() and fail() by any; made and let go of anywhere.
 class Watch {
  public:
   // About how much memory it takes to watch a key of so many bytes, which are there twice.
@@ -77,8 +78,8 @@ class Watch {
   std::vector<std::unique_ptr<WatchedMany>> many_ MINIKV_GUARDED_BY(mutex_);
 };
 
-// Very many keys that one client watches by one command: a reader looks them up and the writer makes that right, so that no
-// one waits for it.
+// Very many keys that one client watches by one command: a reader looks them up and the writer makes that
+// right, so that no one waits for it.
 // Thread safety: handed from one thread to the other; const members may be called by several.
 class WatchedMany {
  public:
@@ -89,8 +90,8 @@ class WatchedMany {
   WatchedMany& operator=(const WatchedMany&) = delete;
 
   std::span<const std::string_view> keys() const { return keys_; }
-  // Notes what has been looked up. It may be called on a reader, with what is not right yet; and has to be called on the
-  // writer with what is: the watch begins then.
+  // Notes what has been looked up. It may be called on a reader, with what is not right yet; and has to be
+  // called on the writer with what is: the watch begins then.
   void note(const KeyLookup& lookup);
   void begin(const KeyLookup& lookup);
   // On the writer.
@@ -105,8 +106,8 @@ class WatchedMany {
   std::atomic<bool> touched_{false};      // one of these was put
 };
 
-// Whether anything has changed that a client watches, found out by the writer for a transaction. Of very many keys a reader
-// finds out most of it before.
+// Whether anything has changed that a client watches, found out by the writer for a transaction. Of very many
+// keys a reader finds out most of it before.
 // Thread safety: handed from one thread to the other.
 class WatchCheck {
  public:
