@@ -143,8 +143,7 @@ void handle<kCopy>(Context& context) {
 
 template <>
 void handle<kRandomKey>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     return context.submit(
         Memory(0),
         [](Transaction& transaction) {
@@ -247,8 +246,7 @@ class KeysWalk {
 // Walks over as many keys as there are: not on the event loop, where others would wait for it.
 template <>
 void handle<kKeys>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     // What stands before the first character that may be special.
     const std::string_view pattern = context.arg(0);
     const std::string_view prefix = pattern.substr(0, pattern.find_first_of("*?[\\"));

@@ -130,12 +130,11 @@ class ScanTask final : public MatchingTask {
 }  // namespace
 
 void scan_by_cursor(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   ScanRequest scan;
   if (auto error = read_scan(context, scan)) return context.fail(*error);
   const WalkLimits limits = limits_of(scan);
   Matching matching(scan.pattern);
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     return context.connection.submit(std::make_unique<ScanTask>(std::move(matching), limits));
   }
   const std::uint64_t next =
