@@ -87,7 +87,7 @@ class FullFile {
   std::FILE* file_;
 };
 
-TEST(OneShot, ResultsGoToStdoutAndReasonsToStderr) {
+TEST(OneShotTest, ResultsGoToStdoutAndReasonsToStderr) {
   FakeServer server({conversation({{"get k", "+VALUE 1 1\r\nv\r\n"}}),
                      conversation({{"get k", "-NOTFOUND no\r\n"}}),
                      conversation({{"incr k", "-NOTINT no number\r\n"}})});
@@ -104,12 +104,12 @@ TEST(OneShot, ResultsGoToStdoutAndReasonsToStderr) {
   EXPECT_EQ(ran.err, "Error: no number (NOTINT)\n");
 }
 
-TEST(OneShot, PutTakesItsValueFromStdin) {
+TEST(OneShotTest, PutTakesItsValueFromStdin) {
   FakeServer server({conversation({{"put k 4 nx", ""}, {"a", ""}, {"b", "+OK\r\n"}})});
   EXPECT_EQ(one_shot(server, {"put", "k", "nx"}, "a\r\nb").exit_code, 0);
 }
 
-TEST(OneShot, PutStoresNothingUnlessAllOfItWasRead) {
+TEST(OneShotTest, PutStoresNothingUnlessAllOfItWasRead) {
   FakeServer nobody({});
   FailingInput failing("half a val");
   const Ran ran = one_shot(nobody, {"put", "k"}, failing.fd());
@@ -117,13 +117,13 @@ TEST(OneShot, PutStoresNothingUnlessAllOfItWasRead) {
   EXPECT_EQ(ran.err, "Error: standard input can't be read: Input/output error; nothing was stored\n");
 }
 
-TEST(OneShot, PutWithoutAKeyDoesNotWaitForAValue) {
+TEST(OneShotTest, PutWithoutAKeyDoesNotWaitForAValue) {
   FakeServer nobody({});
   const FedInput open_end;
   EXPECT_EQ(one_shot(nobody, {"put"}, open_end.fd()).err, "Error: put key [options] < file (USAGE)\n");
 }
 
-TEST(OneShot, AResultThatCannotBeWrittenIsAnError) {
+TEST(OneShotTest, AResultThatCannotBeWrittenIsAnError) {
   FakeServer server({conversation({{"get k", "+VALUE 9000 1\r\n" + std::string(9000, 'v') + "\r\n"}})});
   Connection connection = patient_connection(server);
   FedInput none;
@@ -135,27 +135,27 @@ TEST(OneShot, AResultThatCannotBeWrittenIsAnError) {
   EXPECT_EQ(err.text(), "minikv: the result can't be written: No space left on device\n");
 }
 
-TEST(OneShot, NothingWasSentWhenItCannotConnect) {
+TEST(OneShotTest, NothingWasSentWhenItCannotConnect) {
   FakeServer nobody({});
   const Ran ran = one_shot(nobody, {"get", "k"});
   EXPECT_EQ(ran.exit_code, 3);
   EXPECT_THAT(ran.err, HasSubstr("Cannot connect"));
 }
 
-TEST(OneShot, AServerThatGoesAwayIsAnErrorAndNotAFailureToConnect) {
+TEST(OneShotTest, AServerThatGoesAwayIsAnErrorAndNotAFailureToConnect) {
   FakeServer server({[](Peer& peer) { peer.read_line(); }});
   const Ran ran = one_shot(server, {"get", "k"});
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_THAT(ran.err, HasSubstr("lost"));
 }
 
-TEST(OneShot, HelpNeedsNoServer) {
+TEST(OneShotTest, HelpNeedsNoServer) {
   FakeServer nobody({});
   EXPECT_EQ(one_shot(nobody, {"help"}).out, help_overview());
   EXPECT_EQ(one_shot(nobody, {"help", "get"}).out, help_for("get"));
 }
 
-TEST(Pipe, GoesOnAfterErrorsAndNamesTheirLines) {
+TEST(PipeTest, GoesOnAfterErrorsAndNamesTheirLines) {
   FakeServer server({conversation({{"set a 1", "+OK\r\n"},
                                    {"put b 3", ""},
                                    {"x", ""},
@@ -170,19 +170,19 @@ TEST(Pipe, GoesOnAfterErrorsAndNamesTheirLines) {
             "line 6: Error: no number (NOTINT)\nline 7: Error: no command *1; see: help (UNKNOWN)\n");
 }
 
-TEST(Pipe, TheExitCodeTellsOfAMissingKeyUnlessThereWasWorse) {
+TEST(PipeTest, TheExitCodeTellsOfAMissingKeyUnlessThereWasWorse) {
   FakeServer server({conversation({{"get c", "-NOTFOUND no\r\n"}, {"ping", "+PONG\r\n"}})});
   EXPECT_EQ(piped(server, "get c\nping\n").exit_code, 1);
 }
 
-TEST(Pipe, QuitEndsIt) {
+TEST(PipeTest, QuitEndsIt) {
   FakeServer server({conversation({{"ping", "+PONG\r\n"}})});
   const Ran ran = piped(server, "ping\nquit\nping\n");
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.out, "PONG\n");
 }
 
-TEST(Pipe, EndsWhereItsPlaceIsLost) {
+TEST(PipeTest, EndsWhereItsPlaceIsLost) {
   struct Example {
     const char* lines;
     const char* error;
@@ -203,7 +203,7 @@ TEST(Pipe, EndsWhereItsPlaceIsLost) {
   }
 }
 
-TEST(Pipe, EndsWhereItCannotBeReadAndCarriesNoHalfLineOut) {
+TEST(PipeTest, EndsWhereItCannotBeReadAndCarriesNoHalfLineOut) {
   FakeServer server({conversation({{"set a 1", "+OK\r\n"}})});
   FailingInput failing("set a 1\nset b hal");
   const Ran ran = piped(server, failing.fd());
@@ -212,7 +212,7 @@ TEST(Pipe, EndsWhereItCannotBeReadAndCarriesNoHalfLineOut) {
   EXPECT_EQ(ran.err, "line 2: Error: standard input can't be read: Input/output error\n");
 }
 
-TEST(Pipe, EndsWhereItsResultsCannotBeWritten) {
+TEST(PipeTest, EndsWhereItsResultsCannotBeWritten) {
   FakeServer server({[](Peer& peer) {
     for (int i = 0; i < 256; ++i) EXPECT_EQ(peer.read_line(), "get k");
     const std::string value(1000, 'v');
@@ -233,7 +233,7 @@ TEST(Pipe, EndsWhereItsResultsCannotBeWritten) {
               HasSubstr("Commands up to line 256 may have been carried out; those behind it were not"));
 }
 
-TEST(Pipe, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
+TEST(PipeTest, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
   FakeServer server({conversation({{"multi", "+OK\r\n"},
                                    {"set a 1", "+QUEUED\r\n"},
                                    {"discard", "+OK\r\n"},
@@ -247,7 +247,7 @@ TEST(Pipe, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
       "line 4: Error: the transaction was not executed, because a command in it was refused (ABORTED)\n");
 }
 
-TEST(Pipe, ALostConnectionEndsItAndTheFirstLineInDoubtIsNamed) {
+TEST(PipeTest, ALostConnectionEndsItAndTheFirstLineInDoubtIsNamed) {
   FakeServer server({conversation({{"set a 1", "+OK\r\n"}, {"set b 2", ""}, {"set c 3", ""}}, false)});
   const Ran ran = piped(server, "set a 1\nset b 2\nset c 3\n");
   EXPECT_EQ(ran.exit_code, 2);
@@ -255,7 +255,7 @@ TEST(Pipe, ALostConnectionEndsItAndTheFirstLineInDoubtIsNamed) {
   EXPECT_THAT(ran.err, HasSubstr("line 2: Error: Connection to"));
 }
 
-TEST(Pipe, AnswersBeforeTheNextLineIsWritten) {
+TEST(PipeTest, AnswersBeforeTheNextLineIsWritten) {
   FedInput fed("ping\n");
   FakeServer server({[&](Peer& peer) {
     EXPECT_EQ(peer.read_line(), "ping");
@@ -273,7 +273,7 @@ TEST(Pipe, AnswersBeforeTheNextLineIsWritten) {
   EXPECT_EQ(captured.out.text(), "PONG\nv\n");
 }
 
-TEST(Pipe, ManyRequestsAreUnderWayAtOnceAndAnsweredInOrder) {
+TEST(PipeTest, ManyRequestsAreUnderWayAtOnceAndAnsweredInOrder) {
   FakeServer server({[](Peer& peer) {
     for (int i = 0; i < 200; ++i) EXPECT_EQ(peer.read_line(), "incr n");
     for (int i = 0; i < 200; ++i) EXPECT_TRUE(peer.send("+INT " + std::to_string(i) + "\r\n"));
@@ -320,7 +320,7 @@ class TypedInput : public InputSource {
   std::size_t next_ = 0;
 };
 
-TEST(Conversation, ErrorsArePartOfItAndItGoesOn) {
+TEST(ConversationTest, ErrorsArePartOfItAndItGoesOn) {
   FakeServer server({conversation({{"incr k", "-NOTINT no number\r\n"}, {"get k", "-NOTFOUND no\r\n"}})});
   TypedInput input({{"incr k"}, {""}, {"*1"}, {"get k"}, {"quit"}, {"get k"}});
   CapturedOutput captured;
@@ -330,7 +330,7 @@ TEST(Conversation, ErrorsArePartOfItAndItGoesOn) {
             "Error: no number (NOTINT)\nError: no command *1; see: help (UNKNOWN)\nKey not found\n");
 }
 
-TEST(Conversation, RemembersCommandsButNoPasswords) {
+TEST(ConversationTest, RemembersCommandsButNoPasswords) {
   FakeServer server({conversation({{"get k", "+PONG\r\n"},
                                    {"auth hunter2", "+OK\r\n"},
                                    {"  AUTH joe hunter2", "+OK\r\n"},
@@ -346,7 +346,7 @@ TEST(Conversation, RemembersCommandsButNoPasswords) {
   EXPECT_EQ(input.remembered, std::vector<std::string>{"get k"});
 }
 
-TEST(Conversation, AValueOverSeveralLinesHasAPromptOfItsOwnAndCanBeGivenUp) {
+TEST(ConversationTest, AValueOverSeveralLinesHasAPromptOfItsOwnAndCanBeGivenUp) {
   FakeServer server({conversation({{"put k 3", ""}, {"a", ""}, {"b", "+OK\r\n"}})});
   TypedInput input({{"put k 3"},
                     {"a"},
@@ -365,7 +365,7 @@ TEST(Conversation, AValueOverSeveralLinesHasAPromptOfItsOwnAndCanBeGivenUp) {
             "Error: the value does not end after 3 bytes; nothing was stored (USAGE)\n");
 }
 
-TEST(Conversation, WhoLosesThePlaceInAValueStartsOverAndWhatEndsMayNot) {
+TEST(ConversationTest, WhoLosesThePlaceInAValueStartsOverAndWhatEndsMayNot) {
   FakeServer server({conversation({{"ping", "+PONG\r\n"}}), conversation({})});
   TypedInput input({{"put k 3"}, {"toolong"}, {"ping"}, {"quit"}});
   CapturedOutput captured;
@@ -383,7 +383,7 @@ TEST(Conversation, WhoLosesThePlaceInAValueStartsOverAndWhatEndsMayNot) {
             "Nothing more was read: what follows may be the rest of that value.\n");
 }
 
-TEST(Conversation, EndsWithAnErrorWhereItCannotBeRead) {
+TEST(ConversationTest, EndsWithAnErrorWhereItCannotBeRead) {
   FakeServer server({conversation({})});
   TypedInput input({{"the terminal can't be read", {}, InputSource::Line::Kind::kFailed}});
   CapturedOutput captured;
@@ -392,7 +392,7 @@ TEST(Conversation, EndsWithAnErrorWhereItCannotBeRead) {
   EXPECT_EQ(captured.out.text(), "Error: the terminal can't be read\n");
 }
 
-TEST(Conversation, EndsWithAnErrorWhereItCannotBeShown) {
+TEST(ConversationTest, EndsWithAnErrorWhereItCannotBeShown) {
   FakeServer server({conversation({{"ping", "+PONG\r\n"}})});
   TypedInput input({{"ping"}, {"ping"}});
   FullFile full;
@@ -401,7 +401,7 @@ TEST(Conversation, EndsWithAnErrorWhereItCannotBeShown) {
   EXPECT_EQ(run_repl(connection, input, {full.file(), err.file()}), 2);
 }
 
-TEST(Conversation, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
+TEST(ConversationTest, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
   FakeServer server({conversation({{"multi", "+OK\r\n"}, {"discard", "+OK\r\n"}})});
   TypedInput input({{"multi"}, {"*1"}, {"exec"}});
   CapturedOutput captured;
@@ -410,7 +410,7 @@ TEST(Conversation, ATransactionIsNotExecutedWithoutALineThatWasRefusedHere) {
   EXPECT_THAT(captured.out.text(), HasSubstr("the transaction was not executed"));
 }
 
-TEST(Conversation, ConnectsAgainAtTheNextCommand) {
+TEST(ConversationTest, ConnectsAgainAtTheNextCommand) {
   FakeServer server(
       {conversation({{"ping", "+PONG\r\n"}, {"ping", ""}}, false), conversation({{"ping", "+PONG\r\n"}})});
   TypedInput input({{"ping"}, {"ping"}, {"ping"}, {"quit"}});
@@ -422,7 +422,7 @@ TEST(Conversation, ConnectsAgainAtTheNextCommand) {
                                      "The connection was lost; connected to " + place + " again.\nPONG\n");
 }
 
-TEST(Conversation, WhatBelongedToALostTransactionIsNotCarriedOutAlone) {
+TEST(ConversationTest, WhatBelongedToALostTransactionIsNotCarriedOutAlone) {
   FakeServer server({conversation({{"multi", "+OK\r\n"}, {"set a 1", ""}}, false),
                      conversation({{"get a", "-NOTFOUND no\r\n"}})});
   TypedInput input({{"multi"}, {"set a 1"}, {"set b 2"}, {"get a"}, {"quit"}});

@@ -194,7 +194,7 @@ std::string describe(const char* what, const Latencies& hot) {
                      hot.p50_ms, hot.p99_ms, hot.max_ms);
 }
 
-TEST(ColdReads, HotKeysOnTheSameEventLoopDoNotWaitForTheDisk) {
+TEST(ColdReadsTest, HotKeysOnTheSameEventLoopDoNotWaitForTheDisk) {
   if (kIsSanitized) GTEST_SKIP() << "sanitizers take more memory than the limit leaves";
   const std::size_t mib = number_from("MINIKV_TEST_COLD_MIB", 256);
   const std::chrono::milliseconds duration(1000 * number_from("MINIKV_TEST_COLD_SECONDS", 2));

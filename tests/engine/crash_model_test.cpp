@@ -10,7 +10,7 @@
 namespace minikv::sim {
 namespace {
 
-TEST(Model, RandomHistoriesAreThoseOfAMap) {
+TEST(ModelTest, RandomHistoriesAreThoseOfAMap) {
   const std::uint64_t first = test_seed(1);
   const std::uint64_t rounds = scaled_rounds(400);
   std::uint64_t operations = 0;

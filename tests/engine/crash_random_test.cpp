@@ -24,7 +24,7 @@ Explorer::Allowed allowed_by(const Options& options) {
   };
 }
 
-TEST(CrashRandom, AtEveryCallOfRandomHistories) {
+TEST(CrashRandomTest, AtEveryCallOfRandomHistories) {
   const std::uint64_t first = test_seed(1);
   const std::uint64_t rounds = scaled_rounds(24);
   const std::uint64_t enough = test::environment_number("MINIKV_TEST_STATES", 0);

@@ -14,7 +14,7 @@
 namespace minikv::sim {
 namespace {
 
-TEST(Truncation, OfTheActiveSegmentAtEveryByteLeavesExactlyThePrefixBeforeIt) {
+TEST(TruncationTest, OfTheActiveSegmentAtEveryByteLeavesExactlyThePrefixBeforeIt) {
   Options options = sim_options();
   options.segment_size = 8192;
   SimRun run(options);

@@ -146,9 +146,10 @@ class AllocationFailureTest : public StoreFixture {
 };
 
 // With one failure, and with a few in a row, and with none that succeeds any more.
-class EveryAllocation : public AllocationFailureTest, public testing::WithParamInterface<std::uint64_t> {};
+class EveryAllocationTest : public AllocationFailureTest,
+                            public testing::WithParamInterface<std::uint64_t> {};
 
-TEST_P(EveryAllocation, OfSingleWritesMayFail) {
+TEST_P(EveryAllocationTest, OfSingleWritesMayFail) {
   open();
   const std::uint64_t more = GetParam();
   explore("set", more, [&](std::uint64_t n) { return set(fmt::format("key{}", n), "value"); });
@@ -172,7 +173,7 @@ TEST_P(EveryAllocation, OfSingleWritesMayFail) {
 }
 
 // The tables and trees of the index grow now and then, once what they are about is on disk.
-TEST_P(EveryAllocation, OfAGrowingIndexMayFail) {
+TEST_P(EveryAllocationTest, OfAGrowingIndexMayFail) {
   open();
   repeat("sets of new keys", 3'000, 12, GetParam(), [&](std::uint64_t n) {
     return set(
@@ -194,7 +195,7 @@ TEST_P(EveryAllocation, OfAGrowingIndexMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfLargeBatchesMayFail) {
+TEST_P(EveryAllocationTest, OfLargeBatchesMayFail) {
   open();
   explore("batch", GetParam(), [&](std::uint64_t n) {
     WriteBatch batch;
@@ -218,7 +219,7 @@ TEST_P(EveryAllocation, OfLargeBatchesMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfRangesAndFlushesMayFail) {
+TEST_P(EveryAllocationTest, OfRangesAndFlushesMayFail) {
   open();
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(set(fmt::format("r{}", i), "v"));
   const auto forget = [this](const std::string& prefix) {
@@ -263,7 +264,7 @@ TEST_P(EveryAllocation, OfRangesAndFlushesMayFail) {
 }
 
 // Tasks of one group are refused alone.
-TEST_P(EveryAllocation, OfOneTaskDoesNotHarmTheOthersOfItsGroup) {
+TEST_P(EveryAllocationTest, OfOneTaskDoesNotHarmTheOthersOfItsGroup) {
   open();
   std::uint64_t refused_alone = 0;
   explore("group", GetParam(), [&](std::uint64_t n) {
@@ -303,7 +304,7 @@ TEST_P(EveryAllocation, OfOneTaskDoesNotHarmTheOthersOfItsGroup) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfReadsMayFail) {
+TEST_P(EveryAllocationTest, OfReadsMayFail) {
   open();
   std::vector<std::string> keys;
   for (int i = 0; i < 1'500; ++i) keys.push_back(fmt::format("k{}", i));
@@ -336,7 +337,7 @@ TEST_P(EveryAllocation, OfReadsMayFail) {
 }
 
 // Prepared off the writer, or by the writer where that could not be done.
-TEST_P(EveryAllocation, OfPreparationMayFail) {
+TEST_P(EveryAllocationTest, OfPreparationMayFail) {
   open();
   std::vector<std::string> keys;
   for (int i = 0; i < 1'200; ++i) keys.push_back(fmt::format("k{}", i));
@@ -386,7 +387,7 @@ TEST_P(EveryAllocation, OfPreparationMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfCompactionAndOfGoingOnInAnotherSegmentMayFail) {
+TEST_P(EveryAllocationTest, OfCompactionAndOfGoingOnInAnotherSegmentMayFail) {
   open();
   repeat("segments fill up", 400, 40, GetParam(), [&](std::uint64_t n) {
     return set(fmt::format("k{}", n % 50), std::string(60'000, static_cast<char>('a' + n % 26)));
@@ -408,7 +409,7 @@ TEST_P(EveryAllocation, OfCompactionAndOfGoingOnInAnotherSegmentMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfExpiryMayFail) {
+TEST_P(EveryAllocationTest, OfExpiryMayFail) {
   open();
   explore("keys expire", GetParam(), [&](std::uint64_t n) {
     {
@@ -424,7 +425,7 @@ TEST_P(EveryAllocation, OfExpiryMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfAnOpeningMayFail) {
+TEST_P(EveryAllocationTest, OfAnOpeningMayFail) {
   open();
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(set(fmt::format("k{}", i), std::string(3'000, 'v')));
   for (int i = 0; i < 10; ++i) {
@@ -457,7 +458,7 @@ TEST_P(EveryAllocation, OfAnOpeningMayFail) {
   reopen();
 }
 
-INSTANTIATE_TEST_SUITE_P(Failing, EveryAllocation, testing::Values(0, 3, UINT64_MAX),
+INSTANTIATE_TEST_SUITE_P(Failing, EveryAllocationTest, testing::Values(0, 3, UINT64_MAX),
                          [](const testing::TestParamInfo<std::uint64_t>& times) {
                            if (times.param == 0) return std::string("Once");
                            return times.param == 3 ? std::string("FourTimes") : std::string("FromThenOn");

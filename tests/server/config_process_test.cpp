@@ -94,7 +94,7 @@ void make_newer(const std::string& data_dir) {
   ASSERT_TRUE(file.commit(*manifest));
 }
 
-TEST(ConfigProcess, UnknownSettingsAreRefusedWherever) {
+TEST(ConfigProcessTest, UnknownSettingsAreRefusedWherever) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--prot=1"}), 2, "unknown option --prot; did you mean --port?");
@@ -106,7 +106,7 @@ TEST(ConfigProcess, UnknownSettingsAreRefusedWherever) {
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
-TEST(ConfigProcess, ValuesOutOfRangeAreRefusedWherever) {
+TEST(ConfigProcessTest, ValuesOutOfRangeAreRefusedWherever) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--port=70000"}), 2, "--port=70000 is out of range (0 to 65535)");
@@ -118,7 +118,7 @@ TEST(ConfigProcess, ValuesOutOfRangeAreRefusedWherever) {
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
-TEST(ConfigProcess, CheckConfigAnswersAndTouchesNothing) {
+TEST(ConfigProcessTest, CheckConfigAnswersAndTouchesNothing) {
   const Folder folder;
   const TakenPort taken;
   const auto before = snapshot(folder.path());
@@ -133,7 +133,7 @@ TEST(ConfigProcess, CheckConfigAnswersAndTouchesNothing) {
 }
 
 // What a start would find out before it touches port and data.
-TEST(ConfigProcess, CheckConfigFindsWhatAStartWould) {
+TEST(ConfigProcessTest, CheckConfigFindsWhatAStartWould) {
   const Folder folder;
   write_file(folder / "file", "a file");
   write_file(folder / "empty", "");
@@ -173,13 +173,13 @@ TEST(ConfigProcess, CheckConfigFindsWhatAStartWould) {
       "cannot bind to 127.0.0.1:80: Permission denied: a port below 1024 takes root or CAP_NET_BIND_SERVICE");
 }
 
-TEST(ConfigProcess, TheSampleConfigurationIsFine) {
+TEST(ConfigProcessTest, TheSampleConfigurationIsFine) {
   const auto ended = run_minikvd_to_end(
       {.arguments = {"--config", MINIKV_SOURCE_DIR "/conf/minikv.json", "--check-config"}});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
 }
 
-TEST(ConfigProcess, HelpVersionAndPrintConfigAnswerOnStdout) {
+TEST(ConfigProcessTest, HelpVersionAndPrintConfigAnswerOnStdout) {
   EXPECT_THAT(run_minikvd_to_end({.arguments = {"--help"}}).out, HasSubstr("--data-dir DIR"));
   EXPECT_THAT(run_minikvd_to_end({.arguments = {"--version"}}).out, StartsWith("minikvd "));
   const auto first = run_minikvd_to_end({.arguments = {"--print-config", "--port=1"}});
@@ -193,7 +193,7 @@ TEST(ConfigProcess, HelpVersionAndPrintConfigAnswerOnStdout) {
               HasSubstr("\"port\": 1,  // --port\n"));
 }
 
-TEST(ConfigProcess, APortInUseIsRefusedBeforeTheDataIsTouched) {
+TEST(ConfigProcessTest, APortInUseIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   const TakenPort taken;
   const std::string port = fmt::format("{}", taken.port());
@@ -203,14 +203,14 @@ TEST(ConfigProcess, APortInUseIsRefusedBeforeTheDataIsTouched) {
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, AnAddressThatIsNotOursIsRefusedBeforeTheDataIsTouched) {
+TEST(ConfigProcessTest, AnAddressThatIsNotOursIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   expect_refusal(serve_in(folder / "data", {"--bind", "192.0.2.1"}), 1,  // TEST-NET-1: nobody's
                  "this machine has no such address (ip addr shows those it has): correct --bind");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
+TEST(ConfigProcessTest, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--bind", "127.0.0.1,127.0.0.1"}), 1,
@@ -222,12 +222,12 @@ TEST(ConfigProcess, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
-TEST(ConfigProcess, APortThatTakesAPrivilegeIsSaidToTakeOne) {
+TEST(ConfigProcessTest, APortThatTakesAPrivilegeIsSaidToTakeOne) {
   if (geteuid() != 0) GTEST_SKIP() << "takes root, to become another user";
   expect_refusal(serve_in("/tmp/none", {"--port", "80"}, kNobody), 1, "choose another --port, or see");
 }
 
-TEST(ConfigProcess, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
+TEST(ConfigProcessTest, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
   const Folder folder;
   write_file(folder / "thesis.txt", "the only copy");
   const auto before = snapshot(folder.path());
@@ -235,7 +235,7 @@ TEST(ConfigProcess, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
-TEST(ConfigProcess, AFileInTheDirectorysPlaceIsRefused) {
+TEST(ConfigProcessTest, AFileInTheDirectorysPlaceIsRefused) {
   const Folder folder;
   write_file(folder / "file", "a file");
   const auto before = snapshot(folder.path());
@@ -244,7 +244,7 @@ TEST(ConfigProcess, AFileInTheDirectorysPlaceIsRefused) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
-TEST(ConfigProcess, ADirectoryThatMayNotBeWrittenIsRefused) {
+TEST(ConfigProcessTest, ADirectoryThatMayNotBeWrittenIsRefused) {
   const Folder folder;
   const std::string data = folder / "data";
   const bool is_root = geteuid() == 0;
@@ -255,7 +255,7 @@ TEST(ConfigProcess, ADirectoryThatMayNotBeWrittenIsRefused) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
-TEST(ConfigProcess, ASecondServerOnTheSameDirectoryIsRefused) {
+TEST(ConfigProcessTest, ASecondServerOnTheSameDirectoryIsRefused) {
   ServerProcess first;
   ASSERT_TRUE(first.start());
   const Ended second = serve_in(first.data_dir());
@@ -263,7 +263,7 @@ TEST(ConfigProcess, ASecondServerOnTheSameDirectoryIsRefused) {
   EXPECT_EQ(first.stop(), 0) << first.log();
 }
 
-TEST(ConfigProcess, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
+TEST(ConfigProcessTest, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
   ServerProcess server({"--segment-size=1MiB"});
   ASSERT_TRUE(server.start());
   ASSERT_EQ(server.stop(), 0);
@@ -273,14 +273,14 @@ TEST(ConfigProcess, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
   EXPECT_EQ(snapshot(server.data_dir()), before);
 }
 
-TEST(ConfigProcess, APortFileThatCannotBeWrittenIsRefusedBeforeTheDataIsTouched) {
+TEST(ConfigProcessTest, APortFileThatCannotBeWrittenIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   expect_refusal(serve_in(folder / "data", {"--port-file", folder / "none/port"}), 1, folder / "none/port");
   expect_refusal(serve_in(folder / "data", {"--port-file", "/dev/null"}), 1, "/dev/null");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, DataIsForItsOwnerOnly) {
+TEST(ConfigProcessTest, DataIsForItsOwnerOnly) {
   const Folder folder;
   ServerProcess server({"--segment-size=1MiB"}, folder / "data");
   ASSERT_TRUE(server.start());
@@ -292,7 +292,7 @@ TEST(ConfigProcess, DataIsForItsOwnerOnly) {
   }
 }
 
-TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
+TEST(ConfigProcessTest, StopSignalsEndItWithExitCode0) {
   for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGXCPU}) {
     ServerProcess server;
     ASSERT_TRUE(server.start());
@@ -303,7 +303,7 @@ TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
   }
 }
 
-TEST(ConfigProcess, OtherSignalsAreLoggedAndChangeNothing) {
+TEST(ConfigProcessTest, OtherSignalsAreLoggedAndChangeNothing) {
   ServerProcess server;
   ASSERT_TRUE(server.start());
   const int numbers[] = {SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
@@ -320,7 +320,7 @@ TEST(ConfigProcess, OtherSignalsAreLoggedAndChangeNothing) {
   }
 }
 
-TEST(ConfigProcess, ACrashIsTheLastLineOfTheLog) {
+TEST(ConfigProcessTest, ACrashIsTheLastLineOfTheLog) {
   ServerProcess server;
   ASSERT_TRUE(server.start());
   kill(server.pid(), SIGHUP);
@@ -332,7 +332,7 @@ TEST(ConfigProcess, ACrashIsTheLastLineOfTheLog) {
 }
 
 // A pipe that is full, and nobody at its other end.
-TEST(ConfigProcess, StderrThatNobodyReadsHoldsUpNothing) {
+TEST(ConfigProcessTest, StderrThatNobodyReadsHoldsUpNothing) {
   int ends[2] = {-1, -1};
   ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
   const std::string filling(4096, 'x');
@@ -348,7 +348,7 @@ TEST(ConfigProcess, StderrThatNobodyReadsHoldsUpNothing) {
   close(ends[1]);
 }
 
-TEST(ConfigProcess, AWriteBeyondTheLimitOfFileSizesIsAnErrorAndNoEnd) {
+TEST(ConfigProcessTest, AWriteBeyondTheLimitOfFileSizesIsAnErrorAndNoEnd) {
   ServerProcess server({"--segment-size=1MiB"});
   ASSERT_TRUE(server.start());
   const rlimit limit{.rlim_cur = 512 * 1024, .rlim_max = RLIM_INFINITY};
@@ -362,7 +362,7 @@ TEST(ConfigProcess, AWriteBeyondTheLimitOfFileSizesIsAnErrorAndNoEnd) {
   EXPECT_EQ(server.stop(), 0) << server.log();
 }
 
-TEST(ConfigProcess, ThePasswordOfTheEnvironmentIsAskedFor) {
+TEST(ConfigProcessTest, ThePasswordOfTheEnvironmentIsAskedFor) {
   ServerProcess server;
   server.set_environment({"MINIKV_PASSWORD=hunter2"});
   ASSERT_TRUE(server.start());
@@ -373,7 +373,7 @@ TEST(ConfigProcess, ThePasswordOfTheEnvironmentIsAskedFor) {
   EXPECT_THAT(server.log(), Not(HasSubstr("hunter2")));
 }
 
-TEST(ConfigProcess, WhatLayerThePasswordComesFromIsNoSecret) {
+TEST(ConfigProcessTest, WhatLayerThePasswordComesFromIsNoSecret) {
   const Folder folder;
   write_file(folder / "password", "of the file\n");
   write_file(folder / "c.json", fmt::format("{{\"password_file\": \"{}\"}}", folder / "password"));
@@ -395,7 +395,7 @@ TEST(ConfigProcess, WhatLayerThePasswordComesFromIsNoSecret) {
   }
 }
 
-TEST(ConfigProcess, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
+TEST(ConfigProcessTest, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
   const Folder folder;
   const auto serve = [&](std::vector<std::string> variables, std::vector<std::string> flags = {}) {
     flags.insert(flags.begin(), {"--port", "0", "--data-dir", folder / "data"});
@@ -413,7 +413,7 @@ TEST(ConfigProcess, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, APasswordFileWithoutAPasswordIsRefused) {
+TEST(ConfigProcessTest, APasswordFileWithoutAPasswordIsRefused) {
   const std::string directory = testing::TempDir() + "minikv-password-" + std::to_string(getpid());
   std::filesystem::create_directory(directory);
   const std::string path = directory + "/password", data_dir = directory + "/data";
@@ -426,7 +426,7 @@ TEST(ConfigProcess, APasswordFileWithoutAPasswordIsRefused) {
   std::filesystem::remove_all(directory);
 }
 
-TEST(ConfigProcess, ThePortFileGoesWithTheServer) {
+TEST(ConfigProcessTest, ThePortFileGoesWithTheServer) {
   ServerProcess server;
   ASSERT_TRUE(server.start());
   const std::string port_file = std::filesystem::path(server.data_dir()).parent_path() / "port";
