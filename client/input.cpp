@@ -1,3 +1,4 @@
+// Reads lines and bodies from a stream through a buffer, and makes requests of them.
 #include "client/input.h"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// libedit's callbacks: prompt, reading a character, completion, and what Ctrl-C does to a line.
 #include "client/line_editor.h"
 
 #include <histedit.h>

@@ -1,3 +1,4 @@
+// Mode 2: commands from a stream, sent ahead of their replies.
 #include <algorithm>
 #include <cstddef>
 #include <deque>

@@ -1,3 +1,4 @@
+// Mode 3: a conversation, which connects again when the server has gone.
 #include <algorithm>
 #include <optional>
 #include <utility>

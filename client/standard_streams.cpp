@@ -1,3 +1,4 @@
+// Descriptors that are closed get a file that can be neither read nor written.
 #include "client/standard_streams.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// The errors that any command can have; errors_of_commands.cpp has those of few.
 #include "protocol/errors.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Each reply in text, RESP2 and RESP3; numbers are written straight to where they are sent from.
 #include "protocol/reply_encoder.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A state machine: the count, then for each element its length, its bytes and the line end.
 #include "protocol/resp_parser.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The read benchmarks of each store: random keys, missing keys, ranges, and what checking alone costs.
 #include <memory>
 #include <random>
 #include <string>

@@ -1,3 +1,4 @@
+// The write benchmarks of each store: filling it in order, at random and in batches, and synced writes.
 #include <chrono>
 #include <memory>
 #include <optional>

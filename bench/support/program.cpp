@@ -1,3 +1,4 @@
+// The flags beside Google Benchmark's, the description of the run, and the count of benchmarks that failed.
 #include "bench/support/program.h"
 
 #include <sys/statfs.h>

@@ -1,3 +1,4 @@
+// Checks verb and words as far as the table of commands tells, and puts a request's bytes together.
 #include "client/lib/request.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Reads the values on the event loop where that is quick, else by a task, and has the answer made of them.
 #include "server/commands/derive.h"
 
 #include <memory>

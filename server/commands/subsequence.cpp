@@ -1,3 +1,4 @@
+// Rows of the table by 64-bit words, and the way back through it, which finds the parts.
 #include "server/commands/subsequence.h"
 
 #include <bit>

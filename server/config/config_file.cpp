@@ -1,3 +1,4 @@
+// Reads the configuration file: JSON, in which a key that is unknown or stands twice is an error.
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// Parses the flags by CLI11, and applies file, environment and flags in this order.
 #include "server/config/load.h"
 
 #include <algorithm>

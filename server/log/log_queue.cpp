@@ -1,3 +1,4 @@
+// The queue and its thread, which share a block that outlives the queue if a write to the descriptor hangs.
 #include "server/log/log_queue.h"
 
 #include <poll.h>

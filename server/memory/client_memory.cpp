@@ -1,3 +1,4 @@
+// The shares of the budget are atomic counters; the order of those that wait is under a lock.
 #include "server/memory/client_memory.h"
 
 #include <algorithm>

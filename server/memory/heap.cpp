@@ -1,3 +1,4 @@
+// Sets glibc's mallopt() thresholds, and decides when malloc_trim() is worth it.
 #include "server/memory/heap.h"
 
 #include <malloc.h>

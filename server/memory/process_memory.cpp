@@ -1,3 +1,4 @@
+// Reads what Linux tells in /proc/self/status.
 #include "server/memory/process_memory.h"
 
 #include <fstream>

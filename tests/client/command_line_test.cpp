@@ -1,3 +1,4 @@
+// Flags, environment and words become a command line, or an error that names where it came from.
 #include "client/command_line.h"
 
 #include <cstdlib>

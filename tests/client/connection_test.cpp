@@ -1,3 +1,4 @@
+// A connection to a server that is missing, silent, slow or of another kind, and to one that answers.
 #include "client/lib/connection.h"
 
 #include <future>

@@ -1,3 +1,4 @@
+// What people are shown for each kind of reply, for help and for completion.
 #include "client/presentation.h"
 
 #include <string>

@@ -1,3 +1,4 @@
+// Every reply of the text dialect, however it is cut into pieces.
 #include "client/lib/reply_reader.h"
 
 #include <string>

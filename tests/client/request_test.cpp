@@ -1,3 +1,4 @@
+// Words and lines as the requests that the server's own parser reads from them.
 #include "client/lib/request.h"
 
 #include <string>

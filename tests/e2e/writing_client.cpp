@@ -1,3 +1,4 @@
+// Which writes a client does, what they make of its keys, and what the server may answer afterwards.
 #include "tests/e2e/writing_client.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Makes the stores step by step on a simulated disk, and runs verify and repair on copies of them.
 #include "tests/engine/tools_store.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Keeps the input as a session would, and writes requests, errors and closings as lines.
 #include "tests/protocol/conversation.h"
 
 #include <algorithm>
