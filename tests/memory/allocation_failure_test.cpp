@@ -1,5 +1,6 @@
-// Every allocation of every kind of work fails once, or with all that follow it: the store answers right or with an error,
-// what it has refused is not there, and what it has acknowledged is, now and when it is opened again.
+// Every allocation of every kind of work fails once, or with all that follow it: the store answers right or
+// with an error, what it has refused is not there, and what it has acknowledged is, now and when it is opened
+// again.
 #include <algorithm>
 #include <atomic>
 #include <functional>
@@ -71,8 +72,9 @@ class AllocationFailureTest : public StoreFixture {
     StoreFixture::TearDown();
   }
 
-  // Has `work(attempt)` done again and again: first its first allocation fails, then its second, until it asks for fewer.
-  // `more` that follow fail too. What it changes is to be of its own attempt, and in `contents_` if it was acknowledged.
+  // Has `work(attempt)` done again and again: first its first allocation fails, then its second, until it
+  // asks for fewer. `more` that follow fail too. What it changes is to be of its own attempt, and in
+  // `contents_` if it was acknowledged.
   void explore(const char* what, std::uint64_t more,
                const std::function<Status(std::uint64_t attempt)>& work) {
     std::uint64_t attempt = 1, refused = 0, step = 1;
@@ -98,7 +100,8 @@ class AllocationFailureTest : public StoreFixture {
     expect_contents(what);
     fmt::print("  {}: {} allocations, {} of them led to a refusal\n", what, attempt - 1, refused);
   }
-  // The same for what needs more memory now and then only: one of the first `most` allocations fails, in turn.
+  // The same for what needs more memory now and then only: one of the first `most` allocations fails, in
+  // turn.
   void repeat(const char* what, std::uint64_t times, std::uint64_t most, std::uint64_t more,
               const std::function<Status(std::uint64_t attempt)>& work) {
     std::uint64_t refused = 0, reached = 0;
@@ -466,6 +469,30 @@ INSTANTIATE_TEST_SUITE_P(Failing, EveryAllocationTest, testing::Values(0, 3, UIN
 
 // ---- with all of its threads ----
 
+// One random call, after which `mine` is what there is of this thread's keys; says whether it was refused.
+Status call_by_chance(Store& store, int thread, std::mt19937_64& random, Contents& mine) {
+  const std::string key = fmt::format("{}:{}", thread, random() % 300);
+  const std::string value(random() % 2'000, static_cast<char>('a' + random() % 26));
+  const int kind = static_cast<int>(random() % 10);
+  if (kind < 7) {
+    const Status status = in_call([&] { return store.set(key, value).status(); });
+    if (status) mine[key] = value;
+    return status;
+  }
+  if (kind < 9) {
+    const Status status = in_call([&] { return store.remove(key).status(); });
+    if (status) mine.erase(key);
+    return status;
+  }
+  const auto found = in_call([&] { return store.get(key); });
+  if (!found && found.code() != StatusCode::kNotFound) return found.status();
+  EXPECT_EQ(found.is_ok(), mine.contains(key));
+  if (found && mine.contains(key)) {
+    EXPECT_EQ(found->data, mine[key]);
+  }
+  return Status::ok();
+}
+
 TEST_F(AllocationFailureTest, ByChanceInEveryThreadLosesAndAddsNothing) {
   options_.single_threaded = false;
   options_.clock = nullptr;
@@ -486,27 +513,7 @@ TEST_F(AllocationFailureTest, ByChanceInEveryThreadLosesAndAddsNothing) {
       Contents& mine = known[static_cast<std::size_t>(t)];
       std::mt19937_64 random(test_seed(5) + static_cast<std::uint64_t>(t));
       for (std::uint64_t i = 0; i < scaled_rounds(3'000); ++i) {
-        const std::string key = fmt::format("{}:{}", t, random() % 300);
-        const std::string value(random() % 2'000, static_cast<char>('a' + random() % 26));
-        const int kind = static_cast<int>(random() % 10);
-        Status status;
-        if (kind < 7) {
-          status = in_call([&] { return store_->set(key, value).status(); });
-          if (status) mine[key] = value;
-        } else if (kind < 9) {
-          status = in_call([&] { return store_->remove(key).status(); });
-          if (status) mine.erase(key);
-        } else {
-          const auto found = in_call([&] { return store_->get(key); });
-          status = found.code() == StatusCode::kNotFound ? Status() : found.status();
-          if (status) {
-            EXPECT_EQ(found.is_ok(), mine.contains(key));
-          }
-          if (found && mine.contains(key)) {
-            EXPECT_EQ(found->data, mine[key]);
-          }
-        }
-        if (!status) {
+        if (const Status status = call_by_chance(*store_, t, random, mine); !status) {
           EXPECT_EQ(status.code(), StatusCode::kOutOfMemory) << status.message();
           ++refused;
         }
