@@ -174,8 +174,8 @@ constexpr auto kRespIndex = [] {
   return index;
 }();
 
-// Where in an index a verb is: open addressing, by its length and a few of its bytes. Filled at compile time; 0: empty, else
-// one more than the place in the index.
+// Where in an index a verb is: open addressing, by its length and a few of its bytes. Filled at compile time;
+// 0: empty, else one more than the place in the index.
 constexpr std::size_t kSlots = 512;
 using Slots = std::array<std::uint8_t, kSlots>;
 

@@ -1,5 +1,6 @@
-// The one table of commands and subcommands. Text parsing, RESP arity checks, HELP, COMMAND, the client's completion and
-// the command reference in docs/ all come from it; the dispatcher in server/ has one handler for each id.
+// The one table of commands and subcommands. Text parsing, RESP arity checks, HELP, COMMAND, the client's
+// completion and the command reference in docs/ all come from it; the dispatcher in server/ has one handler
+// for each id.
 #pragma once
 
 #include <cstddef>
@@ -81,8 +82,8 @@ struct CommandSpec {
   std::uint16_t text_args_max = 0;  // may be kAnyNumber
   std::string_view usage{};         // "set key value..."; empty: no text form
 
-  // The RESP form. Its name is lower case, as Redis has it ("del", "client|setname"); empty: no RESP form. A row names
-  // it only where it is not `name`.
+  // The RESP form. Its name is lower case, as Redis has it ("del", "client|setname"); empty: no RESP form. A
+  // row names it only where it is not `name`.
   std::string_view resp_name{};
   std::int16_t arity = 0;  // as Redis counts: with the verb; negative: at least
   std::int8_t first_key = 0, last_key = 0, key_step = 0;  // as Redis counts; 0: no keys

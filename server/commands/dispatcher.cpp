@@ -15,8 +15,8 @@ namespace {
 
 using Handler = void (*)(Context&);
 
-// In the order of the ids, as both are made from the same table. A container has none: the parser lets only its subcommands
-// through.
+// In the order of the ids, as both are made from the same table. A container has none: the parser lets only
+// its subcommands through.
 constexpr Handler kHandlers[] = {
 #define MINIKV_COMMAND(id, ...) &handle<protocol::CommandId::id>,
 #define MINIKV_SUBCOMMAND MINIKV_COMMAND

@@ -19,7 +19,8 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// A page of a walk, and how many steps are taken before others have their turn; each key costs some beside those of its pattern.
+// A page of a walk, and how many steps are taken before others have their turn; each key costs some beside
+// those of its pattern.
 constexpr std::size_t kPageKeys = 10'000;
 constexpr std::uint64_t kPageBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kStepsInSlice = std::uint64_t{1} << 24;
@@ -35,8 +36,8 @@ struct KeyCopy {
   bool remove_old = false;
 };
 
-// The value of `from` under `to`, with its expiry; nothing: there is no such key. False: `to` is there, and stays. `kept` is
-// where the value lives until the task is done.
+// The value of `from` under `to`, with its expiry; nothing: there is no such key. False: `to` is there, and
+// stays. `kept` is where the value lives until the task is done.
 Result<bool> copy_key(Transaction& transaction, const KeyCopy& copy, std::string& kept) {
   const auto entry = transaction.find(copy.from);
   if (!entry) return Status(StatusCode::kNotFound, "no such key");

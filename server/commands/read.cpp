@@ -1,4 +1,5 @@
-// GET, MGET, GETV, STRLEN, TTL, PTTL, EXPIRETIME, PEXPIRETIME, EXISTS, TOUCH, TYPE: commands that look at keys.
+// GET, MGET, GETV, STRLEN, TTL, PTTL, EXPIRETIME, PEXPIRETIME, EXISTS, TOUCH, TYPE: commands that look at
+// keys.
 #include "server/commands/read.h"
 
 #include <algorithm>

@@ -182,8 +182,8 @@ class PageTask final : public Task {
   const Store& store_;
 };
 
-// A page that takes long to find, or for which the keys have to be put in order first (for a moment after a start), is
-// found by a worker: the event loop does not wait for that.
+// A page that takes long to find, or for which the keys have to be put in order first (for a moment after a
+// start), is found by a worker: the event loop does not wait for that.
 bool is_for_worker(const Context& context, const ScanOptions& options) {
   return options.limit > kMaxLimitAtOnce || !context.store().is_in_order();
 }

@@ -19,8 +19,8 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// COUNT is a hint, and others want their turn: a reply ends early when so many keys, or so many bytes of them, have been
-// looked at, or when they may take so many steps to be matched.
+// COUNT is a hint, and others want their turn: a reply ends early when so many keys, or so many bytes of
+// them, have been looked at, or when they may take so many steps to be matched.
 constexpr std::size_t kMaxScanCount = 100'000;
 constexpr std::uint64_t kMaxScanBytes = std::uint64_t{1} << 19;
 constexpr std::uint64_t kMaxScanSteps = std::uint64_t{1} << 26;

@@ -13,8 +13,8 @@
 
 namespace minikv::server {
 
-// Grows by pieces, each twice as large as the one before up to kLargestBytes, so that a large arena is made of pieces that
-// the allocator takes from the system and gives back to it. Nothing in it is destroyed.
+// Grows by pieces, each twice as large as the one before up to kLargestBytes, so that a large arena is made
+// of pieces that the allocator takes from the system and gives back to it. Nothing in it is destroyed.
 // Thread safety: none.
 class Arena {
  public:

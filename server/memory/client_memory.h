@@ -12,8 +12,9 @@
 
 namespace minikv::server {
 
-// One budget for all clients: what was read from them and is not carried out yet, transactions that are being queued, keys
-// that are watched, values that are loaded, replies that are not taken. It is shared out so that it can't be used up by a few:
+// One budget for all clients: what was read from them and is not carried out yet, transactions that are being
+// queued, keys that are watched, values that are loaded, replies that are not taken. It is shared out so that
+// it can't be used up by a few:
 //
 //   half                 whoever asks
 //   an eighth            connections that hold little: small requests are served however much others hold
@@ -52,7 +53,8 @@ class ClientMemory {
   void leave_queue(Ticket ticket) MINIKV_EXCLUDES(mutex_);
   bool is_first(Ticket ticket) const MINIKV_EXCLUDES(mutex_);
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
-  // Called when some has been given back, or the first has left the queue, while others wait. Set before the first join.
+  // Called when some has been given back, or the first has left the queue, while others wait. Set before the
+  // first join.
   void on_change(std::function<void()> tell) { tell_ = std::move(tell); }
 
   // Requests that were refused because they did not fit.
@@ -106,8 +108,8 @@ class MemoryShare {
   std::uint64_t first_ = 0;  // as the one that had waited longest
 };
 
-// What the budget is unless it is configured: a quarter of what usable_memory() says, but enough for a request with a value
-// of `max_value_bytes`.
+// What the budget is unless it is configured: a quarter of what usable_memory() says, but enough for a
+// request with a value of `max_value_bytes`.
 std::uint64_t default_client_memory(std::uint64_t max_value_bytes);
 
 }  // namespace minikv::server

@@ -7,8 +7,9 @@
 
 namespace minikv::server {
 
-// Has what is large taken from the system, and given back to it when it is freed, instead of from a heap that keeps it; and
-// keeps the number of heaps small, each of which reserves 64 MiB of address space. To be called first of all.
+// Has what is large taken from the system, and given back to it when it is freed, instead of from a heap that
+// keeps it; and keeps the number of heaps small, each of which reserves 64 MiB of address space. To be called
+// first of all.
 void tune_heap();
 
 // Gives what is free in the heaps back to the system, when clients hold much less than they did before.

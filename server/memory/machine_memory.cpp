@@ -29,8 +29,8 @@ std::uint64_t machine_bytes(const std::string& root) {
   return kUnlimited;
 }
 
-// The least limit of the cgroup at `path` below `mount` and of those above it. In a container the path may not be
-// there: its own cgroup is the root that it sees.
+// The least limit of the cgroup at `path` below `mount` and of those above it. In a container the path may
+// not be there: its own cgroup is the root that it sees.
 std::uint64_t cgroup_limit(const std::string& mount, std::string path, std::string_view file) {
   std::uint64_t least = kUnlimited;
   for (;;) {

@@ -6,16 +6,16 @@
 
 namespace minikv::server {
 
-// The least of: the machine's memory; what its memory cgroups (version 2 or 1, those above it included) allow; half of
-// its limit of address space (`ulimit -v`), the other half of which is for mapped data files; its limit of data
-// (`ulimit -d`). In bytes; at least 64 MiB, whatever is found.
+// The least of: the machine's memory; what its memory cgroups (version 2 or 1, those above it included)
+// allow; half of its limit of address space (`ulimit -v`), the other half of which is for mapped data files;
+// its limit of data (`ulimit -d`). In bytes; at least 64 MiB, whatever is found.
 //
 // `root` is where /proc and /sys are looked for: for tests.
 // Thread safety: may be called from any thread.
 std::uint64_t usable_memory(const std::string& root = "");
 
-// What the index may take unless it is configured: half of that. A quarter is for clients, and the rest for what the process
-// takes besides, and for the pages of data files.
+// What the index may take unless it is configured: half of that. A quarter is for clients, and the rest for
+// what the process takes besides, and for the pages of data files.
 std::uint64_t default_index_memory(const std::string& root = "");
 
 }  // namespace minikv::server

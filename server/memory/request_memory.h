@@ -21,9 +21,9 @@ struct Block {
   explicit operator bool() const { return memory != nullptr; }
 };
 
-// The arguments of a request for as long as its task needs them: copied into one stretch; or where they have been read, of
-// a request that was read into blocks of its own; or where something else keeps them. Views into it stay valid when it is
-// moved.
+// The arguments of a request for as long as its task needs them: copied into one stretch; or where they have
+// been read, of a request that was read into blocks of its own; or where something else keeps them. Views
+// into it stay valid when it is moved.
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Memory {
  public:

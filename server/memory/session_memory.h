@@ -10,7 +10,8 @@
 
 namespace minikv::server {
 
-// Counts what one connection makes the server hold, and stands in the queue for it where there is none to be had.
+// Counts what one connection makes the server hold, and stands in the queue for it where there is none to be
+// had.
 // Thread safety: used on the event loop that owns the connection.
 class SessionMemory {
  public:
@@ -52,8 +53,9 @@ class SessionMemory {
     return ticket_ != 0 && memory_.is_first(ticket_) && share_.try_add(bytes, Grade::kFirst);
   }
 
-  // At the end of each turn: so much is held. `goes_on`: by a request that will want more. If it is in the part for the first,
-  // it stays the first, so that not each of many large requests gets a part of what it needs.
+  // At the end of each turn: so much is held. `goes_on`: by a request that will want more. If it is in the
+  // part for the first, it stays the first, so that not each of many large requests gets a part of what it
+  // needs.
   void settle(std::uint64_t held, bool goes_on) {
     if (!waits_ && !(goes_on && share_.has_first_part())) leave_queue();
     if (held != share_.bytes()) share_.set(held);

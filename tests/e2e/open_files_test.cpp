@@ -1,4 +1,5 @@
-// A server with few descriptors: any number of segments, and no crowd of clients that takes those of the data.
+// A server with few descriptors: any number of segments, and no crowd of clients that takes those of the
+// data.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,5 +1,6 @@
-// System calls of the real server fail under load: no acknowledged write is lost, what was refused is not seen, reads go on,
-// and after the fault the server is what the table in STORAGE promises: at work again, or read-only until a restart.
+// System calls of the real server fail under load: no acknowledged write is lost, what was refused is not
+// seen, reads go on, and after the fault the server is what the table in STORAGE promises: at work again, or
+// read-only until a restart.
 #include <chrono>
 #include <iostream>
 #include <map>

@@ -1,5 +1,5 @@
-// Every call to the file system fails once: no acknowledged write is lost, errors are explicit, and what is on the disk
-// afterwards is right.
+// Every call to the file system fails once: no acknowledged write is lost, errors are explicit, and what is
+// on the disk afterwards is right.
 #include <algorithm>
 #include <iostream>
 #include <string>

@@ -1,5 +1,5 @@
-// Random histories against std::map: versions and expiries too. A failure names its seed; MINIKV_TEST_SEED repeats it,
-// MINIKV_TEST_ROUNDS lengthens the search.
+// Random histories against std::map: versions and expiries too. A failure names its seed; MINIKV_TEST_SEED
+// repeats it, MINIKV_TEST_ROUNDS lengthens the search.
 #include <iostream>
 #include <string>
 

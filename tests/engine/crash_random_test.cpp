@@ -1,5 +1,6 @@
-// Crashes at every call of random histories. As in crash_test.cpp, but nobody has thought of the order of things. A failure
-// names its seed; MINIKV_TEST_SEED repeats it, MINIKV_TEST_ROUNDS lengthens the search, MINIKV_TEST_STATES ends it.
+// Crashes at every call of random histories. As in crash_test.cpp, but nobody has thought of the order of
+// things. A failure names its seed; MINIKV_TEST_SEED repeats it, MINIKV_TEST_ROUNDS lengthens the search,
+// MINIKV_TEST_STATES ends it.
 #include <iostream>
 #include <string>
 

@@ -150,8 +150,8 @@ std::string heal(SimRun& run, const SmallStore& truth, Contents contents, const 
   return run.store()->stats().lost_keys == 0 ? "" : "keys count as lost after they were healed";
 }
 
-// Of the last writes of a killed store, `unprotected` at most may be missing: those that no watermark outside the damage
-// covers. They can't be told from what a crash tears.
+// Of the last writes of a killed store, `unprotected` at most may be missing: those that no watermark outside
+// the damage covers. They can't be told from what a crash tears.
 void examine(const SmallStore& truth, SimDisk disk, std::size_t unprotected, const std::string& what,
              Tally& tally) {
   if (tally.failures.size() >= 5) return;

@@ -1,4 +1,5 @@
-// Frames and records: what goes in comes out, and what was changed, cut or moved is never taken for what it was.
+// Frames and records: what goes in comes out, and what was changed, cut or moved is never taken for what it
+// was.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -190,7 +191,8 @@ TEST(FrameTest, EverySingleBitFlipIsNoticed) {
   frame.put("name", "Alice").put("k", "").put("12345678", "12345678");
   const std::string good = frame.bytes();
   ASSERT_TRUE(is_whole(good));
-  // Padding has no meaning and no checksum: 7 bytes behind the first record, 7 behind the second, none behind the third.
+  // Padding has no meaning and no checksum: 7 bytes behind the first record, 7 behind the second, none behind
+  // the third.
   const std::size_t second = sizeof(FrameHeader) + 56, third = second + 48;
   const auto is_padding = [&](std::size_t at) {
     return (at >= second - 7 && at < second) || (at >= third - 7 && at < third);
@@ -319,8 +321,8 @@ TEST(FrameTest, ARecordWithoutASequenceIsNone) {
   EXPECT_FALSE(body.names_all);
 }
 
-// Somebody stores a segment's bytes as a value. When the frame around them is damaged, whoever looks for the next one
-// must not take up with theirs.
+// Somebody stores a segment's bytes as a value. When the frame around them is damaged, whoever looks for the
+// next one must not take up with theirs.
 TEST(FrameTest, AValueThatContainsAWholeValidFrameIsNotTakenForOne) {
   const std::string inner = Frame(sizeof(SegmentHeader)).put("name", "Mallory").bytes();
   ASSERT_TRUE(is_whole(inner, kIdentity, sizeof(SegmentHeader)));

@@ -96,7 +96,8 @@ TEST_F(HintFileTest, SaysTheNewestOfEachKeyInOrder) {
   EXPECT_EQ(hint->newest_time_ms(), 50);
 }
 
-// They are sorted by a piece of each key first: whatever keys have in common, and wherever one ends, the order is that of bytes.
+// They are sorted by a piece of each key first: whatever keys have in common, and wherever one ends, the
+// order is that of bytes.
 TEST_F(HintFileTest, TellsKeysOfAllShapesInTheOrderOfTheirBytes) {
   std::mt19937 random(11);
   const std::string_view prefixes[] = {"", "k", "key:000000", "a prefix of more than eight bytes"};

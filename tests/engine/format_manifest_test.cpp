@@ -219,8 +219,9 @@ TEST_F(ManifestFileTest, ADamagedCopyIsWrittenAnewByTheNextCommit) {
   EXPECT_EQ(note_, "");
 }
 
-// Power goes, the machine starts, and power goes again, each time in the middle of a commit: the second commit must not
-// begin with the only copy that the first has left whole, nor rely on one that was only seen in memory.
+// Power goes, the machine starts, and power goes again, each time in the middle of a commit: the second
+// commit must not begin with the only copy that the first has left whole, nor rely on one that was only seen
+// in memory.
 TEST_F(ManifestFileTest, TwoCommitsThatCrashesInterruptLeaveAWholeCopy) {
   commit_twice();
   for (const bool power_was_cut : {true, false}) {

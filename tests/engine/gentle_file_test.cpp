@@ -142,7 +142,8 @@ TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWai
             (std::vector<std::uint64_t>{kMiB / 4, 4 * kMiB + kMiB / 4, 8 * kMiB + kMiB / 4}));
 }
 
-// The page cache's folios are as large as the writes that bring them in, and small ones are faster to read from.
+// The page cache's folios are as large as the writes that bring them in, and small ones are faster to read
+// from.
 TEST_F(GentleFileTest, WritesAtMost32KibibytesAtOnce) {
   SharedState state(options(Fsync::kInterval), files_, clock_, "data");
   GentleFile file(ledger_, state);

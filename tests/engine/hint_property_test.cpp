@@ -1,5 +1,5 @@
-// Hints are a cache: a store opened with them, without them, with some of them, or with wrong ones holds the same. And they
-// are worth it: a start after a clean close reads no values.
+// Hints are a cache: a store opened with them, without them, with some of them, or with wrong ones holds the
+// same. And they are worth it: a start after a clean close reads no values.
 #include <algorithm>
 #include <iostream>
 #include <map>

@@ -1,4 +1,5 @@
-// Any number of segments with a few descriptors: what was used last is open, the rest is opened when it is needed.
+// Any number of segments with a few descriptors: what was used last is open, the rest is opened when it is
+// needed.
 #include "engine/segment/open_files.h"
 
 #include <array>

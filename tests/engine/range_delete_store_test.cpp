@@ -1,5 +1,5 @@
-// Deletes of whole ranges of keys, through the public interface: at once, counted, durable, in every order with
-// everything else.
+// Deletes of whole ranges of keys, through the public interface: at once, counted, durable, in every order
+// with everything else.
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -15,8 +15,9 @@
 namespace minikv {
 namespace {
 
-// On the simulated disk and in one thread: keys go from the index a few with each write, so that what is half done is
-// seen. Each test runs with the store as it is and reopened (from hints, and from what a killed process leaves).
+// On the simulated disk and in one thread: keys go from the index a few with each write, so that what is half
+// done is seen. Each test runs with the store as it is and reopened (from hints, and from what a killed
+// process leaves).
 class RangeDeleteTest : public ::testing::Test {
  protected:
   RangeDeleteTest() : run_(sim::sim_options()) {}

@@ -1,5 +1,5 @@
-// Engine time and the wall clock: what one says is converted to the other, there and back, and engine time keeps what it
-// promises whatever happens to the clock.
+// Engine time and the wall clock: what one says is converted to the other, there and back, and engine time
+// keeps what it promises whatever happens to the clock.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -121,7 +121,8 @@ TEST(ToolsKeyTableTest, TheOrderOfRecordsDoesNotMatter) {
   }
 }
 
-// Without any one of its records, the outcome is the right one, or the key is stale in a way that only that record knew.
+// Without any one of its records, the outcome is the right one, or the key is stale in a way that only that
+// record knew.
 TEST(ToolsKeyTableTest, AnExpiryTellsThatItsValueIsMissing) {
   SegmentFile segment;
   const auto make = [](RecordType type, std::uint64_t sequence, std::uint64_t version) {

@@ -61,8 +61,9 @@ std::vector<std::string> wrong_keys(const MadeStore& made, const Facts& truth, c
   return wrong;
 }
 
-// Nothing, or what is wrong with the new store: every key is right, or lost by name, or its newest record is among those
-// of which the report says that they are missing without a name. A torn end of the log may have taken the last write.
+// Nothing, or what is wrong with the new store: every key is right, or lost by name, or its newest record is
+// among those of which the report says that they are missing without a name. A torn end of the log may have
+// taken the last write.
 std::string problem_with(const MadeStore& made, const Repaired& repaired) {
   const auto& report = repaired.report;
   if (lost_keys(report) != repaired.corrupt) return "other keys answer an error than those in the report";
@@ -184,7 +185,8 @@ TEST(ToolsRepairTest, ADamagedNewestValueNeverComesBackAsAnOlderOne) {
 TEST(ToolsRepairTest, AnExpiryOfAValueThatIsGoneNamesTheKey) {
   const MadeStore made = make_store(true, false);
   SimDisk disk = made.disk;
-  // key0 is set, is given an expiry, and set again. Without the last write the value that the expiry is for counts.
+  // key0 is set, is given an expiry, and set again. Without the last write the value that the expiry is for
+  // counts.
   const SeenRecord put = newest(disk, "key0");
   const SeenRecord expire = newest(disk, "key0", RecordType::kExpire);
   ASSERT_LT(expire.header.sequence, put.header.sequence);

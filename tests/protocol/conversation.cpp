@@ -36,7 +36,8 @@ std::string describe(const ParseResult& result) {
 void Conversation::send(std::string_view bytes) {
   kept_ += bytes;
   while (!closed_) {
-    // A buffer of just these bytes, in a new place each time: reading outside it, or in an old one, is found out.
+    // A buffer of just these bytes, in a new place each time: reading outside it, or in an old one, is found
+    // out.
     const std::size_t size = kept_.size();
     const std::unique_ptr<char[]> buffer(new char[size]);
     std::ranges::copy(kept_, buffer.get());

@@ -1,4 +1,5 @@
-// The same bytes give the same results, however the network cuts them, in time that grows with their number only.
+// The same bytes give the same results, however the network cuts them, in time that grows with their number
+// only.
 #include <string>
 #include <vector>
 

@@ -88,7 +88,8 @@ TEST(ConfigLoadTest, FlagsWinOverEnvironmentOverFileOverDefaults) {
   EXPECT_EQ(settled->config.max_line_bytes, Config().max_line_bytes);
 }
 
-// For each row of the table: another value than the default arrives by every way, and nothing else changes with it.
+// For each row of the table: another value than the default arrives by every way, and nothing else changes
+// with it.
 TEST(ConfigLoadTest, EverySettingCanBeSetByFlagEnvironmentAndFile) {
   for (const Setting& setting : settings()) {
     std::string text;

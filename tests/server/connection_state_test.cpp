@@ -1,4 +1,5 @@
-// What changes a connection, alone and in a transaction: the stream of replies stays in step, whatever is asked.
+// What changes a connection, alone and in a transaction: the stream of replies stays in step, whatever is
+// asked.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
