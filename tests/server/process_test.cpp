@@ -1,4 +1,4 @@
-// The real minikvd while it serves: signals, limits of its process, its files, and the password that it wants.
+// The real minikvd while it serves: its signals, limits and files, and the password that it asks for.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
