@@ -1,3 +1,4 @@
+// Parses flags and environment by CLI11, and says what is wrong with endpoints, ports and timeouts.
 #include "client/command_line.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The verbs that complete a word, from the table of commands.
 #include <algorithm>
 
 #include "client/line_editor.h"

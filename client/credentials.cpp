@@ -1,3 +1,4 @@
+// Finds user and password in flags, file and environment, and reads a password file's first line.
 #include "client/credentials.h"
 
 #include <fcntl.h>

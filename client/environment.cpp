@@ -1,3 +1,4 @@
+// Reads a variable, and overwrites a secret where it stood.
 #include "client/environment.h"
 
 #include <cstdlib>

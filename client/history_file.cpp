@@ -1,3 +1,4 @@
+// Loads and saves libedit's history; saving writes a new file and renames it over the old one.
 #include "client/history_file.h"
 
 #include <fcntl.h>

@@ -7,8 +7,9 @@
 
 namespace minikv::client {
 
-// A file of libedit's, readable by its owner only, because values may be secrets. It is replaced whole, so that a full
-// disk or another conversation never leaves half of one. What is in its place and is no such file is left as it is.
+// A file of libedit's, readable by its owner only, because values may be secrets. It is replaced whole, so
+// that a full disk or another conversation never leaves half of one. What is in its place and is no such file
+// is left as it is.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class HistoryFile {

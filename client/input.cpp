@@ -1,3 +1,4 @@
+// Reads lines and bodies from a stream through a buffer, and makes requests of them.
 #include "client/input.h"
 
 #include <poll.h>
@@ -84,7 +85,8 @@ std::variant<std::string, Refusal> StreamInput::read_body(std::size_t length) {
   return body;
 }
 
-// How many bytes end the line behind so many: none at the end of the stream. Nothing if other bytes stand there.
+// How many bytes end the line behind so many: none at the end of the stream. Nothing if other bytes stand
+// there.
 std::optional<std::size_t> StreamInput::line_end_behind(std::size_t bytes) {
   if (!fill_to(bytes + 1)) return error_ == 0 ? std::optional<std::size_t>(0) : std::nullopt;
   if (buffer_[at_ + bytes] == '\n') return 1;

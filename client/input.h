@@ -16,7 +16,8 @@ namespace minikv::client {
 constexpr const char* kPrompt = "> ";
 constexpr const char* kBodyPrompt = "| ";
 
-// As much as any server's max_value_bytes and max_line_bytes may be. A source without an end must not fill the memory.
+// As much as any server's max_value_bytes and max_line_bytes may be. A source without an end must not fill
+// the memory.
 constexpr std::size_t kMaxValueBytes = std::size_t{512} << 20;
 constexpr std::size_t kMaxInputLineBytes = std::size_t{64} << 20;
 
@@ -35,7 +36,8 @@ class InputSource {
 
   virtual ~InputSource() = default;
   virtual Line read_line(const char* prompt) = 0;
-  // The `length` bytes that come next, and the line end behind them. The refusal says what is wrong with them.
+  // The `length` bytes that come next, and the line end behind them. The refusal says what is wrong with
+  // them.
   virtual std::variant<std::string, Refusal> read_body(std::size_t length);
   // After a refusal that loses the place in the input. False if there is no way to find it again.
   virtual bool start_over() = 0;
@@ -43,8 +45,8 @@ class InputSource {
   virtual void remember(const std::string& /*line*/) {}
 };
 
-// Lines of a file descriptor, which is not closed. A last line without a line feed is a line; one in which reading
-// fails is none. A descriptor that does not wait (O_NONBLOCK) is waited for.
+// Lines of a file descriptor, which is not closed. A last line without a line feed is a line; one in which
+// reading fails is none. A descriptor that does not wait (O_NONBLOCK) is waited for.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class StreamInput : public InputSource {

@@ -1,3 +1,4 @@
+// libedit's callbacks: prompt, reading a character, completion, and what Ctrl-C does to a line.
 #include "client/line_editor.h"
 
 #include <histedit.h>
@@ -127,8 +128,8 @@ bool LineEditor::Edit::init() {
 
   // While a line is edited, Ctrl-C is a key like others; while an answer is awaited, it ends the program.
   el_set(line, EL_SETTY, "-d", "-isig", nullptr);
-  // And what is typed or pasted meanwhile waits. A terminal that gathers lines itself (icanon) drops what it has no
-  // room for, which is all of a line but its first 4095 bytes.
+  // And what is typed or pasted meanwhile waits. A terminal that gathers lines itself (icanon) drops what it
+  // has no room for, which is all of a line but its first 4095 bytes.
   el_set(line, EL_SETTY, "-x", "-icanon", "-echo", nullptr);
   // In wide characters, because libedit never frees the copies that it makes of others.
   el_wset(line, EL_GETCFN, &Edit::read_character);
@@ -156,7 +157,8 @@ InputSource::Line LineEditor::read_line(const char* prompt) {
   edit_->prompt = prompt;
   edit_->cancelled = edit_->is_garbled = false;
   int length = 0;
-  // libedit would show the prompt first: what is typed at once would be echoed by the terminal, and by libedit again.
+  // libedit would show the prompt first: what is typed at once would be echoed by the terminal, and by
+  // libedit again.
   el_set(edit_->line, EL_PREP_TERM, 1);
   const char* text = el_gets(edit_->line, &length);
   if (edit_->cancelled) return {Line::Kind::kCancelled, {}};

@@ -10,14 +10,14 @@
 
 namespace minikv::client {
 
-// Ctrl-C gives up the line; Ctrl-D on an empty one is the end. Tab completes the verb. What is remembered is kept in a
-// HistoryFile, whose problems are told on stderr.
+// Ctrl-C gives up the line; Ctrl-D on an empty one is the end. Tab completes the verb. What is remembered is
+// kept in a HistoryFile, whose problems are told on stderr.
 //
 // Thread safety: one object at a time in the program, used by one thread.
 class LineEditor : public InputSource {
  public:
-  // Reads stdin and writes stdout, which must be terminals. Without a `history_file` (empty) history ends with the
-  // object. Null if libedit can't work with this terminal.
+  // Reads stdin and writes stdout, which must be terminals. Without a `history_file` (empty) history ends
+  // with the object. Null if libedit can't work with this terminal.
   static std::unique_ptr<LineEditor> open(std::string history_file);
 
   ~LineEditor() override;

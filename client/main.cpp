@@ -1,3 +1,4 @@
+// The program: one command, a pipe or a conversation, by arguments and terminals.
 #include <unistd.h>
 
 #include <clocale>

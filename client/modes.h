@@ -21,20 +21,20 @@ enum ExitCode : int {
 int run_one_shot(Connection& connection, std::span<const std::string> words, StreamInput& input,
                  const Output& output);
 
-// Each line of the input is a command. Errors name the line and do not end it; the exit code tells of the worst. It ends
-// where the place in the input is lost (a `put` without its value), and where the input can't be read or the results
-// can't be written; that is kExitError.
+// Each line of the input is a command. Errors name the line and do not end it; the exit code tells of the
+// worst. It ends where the place in the input is lost (a `put` without its value), and where the input can't
+// be read or the results can't be written; that is kExitError.
 int run_pipe(Connection& connection, StreamInput& input, const Output& output);
 
-// A conversation. Errors are part of it; a lost connection is made anew at the next command. It ends with kExitError
-// where run_pipe() does, but for a person who has lost the place: what was typed ahead is dropped.
+// A conversation. Errors are part of it; a lost connection is made anew at the next command. It ends with
+// kExitError where run_pipe() does, but for a person who has lost the place: what was typed ahead is dropped.
 int run_repl(Connection& connection, InputSource& input, const Output& output);
 
 // Said where the input ends because its place is lost.
 constexpr const char* kPlaceLost = "Nothing more was read: what follows may be the rest of that value.\n";
 
-// What `help` and `help verb` say without asking a server; empty for any other line, and for a verb that only the
-// server may know.
+// What `help` and `help verb` say without asking a server; empty for any other line, and for a verb that only
+// the server may know.
 std::string local_help(std::string_view verb, std::span<const Word> words);
 
 }  // namespace minikv::client

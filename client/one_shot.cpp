@@ -1,3 +1,4 @@
+// Mode 1: one command from the arguments, whose verdict is the exit code.
 #include <utility>
 #include <vector>
 

@@ -1,3 +1,4 @@
+// Sends a discard in place of the exec of a transaction in which a line was refused.
 #include "client/open_transaction.h"
 
 namespace minikv::client {

@@ -7,8 +7,8 @@
 
 namespace minikv::client {
 
-// The server does not see what the client refuses, and would carry the transaction out without it. So the `exec` of
-// such a transaction is sent as `discard`, and told as an error.
+// The server does not see what the client refuses, and would carry the transaction out without it. So the
+// `exec` of such a transaction is sent as `discard`, and told as an error.
 class OpenTransaction {
  public:
   // A line was refused here.

@@ -1,3 +1,4 @@
+// Writes that fail are reported once, with the system's words.
 #include "client/output.h"
 
 #include <cerrno>

@@ -13,8 +13,8 @@ struct Output {
   std::FILE* err;
   Style style = Style::kPeople;
 
-  // False if what was written, now or before, can't be had: a full disk, a pipe that is closed. The reason is told on
-  // `err`, once.
+  // False if what was written, now or before, can't be had: a full disk, a pipe that is closed. The reason is
+  // told on `err`, once.
   bool write(std::string_view text) const;
   bool flush() const;
   // flush(), and sees what only closing tells.

@@ -1,3 +1,4 @@
+// Mode 2: commands from a stream, sent ahead of their replies.
 #include <algorithm>
 #include <cstddef>
 #include <deque>
@@ -11,7 +12,8 @@
 namespace minikv::client {
 namespace {
 
-// How far requests run ahead of their replies. When the input pauses, all replies are taken, whatever is waiting.
+// How far requests run ahead of their replies. When the input pauses, all replies are taken, whatever is
+// waiting.
 constexpr std::size_t kMaxOutstanding = 256;
 constexpr std::size_t kSendBytes = 64 * 1024;
 

@@ -1,3 +1,4 @@
+// A function for each kind of reply, and tables in two columns.
 #include "client/presentation.h"
 
 #include <algorithm>

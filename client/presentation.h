@@ -24,7 +24,8 @@ struct Presentation {
 
 enum class Style : std::uint8_t {
   kPeople,
-  kRaw,  // a value is its bytes and nothing else; names stand alone, one a line; lines of text are as they came
+  // A value is its bytes and nothing else; names stand alone, one a line; lines of text are as they came.
+  kRaw,
 };
 
 Presentation present(const Request& request, const Reply& reply, Style style);
@@ -32,14 +33,16 @@ Presentation present(const Request& request, const Reply& reply, Style style);
 // "Error: message (CODE)" and a line end; either may be empty.
 std::string error_line(std::string_view code, std::string_view message);
 
-// The commands that the client knows, with a line about each; or all about one of them: empty if it is unknown.
+// The commands that the client knows, with a line about each; or all about one of them: empty if it is
+// unknown.
 std::string help_overview();
 std::string help_for(std::string_view verb);
 
 // The command that gets what a reply with `more` left out. Empty if it is not known how.
 std::string continuation(const Request& request, const Reply& reply);
 
-// Two aligned columns. A left cell longer than `left_max` has a line of its own; without a right one it stands alone.
+// Two aligned columns. A left cell longer than `left_max` has a line of its own; without a right one it
+// stands alone.
 struct Row {
   std::string left;
   std::string right;

@@ -1,3 +1,4 @@
+// Mode 3: a conversation, which connects again when the server has gone.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -115,8 +116,8 @@ void Repl::answer(Request request) {
   print(fmt::format("Error: {}\n", error->message));
 }
 
-// True if the command may be sent now. A transaction does not survive its connection: what was meant to be part of it
-// must not be carried out alone.
+// True if the command may be sent now. A transaction does not survive its connection: what was meant to be
+// part of it must not be carried out alone.
 bool Repl::connect_again() {
   transaction_.forget();
   if (const std::optional<Error> error = connection_.connect()) {

@@ -1,3 +1,4 @@
+// Handlers of the signals that end or suspend the program, which put the settings back first.
 #include "client/terminal_guard.h"
 
 #include <signal.h>

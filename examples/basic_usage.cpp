@@ -59,7 +59,8 @@ void batches_and_walks(minikv::Store& store) {
 }
 
 void read_modify_write(minikv::Store& store) {
-  // The body of transact() runs alone, between all other writes. What it puts must outlive it, hence `text` out here.
+  // The body of transact() runs alone, between all other writes. What it puts must outlive it, hence `text`
+  // out here.
   std::string text;
   const auto add_one = [&text](minikv::Transaction& transaction) {
     const auto value = transaction.get("visits");

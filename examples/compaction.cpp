@@ -1,5 +1,5 @@
-// Overwritten and deleted values stay on disk until compaction gives their space back. This lesson makes a lot of
-// garbage, compacts while a reader and a writer go on, and shows that nothing but the garbage went.
+// Overwritten and deleted values stay on disk until compaction gives their space back. This lesson makes a
+// lot of garbage, compacts while a reader and a writer go on, and shows that nothing but the garbage went.
 #include <atomic>
 #include <cstdint>
 #include <iostream>

@@ -1,5 +1,5 @@
-// Many keys: written by batches, walked over in order, and read back after a restart. Prints what they cost in memory
-// and on disk. The number of keys is the argument, 200,000 without one.
+// Many keys: written by batches, walked over in order, and read back after a restart. Prints what they cost
+// in memory and on disk. The number of keys is the argument, 200,000 without one.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>

@@ -23,8 +23,8 @@ inline void check(bool is_so, const std::string& promise) {
   if (!is_so) throw BrokenPromise("not as promised: " + promise);
 }
 
-// The value of a result that has to have one. minikv itself throws nothing: every failure is a Status that the caller
-// looks at. These examples just want to end when there is one.
+// The value of a result that has to have one. minikv itself throws nothing: every failure is a Status that
+// the caller looks at. These examples just want to end when there is one.
 template <typename T>
 T must(minikv::Result<T> result, const std::string& what) {
   if (!result) throw BrokenPromise(what + ": " + result.status().message());

@@ -1,6 +1,6 @@
-// What was acknowledged is there, whatever happens to the process. A child writes and says over a pipe what was
-// acknowledged; it is killed without warning in the middle of its work; then the store is opened and compared with what
-// the child had said. Several times over, on the same directory.
+// What was acknowledged is there, whatever happens to the process. A child writes and says over a pipe what
+// was acknowledged; it is killed without warning in the middle of its work; then the store is opened and
+// compared with what the child had said. Several times over, on the same directory.
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,8 +33,8 @@ std::string value_of(int number) {
   return std::string(3000, static_cast<char>('a' + number % 26)) + std::to_string(number);
 }
 
-// In the child: writes event after event until it is killed. Each number goes into the pipe when the event was
-// acknowledged, and not before.
+// In the child: writes event after event until it is killed. Each number goes into the pipe when the event
+// was acknowledged, and not before.
 [[noreturn]] void write_until_killed(const std::string& directory, int number, int pipe) {
   auto store = minikv::Store::open(directory, options());
   if (!store) {

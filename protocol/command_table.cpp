@@ -1,3 +1,4 @@
+// The rows of commands.def and subcommands.def, checked and indexed by verb at compile time.
 #include "protocol/command_table.h"
 
 #include <algorithm>
@@ -9,7 +10,8 @@
 namespace minikv::protocol {
 namespace {
 
-// Short names for the columns of commands.def.
+// Short names for what stands in commands.def.
+using enum TextForm;
 constexpr std::uint32_t TEXT = kFlagText;
 constexpr std::uint32_t RESP = kFlagResp;
 constexpr std::uint32_t WRITE = kFlagWrite;
@@ -20,8 +22,11 @@ constexpr std::uint32_t NO_AUTH = kFlagNoAuth;
 constexpr std::uint32_t BLOCKING = kFlagBlocking;
 constexpr std::uint32_t AT_ONCE = kFlagAtOnce;
 constexpr std::uint32_t NO_MULTI = kFlagNoMulti;
+constexpr std::uint32_t OUTSIDE_MULTI = kFlagOutsideMulti;
+constexpr std::uint32_t INSIDE_MULTI = kFlagInsideMulti;
+constexpr std::uint32_t WHEN_QUIET = kFlagWhenQuiet;
+constexpr std::uint32_t BEHIND_WRITES = kFlagBehindWrites;
 constexpr std::uint16_t MANY = kAnyNumber;
-constexpr std::span<const std::string_view> NONE;
 constexpr CommandGroup STRING = CommandGroup::kString;
 constexpr CommandGroup BITMAP = CommandGroup::kBitmap;
 constexpr CommandGroup GENERIC = CommandGroup::kGeneric;
@@ -29,8 +34,6 @@ constexpr CommandGroup SERVER = CommandGroup::kServer;
 constexpr CommandGroup CONNECTION = CommandGroup::kConnection;
 constexpr CommandGroup TRANSACTIONS = CommandGroup::kTransactions;
 constexpr CommandGroup CLUSTER = CommandGroup::kCluster;
-// A container by itself is nothing that can be sent.
-constexpr std::string_view kNoSyntax;
 
 template <std::size_t kSize>
 struct FixedString {
@@ -44,37 +47,48 @@ constexpr std::array<std::string_view, sizeof...(kNames)> kAliases = {std::strin
 
 #define ALIASES(...) std::span<const std::string_view>(kAliases<__VA_ARGS__>)
 
+constexpr CommandSpec command_row(CommandId id, CommandSpec row) {
+  row.id = row.container = id;
+  if ((row.flags & RESP) != 0 && row.resp_name.empty()) row.resp_name = row.name;
+  return row;
+}
+
+// By itself it is nothing that can be sent, and has no syntax.
+constexpr CommandSpec container_row(CommandId id, CommandSpec row) {
+  row.flags = RESP;
+  row.arity = -2;
+  return command_row(id, row);
+}
+
+constexpr CommandSpec subcommand_row(CommandId id, CommandId container, CommandSpec row) {
+  row.flags |= RESP;
+  row = command_row(id, row);
+  row.container = container;
+  return row;
+}
+
 constexpr CommandSpec kRows[] = {
-#define MINIKV_COMMAND(id, name, aliases, flags, group, form, ...) \
-  {CommandId::id, name, aliases, flags, group, TextForm::form, __VA_ARGS__, CommandId::id},
-#define MINIKV_CONTAINER(id, name, group, summary)                                                       \
-  {CommandId::id, name,    NONE,         RESP, group, TextForm::kTokens, 0, 0, 0, name, -2, 0, 0, 0, "", \
-   kNoSyntax,     summary, CommandId::id},
+#define MINIKV_COMMAND(id, ...) command_row(CommandId::id, {__VA_ARGS__}),
+#define MINIKV_CONTAINER(id, ...) container_row(CommandId::id, {__VA_ARGS__}),
 #include "protocol/commands.def"
 #undef MINIKV_COMMAND
 #undef MINIKV_CONTAINER
-#define MINIKV_SUBCOMMAND(id, container, name, flags, group, arity, syntax, summary) \
-  {CommandId::id,                                                                    \
-   name,                                                                             \
-   NONE,                                                                             \
-   RESP | (flags),                                                                   \
-   group,                                                                            \
-   TextForm::kTokens,                                                                \
-   0,                                                                                \
-   0,                                                                                \
-   0,                                                                                \
-   name,                                                                             \
-   arity,                                                                            \
-   0,                                                                                \
-   0,                                                                                \
-   0,                                                                                \
-   "",                                                                               \
-   syntax,                                                                           \
-   summary,                                                                          \
-   CommandId::container},
+#define MINIKV_SUBCOMMAND(id, container, ...) \
+  subcommand_row(CommandId::id, CommandId::container, {__VA_ARGS__}),
 #include "protocol/subcommands.def"
 #undef MINIKV_SUBCOMMAND
 };
+
+constexpr bool all_rows(auto holds) { return std::ranges::all_of(kRows, holds); }
+
+static_assert(all_rows([](const CommandSpec& row) {
+                return !row.has(kFlagReadOnly) || row.has(kFlagBehindWrites);
+              }),
+              "a command that looks at the store sees what its connection has written");
+static_assert(all_rows([](const CommandSpec& row) {
+                return (row.flags & (OUTSIDE_MULTI | INSIDE_MULTI)) == 0 || row.has(kFlagAtOnce);
+              }),
+              "what is queued is outside of a transaction by the time it is carried out");
 
 // The rows that are no subcommands come first.
 constexpr std::size_t kCommandCount = [] {
@@ -160,8 +174,8 @@ constexpr auto kRespIndex = [] {
   return index;
 }();
 
-// Where in an index a verb is: open addressing, by its length and a few of its bytes. Filled at compile time; 0: empty, else
-// one more than the place in the index.
+// Where in an index a verb is: open addressing, by its length and a few of its bytes. Filled at compile time;
+// 0: empty, else one more than the place in the index.
 constexpr std::size_t kSlots = 512;
 using Slots = std::array<std::uint8_t, kSlots>;
 

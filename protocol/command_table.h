@@ -1,5 +1,6 @@
-// The one table of commands and subcommands. Text parsing, RESP arity checks, HELP, COMMAND, the client's completion and
-// the command reference in docs/ all come from it; the dispatcher in server/ has one handler for each id.
+// The one table of commands and subcommands. Text parsing, RESP arity checks, HELP, COMMAND, the client's
+// completion and the command reference in docs/ all come from it; the dispatcher in server/ has one handler
+// for each id.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,13 @@ enum CommandFlags : std::uint32_t {
   kFlagText = 1u << 6,      // has a text form
   kFlagResp = 1u << 7,      // has a RESP form
   kFlagAtOnce = 1u << 8,    // within a transaction: carried out, not queued
-  kFlagNoMulti = 1u << 9,   // not allowed within a transaction
+  kFlagNoMulti = 1u << 9,   // within a transaction: refused, and the transaction with it
+
+  // These are between the table and the dispatcher: COMMAND does not tell them.
+  kFlagOutsideMulti = 1u << 10,  // refused while a transaction is open, which stays as it was
+  kFlagInsideMulti = 1u << 11,   // refused unless a transaction is open
+  kFlagWhenQuiet = 1u << 12,     // waits until nothing of its connection is in flight
+  kFlagBehindWrites = 1u << 13,  // sees what its connection has written: if that is in flight, by the writer
 };
 
 // As Redis groups its commands, for COMMAND DOCS.
@@ -58,23 +65,33 @@ enum class TextForm : std::uint8_t {
   kPut,         // key, length, options; then a body
 };
 
+// A row of the table, which fills in id and container by itself.
 struct CommandSpec {
-  CommandId id;
-  std::string_view name;  // lower case; the verb of the text dialect, and what help calls it
-  std::span<const std::string_view> aliases;  // text dialect only
-  std::uint32_t flags;
-  CommandGroup group;
-  TextForm text_form;
-  std::uint8_t fixed_args;                     // kRestOfLine: tokens before the rest
-  std::uint16_t text_args_min, text_args_max;  // without the verb; max may be kAnyNumber
-  std::string_view resp_name;  // lower case, as Redis names it ("del", "client|setname"); empty: no RESP form
-  std::int16_t arity;          // RESP, as Redis counts: with the verb; negative: at least
-  std::int8_t first_key, last_key, key_step;  // as Redis counts; 0: no keys
-  std::string_view usage;                     // text: "set key value..."; empty: no text form
-  std::string_view syntax;                    // of the RESP form, see syntax.h; empty: no RESP form
-  std::string_view summary;                   // one line for people
-  CommandId container;                        // of a subcommand; of any other command its own id
+  CommandId id{};
+  CommandId container{};  // of a subcommand; of any other command its own id
 
+  std::string_view name;  // lower case; the verb of the text dialect, and what help calls it
+  std::span<const std::string_view> aliases{};  // text dialect only
+  std::uint32_t flags = 0;
+  CommandGroup group{};
+
+  // The text form.
+  TextForm text_form = TextForm::kTokens;
+  std::uint8_t fixed_args = 0;      // kRestOfLine: tokens before the rest
+  std::uint16_t text_args_min = 0;  // without the verb
+  std::uint16_t text_args_max = 0;  // may be kAnyNumber
+  std::string_view usage{};         // "set key value..."; empty: no text form
+
+  // The RESP form. Its name is lower case, as Redis has it ("del", "client|setname"); empty: no RESP form. A
+  // row names it only where it is not `name`.
+  std::string_view resp_name{};
+  std::int16_t arity = 0;  // as Redis counts: with the verb; negative: at least
+  std::int8_t first_key = 0, last_key = 0, key_step = 0;  // as Redis counts; 0: no keys
+  std::string_view syntax{};                              // see syntax.h; empty: no RESP form, or a container
+
+  std::string_view summary{};  // one line for people
+
+  constexpr bool has(CommandFlags flag) const { return (flags & flag) != 0; }
   bool is_subcommand() const { return container != id; }
 
   // Whether a RESP request may have so many elements, the verb included.

@@ -1,6 +1,7 @@
 // What the makers of errors share.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/ascii.h"
 #include "protocol/errors.h"
 
 namespace minikv::protocol {
@@ -19,6 +21,13 @@ inline constexpr std::size_t kMaxEchoedBytes = 128;
 inline std::string_view as_redis_shows(std::string_view bytes, std::size_t at_most = kMaxEchoedBytes) {
   bytes = bytes.substr(0, at_most);
   return bytes.substr(0, bytes.find('\0'));
+}
+
+// "EXEC", "CLIENT|SETNAME".
+inline std::string upper_name(const CommandSpec& command) {
+  std::string upper(command.resp_name);
+  std::ranges::transform(upper, upper.begin(), to_upper);
+  return upper;
 }
 
 // The same sentence in both dialects.

@@ -1,3 +1,4 @@
+// The errors that any command can have; errors_of_commands.cpp has those of few.
 #include "protocol/errors.h"
 
 #include <algorithm>
@@ -121,10 +122,9 @@ ErrorReply unknown_command(Dialect dialect, std::string_view verb, std::span<con
 }
 
 ErrorReply unknown_subcommand(const CommandSpec& command, std::string_view subcommand) {
-  std::string upper(command.resp_name);
-  std::ranges::transform(upper, upper.begin(), to_upper);
   return {ErrorCode::kUsage, usage_line(command, {}),
-          fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", as_redis_shows(subcommand), upper)};
+          fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", as_redis_shows(subcommand),
+                      upper_name(command))};
 }
 
 ErrorReply unknown_first_byte(char byte) {

@@ -140,12 +140,11 @@ ErrorReply invalid_arguments_of_command();
 ErrorReply no_key_arguments();
 
 // ---- transactions ----
-ErrorReply watched_key_changed();                    // text only
-ErrorReply exec_abort();                             // EXECABORT: a command was refused before EXEC
-ErrorReply without_multi(std::string_view command);  // "ERR EXEC without MULTI"
-ErrorReply nested_multi();
-ErrorReply watch_inside_multi();
-ErrorReply not_in_multi();  // a command that is not allowed there
+ErrorReply watched_key_changed();                      // text only
+ErrorReply exec_abort();                               // EXECABORT: a command was refused before EXEC
+ErrorReply without_multi(const CommandSpec& command);  // "ERR EXEC without MULTI"
+ErrorReply inside_multi(const CommandSpec& command);   // "ERR WATCH inside MULTI is not allowed"
+ErrorReply not_in_multi();                             // a command that can't be queued
 ErrorReply other_dialect_in_multi();
 ErrorReply transaction_too_long(std::size_t limit_bytes);
 ErrorReply watch_without_memory();

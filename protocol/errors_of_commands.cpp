@@ -138,14 +138,15 @@ ErrorReply exec_abort() {
           "EXECABORT Transaction discarded because of previous errors."};
 }
 
-ErrorReply without_multi(std::string_view command) {
-  return in_both(ErrorCode::kUsage, "ERR", fmt::format("{} without MULTI", command));
+ErrorReply without_multi(const CommandSpec& command) {
+  return in_both(ErrorCode::kUsage, "ERR", fmt::format("{} without MULTI", upper_name(command)));
 }
 
-ErrorReply nested_multi() { return in_both(ErrorCode::kUsage, "ERR", "MULTI calls can not be nested"); }
-
-ErrorReply watch_inside_multi() {
-  return in_both(ErrorCode::kUsage, "ERR", "WATCH inside MULTI is not allowed");
+ErrorReply inside_multi(const CommandSpec& command) {
+  return in_both(ErrorCode::kUsage, "ERR",
+                 command.id == CommandId::kMulti
+                     ? "MULTI calls can not be nested"
+                     : fmt::format("{} inside MULTI is not allowed", upper_name(command)));
 }
 
 ErrorReply not_in_multi() {

@@ -1,3 +1,4 @@
+// The lines by which an HTTP request gives itself away.
 #include "protocol/http.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Tells a browser that was talked into speaking to us from a client: it would put commands into the lines of a request.
+// Tells a browser that was talked into speaking to us from a client: it would put commands into the lines of
+// a request.
 #pragma once
 
 #include <string_view>

@@ -26,8 +26,8 @@ struct ParserLimits {
   std::size_t request_bytes() const {
     return std::max(max_request_bytes, max_value_bytes + max_key_bytes + 64 * 1024);
   }
-  // How long a request can get before the parser hands it out or begins to throw it away; a RESP argument has up to 32
-  // bytes around it.
+  // How long a request can get before the parser hands it out or begins to throw it away; a RESP argument has
+  // up to 32 bytes around it.
   std::size_t max_buffered_bytes() const {
     return request_bytes() + max_line_bytes + 32 * (max_arguments + 1);
   }

@@ -1,3 +1,4 @@
+// Chooses the dialect by a request's first byte, and hands the input to the parser of that dialect.
 #include "protocol/parser.h"
 
 #include <utility>

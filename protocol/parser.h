@@ -1,4 +1,5 @@
-// Bytes -> Request: both dialects, at any chunking of the input, with every length checked before memory is taken.
+// Bytes -> Request: both dialects, at any chunking of the input, with every length checked before memory is
+// taken.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +17,17 @@ class RequestParser {
  public:
   explicit RequestParser(const ParserLimits& limits) : limits_(limits) {}
 
-  // Looks at the front of `input`, which begins where the last call's `consumed` ended. May be called with more of the
-  // same bytes as often as wanted: work done is remembered, so that a request which arrives byte by byte costs time
-  // linear in its length. The parser keeps nothing of the input: a request under way stays in the caller's memory, in one
-  // stretch or, with settle(), in several. After kClose it may not be called again.
+  // Looks at the front of `input`, which begins where the last call's `consumed` ended. May be called with
+  // more of the same bytes as often as wanted: work done is remembered, so that a request which arrives byte
+  // by byte costs time linear in its length. The parser keeps nothing of the input: a request under way stays
+  // in the caller's memory, in one stretch or, with settle(), in several. After kClose it may not be called
+  // again.
   ParseResult next(std::string_view input);
 
-  // After kNeedMore, for a request that goes on elsewhere: what of it has been read stays where it is in `input`, which was
-  // given to next() and has to be kept until the request is over. Returns how many bytes at its front that is; what is
-  // behind them begins the input of the next call. 0: nothing of it can stay behind.
+  // After kNeedMore, for a request that goes on elsewhere: what of it has been read stays where it is in
+  // `input`, which was given to next() and has to be kept until the request is over. Returns how many bytes
+  // at its front that is; what is behind them begins the input of the next call. 0: nothing of it can stay
+  // behind.
   std::size_t settle(std::string_view input);
 
   // Throws the rest of the request under way away as it arrives, and answers it with `error`.
@@ -36,7 +39,8 @@ class RequestParser {
   // Lets go of what a request with many arguments has taken.
   void forget_request();
 
-  // How many bytes more than the last input has belong to the argument that is arriving; 0 where that is not known.
+  // How many bytes more than the last input has belong to the argument that is arriving; 0 where that is not
+  // known.
   std::size_t bytes_wanted() const;
 
   // What the parser itself takes for the request under way.

@@ -1,3 +1,4 @@
+// Reads GETs as nearly all clients write them, and stops at anything else.
 #include "protocol/peek.h"
 
 namespace minikv::protocol {

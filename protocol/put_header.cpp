@@ -1,3 +1,4 @@
+// Reads the options of a put one after the other, each at most once.
 #include "protocol/put_header.h"
 
 #include <cstddef>

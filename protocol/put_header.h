@@ -1,4 +1,5 @@
-// The line of a `put`: key, length, options. The bytes that follow it depend on it, so it is judged before they come.
+// The line of a `put`: key, length, options. The bytes that follow it depend on it, so it is judged before
+// they come.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The escapes, both ways: one at a time from the front of what is left.
 #include "protocol/quoting.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// How pieces are opened, closed, cut back and dropped from the front.
 #include "protocol/reply_buffer.h"
 
 #include <algorithm>

@@ -12,9 +12,9 @@
 
 namespace minikv::protocol {
 
-// Small replies are gathered in a piece that is filled from front to back. A value of kOwnPieceBytes or more is a piece of
-// its own: either memory that the caller fills (extend()), or memory that the caller gives away (append() of a
-// string or of another chain).
+// Small replies are gathered in a piece that is filled from front to back. A value of kOwnPieceBytes or more
+// is a piece of its own: either memory that the caller fills (extend()), or memory that the caller gives away
+// (append() of a string or of another chain).
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class ReplyBuffer {
@@ -37,8 +37,8 @@ class ReplyBuffer {
   void append(char byte) { *extend(1) = byte; }
   void append(std::string&& bytes);
   void append(ReplyBuffer&& other);  // which is empty afterwards
-  // Makes the reply longer by `bytes` and returns where they stand, in one stretch and not initialised. Holds until the
-  // buffer is moved from or sent.
+  // Makes the reply longer by `bytes` and returns where they stand, in one stretch and not initialised. Holds
+  // until the buffer is moved from or sent.
   char* extend(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(limit_ - at_)) return extend_elsewhere(bytes);
     char* const place = at_;

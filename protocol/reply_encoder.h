@@ -16,8 +16,8 @@ namespace minikv::protocol {
 // How one connection is spoken to.
 enum class ReplyFormat : std::uint8_t { kText, kResp2, kResp3 };
 
-// Appends replies to a chain of pieces. The first group of members says what happened and each dialect finds its own
-// form; the RESP-only ones are for commands whose replies exist only there.
+// Appends replies to a chain of pieces. The first group of members says what happened and each dialect finds
+// its own form; the RESP-only ones are for commands whose replies exist only there.
 //
 // Thread safety: distinct objects may be used by distinct threads at once.
 class ReplyEncoder {

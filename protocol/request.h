@@ -20,8 +20,8 @@ struct Arg {
   bool quoted = false;
 };
 
-// A request that is whole and whose verb, subcommand and number of arguments are right. Options within the arguments are
-// checked by the command's handler.
+// A request that is whole and whose verb, subcommand and number of arguments are right. Options within the
+// arguments are checked by the command's handler.
 //
 // Memory: the views point into the buffer handed to the parser, or into the parser; they hold until its next
 // call.

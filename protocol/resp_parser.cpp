@@ -1,3 +1,4 @@
+// A state machine: the count, then for each element its length, its bytes and the line end.
 #include "protocol/resp_parser.h"
 
 #include <algorithm>
@@ -14,11 +15,12 @@ namespace {
 // No number of a header is longer; a line that goes on is none.
 constexpr std::size_t kMaxHeaderBytes = 32;
 
-// Longer elements are a protocol error, as with Redis' default proto-max-bulk-len; those between max_value_bytes and
-// this are skipped.
+// Longer elements are a protocol error, as with Redis' default proto-max-bulk-len; those between
+// max_value_bytes and this are skipped.
 constexpr std::size_t kMaxBulkBytes = 512 * 1024 * 1024;
 
-// Arguments that are neither keys nor values (a message, a name) may be this long, however low those limits are.
+// Arguments that are neither keys nor values (a message, a name) may be this long, however low those limits
+// are.
 constexpr std::size_t kMinBulkLimit = 64 * 1024;
 
 constexpr std::size_t kKeptSpans = 1024;
@@ -58,7 +60,8 @@ void RespParser::forget_elements() {
 
 std::size_t RespParser::settle(std::string_view input) {
   if (refusal_) return 0;
-  // So that what is large is not moved again and again: all of them, when enough are there to show that they come.
+  // So that what is large is not moved again and again: all of them, when enough are there to show that they
+  // come.
   const std::size_t there = settled_.size() + spans_.size();
   if (settled_.capacity() < there && there >= count_ / 4) settled_.reserve(count_);
   for (const Span& span : spans_) {

@@ -9,10 +9,12 @@
 
 namespace minikv::protocol {
 
-// If `input` begins with a RESP request that is whole, short, written as clients write it, of a known command, with the
-// right number of arguments and within the limits: fills `request` and returns how long it is. Otherwise 0, and RespParser
-// has to look; about these it would say the same, in a few times as many instructions.
-// Thread safety: may be called by any number of threads at once. `request.args` must be empty; the views point into `input`.
+// If `input` begins with a RESP request that is whole, short, written as clients write it, of a known
+// command, with the right number of arguments and within the limits: fills `request` and returns how long it
+// is. Otherwise 0, and RespParser has to look; about these it would say the same, in a few times as many
+// instructions.
+// `request.args` must be empty; the views point into `input`.
+// Thread safety: may be called by any number of threads at once.
 std::size_t parse_resp_quickly(std::string_view input, const ParserLimits& limits, Request& request);
 
 }  // namespace minikv::protocol

@@ -1,3 +1,4 @@
+// Goes over the arguments once, by the table's key positions.
 #include "protocol/size_limits.h"
 
 #include <cstddef>

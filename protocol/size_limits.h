@@ -10,8 +10,8 @@
 
 namespace minikv::protocol {
 
-// Which argument is a key follows from first_key, last_key and key_step; the other arguments of a command that writes
-// are held to the limit for values. `args` without the verb.
+// Which argument is a key follows from first_key, last_key and key_step; the other arguments of a command
+// that writes are held to the limit for values. `args` without the verb.
 std::optional<ErrorReply> check_sizes(const CommandSpec& command, std::span<const Arg> args,
                                       const ParserLimits& limits);
 

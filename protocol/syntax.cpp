@@ -1,3 +1,4 @@
+// The reader of the notation, the names that Redis would give to what has none, and the way back to text.
 #include "protocol/syntax.h"
 
 #include <algorithm>

@@ -1,10 +1,10 @@
-// What arguments a command takes: read from the table's column of that name, told as Redis' COMMAND DOCS structures it, and
-// written as people read it.
+// What arguments a command takes: read from the table's column of that name, told as Redis' COMMAND DOCS
+// structures it, and written as people read it.
 //
 //   SET key value condition=[NX | XX] [GET] expiration=[EX seconds | PX milliseconds | KEEPTTL]
 //   MSET <key value>...
 //
-//   WORD         stands for itself           name      an argument; name:type, if its name does not say its type
+//   WORD         stands for itself           name      an argument; name:type, where its name does not tell
 //   [ ... ]      may be left out             < ... >   belongs together
 //   a | b        one of these, in brackets   x...      one or more of it
 //   name=[ ... ] what Redis calls a group that has a name of its own
@@ -47,8 +47,8 @@ struct Argument {
 // What stands behind the command's name. The syntax has to be well-formed, as all of the table is.
 std::vector<Argument> arguments_of(const CommandSpec& command);
 
-// "SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]"; of a container what all its subcommands are
-// called like. Empty for a command without a RESP form.
+// "SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]"; of a container what all its
+// subcommands are called like. Empty for a command without a RESP form.
 std::string resp_usage(const CommandSpec& command);
 
 }  // namespace minikv::protocol

@@ -1,3 +1,4 @@
+// A state machine: a line, then for a put its body; what is too long is skipped without being kept.
 #include "protocol/text_parser.h"
 
 #include <algorithm>

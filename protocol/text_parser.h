@@ -26,7 +26,8 @@ class TextParser {
 
   std::size_t bytes_wanted() const { return bytes_wanted_; }
 
-  // As RequestParser's. The line of a put can stay behind when its value is arriving; any other line is needed whole.
+  // As RequestParser's. The line of a put can stay behind when its value is arriving; any other line is
+  // needed whole.
   std::size_t settle(std::string_view input);
   void give_up(ErrorReply error);
 

@@ -1,3 +1,4 @@
+// Plain tokens are views into the line; quoted ones with escapes are written to the scratch space.
 #include "protocol/tokenizer.h"
 
 #include <algorithm>

@@ -65,13 +65,13 @@ round() {
   local seed=$1 half
   echo "--- seed $seed"
   for half in 1 2; do
-    leg "random-crashes-$half" engine_tests 'CrashRandom.*' MINIKV_TEST_SEED=$((seed + half * 100000000)) \
+    leg "random-crashes-$half" engine_tests 'CrashRandomTest.*' MINIKV_TEST_SEED=$((seed + half * 100000000)) \
       MINIKV_TEST_ROUNDS=1000 MINIKV_TEST_STATES=500000
   done
-  leg scripted-crashes engine_tests 'Crash.*:*CrashModes.*:CrashInterval.*:*Truncation*' MINIKV_TEST_SEED="$seed" \
+  leg scripted-crashes engine_tests 'CrashTest.*:*CrashModesTest.*:CrashIntervalTest.*:*Truncation*' MINIKV_TEST_SEED="$seed" \
     MINIKV_TEST_ROUNDS=8
-  leg model engine_tests 'Model.*' MINIKV_TEST_SEED="$seed" MINIKV_TEST_ROUNDS=10
-  leg faults engine_tests 'Fault.*' MINIKV_TEST_SEED="$seed" MINIKV_TEST_ROUNDS=8
+  leg model engine_tests 'ModelTest.*' MINIKV_TEST_SEED="$seed" MINIKV_TEST_ROUNDS=10
+  leg faults engine_tests 'FaultTest.*' MINIKV_TEST_SEED="$seed" MINIKV_TEST_ROUNDS=8
   leg every-bit engine_tests '*Damage*' MINIKV_TEST_ROUNDS=8
   wait_for_all
   # These are about time: not beside one another.

@@ -2,6 +2,7 @@
 
 import math
 import os
+import textwrap
 
 # (what it is called, how its row is found, the figure that is wanted, and whether it is to be at least or at most that)
 def targets():
@@ -66,15 +67,19 @@ def write(directory, result):
 OTHERS = {"GET beside a constant": "a constant", "synced groups beside fdatasync": "fdatasync"}  # who is not Redis
 
 
+def in_lines(paragraph):
+    return textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False)
+
+
 def markdown(result):
     machine = result["machine"]
     lines = [
         "# minikv beside Redis", "",
-        f"`{result['command'].strip()}`, {machine['date']}, commit {machine['commit']}: {machine['processors']} processors "
-        f"({machine['processor']}), {machine['memory_gib']} GiB, Linux {machine['kernel']}, {machine['file_system']}; "
-        f"{machine['redis']}.", "",
-        f"{result['rounds']} rounds, {result['seconds']} s for each server in each; medians, the ratio of the medians, and "
-        "in brackets the lowest and the highest ratio of one round.", "",
+        in_lines(f"`{result['command'].strip()}`, {machine['date']}, commit {machine['commit']}: "
+                 f"{machine['processors']} processors ({machine['processor']}), {machine['memory_gib']} GiB, "
+                 f"Linux {machine['kernel']}, {machine['file_system']}; {machine['redis']}."), "",
+        in_lines(f"{result['rounds']} rounds, {result['seconds']} s for each server in each; medians, the ratio of the "
+                 "medians, and in brackets the lowest and the highest ratio of one round."), "",
     ]
     rows = judged(result)
     if rows:

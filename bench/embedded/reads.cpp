@@ -1,3 +1,4 @@
+// The read benchmarks of each store: random keys, missing keys, ranges, and what checking alone costs.
 #include <memory>
 #include <random>
 #include <string>
@@ -100,7 +101,8 @@ void read_random(benchmark::State& state, const RivalKind& kind) {
 
 void read_missing(benchmark::State& state, const RivalKind& kind) {
   prepare(state, kind);
-  // Of the same length and prefix, and all of them between keys that are there: with a letter for the last digit.
+  // Of the same length and prefix, and all of them between keys that are there: with a letter for the last
+  // digit.
   std::vector<Key> others = keys_shuffled(settings().keys, kReadSeed);
   for (Key& key : others) key.bytes.back() = static_cast<char>(key.bytes.back() - '0' + 'a');
   Cycle cycle(others);

@@ -30,7 +30,8 @@ class RivalReader {
   virtual ~RivalReader() = default;
   // kNotFound: no such key.
   virtual Status get(std::string_view key, std::string& value) = 0;
-  // Up to `limit` pairs in the order of keys, from the first key that is not before `from` on. The views hold for the call.
+  // Up to `limit` pairs in the order of keys, from the first key that is not before `from` on. The views hold
+  // for the call.
   using Visit = std::function<void(std::string_view key, std::string_view value)>;
   virtual Status scan(std::string_view from, std::size_t limit, const Visit& visit) = 0;
 };
@@ -63,8 +64,8 @@ RivalKind rocksdb_rival();
 RivalKind leveldb_rival();
 RivalKind lmdb_rival();
 
-// What the caches of those that have one of their own may hold: more than the data sets, which minikv and LMDB read from
-// the kernel's.
+// What the caches of those that have one of their own may hold: more than the data sets, which minikv and
+// LMDB read from the kernel's.
 inline constexpr std::size_t kRivalCacheBytes = std::size_t{512} * 1024 * 1024;
 inline constexpr std::size_t kRivalWriteBufferBytes = std::size_t{64} * 1024 * 1024;
 

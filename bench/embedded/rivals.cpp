@@ -1,3 +1,4 @@
+// The list of stores that are compared: those that this build has.
 #include "bench/embedded/rival.h"
 
 namespace minikv::bench {

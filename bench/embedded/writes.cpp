@@ -1,3 +1,4 @@
+// The write benchmarks of each store: filling it in order, at random and in batches, and synced writes.
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -41,8 +42,8 @@ bool holds_all(Rival& rival) {
   return walked && right && seen == settings().keys;
 }
 
-// An iteration fills an empty store and closes it again; only the filling counts. It ends when the last write has returned:
-// what a store puts off until later is not in it.
+// An iteration fills an empty store and closes it again; only the filling counts. It ends when the last write
+// has returned: what a store puts off until later is not in it.
 void fill(benchmark::State& state, const RivalKind& kind, const std::vector<Key>& keys) {
   const auto per_batch = static_cast<std::size_t>(state.range(0));
   for (auto _ : state) {

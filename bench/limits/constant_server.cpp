@@ -1,4 +1,5 @@
-// What a server on Asio can do at best: one that answers whatever it reads with the same 100 bytes, and knows nothing.
+// What a server on Asio can do at best: one that answers whatever it reads with the same 100 bytes, and knows
+// nothing.
 //
 //     constant_server PORT_FILE        writes its port there, and serves until it is killed
 

@@ -1,7 +1,8 @@
-// How near the store comes to what the disk can do: groups of one write each, synced, beside bare appends of as many bytes
-// that are synced with fdatasync in a file that was written full of zeros, round after round.
+// How near the store comes to what the disk can do: groups of one write each, synced, beside bare appends of
+// as many bytes that are synced with fdatasync in a file that was written full of zeros, round after round.
 //
-//     sync_limit DIRECTORY [ROUNDS [SECONDS]]        JSON: of each round the syncs a second of both, and the median of the ratios
+//     sync_limit DIRECTORY [ROUNDS [SECONDS]]        JSON: of each round the syncs a second of both, and the
+//                                                    median of the ratios
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Fills a store, finds its records in the segment files, and drops their pages from the page cache.
 #include "bench/micro/cold_store.h"
 
 #include <algorithm>

@@ -14,8 +14,8 @@
 
 namespace minikv::bench {
 
-// Hands out keys whose values are on the disk and not in memory, each once before it puts all values out of memory again.
-// Neighbours share a page, so only every third key is used.
+// Hands out keys whose values are on the disk and not in memory, each once before it puts all values out of
+// memory again. Neighbours share a page, so only every third key is used.
 class ColdStore {
  public:
   static constexpr std::size_t kColdValueBytes = 4000;

@@ -1,5 +1,6 @@
-// Synced writes, by the number of writes that share a sync: as one batch, as tasks that wait at the same time, and by
-// threads that each wait for their own. Beside them, what the disk alone takes for as many bytes.
+// Synced writes, by the number of writes that share a sync: as one batch, as tasks that wait at the same
+// time, and by threads that each wait for their own. Beside them, what the disk alone takes for as many
+// bytes.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -133,8 +134,8 @@ void commit_threads(benchmark::State& state) {
 }
 BENCHMARK(commit_threads)->Threads(1)->Threads(4)->Threads(16)->Threads(64)->UseRealTime();
 
-// The same bytes appended to a file of zeros that is on disk already, as a segment is, by one write and one fdatasync; no
-// store. What is above this is the store's.
+// The same bytes appended to a file of zeros that is on disk already, as a segment is, by one write and one
+// fdatasync; no store. What is above this is the store's.
 void commit_disk_alone(benchmark::State& state) {
   constexpr std::uint64_t kFileBytes = 64 * kMiB;
   const ScratchDirectory directory;

@@ -1,5 +1,5 @@
-// Reads of values that are on the disk only. What is looked up is checked to be cold before the clock starts, and to be
-// in memory after it has stopped.
+// Reads of values that are on the disk only. What is looked up is checked to be cold before the clock starts,
+// and to be in memory after it has stopped.
 #include <chrono>
 #include <future>
 #include <memory>
@@ -46,8 +46,9 @@ void read_cold_get(benchmark::State& state) {
 }
 BENCHMARK(read_cold_get)->UseManualTime();
 
-// As a server reads it: tried without waiting, which makes the kernel begin to read, then handed to a reader thread. Where the
-// disk is so quick that the try finds the value after all (`at_once`: in how many of the reads), there is nothing to hand over.
+// As a server reads it: tried without waiting, which makes the kernel begin to read, then handed to a reader
+// thread. Where the disk is so quick that the try finds the value after all (`at_once`: in how many of the
+// reads), there is nothing to hand over.
 void read_cold_by_reader(benchmark::State& state) {
   std::uint64_t at_once = 0;
   read_cold(state, [&](const Store& store, std::string_view key) -> Result<Value> {

@@ -18,7 +18,8 @@
 namespace minikv::bench {
 namespace {
 
-// A store on disk, closed. With longer values there are fewer, so that it has Settings::keys times kValueBytes of them.
+// A store on disk, closed. With longer values there are fewer, so that it has Settings::keys times
+// kValueBytes of them.
 class ClosedStore {
  public:
   explicit ClosedStore(std::size_t value_bytes)
@@ -87,7 +88,8 @@ ClosedStore& closed_store(std::size_t value_bytes) {
   return *now;
 }
 
-// Opens the store as it lies there, and gives the time that took; then closes it. False: the benchmark has ended.
+// Opens the store as it lies there, and gives the time that took; then closes it. False: the benchmark has
+// ended.
 bool open_once(benchmark::State& state, ClosedStore& closed) {
   const auto start = std::chrono::steady_clock::now();
   auto opened = closed.open();
@@ -98,8 +100,8 @@ bool open_once(benchmark::State& state, ClosedStore& closed) {
   return is_whole && check(state, (*opened)->close(), "close");
 }
 
-// Arguments: bytes of each value; whether the files are in memory, as after a restart of the process, or not, as after one
-// of the machine.
+// Arguments: bytes of each value; whether the files are in memory, as after a restart of the process, or not,
+// as after one of the machine.
 void recover(benchmark::State& state, bool with_hints) {
   ClosedStore& closed = closed_store(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {

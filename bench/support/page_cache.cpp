@@ -1,3 +1,4 @@
+// By posix_fadvise() pages leave the page cache; by mincore() on a mapping they are found in it.
 #include "bench/support/page_cache.h"
 
 #include <fcntl.h>

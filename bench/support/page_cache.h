@@ -8,8 +8,8 @@
 
 namespace minikv::bench {
 
-// Syncs the file and asks the kernel to forget its pages. What some process has mapped and touched stays: PageWatch
-// tells whether it worked.
+// Syncs the file and asks the kernel to forget its pages. What some process has mapped and touched stays:
+// PageWatch tells whether it worked.
 Status forget_pages(const std::string& path);
 
 // Looks at a file's pages without touching them.

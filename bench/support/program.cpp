@@ -1,3 +1,4 @@
+// The flags beside Google Benchmark's, the description of the run, and the count of benchmarks that failed.
 #include "bench/support/program.h"
 
 #include <sys/statfs.h>
@@ -40,7 +41,8 @@ std::optional<std::uint64_t> parse_keys(const std::string& text) {
   return number;
 }
 
-// Takes our flags out of the arguments and puts in what they mean to Google Benchmark; nothing if one is wrong.
+// Takes our flags out of the arguments and puts in what they mean to Google Benchmark; nothing if one is
+// wrong.
 std::optional<std::vector<std::string>> take_our_flags(int argc, char** argv, const std::string& program) {
   Settings& chosen = mutable_settings();
   chosen.directory = std::filesystem::temp_directory_path().string();
@@ -65,7 +67,8 @@ std::optional<std::vector<std::string>> take_our_flags(int argc, char** argv, co
   return left;
 }
 
-// As Google Benchmark's own on the console, and counts the runs that ended with an error, which it does not mind.
+// As Google Benchmark's own on the console, and counts the runs that ended with an error, which it does not
+// mind.
 class CountingReporter final : public benchmark::ConsoleReporter {
  public:
   CountingReporter() : ConsoleReporter(isatty(STDOUT_FILENO) != 0 ? OO_Color : OO_None) {}

@@ -1,4 +1,5 @@
-// What both benchmark programs begin with: their flags, what they write down about the run, and an exit code that tells.
+// What both benchmark programs begin with: their flags, what they write down about the run, and an exit code
+// that tells.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@ struct Settings {
 };
 const Settings& settings();
 
-// main(): takes our own flags (--keys=N, --dir=DIR, --results=DIR) and Google Benchmark's, runs what they choose, prints
-// it, and with --results writes DIR/<program>.json. Returns 0; 1 if a benchmark found wrong results or none was run; 2 if
-// the flags were wrong.
+// main(): takes our own flags (--keys=N, --dir=DIR, --results=DIR) and Google Benchmark's, runs what they
+// choose, prints it, and with --results writes DIR/<program>.json. Returns 0; 1 if a benchmark found wrong
+// results or none was run; 2 if the flags were wrong.
 // `prepare` is called when settings() are known: to enter further benchmarks, and notes on the run.
 int run_program(int argc, char** argv, const std::string& program, const std::function<void()>& prepare = {});
 

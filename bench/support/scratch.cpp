@@ -1,3 +1,4 @@
+// Makes the directory under the one that the flags name, adds up its files, and removes all of it.
 #include "bench/support/scratch.h"
 
 #include <sys/stat.h>

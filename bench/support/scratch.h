@@ -6,7 +6,8 @@
 
 namespace minikv::bench {
 
-// A new directory in Settings::directory, which goes with its owner. Throws std::runtime_error where it can't be made.
+// A new directory in Settings::directory, which goes with its owner. Throws std::runtime_error where it can't
+// be made.
 class ScratchDirectory {
  public:
   ScratchDirectory();

@@ -1,3 +1,4 @@
+// Keys and values follow from a number; values are cut from one text of random letters.
 #include "bench/support/workload.h"
 
 #include <algorithm>

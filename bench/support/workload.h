@@ -1,4 +1,5 @@
-// Keys and values: made before the clock runs, the same at every run, and such that what is read back can be checked.
+// Keys and values: made before the clock runs, the same at every run, and such that what is read back can be
+// checked.
 #pragma once
 
 #include <array>
@@ -20,12 +21,13 @@ struct Key {
 };
 Key key_of(std::uint32_t number);
 
-// The keys of the numbers from `first` on, in their order or in a random one that depends on the seed alone. They lie in
-// memory in that order, so that going through them costs next to nothing beside what is measured.
+// The keys of the numbers from `first` on, in their order or in a random one that depends on the seed alone.
+// They lie in memory in that order, so that going through them costs next to nothing beside what is measured.
 std::vector<Key> keys_in_order(std::uint64_t count, std::uint32_t first = 0);
 std::vector<Key> keys_shuffled(std::uint64_t count, std::uint64_t seed, std::uint32_t first = 0);
 
-// The value of a number: a piece of some random letters that are there once for all, up to kMaxValueBytes long.
+// The value of a number: a piece of some random letters that are there once for all, up to kMaxValueBytes
+// long.
 inline constexpr std::size_t kMaxValueBytes = 1024 * 1024;
 std::string_view value_of(std::uint32_t number, std::size_t bytes = kValueBytes);
 

@@ -1,3 +1,4 @@
+// The socket by Asio: each call runs the event loop until it is done or its time is over.
 #include "client/lib/connection.h"
 
 #include <system_error>

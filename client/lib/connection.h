@@ -34,8 +34,9 @@ struct Timeouts {
   std::chrono::milliseconds reply{30'000};
 };
 
-// The calls block. Any number of requests may be sent before their replies are taken; replies come in the order of the
-// requests, and are taken in while a long request is being sent, so that neither side waits for the other.
+// The calls block. Any number of requests may be sent before their replies are taken; replies come in the
+// order of the requests, and are taken in while a long request is being sent, so that neither side waits for
+// the other.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Connection {
@@ -45,14 +46,16 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Tries all addresses of the host, and says the password if there is one. An open connection is closed first.
+  // Tries all addresses of the host, and says the password if there is one. An open connection is closed
+  // first.
   std::optional<Error> connect();
   void close();
 
   // False before connect(), after close(), and when the server has closed its side by now.
   bool is_alive();
 
-  // A server that goes away meanwhile is no error here: it may have answered before, and receive() gives what it said.
+  // A server that goes away meanwhile is no error here: it may have answered before, and receive() gives what
+  // it said.
   std::optional<Error> send(std::string_view bytes);
 
   enum class Patience : std::uint8_t { kUsual, kUnlimited };

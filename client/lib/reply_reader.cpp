@@ -1,3 +1,4 @@
+// A state machine over the lines of a reply: a step takes a head, a name, a body or an item of a list.
 #include "client/lib/reply_reader.h"
 
 #include <algorithm>

@@ -12,8 +12,8 @@
 
 namespace minikv::client {
 
-// Work done is remembered, so that a reply that arrives byte by byte costs time linear in its length. Memory is taken
-// as bytes arrive, whatever lengths the server announces.
+// Work done is remembered, so that a reply that arrives byte by byte costs time linear in its length. Memory
+// is taken as bytes arrive, whatever lengths the server announces.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class ReplyReader {

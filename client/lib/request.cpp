@@ -1,3 +1,4 @@
+// Checks verb and words as far as the table of commands tells, and puts a request's bytes together.
 #include "client/lib/request.h"
 
 #include <algorithm>
@@ -18,8 +19,8 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// What the server takes for a verb of the text dialect. ('*' is the other dialect's first byte, and any byte that is
-// not printable makes the server close the connection.)
+// What the server takes for a verb of the text dialect. ('*' is the other dialect's first byte, and any byte
+// that is not printable makes the server close the connection.)
 bool can_be_verb(std::string_view verb) {
   return !verb.empty() && verb.front() != '*' && verb.front() != '"' &&
          std::ranges::all_of(verb, [](char c) { return protocol::is_printable(c) && c != ' '; });

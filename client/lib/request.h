@@ -1,4 +1,5 @@
-// Requests as bytes of the text dialect: from words that a shell has split, or from a line that a person has typed.
+// Requests as bytes of the text dialect: from words that a shell has split, or from a line that a person has
+// typed.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +29,8 @@ struct Refusal {
       false;  // what follows in the input may be the rest of a value, and must not be taken for commands
 };
 
-// Every argument arrives exactly, whatever bytes are in it. `set` is sent as `put`, so that its value may be of any
-// length. Verbs that the client does not know are sent with their arguments as they are.
+// Every argument arrives exactly, whatever bytes are in it. `set` is sent as `put`, so that its value may be
+// of any length. Verbs that the client does not know are sent with their arguments as they are.
 std::variant<Request, Refusal> request_from_words(std::string_view verb,
                                                   std::span<const std::string> arguments);
 
@@ -38,8 +39,8 @@ std::variant<Request, Refusal> put_request(std::span<const std::string> key_and_
                                            std::string_view body);
 Refusal put_without_key();
 
-// The line (without its line feed) is sent as it is; the server reads it. Refused is only what would not be taken for
-// the text dialect at all. The body of a `put` is not in the line: see put_body_length().
+// The line (without its line feed) is sent as it is; the server reads it. Refused is only what would not be
+// taken for the text dialect at all. The body of a `put` is not in the line: see put_body_length().
 std::variant<Request, Refusal> request_from_line(std::string_view line);
 
 bool is_put(const Request& request);

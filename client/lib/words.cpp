@@ -1,3 +1,4 @@
+// Takes words as the server's tokenizer does, and quotes those that need it.
 #include "client/lib/words.h"
 
 #include <algorithm>

@@ -56,8 +56,8 @@ struct Expiry {
   }
 };
 
-// What Redis accepts as the operand of EX, PX, EXAT and PXAT (`unit_ms` 1000 or 1): positive, and with `now_ms` added
-// where it counts from now still a time.
+// What Redis accepts as the operand of EX, PX, EXAT and PXAT (`unit_ms` 1000 or 1): positive, and with
+// `now_ms` added where it counts from now still a time.
 inline std::optional<Expiry> make_expiry(std::int64_t count, std::int64_t unit_ms, Expiry::Kind kind,
                                          std::int64_t now_ms) {
   if (count <= 0 || count > INT64_MAX / unit_ms) return std::nullopt;

@@ -1,3 +1,4 @@
+// Counts and searches eight bytes at a time, with masks at both ends of a range.
 #include "server/commands/bit_string.h"
 
 #include <bit>

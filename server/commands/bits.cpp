@@ -74,8 +74,8 @@ bool read_unit(const protocol::Arg& arg, bool& in_bits) {
   return in_bits || protocol::equals_ignoring_case(arg.bytes, "byte");
 }
 
-// `args` begin with `start`. What is wrong with them, if something is, in the order in which Redis looks; here, what is
-// backwards is empty whatever the unit.
+// `args` begin with `start`. What is wrong with them, if something is, in the order in which Redis looks;
+// here, what is backwards is empty whatever the unit.
 std::optional<ErrorReply> read_count_range(const Context& context, std::span<const protocol::Arg> args,
                                            BitRangeArguments& range) {
   if (args.empty()) return std::nullopt;
@@ -126,7 +126,8 @@ void handle<kGetBit>(Context& context) {
                      });
 }
 
-// Without a key it does not matter what else is asked: Redis looks for the key first, and so do all that know Redis.
+// Without a key it does not matter what else is asked: Redis looks for the key first, and so do all that know
+// Redis.
 template <>
 void handle<kBitCount>(Context& context) {
   BitRangeArguments range;

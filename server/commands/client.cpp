@@ -26,7 +26,8 @@ bool is_word(const protocol::Arg& arg, std::string_view word) {
   return protocol::equals_ignoring_case(arg.bytes, word);
 }
 
-// As Redis marks its clients: x has a transaction open, c is being closed, e would be spared from eviction; N is none of it.
+// As Redis marks its clients: x has a transaction open, c is being closed, e would be spared from eviction; N
+// is none of it.
 std::string flags_of(const ClientFigures& figures) {
   std::string flags;
   if (figures.queued_requests.get() >= 0) flags += 'x';
@@ -53,8 +54,9 @@ constexpr std::uint64_t kLineBytes = 512;
 
 using IsWanted = std::function<bool(std::uint64_t id)>;
 
-// Redis' fields in Redis' order. What has no meaning here is what it is in a Redis that does not use it: there is one database,
-// nobody subscribes, and replies have no buffer of a fixed size. `oll` counts the requests that are under way.
+// Redis' fields in Redis' order. What has no meaning here is what it is in a Redis that does not use it:
+// there is one database, nobody subscribes, and replies have no buffer of a fixed size. `oll` counts the
+// requests that are under way.
 std::string describe(const ClientList::Client& client, ClientList::Clock::time_point now) {
   const ClientFigures& figures = *client.figures;
   const ClientList::Clock::time_point received{ClientList::Clock::duration(figures.last_received.get())};

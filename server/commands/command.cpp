@@ -1,11 +1,8 @@
 // COMMAND: the table of commands, for clients.
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "protocol/ascii.h"
 #include "protocol/syntax.h"
@@ -100,8 +97,8 @@ void encode_key_specs(ReplyEncoder& reply, const CommandSpec& command) {
   reply.integer(0);
 }
 
-// As Redis 7: name, arity, flags, first, last and step of the keys; categories and hints, which do not exist here; key
-// specifications and subcommands.
+// As Redis 7: name, arity, flags, first, last and step of the keys; categories and hints, which do not exist
+// here; key specifications and subcommands.
 void encode_info(ReplyEncoder& reply, const CommandSpec* command) {
   if (command == nullptr) return reply.nil();
   reply.array(10);
@@ -203,29 +200,6 @@ std::optional<protocol::ErrorReply> find_command_with_keys(const Context& contex
 }
 
 }  // namespace
-
-std::optional<protocol::ErrorReply> refuse_long_patterns(std::span<const protocol::Arg> patterns) {
-  constexpr std::size_t kMaxBytes = 16 * 1024;
-  std::size_t bytes = 0;
-  for (const protocol::Arg& pattern : patterns) bytes += pattern.bytes.size() + 1;
-  if (bytes <= kMaxBytes) return std::nullopt;
-  return errors::out_of_range(
-      fmt::format("patterns for names have at most {} bytes, all together", kMaxBytes));
-}
-
-// As Redis lays it out: a line for each subcommand, and one, further in, of what it does.
-void tell_subcommands(const Context& context) {
-  const CommandSpec& container = protocol::command_spec(context.command.container);
-  const auto subcommands = protocol::subcommands_of(container.id);
-  const std::size_t name_bytes = container.resp_name.size() + 1;
-  context.reply.array(1 + 2 * subcommands.size());
-  context.reply.simple(protocol::resp_usage(container).substr(0, container.resp_name.size()) +
-                       " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-  for (const CommandSpec& one : subcommands) {
-    context.reply.simple(protocol::resp_usage(one).substr(name_bytes));
-    context.reply.simple(fmt::format("    {}", one.summary));
-  }
-}
 
 template <>
 void handle<kCommand>(Context& context) {

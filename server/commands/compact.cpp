@@ -8,7 +8,6 @@ namespace minikv::server {
 // Behind the writes before it, so that what they made garbage of is given back too.
 template <>
 void handle<kCompact>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   context.connection.run_aside(
       [&store = context.store()](protocol::ReplyEncoder& reply, Aside&) {
         const Result<CompactionResult> result = store.compact();

@@ -18,8 +18,9 @@ namespace {
 
 using NamedValue = std::pair<std::string_view, std::string_view>;
 
-// What tools of Redis ask for and what is no setting here: there is one database, there are no snapshots, every write is
-// logged, and latencies are not recorded. redis-cli 8 ends with a failed assertion where `databases` is missing.
+// What tools of Redis ask for and what is no setting here: there is one database, there are no snapshots,
+// every write is logged, and latencies are not recorded. redis-cli 8 ends with a failed assertion where
+// `databases` is missing.
 constexpr NamedValue kFixed[] = {{"databases", "1"},
                                  {"save", ""},
                                  {"appendonly", "yes"},

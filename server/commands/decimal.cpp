@@ -1,3 +1,4 @@
+// By the C library's long double: 17 digits after the point, without zeros at the end, as Redis has it.
 #include "server/commands/decimal.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Reads the values on the event loop where that is quick, else by a task, and has the answer made of them.
 #include "server/commands/derive.h"
 
 #include <memory>
@@ -85,12 +86,11 @@ void derive_from_values(Context& context, std::size_t keys, Work work, Derive de
   Memory memory = context.memory();
   std::vector<std::string_view> kept;
   for (const protocol::Arg& arg : context.args.first(keys)) kept.push_back(memory.keep(arg.bytes));
-  const bool writes_before = context.connection.has_writes_in_flight();
   Places places;
-  if (!writes_before) places = context.store().multi_locate(kept);
+  if (!context.by_writer) places = context.store().multi_locate(kept);
   auto task = std::make_unique<DerivedTask>(std::move(memory), std::move(kept), std::move(places),
                                             context.server, work, std::move(derive));
-  if (writes_before) return context.connection.submit(std::move(task));
+  if (context.by_writer) return context.connection.submit(std::move(task));
   context.connection.load(std::move(task));
 }
 

@@ -13,8 +13,9 @@
 
 namespace minikv::server {
 
-// Makes the reply of what was found under the keys, in their order: each is there or is not found. Called once, on
-// whatever thread has read the values, when the request is gone: it may use nothing of the request but what it has copied.
+// Makes the reply of what was found under the keys, in their order: each is there or is not found. Called
+// once, on whatever thread has read the values, when the request is gone: it may use nothing of the request
+// but what it has copied.
 using Derive = std::function<void(protocol::ReplyEncoder& reply, std::span<Result<Value>> found)>;
 
 // Where the work is done.
@@ -23,9 +24,9 @@ enum class Work : std::uint8_t {
   kAside,      // on a reader's thread always: it may take milliseconds
 };
 
-// Reads the values of the first `keys` arguments as read_values() does, and answers with what `derive` makes of them;
-// or with the error, if one of them can't be read. Neither the writer nor, for more than a moment, an event loop waits.
-// `derive` needs no more memory than twice that of the values.
+// Reads the values of the first `keys` arguments as read_values() does, and answers with what `derive` makes
+// of them; or with the error, if one of them can't be read. Neither the writer nor, for more than a moment,
+// an event loop waits. `derive` needs no more memory than twice that of the values.
 void derive_from_values(Context& context, std::size_t keys, Work work, Derive derive);
 
 // The value; none counts as empty.

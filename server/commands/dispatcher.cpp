@@ -1,3 +1,4 @@
+// Which of a command's flags are obeyed in which order, and what is queued in a transaction.
 #include "server/commands/dispatcher.h"
 
 #include <cassert>
@@ -14,8 +15,8 @@ namespace {
 
 using Handler = void (*)(Context&);
 
-// In the order of the ids, as both are made from the same table. A container has none: the parser lets only its subcommands
-// through.
+// In the order of the ids, as both are made from the same table. A container has none: the parser lets only
+// its subcommands through.
 constexpr Handler kHandlers[] = {
 #define MINIKV_COMMAND(id, ...) &handle<protocol::CommandId::id>,
 #define MINIKV_SUBCOMMAND MINIKV_COMMAND
@@ -36,7 +37,7 @@ void queue_for_exec(const protocol::RequestView& request, Connection& connection
     reply.error(error);
   };
   if (request.dialect != multi.dialect()) return refuse(errors::other_dialect_in_multi());
-  if ((request.command->flags & protocol::kFlagNoMulti) != 0) return refuse(errors::not_in_multi());
+  if (request.command->has(protocol::kFlagNoMulti)) return refuse(errors::not_in_multi());
   const std::uint64_t most = server.store.options().max_batch_bytes;
   const std::size_t bytes = Multi::bytes_of(request);
   if (multi.bytes() + bytes > most) return refuse(errors::transaction_too_long(most));
@@ -67,15 +68,25 @@ protocol::ReplyFormat reply_format(protocol::Dialect dialect, const ClientState&
 void dispatch(const protocol::RequestView& request, protocol::ReplyBuffer& out, Connection& connection,
               ServerState& server) {
   protocol::ReplyEncoder reply(reply_format(request.dialect, connection.client()), out);
-  ClientState& client = connection.client();
-  if (!client.authenticated && (request.command->flags & protocol::kFlagNoAuth) == 0) {
+  const protocol::CommandSpec& command = *request.command;
+  const ClientState& client = connection.client();
+  if (!client.authenticated && !command.has(protocol::kFlagNoAuth)) {
     return reply.error(protocol::errors::no_auth());
   }
-  if (client.multi && (request.command->flags & protocol::kFlagAtOnce) == 0) {
+  if (client.multi && !command.has(protocol::kFlagAtOnce)) {
     return queue_for_exec(request, connection, server, reply);
   }
-  Context context{*request.command, request.subcommand, request.args, reply, connection, server};
-  const Handler handler = kHandlers[static_cast<std::size_t>(request.command->id)];
+  if (client.multi && command.has(protocol::kFlagOutsideMulti)) {
+    return reply.error(protocol::errors::inside_multi(command));
+  }
+  if (!client.multi && command.has(protocol::kFlagInsideMulti)) {
+    return reply.error(protocol::errors::without_multi(command));
+  }
+  if (command.has(protocol::kFlagWhenQuiet) && !connection.is_quiet()) return connection.defer();
+  const bool by_writer = command.has(protocol::kFlagBehindWrites) && connection.has_writes_in_flight();
+  assert(!by_writer || !command.has(protocol::kFlagWhenQuiet) || connection.in_transaction());
+  Context context{command, request.subcommand, request.args, reply, connection, server, by_writer};
+  const Handler handler = kHandlers[static_cast<std::size_t>(command.id)];
   assert(handler != nullptr);
   handler(context);
 }

@@ -1,3 +1,4 @@
+// Reads the option with its operand, and makes a moment or a duration of it.
 #include "server/commands/expiry_option.h"
 
 #include <algorithm>

@@ -15,8 +15,8 @@ namespace minikv::server {
 class ExpiryOption {
  public:
   bool is_given() const { return word_ != nullptr; }
-  // Takes the option with its operand; false if that is not what comes next, which is an error then. The same word may
-  // come again, and the last one counts, as in Redis; another one is not taken.
+  // Takes the option with its operand; false if that is not what comes next, which is an error then. The same
+  // word may come again, and the last one counts, as in Redis; another one is not taken.
   bool take(ArgumentReader& reader);
   // Once all words have been read: what is wrong with the operand, or `expiry`.
   std::optional<protocol::ErrorReply> resolve(const protocol::CommandSpec& command, std::int64_t now_ms,

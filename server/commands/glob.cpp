@@ -1,3 +1,4 @@
+// Compiles a pattern into segments between stars, and finds those in a text one after the other.
 #include "server/commands/glob.h"
 
 #include <algorithm>

@@ -1,13 +1,15 @@
 // Patterns as Redis' commands take them, read once and then matched as often as wanted.
 //
-// `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before a character that is to be itself. All of it as Redis 7 on x86-64 reads it,
-// what is strange included: a class that nothing closes ends with the pattern, a `]` behind a `-` ends a range and not the
-// class, the ends of a range are signed bytes, and nothing but `*` and the empty pattern matches an empty text.
+// `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before a character that is to be itself. All of it as Redis 7
+// on x86-64 reads it, what is strange included: a class that nothing closes ends with the pattern, a `]`
+// behind a `-` ends a range and not the class, the ends of a range are signed bytes, and nothing but `*` and
+// the empty pattern matches an empty text.
 //
-// A pattern is cut at its stars into segments. What has no star before it must stand at the text's beginning, what has none
-// behind it at the end; of the segments between, each is looked for behind the one before it, and the first place that is
-// found is the right one, as it leaves most of the text to the others. A segment of plain characters is found by memmem();
-// one with classes by 64 states in a word of bits (R. Baeza-Yates, G. Gonnet, "A New Approach to Text Searching", 1992).
+// A pattern is cut at its stars into segments. What has no star before it must stand at the text's beginning,
+// what has none behind it at the end; of the segments between, each is looked for behind the one before it,
+// and the first place that is found is the right one, as it leaves most of the text to the others. A segment
+// of plain characters is found by memmem(); one with classes by 64 states in a word of bits (R. Baeza-Yates,
+// G. Gonnet, "A New Approach to Text Searching", 1992).
 #pragma once
 
 #include <array>
@@ -32,13 +34,14 @@ class Glob {
 
   bool matches(std::string_view text) const;
 
-  // An upper limit of the steps that matches() takes for a text of so many bytes; a step is about a nanosecond. At most
-  // the text's length times the 64th part of the pattern's, or times 8 if that is more.
+  // An upper limit of the steps that matches() takes for a text of so many bytes; a step is about a
+  // nanosecond. At most the text's length times the 64th part of the pattern's, or times 8 if that is more.
   std::uint64_t steps(std::size_t text_bytes) const { return text_bytes * steps_per_byte_; }
   // The most that steps() can be for any pattern of that length.
   static std::uint64_t max_steps(std::size_t pattern_bytes, std::size_t text_bytes);
 
-  // What everything that the pattern matches begins with, where letters are as they are; empty if their case is ignored.
+  // What everything that the pattern matches begins with, where letters are as they are; empty if their case
+  // is ignored.
   std::string_view literal_prefix() const { return literal_prefix_; }
 
  private:

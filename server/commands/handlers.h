@@ -1,5 +1,5 @@
-// One handler for each command and subcommand of the table. A row in protocol/commands.def or subcommands.def without a handler
-// does not link.
+// One handler for each command and subcommand of the table. A row in protocol/commands.def or subcommands.def
+// without a handler does not link.
 #pragma once
 
 #include "protocol/command_table.h"

@@ -1,5 +1,5 @@
-// ROLE, LASTSAVE, ACL, MODULE, CLUSTER, LATENCY: what clients and tools ask to learn what kind of server this is. There are no
-// replicas, one user, no modules, no cluster, and latencies are not recorded; each says so.
+// ROLE, LASTSAVE, ACL, MODULE, CLUSTER, LATENCY: what clients and tools ask to learn what kind of server this
+// is. There are no replicas, one user, no modules, no cluster, and latencies are not recorded; each says so.
 #include <cstdint>
 #include <string_view>
 

@@ -256,7 +256,6 @@ std::string info(const Context& context) {
 // One figure a line: its name, a space, its value.
 template <>
 void handle<kStats>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   const Stats stats = context.store().stats();
   std::string block;
   for (const auto& fields :
@@ -270,7 +269,6 @@ void handle<kStats>(Context& context) {
 
 template <>
 void handle<kInfo>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   const std::string block = info(context);
   if (context.is_text()) return context.reply.text(block);
   context.reply.verbatim(block);

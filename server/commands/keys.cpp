@@ -19,7 +19,8 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// A page of a walk, and how many steps are taken before others have their turn; each key costs some beside those of its pattern.
+// A page of a walk, and how many steps are taken before others have their turn; each key costs some beside
+// those of its pattern.
 constexpr std::size_t kPageKeys = 10'000;
 constexpr std::uint64_t kPageBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kStepsInSlice = std::uint64_t{1} << 24;
@@ -35,8 +36,8 @@ struct KeyCopy {
   bool remove_old = false;
 };
 
-// The value of `from` under `to`, with its expiry; nothing: there is no such key. False: `to` is there, and stays. `kept` is
-// where the value lives until the task is done.
+// The value of `from` under `to`, with its expiry; nothing: there is no such key. False: `to` is there, and
+// stays. `kept` is where the value lives until the task is done.
 Result<bool> copy_key(Transaction& transaction, const KeyCopy& copy, std::string& kept) {
   const auto entry = transaction.find(copy.from);
   if (!entry) return Status(StatusCode::kNotFound, "no such key");
@@ -143,8 +144,7 @@ void handle<kCopy>(Context& context) {
 
 template <>
 void handle<kRandomKey>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     return context.submit(
         Memory(0),
         [](Transaction& transaction) {
@@ -247,8 +247,7 @@ class KeysWalk {
 // Walks over as many keys as there are: not on the event loop, where others would wait for it.
 template <>
 void handle<kKeys>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     // What stands before the first character that may be special.
     const std::string_view pattern = context.arg(0);
     const std::string_view prefix = pattern.substr(0, pattern.find_first_of("*?[\\"));

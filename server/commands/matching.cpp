@@ -1,3 +1,4 @@
+// Estimates the steps that matching takes, and leaves the keys that match.
 #include "server/commands/matching.h"
 
 #include <algorithm>

@@ -21,8 +21,9 @@ inline PositionRange resolve_positions(std::int64_t first, std::int64_t last, st
   return {std::max<std::int64_t>(first, 0), std::min(std::max<std::int64_t>(last, 0), length - 1)};
 }
 
-// Both from the end and in the wrong order. Nothing lies between them, but where both are before the beginning,
-// resolve_positions() would find the first byte; so it does in Redis' BITPOS, which alone does not ask.
+// Both from the end and in the wrong order. Nothing lies between them, but where both are before the
+// beginning, resolve_positions() would find the first byte; so it does in Redis' BITPOS, which alone does not
+// ask.
 inline bool is_backwards_from_end(std::int64_t first, std::int64_t last) {
   return first < 0 && last < 0 && first > last;
 }

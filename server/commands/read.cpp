@@ -1,4 +1,5 @@
-// GET, MGET, GETV, STRLEN, TTL, PTTL, EXPIRETIME, PEXPIRETIME, EXISTS, TOUCH, TYPE: commands that look at keys.
+// GET, MGET, GETV, STRLEN, TTL, PTTL, EXPIRETIME, PEXPIRETIME, EXISTS, TOUCH, TYPE: commands that look at
+// keys.
 #include "server/commands/read.h"
 
 #include <algorithm>
@@ -30,8 +31,7 @@ std::unique_ptr<Task> make_read_task(const Context& context, Places places, Valu
 // Answers from what the index knows about the key, without reading its value.
 template <typename Encode>
 void look_at_key(Context& context, Encode encode) {
-  if (!context.connection.has_writes_in_flight())
-    return encode(context.reply, context.store().locate(context.arg(0)));
+  if (!context.by_writer) return encode(context.reply, context.store().locate(context.arg(0)));
   Memory memory = context.memory();
   const std::string_view key = context.keep_all(memory).front();
   context.submit(
@@ -76,9 +76,9 @@ class CountTask final : public KeysTask {
   }
 };
 
-// A question about keys, which the writer is asked if something of the connection is with it.
+// A question about so many keys that the event loop does not look for them.
 void ask_about_many(const Context& context, std::unique_ptr<Task> task) {
-  if (context.connection.has_writes_in_flight()) return context.connection.submit(std::move(task));
+  if (context.by_writer) return context.connection.submit(std::move(task));
   context.connection.look_up(std::move(task));
 }
 
@@ -91,7 +91,7 @@ void count_existing(Context& context, Encode encode) {
     return ask_about_many(context,
                           std::make_unique<CountTask>(std::move(memory), std::move(keys), context.server));
   }
-  if (!context.connection.has_writes_in_flight()) {
+  if (!context.by_writer) {
     std::vector<std::string_view> keys;
     keys.reserve(context.args.size());
     for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
@@ -112,8 +112,7 @@ void count_existing(Context& context, Encode encode) {
 
 void read_values(Context& context, ValueForm form) {
   if (are_many(context.args.size())) return ask_about_many(context, make_read_task(context, {}, form));
-  if (context.connection.has_writes_in_flight())
-    return context.connection.submit(make_read_task(context, {}, form));
+  if (context.by_writer) return context.connection.submit(make_read_task(context, {}, form));
   if (form == ValueForm::kEach) {
     std::vector<std::string_view> keys;
     keys.reserve(context.args.size());

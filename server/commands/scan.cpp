@@ -182,8 +182,8 @@ class PageTask final : public Task {
   const Store& store_;
 };
 
-// A page that takes long to find, or for which the keys have to be put in order first (for a moment after a start), is
-// found by a worker: the event loop does not wait for that.
+// A page that takes long to find, or for which the keys have to be put in order first (for a moment after a
+// start), is found by a worker: the event loop does not wait for that.
 bool is_for_worker(const Context& context, const ScanOptions& options) {
   return options.limit > kMaxLimitAtOnce || !context.store().is_in_order();
 }
@@ -204,7 +204,7 @@ void answer_page(Context& context, ScanOptions options) {
   options.with_values = false;
   options.with_places = true;
   Store& store = context.store();
-  if (context.connection.in_transaction())
+  if (context.by_writer)
     return context.connection.submit(std::make_unique<PageTask>(std::move(options), store));
   if (is_for_worker(context, options)) {
     return context.connection.run_aside(
@@ -223,12 +223,11 @@ bool is_end(const protocol::Arg& arg, std::string_view sign, bool is_text) {
 
 template <>
 void handle<kList>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   WalkRequest walk;
   if (auto error = read_walk(context, {0, 1, true, false}, walk)) return context.fail(*error);
   if (!walk.plain.empty()) walk.options.prefix = walk.plain[0].bytes;
   walk.options.with_values = false;
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     return context.submit(
         Memory(0),
         [options = std::move(walk.options)](Transaction& transaction) { return transaction.scan(options); },
@@ -246,7 +245,6 @@ void handle<kList>(Context& context) {
 template <>
 void handle<kScan>(Context& context) {
   if (!context.is_text()) return scan_by_cursor(context);
-  if (!context.connection.is_quiet()) return context.connection.defer();
   WalkRequest walk;
   if (auto error = read_walk(context, {1, 1, true, false}, walk)) return context.fail(*error);
   walk.options.prefix = walk.plain[0].bytes;
@@ -255,7 +253,6 @@ void handle<kScan>(Context& context) {
 
 template <>
 void handle<kRange>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   WalkRequest walk;
   if (auto error = read_walk(context, {2, 2, false, true}, walk)) return context.fail(*error);
   if (!is_end(walk.plain[0], "-", context.is_text())) walk.options.from = walk.plain[0].bytes;
@@ -265,8 +262,7 @@ void handle<kRange>(Context& context) {
 
 template <>
 void handle<kDbSize>(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     return context.submit(Memory(0), [](Transaction& transaction) {
       return Outcome::integer(static_cast<std::int64_t>(transaction.size()));
     });

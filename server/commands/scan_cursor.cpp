@@ -19,8 +19,8 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// COUNT is a hint, and others want their turn: a reply ends early when so many keys, or so many bytes of them, have been
-// looked at, or when they may take so many steps to be matched.
+// COUNT is a hint, and others want their turn: a reply ends early when so many keys, or so many bytes of
+// them, have been looked at, or when they may take so many steps to be matched.
 constexpr std::size_t kMaxScanCount = 100'000;
 constexpr std::uint64_t kMaxScanBytes = std::uint64_t{1} << 19;
 constexpr std::uint64_t kMaxScanSteps = std::uint64_t{1} << 26;
@@ -130,12 +130,11 @@ class ScanTask final : public MatchingTask {
 }  // namespace
 
 void scan_by_cursor(Context& context) {
-  if (!context.connection.is_quiet()) return context.connection.defer();
   ScanRequest scan;
   if (auto error = read_scan(context, scan)) return context.fail(*error);
   const WalkLimits limits = limits_of(scan);
   Matching matching(scan.pattern);
-  if (context.connection.in_transaction()) {
+  if (context.by_writer) {
     return context.connection.submit(std::make_unique<ScanTask>(std::move(matching), limits));
   }
   const std::uint64_t next =

@@ -1,3 +1,4 @@
+// The condition, the old value and the expiry, as the writer goes through them.
 #include "server/commands/set_change.h"
 
 #include <utility>

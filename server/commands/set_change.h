@@ -1,4 +1,5 @@
-// The one way in which SET, PUT, SETNX, SETEX and CAS store a value: perhaps on a condition, perhaps to expire.
+// The one way in which SET, PUT, SETNX, SETEX and CAS store a value: perhaps on a condition, perhaps to
+// expire.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Rows of the table by 64-bit words, and the way back through it, which finds the parts.
 #include "server/commands/subsequence.h"
 
 #include <bit>
@@ -29,7 +30,8 @@ std::size_t rise(const std::uint8_t* row, std::size_t columns) {
   return columns - ones;
 }
 
-// The row of the table that is being computed. A bit is 0 where the length is greater by 1 than one column before.
+// The row of the table that is being computed. A bit is 0 where the length is greater by 1 than one column
+// before.
 class Row {
  public:
   explicit Row(std::string_view columns)

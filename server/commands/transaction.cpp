@@ -1,4 +1,5 @@
 // MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+#include <cassert>
 #include <memory>
 #include <new>
 #include <utility>
@@ -90,7 +91,6 @@ class WatchManyTask final : public WatchTask {
 template <>
 void handle<kMulti>(Context& context) {
   ClientState& client = context.connection.client();
-  if (client.multi) return context.fail(errors::nested_multi());
   client.open_transaction(context.is_text() ? protocol::Dialect::kText : protocol::Dialect::kResp);
   context.reply.ok();
 }
@@ -98,7 +98,8 @@ void handle<kMulti>(Context& context) {
 template <>
 void handle<kDiscard>(Context& context) {
   ClientState& client = context.connection.client();
-  if (!client.end_transaction()) return context.fail(errors::without_multi("DISCARD"));
+  assert(client.multi);
+  client.end_transaction();
   client.forget_watch();
   context.reply.ok();
 }
@@ -108,7 +109,7 @@ void handle<kExec>(Context& context) {
   ClientState& client = context.connection.client();
   std::unique_ptr<const Multi> owner = client.end_transaction();
   const Multi* const multi = owner.get();
-  if (!multi) return context.fail(errors::without_multi("EXEC"));
+  assert(multi != nullptr);
   const protocol::Dialect dialect = context.is_text() ? protocol::Dialect::kText : protocol::Dialect::kResp;
   std::shared_ptr<Watch> watch = std::move(client.watch);
   const bool watch_was_refused = std::exchange(client.watch_was_refused, false);
@@ -121,7 +122,6 @@ void handle<kExec>(Context& context) {
 template <>
 void handle<kWatch>(Context& context) {
   ClientState& client = context.connection.client();
-  if (client.multi) return context.fail(errors::watch_inside_multi());
   // Until it is on its way, also where there is no memory for that.
   const bool was_refused = std::exchange(client.watch_was_refused, true);
   std::uint64_t bytes = 0;

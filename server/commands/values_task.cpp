@@ -1,3 +1,4 @@
+// Appends values until a part of the reply is full, or until one of them is not in memory.
 #include "server/commands/values_task.h"
 
 #include <algorithm>

@@ -26,9 +26,9 @@ enum class ValueForm : std::uint8_t {
   kWithVersion,  // RESP: an array of value and version
 };
 
-// Appends the value to the reply, read straight to where it stands there: what is sent is what was checked. An error
-// takes its place where it can't be read, and what stands for no value where there is no key. False, and nothing
-// appended: it is not in memory, or too large to be read at once.
+// Appends the value to the reply, read straight to where it stands there: what is sent is what was checked.
+// An error takes its place where it can't be read, and what stands for no value where there is no key. False,
+// and nothing appended: it is not in memory, or too large to be read at once.
 bool append_value(protocol::ReplyEncoder& reply, const Store& store, std::string_view key,
                   const std::optional<ValueHandle>& place, ValueForm form, const Reading& reading);
 
@@ -40,8 +40,8 @@ inline void count_lookup(ServerState& server, bool is_there) {
 // Whether so many keys are looked up by a reader, and not by a thread that others wait for.
 inline bool are_many(std::size_t keys) { return keys > Store::kMaxKeysAtOnce; }
 
-// Looks the keys up on the writer, behind the writes before the command, unless it is told where the values are. If they
-// are many a reader does most of that before, or all of it, if there are no such writes.
+// Looks the keys up on the writer, behind the writes before the command, unless it is told where the values
+// are. If they are many a reader does most of that before, or all of it, if there are no such writes.
 // Thread safety: as Task.
 class KeysTask : public Task {
  public:

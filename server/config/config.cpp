@@ -1,3 +1,4 @@
+// Defaults that depend on the machine, and settings that do not go together.
 #include "server/config/config.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Reads the configuration file: JSON, in which a key that is unknown or stands twice is an error.
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -53,9 +54,9 @@ class DuplicateFinder {
   std::string duplicate_;
 };
 
-// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while parsing object - unexpected string
-// literal; last read: '7379 "data_dir"'; expected '}'": the place, which comes first, and what was expected, which comes
-// last, are what matters. Between them is what was read, of any length.
+// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while parsing object -
+// unexpected string literal; last read: '7379 "data_dir"'; expected '}'": the place, which comes first, and
+// what was expected, which comes last, are what matters. Between them is what was read, of any length.
 std::string describe(std::string_view message) {
   constexpr std::size_t kLongestToken = 80;
   constexpr std::size_t kLongestRest = 400;

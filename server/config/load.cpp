@@ -1,3 +1,4 @@
+// Parses the flags by CLI11, and applies file, environment and flags in this order.
 #include "server/config/load.h"
 
 #include <algorithm>
@@ -68,7 +69,8 @@ struct FlagParser {
   FlagParser() {
     app.set_help_flag();
     app.allow_extras();
-    // Given twice, the last one counts: whoever wraps minikvd in a script adds flags behind those of the script.
+    // Given twice, the last one counts: whoever wraps minikvd in a script adds flags behind those of the
+    // script.
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.add_option("--config", config_file)->type_name("value");
     app.add_flag("--print-config{plain}", print_form);
@@ -126,7 +128,8 @@ std::string config_path(const CommandLine& command_line, std::span<const std::st
   return {};
 }
 
-// The layers hold for the password too: --password-file goes before MINIKV_PASSWORD, which goes before the file's.
+// The layers hold for the password too: --password-file goes before MINIKV_PASSWORD, which goes before the
+// file's.
 Status choose_password(Settled& settled) {
   if (settled.password.empty() || settled.config.password_file.empty()) return Status::ok();
   const Origin origin = settled.origin_of(*find_setting("password_file"));

@@ -1,3 +1,4 @@
+// Takes the password from its variable or from the first line of its file, and limits its length.
 #include "server/config/password.h"
 
 #include <fcntl.h>

@@ -8,8 +8,8 @@
 
 namespace minikv::server {
 
-// Empty: they need none. Else the first line of password_file, or what MINIKV_PASSWORD said. kInvalidArgument and
-// kIoError have one line for the operator.
+// Empty: they need none. Else the first line of password_file, or what MINIKV_PASSWORD said. kInvalidArgument
+// and kIoError have one line for the operator.
 Result<std::string> find_password(const Settled& settled);
 
 }  // namespace minikv::server

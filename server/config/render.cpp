@@ -1,3 +1,4 @@
+// --help, --print-config and the table of CONFIGURATION.md: the same settings in three layouts.
 #include "server/config/render.h"
 
 #include <fmt/format.h>

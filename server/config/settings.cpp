@@ -1,3 +1,4 @@
+// The table itself, a row for each setting, and how it is searched.
 #include "server/config/settings.h"
 
 #include <algorithm>

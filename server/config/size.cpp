@@ -1,3 +1,4 @@
+// Parses digits and a unit, with overflow and ambiguous units noticed, and writes a size in its largest unit.
 #include "server/config/size.h"
 
 #include <algorithm>

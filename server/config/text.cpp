@@ -1,3 +1,4 @@
+// Edit distance for "did you mean", and names cut down or escaped so that they fit a line.
 #include "server/config/text.h"
 
 #include <algorithm>

@@ -15,8 +15,8 @@ std::string to_lower(std::string_view text);
 // The text on one line: control bytes as \xHH.
 std::string one_line(std::string_view text);
 
-// Makes what an operator wrote fit into a one-line message: one_line(), cut after 100 bytes. Not for paths, of which the
-// end matters most.
+// Makes what an operator wrote fit into a one-line message: one_line(), cut after 100 bytes. Not for paths,
+// of which the end matters most.
 std::string printable(std::string_view text);
 
 // one_line(), with its middle left out if it is longer than `longest` bytes or a few more.

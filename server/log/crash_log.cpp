@@ -1,5 +1,5 @@
-// One line about a crash. What runs here runs in a signal handler: no memory is taken, no lock, and nothing is waited for
-// without a bound.
+// One line about a crash. What runs here runs in a signal handler: no memory is taken, no lock, and nothing
+// is waited for without a bound.
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -90,7 +90,8 @@ void on_crash(int signal, siginfo_t* info, void* /*context*/) {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   sigaction(signal, &standard, nullptr);
-  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows it.
+  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows
+  // it.
   if (!is_fault(signal, *info)) raise(signal);
 }
 

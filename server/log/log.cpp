@@ -1,3 +1,4 @@
+// spdlog with a sink that only queues, and the layout of a line for people and for the journal.
 #include "server/log/log.h"
 
 #include <sys/stat.h>

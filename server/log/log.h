@@ -16,8 +16,8 @@ namespace minikv::server {
 // somebody has to act; warn, somebody should look; info, what an operator wants to read afterwards (start,
 // stop, compaction); debug, for whoever looks for a fault.
 //
-// Logging never waits for stderr (LogQueue). flush() does, for a bounded time: in front of an end that is not that of the
-// logger.
+// Logging never waits for stderr (LogQueue). flush() does, for a bounded time: in front of an end that is not
+// that of the logger.
 //
 // Thread safety: the logger may be used by all threads.
 std::shared_ptr<spdlog::logger> make_logger(LogLevel level);
@@ -25,7 +25,8 @@ std::shared_ptr<spdlog::logger> make_logger(LogLevel level);
 // Whether stderr is systemd's journal.
 bool stderr_is_journal();
 
-// How many lines of make_logger()'s have been lost, because stderr was not read in time or could not be written.
+// How many lines of make_logger()'s have been lost, because stderr was not read in time or could not be
+// written.
 std::uint64_t log_lines_lost();
 
 spdlog::level::level_enum log_level_of(LogLevel level);
@@ -33,8 +34,8 @@ spdlog::level::level_enum log_level_of(LogLevel level);
 // Writes the one line that explains why there will be no server, behind all lines of the log.
 void print_refusal(std::string_view message);
 
-// Has a crash log one line that says by which signal, behind all lines of the log, before it ends the process as it
-// would have. Signals that have a handler already (a sanitizer's) are left to it.
+// Has a crash log one line that says by which signal, behind all lines of the log, before it ends the process
+// as it would have. Signals that have a handler already (a sanitizer's) are left to it.
 void log_crashes();
 
 }  // namespace minikv::server

@@ -1,3 +1,4 @@
+// The queue and its thread, which share a block that outlives the queue if a write to the descriptor hangs.
 #include "server/log/log_queue.h"
 
 #include <poll.h>
@@ -19,8 +20,8 @@ using Clock = std::chrono::steady_clock;
 // As much as a pipe takes in one piece, so that lines of several programs do not run into each other.
 constexpr std::size_t kPieceBytes = 4096;
 
-// Of the newest queue: how many lines it has taken, and how many it is done with. Apart from the queue, for a signal
-// handler to read.
+// Of the newest queue: how many lines it has taken, and how many it is done with. Apart from the queue, for a
+// signal handler to read.
 std::atomic<std::uint64_t> pushed_lines{0};
 std::atomic<std::uint64_t> settled_lines{0};
 

@@ -1,3 +1,4 @@
+// Lines are alike if they differ in numbers only; each such shape is counted.
 #include "server/log/repeated_lines.h"
 
 #include <algorithm>

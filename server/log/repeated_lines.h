@@ -13,9 +13,9 @@
 
 namespace minikv::server {
 
-// A warning that comes again for each request or connection of a flood would fill the disk that the log is on, and hide all
-// else. So the first is told; those that are the same but for their numbers are counted for kWindow, and then told as one line:
-// the last of them, with the count.
+// A warning that comes again for each request or connection of a flood would fill the disk that the log is
+// on, and hide all else. So the first is told; those that are the same but for their numbers are counted for
+// kWindow, and then told as one line: the last of them, with the count.
 //
 // Thread safety: all members may be called from any thread.
 class RepeatedLines {

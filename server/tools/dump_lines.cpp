@@ -1,3 +1,4 @@
+// The fields of each kind of line, and how JSON's fields become words.
 #include "server/tools/dump_lines.h"
 
 #include <ctime>

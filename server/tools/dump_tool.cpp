@@ -1,3 +1,4 @@
+// minikvd dump: prints what an inspection of the store meets.
 #include <algorithm>
 
 #include "engine/tools/segment_hint.h"

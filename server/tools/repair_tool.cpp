@@ -1,3 +1,4 @@
+// minikvd repair: saves what can be saved to a new directory, and says what is lost.
 #include <filesystem>
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Parses the tools' flags by CLI11.
 #include "server/tools/tool_command_line.h"
 
 #include <array>

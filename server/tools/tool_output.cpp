@@ -1,3 +1,4 @@
+// Writes to stdout that fail are noticed at the end, and progress goes to stderr if that is a terminal.
 #include "server/tools/tool_output.h"
 
 #include <unistd.h>

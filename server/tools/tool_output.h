@@ -19,8 +19,8 @@ class Output {
   bool failed_ = false;
 };
 
-// How far it is, on a line of standard error that is overwritten: only for somebody who watches, and only if it takes
-// longer than a moment.
+// How far it is, on a line of standard error that is overwritten: only for somebody who watches, and only if
+// it takes longer than a moment.
 class ProgressLine {
  public:
   explicit ProgressLine(const char* what) : what_(what) {}

@@ -1,3 +1,4 @@
+// Bytes in quotes, or in base64 for JSON; findings as sentences and as JSON.
 #include "server/tools/tool_text.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Chooses the tool, and turns what stops it into an exit code.
 #include "server/tools/tools.h"
 
 #include <csignal>

@@ -1,3 +1,4 @@
+// minikvd verify: every finding, and the verdict in a sentence.
 #include <algorithm>
 
 #include <fmt/format.h>

@@ -73,7 +73,8 @@ class FedInput {
   int ends_[2] = {-1, -1};
 };
 
-// Gives these bytes, and then an error (EIO) in place of an end: a terminal's master, whose other side is gone.
+// Gives these bytes, and then an error (EIO) in place of an end: a terminal's master, whose other side is
+// gone.
 class FailingInput {
  public:
   explicit FailingInput(std::string_view bytes) {

@@ -1,3 +1,4 @@
+// Flags, environment and words become a command line, or an error that names where it came from.
 #include "client/command_line.h"
 
 #include <cstdlib>
@@ -124,7 +125,7 @@ TEST_F(CommandLineTest, TheHistoryIsWhereTheEnvironmentSays) {
   setenv("HOME", home_before.c_str(), 1);
 }
 
-TEST(ParseTimeout, TakesSecondsAndNothingElse) {
+TEST(ParseTimeoutTest, TakesSecondsAndNothingElse) {
   using namespace std::chrono_literals;
   EXPECT_EQ(parse_timeout("0"), 0ms);
   EXPECT_EQ(parse_timeout("0.5"), 500ms);
@@ -136,7 +137,7 @@ TEST(ParseTimeout, TakesSecondsAndNothingElse) {
   }
 }
 
-TEST(ParsePort, TakesWhatCanBeConnectedTo) {
+TEST(ParsePortTest, TakesWhatCanBeConnectedTo) {
   EXPECT_EQ(parse_port("1"), 1);
   EXPECT_EQ(parse_port("65535"), 65535);
   for (const char* text :
@@ -157,7 +158,7 @@ TEST_F(CommandLineTest, MistakesEndItWithAnError) {
   EXPECT_EQ(exit_code({"--version"}), 0);
 }
 
-TEST(ParseEndpoint, TakesTheUsualForms) {
+TEST(ParseEndpointTest, TakesTheUsualForms) {
   struct Example {
     const char* text;
     const char* endpoint;  // empty: refused

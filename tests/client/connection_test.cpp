@@ -1,3 +1,4 @@
+// A connection to a server that is missing, silent, slow or of another kind, and to one that answers.
 #include "client/lib/connection.h"
 
 #include <future>
@@ -27,7 +28,7 @@ Error error_of(const std::variant<Reply, Error>& answer) {
   return std::holds_alternative<Error>(answer) ? std::get<Error>(answer) : Error{};
 }
 
-TEST(Connection, SaysWhereAndWhyItCannotConnect) {
+TEST(ConnectionTest, SaysWhereAndWhyItCannotConnect) {
   FakeServer nobody({});
   Connection connection = connection_to(nobody);
   const std::optional<Error> error = connection.connect();
@@ -39,14 +40,14 @@ TEST(Connection, SaysWhereAndWhyItCannotConnect) {
   EXPECT_FALSE(connection.is_alive());
 }
 
-TEST(Connection, SaysWhichHostItCannotFind) {
+TEST(ConnectionTest, SaysWhichHostItCannotFind) {
   Connection connection({"no such host", 1}, {});
   const std::optional<Error> error = connection.connect();
   ASSERT_TRUE(error);
   EXPECT_THAT(error->message, HasSubstr("no such host:1"));
 }
 
-TEST(Connection, SaysThePasswordFirst) {
+TEST(ConnectionTest, SaysThePasswordFirst) {
   FakeServer server({[](Peer& peer) {
     EXPECT_EQ(peer.read_line(), "auth default \"two \\\"words\"");
     peer.send("+OK\r\n");
@@ -62,7 +63,7 @@ TEST(Connection, SaysThePasswordFirst) {
   EXPECT_EQ(std::get<Reply>(answer).kind, Reply::Kind::kPong);
 }
 
-TEST(Connection, SaysThatThePasswordIsNotTaken) {
+TEST(ConnectionTest, SaysThatThePasswordIsNotTaken) {
   FakeServer server({[](Peer& peer) {
     peer.read_line();
     peer.send("-WRONGPASS not that one\r\n");
@@ -76,7 +77,7 @@ TEST(Connection, SaysThatThePasswordIsNotTaken) {
   EXPECT_FALSE(connection.is_alive());
 }
 
-TEST(Connection, GivesRepliesInOrderHoweverTheyArrive) {
+TEST(ConnectionTest, GivesRepliesInOrderHoweverTheyArrive) {
   FakeServer server({[](Peer& peer) {
     EXPECT_EQ(peer.read_line(), "one");
     EXPECT_EQ(peer.read_line(), "two");
@@ -92,7 +93,7 @@ TEST(Connection, GivesRepliesInOrderHoweverTheyArrive) {
   EXPECT_EQ(std::get<Reply>(connection.receive()).text, "abc");
 }
 
-TEST(Connection, GivesUpOnASilentServer) {
+TEST(ConnectionTest, GivesUpOnASilentServer) {
   FakeServer server({[](Peer& peer) { peer.read_all(); }});
   Connection connection = connection_to(server, {.reply = 20ms});
   ASSERT_FALSE(connection.connect());
@@ -103,7 +104,7 @@ TEST(Connection, GivesUpOnASilentServer) {
   EXPECT_FALSE(connection.is_alive());
 }
 
-TEST(Connection, GivesUpOnAServerThatTakesNothing) {
+TEST(ConnectionTest, GivesUpOnAServerThatTakesNothing) {
   std::promise<void> over;
   FakeServer server({[&](Peer&) { over.get_future().wait(); }});
   Connection connection = connection_to(server, {.reply = 20ms});
@@ -114,7 +115,7 @@ TEST(Connection, GivesUpOnAServerThatTakesNothing) {
   EXPECT_EQ(error->kind, Error::Kind::kTimeout);
 }
 
-TEST(Connection, PatienceHasNoLimitWhereItIsAskedFor) {
+TEST(ConnectionTest, PatienceHasNoLimitWhereItIsAskedFor) {
   FakeServer server({[](Peer& peer) {
     peer.read_line();
     std::this_thread::sleep_for(60ms);  // longer than the limit
@@ -127,7 +128,7 @@ TEST(Connection, PatienceHasNoLimitWhereItIsAskedFor) {
   EXPECT_TRUE(std::holds_alternative<Reply>(connection.receive(Connection::Patience::kUnlimited)));
 }
 
-TEST(Connection, GivesWhatTheServerSaidBeforeItWentAway) {
+TEST(ConnectionTest, GivesWhatTheServerSaidBeforeItWentAway) {
   FakeServer server({[](Peer& peer) { peer.send("-MAXCLIENTS too many\r\n"); }});
   Connection connection = connection_to(server);
   ASSERT_FALSE(connection.connect());
@@ -139,14 +140,14 @@ TEST(Connection, GivesWhatTheServerSaidBeforeItWentAway) {
   EXPECT_THAT(error.message, HasSubstr("lost"));
 }
 
-TEST(Connection, HalfAReplyIsALostConnection) {
+TEST(ConnectionTest, HalfAReplyIsALostConnection) {
   FakeServer server({[](Peer& peer) { peer.send("+VALUE 5 1\r\nAl"); }});
   Connection connection = connection_to(server);
   ASSERT_FALSE(connection.connect());
   EXPECT_EQ(error_of(connection.receive()).kind, Error::Kind::kLost);
 }
 
-TEST(Connection, KnowsThatWhatAnswersIsNoMinikvServer) {
+TEST(ConnectionTest, KnowsThatWhatAnswersIsNoMinikvServer) {
   FakeServer server({[](Peer& peer) {
     peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
     peer.read_all();
@@ -159,7 +160,7 @@ TEST(Connection, KnowsThatWhatAnswersIsNoMinikvServer) {
 }
 
 // A server that answers before it reads on must not make both sides wait for the other to read.
-TEST(Connection, TakesRepliesInWhileItSends) {
+TEST(ConnectionTest, TakesRepliesInWhileItSends) {
   constexpr int kReplies = 32;
   constexpr std::size_t kMegabyte = 1U << 20;
   FakeServer server({[](Peer& peer) {
@@ -177,7 +178,7 @@ TEST(Connection, TakesRepliesInWhileItSends) {
   }
 }
 
-TEST(Connection, ConnectsAgainWithoutAnythingLeftOfTheFirst) {
+TEST(ConnectionTest, ConnectsAgainWithoutAnythingLeftOfTheFirst) {
   FakeServer server({[](Peer& peer) { peer.send("+OK stale\r\n+VALUE 100 1\r\nhalf"); },
                      [](Peer& peer) {
                        peer.read_line();
@@ -193,7 +194,7 @@ TEST(Connection, ConnectsAgainWithoutAnythingLeftOfTheFirst) {
   EXPECT_TRUE(connection.is_alive());
 }
 
-TEST(Endpoint, WritesAnIpv6AddressInBrackets) {
+TEST(EndpointTest, WritesAnIpv6AddressInBrackets) {
   EXPECT_EQ((Endpoint{"::1", 7379}).text(), "[::1]:7379");
   EXPECT_EQ((Endpoint{"localhost", 7379}).text(), "localhost:7379");
 }

@@ -1,3 +1,4 @@
+// A thread that accepts connections, and runs one script on each.
 #include "tests/client/fake_server.h"
 
 #include <arpa/inet.h>

@@ -35,8 +35,8 @@ class FakeServer {
  public:
   using Script = std::function<void(Peer&)>;
 
-  // The first connection is given the first script, and so on, one after the other; a connection is closed when its
-  // script returns. Without scripts the port is taken, but nobody listens.
+  // The first connection is given the first script, and so on, one after the other; a connection is closed
+  // when its script returns. Without scripts the port is taken, but nobody listens.
   explicit FakeServer(std::vector<Script> scripts);
   // Waits for the last script to return: it must have had its connection.
   ~FakeServer();

@@ -1,3 +1,4 @@
+// What people are shown for each kind of reply, for help and for completion.
 #include "client/presentation.h"
 
 #include <string>
@@ -29,7 +30,7 @@ struct Example {
   bool is_message = false;
 };
 
-TEST(Presentation, OfEachReply) {
+TEST(PresentationTest, OfEachReply) {
   using enum Verdict;
   const Example examples[] = {
       {"set k v", "+OK\r\n", "OK\n"},
@@ -75,13 +76,13 @@ TEST(Presentation, OfEachReply) {
   }
 }
 
-TEST(Presentation, RawIsTheBytesAndNothingElse) {
+TEST(PresentationTest, RawIsTheBytesAndNothingElse) {
   EXPECT_EQ(shown("get k", "+VALUE 3 1\r\na\nb\r\n", Style::kRaw).text, "a\nb");
   EXPECT_EQ(shown("list", "+LIST 2\r\nage\r\n\"a b\"\r\n", Style::kRaw).text, "age\n\"a b\"\n");
   EXPECT_EQ(shown("stats", "+TEXT 1\r\nkeys: 12\r\n", Style::kRaw).text, "keys: 12\n");
 }
 
-TEST(Continuation, GoesOnAfterTheLastName) {
+TEST(ContinuationTest, GoesOnAfterTheLastName) {
   const auto next = [](std::string_view line, const Reply& reply) {
     return continuation(std::get<Request>(request_from_line(line)), reply);
   };
@@ -97,13 +98,13 @@ TEST(Continuation, GoesOnAfterTheLastName) {
   EXPECT_EQ(next("novel", pairs), "");
 }
 
-TEST(Table, AlignsItsColumnsAndGivesLongCellsALineOfTheirOwn) {
+TEST(TableTest, AlignsItsColumnsAndGivesLongCellsALineOfTheirOwn) {
   const std::vector<Row> rows = {{"a", "1"}, {"bbb", "2"}, {"too long", "3"}, {"a heading that is long", ""}};
   EXPECT_EQ(format_table(rows, 4), "a    1\nbbb  2\ntoo long\n     3\na heading that is long\n");
   EXPECT_EQ(format_table({}, 4), "");
 }
 
-TEST(Help, ShowsEveryVerbWithASummary) {
+TEST(HelpTest, ShowsEveryVerbWithASummary) {
   const std::string overview = help_overview();
   for (std::string_view verb : completions("")) {
     const std::string one = help_for(verb);
@@ -114,7 +115,7 @@ TEST(Help, ShowsEveryVerbWithASummary) {
   EXPECT_EQ(help_for("novel"), "") << "left to the server";
 }
 
-TEST(Completion, OffersTheVerbsThatBeginSo) {
+TEST(CompletionTest, OffersTheVerbsThatBeginSo) {
   EXPECT_THAT(completions("DEL"), testing::IsSupersetOf({"del", "delete"}));
   EXPECT_THAT(completions("compa"), testing::ElementsAre("compact"));
   EXPECT_THAT(completions("get k"), testing::IsEmpty());

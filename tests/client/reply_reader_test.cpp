@@ -1,3 +1,4 @@
+// Every reply of the text dialect, however it is cut into pieces.
 #include "client/lib/reply_reader.h"
 
 #include <string>
@@ -59,7 +60,7 @@ std::vector<ReadExample> examples() {
   };
 }
 
-TEST(ReplyReader, ReadsEveryReplyAtEverySplitPoint) {
+TEST(ReplyReaderTest, ReadsEveryReplyAtEverySplitPoint) {
   for (const ReadExample& example : examples()) {
     for (std::size_t split = 0; split <= example.bytes.size(); ++split) {
       ReplyReader reader;
@@ -76,7 +77,7 @@ TEST(ReplyReader, ReadsEveryReplyAtEverySplitPoint) {
   }
 }
 
-TEST(ReplyReader, ReadsPipelinedRepliesByteByByteInOrder) {
+TEST(ReplyReaderTest, ReadsPipelinedRepliesByteByByteInOrder) {
   std::string all;
   for (const ReadExample& example : examples()) all += example.bytes;
   ReplyReader reader;
@@ -90,7 +91,7 @@ TEST(ReplyReader, ReadsPipelinedRepliesByteByByteInOrder) {
   for (std::size_t i = 0; i < replies.size(); ++i) EXPECT_EQ(replies[i], examples()[i].reply);
 }
 
-TEST(ReplyReader, ReadsWhatTheServersEncoderWrites) {
+TEST(ReplyReaderTest, ReadsWhatTheServersEncoderWrites) {
   std::string all_bytes;
   for (int byte = 0; byte < 256; ++byte) all_bytes += static_cast<char>(byte);
   protocol::ReplyBuffer encoded;
@@ -119,7 +120,7 @@ TEST(ReplyReader, ReadsWhatTheServersEncoderWrites) {
   EXPECT_EQ(reply, (Reply{.kind = Kind::kText, .items = {all_bytes}}));
 }
 
-TEST(ReplyReader, RecognizesWhatIsNotTheTextDialect) {
+TEST(ReplyReaderTest, RecognizesWhatIsNotTheTextDialect) {
   std::string deep;
   for (int i = 0; i < 100; ++i) deep += "+MULTI 1\r\n";
   const std::string cases[] = {
@@ -155,7 +156,7 @@ TEST(ReplyReader, RecognizesWhatIsNotTheTextDialect) {
   }
 }
 
-TEST(ReplyReader, TakesNoMemoryForWhatIsOnlyAnnounced) {
+TEST(ReplyReaderTest, TakesNoMemoryForWhatIsOnlyAnnounced) {
   ReplyReader reader;
   Reply reply;
   reader.feed("+LIST 18446744073709551615\r\nk\r\n");

@@ -1,3 +1,4 @@
+// Words and lines as the requests that the server's own parser reads from them.
 #include "client/lib/request.h"
 
 #include <string>
@@ -71,7 +72,7 @@ std::vector<std::string> awkward_words() {
   return words;
 }
 
-TEST(RequestFromWords, EveryArgumentArrivesExactly) {
+TEST(RequestFromWordsTest, EveryArgumentArrivesExactly) {
   for (const std::string& word : awkward_words()) {
     EXPECT_EQ(parse(from_words("get", {word})).args, std::vector{word});
     EXPECT_EQ(parse(from_words("delete", {word, "x", word})).args,
@@ -81,7 +82,7 @@ TEST(RequestFromWords, EveryArgumentArrivesExactly) {
   }
 }
 
-TEST(RequestFromWords, ASetBecomesAPutWithTheSameKeyAndValue) {
+TEST(RequestFromWordsTest, ASetBecomesAPutWithTheSameKeyAndValue) {
   for (const std::string& word : awkward_words()) {
     const Parsed parsed = parse(from_words("SET", {word, word}));
     EXPECT_EQ(parsed.verb, "put");
@@ -89,18 +90,18 @@ TEST(RequestFromWords, ASetBecomesAPutWithTheSameKeyAndValue) {
   }
 }
 
-TEST(RequestFromWords, AValueLongerThanALineMayBe) {
+TEST(RequestFromWordsTest, AValueLongerThanALineMayBe) {
   const std::string megabyte(1U << 20, '"');
   EXPECT_EQ(parse(from_words("set", {"k", megabyte})).args[1], megabyte);
 }
 
-TEST(RequestFromWords, OptionsStayOptions) {
+TEST(RequestFromWordsTest, OptionsStayOptions) {
   const Parsed parsed = parse(from_words("list", {"user:", "limit", "5"}));
   EXPECT_EQ(parsed.args, (std::vector<std::string>{"user:", "limit", "5"}));
   EXPECT_EQ(parsed.quoted, (std::vector<bool>{false, false, false}));
 }
 
-TEST(RequestFromWords, PutCountsTheBody) {
+TEST(RequestFromWordsTest, PutCountsTheBody) {
   const std::vector<std::string> words = {"a b", "nx"};
   const std::string body("x\0y\r\n", 5);
   const auto request = put_request(words, body);
@@ -109,32 +110,32 @@ TEST(RequestFromWords, PutCountsTheBody) {
   EXPECT_EQ(refusal_code(put_request({}, body)), "USAGE");
 }
 
-TEST(RequestFromWords, TooManyWordsForOneValueAreRefused) {
+TEST(RequestFromWordsTest, TooManyWordsForOneValueAreRefused) {
   const std::vector<std::string> words = {"name", "Alice", "B"};
   EXPECT_EQ(refusal_code(request_from_words("set", words)), "USAGE");
   EXPECT_EQ(refusal_code(request_from_words("append", words)), "USAGE");
 }
 
-TEST(RequestFromWords, TooFewAreLeftToTheServer) {
+TEST(RequestFromWordsTest, TooFewAreLeftToTheServer) {
   EXPECT_EQ(from_words("set", {"name"}).bytes, "set name\r\n");
 }
 
-TEST(RequestFromWords, VerbsOfANewerServerAreSentAsTheyAre) {
+TEST(RequestFromWordsTest, VerbsOfANewerServerAreSentAsTheyAre) {
   EXPECT_EQ(from_words("frobnicate", {"a b", "-c"}).bytes, "frobnicate \"a b\" -c\r\n");
 }
 
-TEST(RequestFromWords, WhatIsNoVerbIsRefused) {
+TEST(RequestFromWordsTest, WhatIsNoVerbIsRefused) {
   for (const std::string verb : {"", "*1", "a b", "get\n", "\"get\"", "\x16\x03\x01", "\xc3\xa4"}) {
     EXPECT_EQ(refusal_code(request_from_words(verb, {})), "UNKNOWN") << verb;
   }
 }
 
-TEST(RequestFromWords, OnlyCommandsThatMayTakeLongAreWaitedForWithoutLimit) {
+TEST(RequestFromWordsTest, OnlyCommandsThatMayTakeLongAreWaitedForWithoutLimit) {
   EXPECT_TRUE(from_words("compact", {}).may_take_long);
   EXPECT_FALSE(from_words("get", {"k"}).may_take_long);
 }
 
-TEST(RequestFromLine, TheLineIsSentAsItIs) {
+TEST(RequestFromLineTest, TheLineIsSentAsItIs) {
   for (const std::string line :
        {"set name  Alice  ", "  get \"a b\"", "get broken\"quote", "get x\r", "new verb"}) {
     const auto request = request_from_line(line);
@@ -143,20 +144,20 @@ TEST(RequestFromLine, TheLineIsSentAsItIs) {
   }
 }
 
-TEST(RequestFromLine, KnowsVerbAndWordsForThePresentation) {
+TEST(RequestFromLineTest, KnowsVerbAndWordsForThePresentation) {
   const auto parsed = request_from_line("  DELETE \"a b\" limit");
   const auto& request = std::get<Request>(parsed);
   EXPECT_EQ(request.verb, "delete");
   EXPECT_EQ(request.words, (std::vector<Word>{{"a b", true}, {"limit", false}}));
 }
 
-TEST(RequestFromLine, WhatWouldNotBeTakenForTextIsRefused) {
+TEST(RequestFromLineTest, WhatWouldNotBeTakenForTextIsRefused) {
   for (const std::string line : {"*1", "  *3", "\x01", "\"get\" k", "\xc3\xa4"}) {
     EXPECT_EQ(refusal_code(request_from_line(line)), "UNKNOWN") << line;
   }
 }
 
-TEST(RequestFromLine, OnlyAPutWithALengthHasABody) {
+TEST(RequestFromLineTest, OnlyAPutWithALengthHasABody) {
   const auto body_length = [](std::string_view line) {
     return put_body_length(std::get<Request>(request_from_line(line)));
   };

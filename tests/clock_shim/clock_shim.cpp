@@ -1,5 +1,5 @@
-// Loaded into a program with LD_PRELOAD, this shifts its wall clock by what the file that CLOCK_SHIM_FILE names says: a
-// signed number of milliseconds, 8 bytes, little-endian. Steady clocks go on as they are.
+// Loaded into a program with LD_PRELOAD, this shifts its wall clock by what the file that CLOCK_SHIM_FILE
+// names says: a signed number of milliseconds, 8 bytes, little-endian. Steady clocks go on as they are.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

@@ -1,5 +1,6 @@
-// minikvd on a machine whose clock was ahead for a second: the moments that clients name are kept, and told as they were
-// named, in both dialects, in transactions and across restarts. The clock is set by tests/clock_shim.
+// minikvd on a machine whose clock was ahead for a second: the moments that clients name are kept, and told
+// as they were named, in both dialects, in transactions and across restarts. The clock is set by
+// tests/clock_shim.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
-// A data set several times larger than the memory that the server may use: reads of what is not in memory must not slow
-// down the reads of what is, on the same event loop.
+// A data set several times larger than the memory that the server may use: reads of what is not in memory
+// must not slow down the reads of what is, on the same event loop.
 //
 // MINIKV_TEST_COLD_MIB: how much data (256). MINIKV_TEST_COLD_SECONDS: how long each part is measured (2).
 
@@ -194,7 +194,7 @@ std::string describe(const char* what, const Latencies& hot) {
                      hot.p50_ms, hot.p99_ms, hot.max_ms);
 }
 
-TEST(ColdReads, HotKeysOnTheSameEventLoopDoNotWaitForTheDisk) {
+TEST(ColdReadsTest, HotKeysOnTheSameEventLoopDoNotWaitForTheDisk) {
   if (kIsSanitized) GTEST_SKIP() << "sanitizers take more memory than the limit leaves";
   const std::size_t mib = number_from("MINIKV_TEST_COLD_MIB", 256);
   const std::chrono::milliseconds duration(1000 * number_from("MINIKV_TEST_COLD_SECONDS", 2));
@@ -228,8 +228,8 @@ TEST(ColdReads, HotKeysOnTheSameEventLoopDoNotWaitForTheDisk) {
 
   EXPECT_GT(cold_reads, 100U);
   EXPECT_GT(bytes_read, cold_reads * kValueBytes / 2) << "they were not cold";
-  // Generous, as machines that run tests have other things to do. An event loop that waits for the disk makes a hot
-  // read wait for whole pipelines of cold ones: hundreds of milliseconds, and half of all hot reads.
+  // Generous, as machines that run tests have other things to do. An event loop that waits for the disk makes
+  // a hot read wait for whole pipelines of cold ones: hundreds of milliseconds, and half of all hot reads.
   EXPECT_LT(beside.p50_ms, 5 * alone.p50_ms + 5);
   EXPECT_LT(beside.p99_ms, 5 * alone.p99_ms + 50);
   EXPECT_EQ(server.stop(), 0);

@@ -1,4 +1,5 @@
-// SIGKILL at any time loses nothing that was acknowledged: the real server, under load, killed and started again.
+// SIGKILL at any time loses nothing that was acknowledged: the real server, under load, killed and started
+// again.
 #include <chrono>
 #include <cstdlib>
 #include <iostream>

@@ -1,3 +1,4 @@
+// Runs strace -e inject on the process, and waits until it is attached.
 #include "tests/e2e/fault_injector.h"
 
 #include <fcntl.h>

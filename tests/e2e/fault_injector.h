@@ -15,9 +15,9 @@ class FaultInjector {
   // Why there is no such thing here, or nothing.
   static std::string why_not();
 
-  // `what` is as strace's inject= takes it, "fdatasync:error=EIO:when=3", or several of these with semicolons between them.
-  // Each thread counts by itself, and each call. Returns when it is at work; throws std::runtime_error if strace ends before
-  // that.
+  // `what` is as strace's inject= takes it, "fdatasync:error=EIO:when=3", or several of these with semicolons
+  // between them. Each thread counts by itself, and each call. Returns when it is at work; throws
+  // std::runtime_error if strace ends before that.
   FaultInjector(pid_t process, const std::string& what);
   ~FaultInjector() { stop(); }
   FaultInjector(const FaultInjector&) = delete;

@@ -1,5 +1,6 @@
-// A store on a disk without any room is opened all the same, for reading and deleting, as often as it is started: on a small
-// tmpfs and on a small ext4, which somebody else fills to the last byte between a stop and the next start.
+// A store on a disk without any room is opened all the same, for reading and deleting, as often as it is
+// started: on a small tmpfs and on a small ext4, which somebody else fills to the last byte between a stop
+// and the next start.
 #include <fcntl.h>
 #include <unistd.h>
 

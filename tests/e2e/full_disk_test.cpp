@@ -1,5 +1,5 @@
-// A disk that is full, for real: a small tmpfs. Writes are refused and reads go on; when there is room again, writes resume;
-// and nothing that was acknowledged is lost, whenever the server ends.
+// A disk that is full, for real: a small tmpfs. Writes are refused and reads go on; when there is room again,
+// writes resume; and nothing that was acknowledged is lost, whenever the server ends.
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -141,8 +141,9 @@ TEST_F(FullDiskTest, IsNotHarmedByACompaction) {
   EXPECT_TRUE(crowd_.check(server_->port()));
 }
 
-// Nobody has to make room from outside: what is left is kept for those who make some. Compaction by itself begins as soon as
-// there is enough to give back, and while it works in the room that is kept, deletes are refused as well.
+// Nobody has to make room from outside: what is left is kept for those who make some. Compaction by itself
+// begins as soon as there is enough to give back, and while it works in the room that is kept, deletes are
+// refused as well.
 TEST_F(FullDiskTest, DeletesAndCompactionMakeRoomForWrites) {
   ASSERT_GT(filled_.size(), 200u);
   ASSERT_EQ(ask_patiently("delete fill0"), "+INT 1");

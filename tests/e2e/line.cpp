@@ -1,3 +1,4 @@
+// The socket calls, and the buffer that lines are cut from.
 #include "tests/e2e/line.h"
 
 #include <arpa/inet.h>

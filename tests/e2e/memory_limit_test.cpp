@@ -1,4 +1,5 @@
-// The real server in little memory: whatever clients ask for, they get it or an error, and the server lives on.
+// The real server in little memory: whatever clients ask for, they get it or an error, and the server lives
+// on.
 #include "tests/support/memory_limit.h"
 
 #include <arpa/inet.h>
@@ -200,7 +201,8 @@ TEST(MemoryLimitTest, AnAllocationThatFailsIsTheErrorOfOneRequest) {
   EXPECT_EQ(server.stop(), 0) << server.log();
 }
 
-// As a client that goes on and on with new keys does. Without a limit of theirs the system would end the server.
+// As a client that goes on and on with new keys does. Without a limit of theirs the system would end the
+// server.
 TEST(MemoryLimitTest, KeysThatOutgrowMemoryAreRefusedAndTheServerLivesOn) {
   if (kIsSanitized) GTEST_SKIP() << "a sanitizer takes more memory than the limit leaves";
   constexpr int kKeysAtOnce = 250;

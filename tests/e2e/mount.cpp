@@ -1,3 +1,4 @@
+// tmpfs, and ext4 on a loop device, in a mount namespace of the test's own.
 #include "tests/e2e/mount.h"
 
 #include <fcntl.h>

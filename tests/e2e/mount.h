@@ -11,8 +11,8 @@ std::string why_no_mounts();
 // Why no ext4 on a loop device can be made here, or nothing.
 std::string why_no_loop_devices();
 
-// Mounted in a mount namespace of the calling thread, so that the kernel takes it away, loop device and all, however the
-// test ends. Only the thread that made it, and processes and threads that it starts, see it.
+// Mounted in a mount namespace of the calling thread, so that the kernel takes it away, loop device and all,
+// however the test ends. Only the thread that made it, and processes and threads that it starts, see it.
 //
 // Thread safety: all members by the thread that made it.
 class Mount {
@@ -28,8 +28,8 @@ class Mount {
   Mount& operator=(Mount&&) = delete;
 
   const std::string& path() const { return path_; }
-  // Of an ext4: from now on nothing reaches the device, as if its power had been cut. `flags` as of EXT4_IOC_SHUTDOWN: 0
-  // syncs everything before, 1 writes the journal, 2 drops all that was not written.
+  // Of an ext4: from now on nothing reaches the device, as if its power had been cut. `flags` as of
+  // EXT4_IOC_SHUTDOWN: 0 syncs everything before, 1 writes the journal, 2 drops all that was not written.
   void cut_power(std::uint32_t flags);
   // Unmounts and mounts again. Nobody may have a file open there.
   void remount();

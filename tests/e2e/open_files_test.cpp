@@ -1,4 +1,5 @@
-// A server with few descriptors: any number of segments, and no crowd of clients that takes those of the data.
+// A server with few descriptors: any number of segments, and no crowd of clients that takes those of the
+// data.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -60,7 +61,7 @@ std::uint64_t figure(Line& line, const std::string& name) {
   return found;
 }
 
-TEST(OpenFiles, ManyMoreSegmentsThanTheLimitAreWrittenAndReadAndOpenedAgain) {
+TEST(OpenFilesLimitTest, ManyMoreSegmentsThanTheLimitAreWrittenAndReadAndOpenedAgain) {
   constexpr int kKeys = 1'200;  // about 120 segments of 1 MiB
   ServerProcess server({"--segment-size", "1MiB", "--fsync", "never", "--compaction-threshold", "100000"});
   server.set_open_files_limit(kLimit);
@@ -83,7 +84,7 @@ TEST(OpenFiles, ManyMoreSegmentsThanTheLimitAreWrittenAndReadAndOpenedAgain) {
   EXPECT_EQ(server.stop(), 0) << server.log();
 }
 
-TEST(OpenFiles, ALimitThatCannotWorkIsRefusedAtStartWithTheNumber) {
+TEST(OpenFilesLimitTest, ALimitThatCannotWorkIsRefusedAtStartWithTheNumber) {
   ServerProcess server({"--compaction-threads", "4"});
   server.set_open_files_limit(30);
   EXPECT_FALSE(server.start());
@@ -134,7 +135,7 @@ class Flood {
   std::thread thread_;
 };
 
-TEST(Flood, OfConnectionsThatAreTooManyTakesNothingFromTheData) {
+TEST(FloodTest, OfConnectionsThatAreTooManyTakesNothingFromTheData) {
   ServerProcess server({"--segment-size", "1MiB", "--fsync", "never", "--max-clients", "4"});
   server.set_open_files_limit(80);
   ASSERT_TRUE(server.start());

@@ -1,5 +1,6 @@
-// The power fails, for real as far as the file system can tell: an ext4 on a loop device is shut down under the loaded
-// server, so that whatever had not reached the device never does. What `fsync` promises is there afterwards.
+// The power fails, for real as far as the file system can tell: an ext4 on a loop device is shut down under
+// the loaded server, so that whatever had not reached the device never does. What `fsync` promises is there
+// afterwards.
 #include <chrono>
 #include <iostream>
 #include <random>

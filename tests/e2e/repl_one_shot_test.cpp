@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
 
-class OneShot : public testing::Test {
+class OneShotTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(server.start()); }
 
@@ -37,7 +37,7 @@ std::string all_bytes() {
   return bytes;
 }
 
-TEST_F(OneShot, ExitCodesAreForScripts) {
+TEST_F(OneShotTest, ExitCodesAreForScripts) {
   EXPECT_EQ(minikv({"set", "name", "Alice"}).exit_code, 0);
   EXPECT_EQ(minikv({"get", "name"}).exit_code, 0);
   EXPECT_EQ(minikv({"get", "nobody"}).exit_code, 1);
@@ -50,7 +50,7 @@ TEST_F(OneShot, ExitCodesAreForScripts) {
   EXPECT_EQ(minikv({"frobnicate"}).exit_code, 2);
 }
 
-TEST_F(OneShot, ThreeMeansThatNoServerWasThere) {
+TEST_F(OneShotTest, ThreeMeansThatNoServerWasThere) {
   const int port = server.port();
   ASSERT_EQ(server.stop(), 0);
   const RunResult result = run_minikv({"--port", std::to_string(port), "get", "name"});
@@ -59,7 +59,7 @@ TEST_F(OneShot, ThreeMeansThatNoServerWasThere) {
   EXPECT_THAT(result.err, StartsWith("Error: Cannot connect to 127.0.0.1:" + std::to_string(port)));
 }
 
-TEST_F(OneShot, ShellWordsAreArguments) {
+TEST_F(OneShotTest, ShellWordsAreArguments) {
   EXPECT_EQ(minikv({"set", "name", "  Alice \"B\"\n"}).exit_code, 0);
   EXPECT_EQ(minikv({"--raw", "get", "name"}).out, "  Alice \"B\"\n");
   EXPECT_EQ(minikv({"set", "a key", "-5"}).exit_code, 0);
@@ -70,7 +70,7 @@ TEST_F(OneShot, ShellWordsAreArguments) {
   EXPECT_EQ(minikv({"get", "proto"}).out, "HTTP/1.1\n");
 }
 
-TEST_F(OneShot, AnyBytesOfAnyLengthGoInAndComeOut) {
+TEST_F(OneShotTest, AnyBytesOfAnyLengthGoInAndComeOut) {
   std::string value;
   while (value.size() < (1U << 20)) value += all_bytes();
   EXPECT_EQ(minikv({"put", "blob"}, value).out, "OK\n");
@@ -79,13 +79,13 @@ TEST_F(OneShot, AnyBytesOfAnyLengthGoInAndComeOut) {
   EXPECT_EQ(minikv({"--raw", "get", "nothing"}).out, "");
 }
 
-TEST_F(OneShot, FindsTheServerByEnvironment) {
+TEST_F(OneShotTest, FindsTheServerByEnvironment) {
   const std::string port = std::to_string(server.port());
   EXPECT_EQ(run_minikv({"ping"}, "", {"MINIKV_PORT=" + port}).out, "PONG\n");
   EXPECT_EQ(run_minikv({"-u", "127.0.0.1:" + port, "ping"}, "", {"MINIKV_PORT=1"}).out, "PONG\n");
 }
 
-TEST_F(OneShot, ListsAndScans) {
+TEST_F(OneShotTest, ListsAndScans) {
   for (const char* key : {"b", "a 1", "a2", "c"}) ASSERT_EQ(minikv({"set", key, "v"}).exit_code, 0);
   EXPECT_EQ(minikv({"list"}).out, "Keys (4):\n  \"a 1\"\n  a2\n  b\n  c\n");
   EXPECT_EQ(minikv({"--raw", "list", "a"}).out, "\"a 1\"\na2\n");
@@ -97,7 +97,7 @@ TEST_F(OneShot, ListsAndScans) {
             "Pairs (1):\n  b = v\nThere are more: range \"b\\0\" + limit 1\n");
 }
 
-TEST_F(OneShot, EveryVerbOfThisVersionWorks) {
+TEST_F(OneShotTest, EveryVerbOfThisVersionWorks) {
   EXPECT_EQ(minikv({"incr", "n"}).out, "1\n");
   EXPECT_EQ(minikv({"mget", "n", "nobody"}).out, "1\nKey not found\n");
   EXPECT_EQ(minikv({"exists", "n", "n"}).out, "2\n");
@@ -110,14 +110,14 @@ TEST_F(OneShot, EveryVerbOfThisVersionWorks) {
   EXPECT_THAT(failed.err, MatchesRegex("Error: .+ \\(NOTINT\\)\n"));
 }
 
-TEST_F(OneShot, StatsAreATable) {
+TEST_F(OneShotTest, StatsAreATable) {
   const RunResult stats = minikv({"stats"});
   EXPECT_EQ(stats.exit_code, 0);
   EXPECT_THAT(stats.out, HasSubstr("  ")) << "two columns";
 }
 
 // Commands from a pipe.
-TEST_F(OneShot, AScriptOfCommandsRunsToItsEnd) {
+TEST_F(OneShotTest, AScriptOfCommandsRunsToItsEnd) {
   const RunResult result =
       minikv({}, "set name Alice B\r\nget name\nput blob 4\na\r\nb\nincr name\nget nobody\n--raw get blob");
   EXPECT_EQ(result.out, "OK\nAlice B\nOK\nKey not found\n");
@@ -126,7 +126,7 @@ TEST_F(OneShot, AScriptOfCommandsRunsToItsEnd) {
   EXPECT_EQ(minikv({"--raw", "get", "blob"}).out, "a\r\nb");
 }
 
-TEST_F(OneShot, AScriptOfManyCommandsIsAnsweredInOrder) {
+TEST_F(OneShotTest, AScriptOfManyCommandsIsAnsweredInOrder) {
   std::string script;
   std::string expected;
   for (int i = 1; i <= 5000; ++i) {
@@ -137,14 +137,14 @@ TEST_F(OneShot, AScriptOfManyCommandsIsAnsweredInOrder) {
 }
 
 // What a shell does with descriptors.
-class Descriptors : public OneShot {
+class StandardDescriptorsTest : public OneShotTest {
  protected:
   RunResult script(const std::string& text) {
     return run_script(text, {"MINIKV_PORT=" + std::to_string(server.port()), "folder=" + server.data_dir()});
   }
 };
 
-TEST_F(Descriptors, NothingIsStoredUnlessAllOfItWasRead) {
+TEST_F(StandardDescriptorsTest, NothingIsStoredUnlessAllOfItWasRead) {
   EXPECT_EQ(script("$minikv put k < $folder").err,
             "Error: standard input can't be read: Is a directory; nothing was stored\n");
   EXPECT_EQ(script("$minikv put k <&-").err,
@@ -158,7 +158,7 @@ TEST_F(Descriptors, NothingIsStoredUnlessAllOfItWasRead) {
   EXPECT_EQ(minikv({"exists", "k"}).out, "0\n");
 }
 
-TEST_F(Descriptors, AResultThatIsLostIsAnError) {
+TEST_F(StandardDescriptorsTest, AResultThatIsLostIsAnError) {
   ASSERT_EQ(minikv({"set", "k", "v"}).exit_code, 0);
   for (const char* command :
        {"$minikv get k > /dev/full", "$minikv get k >&-", "echo get k | $minikv > /dev/full",
@@ -175,7 +175,7 @@ TEST_F(Descriptors, AResultThatIsLostIsAnError) {
 }
 
 // No data file and no connection is ever standard input, output or error.
-TEST_F(Descriptors, AServerThatIsStartedWithoutThemHasOthersInTheirPlace) {
+TEST_F(StandardDescriptorsTest, AServerThatIsStartedWithoutThemHasOthersInTheirPlace) {
   const RunResult ran = script(
       "cd $folder/.. && $minikvd --port 0 --port-file $PWD/port2 --data-dir data2 --segment-size 1MiB <&- "
       ">&- 2>&- &\n"
@@ -185,7 +185,7 @@ TEST_F(Descriptors, AServerThatIsStartedWithoutThemHasOthersInTheirPlace) {
   EXPECT_EQ(ran.out, "/\n/\n/dev/null\nOK\n0\n");
 }
 
-TEST_F(Descriptors, WhatTheServersProgramIsAskedAndCannotSayIsAnError) {
+TEST_F(StandardDescriptorsTest, WhatTheServersProgramIsAskedAndCannotSayIsAnError) {
   EXPECT_EQ(script("$minikvd --version > /dev/full").exit_code, 1);
   EXPECT_EQ(script("$minikvd --version >&-").exit_code, 1);
   EXPECT_EQ(script("$minikvd --print-config >&-").exit_code, 1);
@@ -194,18 +194,18 @@ TEST_F(Descriptors, WhatTheServersProgramIsAskedAndCannotSayIsAnError) {
   EXPECT_EQ(script("$minikvd dump $folder >&-").exit_code, 2);
 }
 
-TEST_F(Descriptors, AScriptThatLosesItsPlaceGoesNoFurther) {
+TEST_F(StandardDescriptorsTest, AScriptThatLosesItsPlaceGoesNoFurther) {
   ASSERT_EQ(minikv({"set", "kept", "v"}).exit_code, 0);
   EXPECT_EQ(minikv({}, "put k 3\ntoolong\nflushall\n").exit_code, 2);
   EXPECT_EQ(minikv({}, "put k x\nflushall\n").exit_code, 2);
   EXPECT_EQ(minikv({"get", "kept"}).out, "v\n");
 }
 
-TEST_F(Descriptors, AValueOverTheServersLimitIsRefusedByTheServer) {
+TEST_F(StandardDescriptorsTest, AValueOverTheServersLimitIsRefusedByTheServer) {
   EXPECT_THAT(script("head -c 70000000 /dev/zero | $minikv put k").err, HasSubstr("(TOOLONG)"));
 }
 
-TEST(OneShotWithPassword, TheEnvironmentGivesThePassword) {
+TEST(OneShotWithPasswordTest, TheEnvironmentGivesThePassword) {
   const std::string folder = testing::TempDir() + "minikv-password-" + std::to_string(getpid());
   std::filesystem::create_directory(folder);
   std::ofstream(folder + "/password") << "hunter2\n";

@@ -1,3 +1,4 @@
+// Starts the program with files or a pseudo terminal for its streams, and gathers what it prints.
 #include "tests/e2e/repl_program.h"
 
 #include <fcntl.h>

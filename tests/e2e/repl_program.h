@@ -39,8 +39,8 @@ class Terminal {
   bool gathers_and_echoes() const;
   // Presses these keys. Waits for the program if they are more than the terminal keeps.
   void type(std::string_view keys);
-  // Waits until what was shown since the last call ends in `text`; gives up after 30 s or when the program ends. What
-  // was shown since the last call, with LF for the terminal's CR LF.
+  // Waits until what was shown since the last call ends in `text`; gives up after 30 s or when the program
+  // ends. What was shown since the last call, with LF for the terminal's CR LF.
   std::string shown_until(std::string_view text);
   // Waits for the program's end. What was shown since the last call.
   std::string shown_until_end();

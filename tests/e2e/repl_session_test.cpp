@@ -47,7 +47,7 @@ std::vector<std::string> typed_lines(const std::string& session) {
   return typed;
 }
 
-class ReplSession : public testing::TestWithParam<const char*> {
+class ReplSessionTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (const std::string why = why_no_terminal(); !why.empty()) GTEST_SKIP() << why;
@@ -66,7 +66,7 @@ class ReplSession : public testing::TestWithParam<const char*> {
   std::string home;
 };
 
-TEST_P(ReplSession, IsWhatWeSayItIs) {
+TEST_P(ReplSessionTest, IsWhatWeSayItIs) {
   Terminal terminal(flags(), environment());
   std::string shown = terminal.shown_until("> ");
   for (const std::string& line : typed_lines(kSession)) {
@@ -77,7 +77,7 @@ TEST_P(ReplSession, IsWhatWeSayItIs) {
   EXPECT_EQ(terminal.exit_code(), 0);
 }
 
-TEST_P(ReplSession, KeepsAHistoryThatOnlyTheOwnerCanRead) {
+TEST_P(ReplSessionTest, KeepsAHistoryThatOnlyTheOwnerCanRead) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   terminal.type("set secret 42\n");
@@ -95,7 +95,7 @@ TEST_P(ReplSession, KeepsAHistoryThatOnlyTheOwnerCanRead) {
   EXPECT_THAT(next.shown_until("OK\n> "), HasSubstr("set secret 42"));
 }
 
-TEST_P(ReplSession, WithoutAHomeThereIsNoHistory) {
+TEST_P(ReplSessionTest, WithoutAHomeThereIsNoHistory) {
   Terminal terminal(flags(), {"HOME=", std::string("TERM=") + GetParam()});
   terminal.shown_until("> ");
   terminal.type("quit\n");
@@ -103,7 +103,7 @@ TEST_P(ReplSession, WithoutAHomeThereIsNoHistory) {
   EXPECT_EQ(terminal.exit_code(), 0);
 }
 
-TEST_P(ReplSession, CtrlCGivesUpTheLineAndCtrlDLeaves) {
+TEST_P(ReplSessionTest, CtrlCGivesUpTheLineAndCtrlDLeaves) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   terminal.type("set k wrong\x03");
@@ -115,14 +115,14 @@ TEST_P(ReplSession, CtrlCGivesUpTheLineAndCtrlDLeaves) {
   EXPECT_EQ(terminal.exit_code(), 0);
 }
 
-TEST_P(ReplSession, TabCompletesTheVerb) {
+TEST_P(ReplSessionTest, TabCompletesTheVerb) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   terminal.type("comp\t\n");
   EXPECT_THAT(terminal.shown_until("finished\n> "), HasSubstr("\nCompaction finished\n> "));
 }
 
-TEST_P(ReplSession, TakesAndShowsWhatIsNotAscii) {
+TEST_P(ReplSessionTest, TakesAndShowsWhatIsNotAscii) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   terminal.type(
@@ -135,7 +135,7 @@ TEST_P(ReplSession, TakesAndShowsWhatIsNotAscii) {
   EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("\n\xc3\xa4\xc3\xb6 \xe2\x82\xac\n> "));
 }
 
-TEST_P(ReplSession, WhatIsPastedWhileAnAnswerIsAwaitedIsNotCut) {
+TEST_P(ReplSessionTest, WhatIsPastedWhileAnAnswerIsAwaitedIsNotCut) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   kill(server.pid(), SIGSTOP);
@@ -153,7 +153,7 @@ TEST_P(ReplSession, WhatIsPastedWhileAnAnswerIsAwaitedIsNotCut) {
   EXPECT_EQ(run_minikv({"--port", std::to_string(server.port()), "get", "b"}).out, value + "\n");
 }
 
-TEST_P(ReplSession, BytesThatAreNoCharactersAreNotDroppedInSilence) {
+TEST_P(ReplSessionTest, BytesThatAreNoCharactersAreNotDroppedInSilence) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   terminal.type(
@@ -165,7 +165,7 @@ TEST_P(ReplSession, BytesThatAreNoCharactersAreNotDroppedInSilence) {
   EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("Key not found"));
 }
 
-TEST_P(ReplSession, WhatWasTypedBehindAValueOfAnotherLengthIsDropped) {
+TEST_P(ReplSessionTest, WhatWasTypedBehindAValueOfAnotherLengthIsDropped) {
   Terminal terminal(flags(), environment());
   terminal.shown_until("> ");
   terminal.type("set kept v\nput k 3\ntoolong\nflushall\n");
@@ -174,7 +174,7 @@ TEST_P(ReplSession, WhatWasTypedBehindAValueOfAnotherLengthIsDropped) {
   EXPECT_THAT(terminal.shown_until("\n> "), HasSubstr("get kept\nv\n"));
 }
 
-TEST_P(ReplSession, TheTerminalIsAsItWasHoweverTheProgramEnds) {
+TEST_P(ReplSessionTest, TheTerminalIsAsItWasHoweverTheProgramEnds) {
   for (const int number : {SIGINT, SIGTERM}) {
     Terminal terminal(flags(), environment());
     terminal.shown_until("> ");
@@ -190,7 +190,7 @@ TEST_P(ReplSession, TheTerminalIsAsItWasHoweverTheProgramEnds) {
   EXPECT_TRUE(terminal.gathers_and_echoes());
 }
 
-TEST_P(ReplSession, NoPasswordIsSeenInTheProcessOrInTheHistory) {
+TEST_P(ReplSessionTest, NoPasswordIsSeenInTheProcessOrInTheHistory) {
   std::vector<std::string> with_password = environment();
   with_password.emplace_back("MINIKV_PASSWORD=hunter2");
   Terminal terminal(flags(), with_password);
@@ -207,7 +207,7 @@ TEST_P(ReplSession, NoPasswordIsSeenInTheProcessOrInTheHistory) {
   EXPECT_THAT(history.str(), Not(HasSubstr("hunter2")));
 }
 
-TEST_P(ReplSession, TheHistoryIsWhereTheEnvironmentSays) {
+TEST_P(ReplSessionTest, TheHistoryIsWhereTheEnvironmentSays) {
   std::vector<std::string> elsewhere = environment();
   elsewhere.push_back("MINIKV_HISTORY=" + home + "/elsewhere");
   Terminal terminal(flags(), elsewhere);
@@ -218,7 +218,7 @@ TEST_P(ReplSession, TheHistoryIsWhereTheEnvironmentSays) {
   EXPECT_FALSE(std::filesystem::exists(home + "/.minikv_history"));
 }
 
-TEST_P(ReplSession, FindsTheServerAgainAfterARestart) {
+TEST_P(ReplSessionTest, FindsTheServerAgainAfterARestart) {
   Terminal terminal({"--port", std::to_string(server.port())}, environment());
   terminal.shown_until("> ");
   ASSERT_EQ(server.stop(), 0);
@@ -232,10 +232,10 @@ TEST_P(ReplSession, FindsTheServerAgainAfterARestart) {
 
 std::string terminal_name(const testing::TestParamInfo<const char*>& terminal) { return terminal.param; }
 
-INSTANTIATE_TEST_SUITE_P(Terminals, ReplSession, testing::Values("dumb", "xterm"), terminal_name);
+INSTANTIATE_TEST_SUITE_P(Terminals, ReplSessionTest, testing::Values("dumb", "xterm"), terminal_name);
 
 // The same without a terminal: prompts are shown, input is not echoed.
-TEST(ReplOnAPipe, ShowsPromptsAndAnswers) {
+TEST(ReplOnAPipeTest, ShowsPromptsAndAnswers) {
   ServerProcess server;
   ASSERT_TRUE(server.start());
   std::string input;

@@ -1,5 +1,6 @@
-// System calls of the real server fail under load: no acknowledged write is lost, what was refused is not seen, reads go on,
-// and after the fault the server is what the table in STORAGE promises: at work again, or read-only until a restart.
+// System calls of the real server fail under load: no acknowledged write is lost, what was refused is not
+// seen, reads go on, and after the fault the server is what the table in STORAGE promises: at work again, or
+// read-only until a restart.
 #include <chrono>
 #include <iostream>
 #include <map>
@@ -55,9 +56,9 @@ const Fault kFaults[] = {
      "interval"},
 };
 
-class SystemCallFaults : public testing::TestWithParam<Fault> {};
+class SystemCallFaultsTest : public testing::TestWithParam<Fault> {};
 
-TEST_P(SystemCallFaults, LoseNothingAcknowledged) {
+TEST_P(SystemCallFaultsTest, LoseNothingAcknowledged) {
   if (const std::string why = FaultInjector::why_not(); !why.empty()) GTEST_SKIP() << why;
   const Fault& fault = GetParam();
   ServerProcess server({"--segment-size", "1MiB", "--fsync", fault.fsync, "--fsync-interval-ms", "50"});
@@ -105,7 +106,7 @@ TEST_P(SystemCallFaults, LoseNothingAcknowledged) {
   std::cout << "\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(Real, SystemCallFaults, testing::ValuesIn(kFaults),
+INSTANTIATE_TEST_SUITE_P(Real, SystemCallFaultsTest, testing::ValuesIn(kFaults),
                          [](const auto& fault) { return std::string(fault.param.name); });
 
 }  // namespace

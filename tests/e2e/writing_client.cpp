@@ -1,3 +1,4 @@
+// Which writes a client does, what they make of its keys, and what the server may answer afterwards.
 #include "tests/e2e/writing_client.h"
 
 #include <unistd.h>
@@ -22,7 +23,8 @@ std::uint64_t number_at(std::string_view text, std::size_t word) {
 
 }  // namespace
 
-// With the process in it: tests run side by side, and a port that a killed server had may be another test's a moment later.
+// With the process in it: tests run side by side, and a port that a killed server had may be another test's a
+// moment later.
 std::string WritingClient::key(int k) const { return fmt::format("p{}-c{}-k{}", ::getpid(), id_, k); }
 
 std::string WritingClient::key_of(std::uint64_t n) const { return key(static_cast<int>(n * 7 % kKeys)); }

@@ -17,8 +17,9 @@
 
 namespace minikv::test {
 
-// One client: a history of numbered writes to keys of its own. Everything about write n follows from n, so that the state
-// after any of them can be worked out again. Values are set by `cas`, so that the client knows the version of each.
+// One client: a history of numbered writes to keys of its own. Everything about write n follows from n, so
+// that the state after any of them can be worked out again. Values are set by `cas`, so that the client knows
+// the version of each.
 //
 // Thread safety: one thread at a time.
 class WritingClient {
@@ -39,8 +40,8 @@ class WritingClient {
   // What a power cut may have taken: whatever was acknowledged later. Up to then all must be there.
   static constexpr Time kNothing = Time::max();
   static constexpr Time kAnything = Time::min();
-  // After a restart: the server must hold the state after some of the writes, from the last acknowledged (but for what
-  // was acknowledged after `durable_until`) to the last sent. The history goes on from there.
+  // After a restart: the server must hold the state after some of the writes, from the last acknowledged (but
+  // for what was acknowledged after `durable_until`) to the last sent. The history goes on from there.
   testing::AssertionResult check(std::uint16_t port, Time durable_until = kNothing);
   // While it runs: all that was acknowledged and nothing else, whatever was refused.
   testing::AssertionResult check_alive(std::uint16_t port);
@@ -49,8 +50,9 @@ class WritingClient {
   // Refusals by their code, "DISKFULL" for example; others than those of a disk's are a failure of check().
   const std::map<std::string, std::uint64_t>& refusals() const { return refusals_; }
   std::uint64_t refused() const;
-  // Known after check(): versions of the newest write that has survived, and of the oldest that has not (0: none). What
-  // survives is a prefix of the order of all writes, so no client may have lost a write older than any that survived.
+  // Known after check(): versions of the newest write that has survived, and of the oldest that has not (0:
+  // none). What survives is a prefix of the order of all writes, so no client may have lost a write older
+  // than any that survived.
   std::uint64_t newest_survivor() const { return newest_survivor_; }
   std::uint64_t oldest_lost() const { return oldest_lost_; }
 

@@ -65,8 +65,8 @@ class CommitHereTest : public testing::Test {
     ASSERT_TRUE(opened) << opened.status().message();
     store_ = std::move(*opened);
   }
-  // Whether this thread has committed it, which is what is said, too. The writer's thread may be about to sleep after what
-  // was before: then once more.
+  // Whether this thread has committed it, which is what is said, too. The writer's thread may be about to
+  // sleep after what was before: then once more.
   bool is_committed_here(bool takes_long = false) {
     for (int i = 0; i < 100; ++i) {
       ThreadTask task("key" + std::to_string(made_++), takes_long);
@@ -98,7 +98,8 @@ TEST_F(CommitHereTest, ButNotWhereThereIsASyncToWaitForNorWhatTakesLong) {
   EXPECT_FALSE(is_committed_here(true));
 }
 
-// Whoever comes meanwhile does not wait, and is not forgotten; and all is there in the end, also after a restart.
+// Whoever comes meanwhile does not wait, and is not forgotten; and all is there in the end, also after a
+// restart.
 TEST_F(CommitHereTest, WhatComesMeanwhileIsTheThreadOfTheWriters) {
   open(Fsync::kNever);
   ThreadTask first("first"), second("second");
@@ -151,7 +152,8 @@ TEST_F(CommitHereTest, ManyThreadsLoseNothingToEachOther) {
   std::cout << here << " of " << kThreads * kEach * 2 / 3 << " were committed where they were submitted\n";
 }
 
-// What the writer's thread does of its own accord is done although others take its place: it is told of the deadline.
+// What the writer's thread does of its own accord is done although others take its place: it is told of the
+// deadline.
 TEST_F(CommitHereTest, KeysExpireAlthoughTheThreadWasAsleep) {
   open(Fsync::kNever);
   ASSERT_TRUE(is_committed_here());

@@ -1,6 +1,7 @@
-// That compaction of a store of some size holds up neither readers nor writers: the same traffic beside it and without it,
-// in turns, so that whatever else the machine does meets both. Prints its figures; docs/TESTING.md has some. The limits are
-// for release builds; with sanitizers or without optimization there is less data, and time is only reported.
+// That compaction of a store of some size holds up neither readers nor writers: the same traffic beside it
+// and without it, in turns, so that whatever else the machine does meets both. Prints its figures;
+// docs/TESTING.md has some. The limits are for release builds; with sanitizers or without optimization there
+// is less data, and time is only reported.
 
 #include <algorithm>
 #include <atomic>
@@ -32,10 +33,11 @@ constexpr std::uint64_t kWrittenKeys = 1'000;
 constexpr std::size_t kLiveValueBytes = 1'000;
 constexpr int kTrafficRounds = kIsRelease ? 5 : 2;
 constexpr auto kTrafficTime = std::chrono::milliseconds(kIsRelease ? 1'000 : 200);
-// The traffic never rests, and compaction has the lowest priority: where every processor is taken it ends after the traffic.
+// The traffic never rests, and compaction has the lowest priority: where every processor is taken it ends
+// after the traffic.
 constexpr auto kLongestTraffic = std::chrono::seconds(kIsRelease ? 5 : 2);
-// The promise is that the p99 at most doubles; what is printed tells. What is judged is that nobody is held up: on a machine
-// that has other things to do, whose disk others use, more than that would fail by chance.
+// The promise is that the p99 at most doubles; what is printed tells. What is judged is that nobody is held
+// up: on a machine that has other things to do, whose disk others use, more than that would fail by chance.
 constexpr double kMostFactor = 4;
 constexpr double kNoiseMs = 100;
 

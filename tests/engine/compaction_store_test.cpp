@@ -111,7 +111,8 @@ class SlowTask final : public engine::BlockingTask {
   std::vector<std::pair<std::string, std::string>> puts;
 };
 
-// Groups of the writer's, one after the other, until one of them sees a compaction's output and holds the writer up.
+// Groups of the writer's, one after the other, until one of them sees a compaction's output and holds the
+// writer up.
 class Holding {
  public:
   Holding(Store& store, std::chrono::milliseconds for_ms)
@@ -119,8 +120,8 @@ class Holding {
     submit_some();
     submit_some();
   }
-  // Whether there was something to hold up. Compaction has the lowest priority: where processors and disk have much else to
-  // do it may take minutes.
+  // Whether there was something to hold up. Compaction has the lowest priority: where processors and disk
+  // have much else to do it may take minutes.
   bool wait() {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(5);
     for (std::size_t done = 0; done < tasks_.size(); ++done) {
@@ -163,8 +164,8 @@ class Holding {
   std::vector<std::unique_ptr<Task>> tasks_;
 };
 
-// A segment that one compactor has just written looks dead to the others until the index points to all of it. Here the
-// moves stand behind a writer that is busy for longer than compactors wait before they look again.
+// A segment that one compactor has just written looks dead to the others until the index points to all of it.
+// Here the moves stand behind a writer that is busy for longer than compactors wait before they look again.
 TEST_F(CompactionStoreTest, SeveralCompactorsLeaveAloneWhatIsBeingInstalled) {
   constexpr int kKeys = 16'000,
                 kBatch = 200;  // many moves, so that the writer does not do all of them at once
@@ -240,7 +241,8 @@ TEST_F(CompactionStoreTest, ARateLimitSlowsItDown) {
   EXPECT_GE(result->duration_ms, 450u);
 }
 
-// Whoever overwrites faster than compaction can read is slowed; otherwise the disk would be full of what is dead.
+// Whoever overwrites faster than compaction can read is slowed; otherwise the disk would be full of what is
+// dead.
 TEST_F(CompactionStoreTest, WritesThatOutrunCompactionAreSlowedSoThatSpaceStaysBounded) {
   constexpr std::uint64_t kSegments = 40;
   options_.fsync = Fsync::kNever;
@@ -257,8 +259,8 @@ TEST_F(CompactionStoreTest, WritesThatOutrunCompactionAreSlowedSoThatSpaceStaysB
   EXPECT_LT(most, 24 * options_.segment_size);
 }
 
-// What is copied and dies before it is installed was not dead from the beginning: it has to be given back like anything
-// else that dies.
+// What is copied and dies before it is installed was not dead from the beginning: it has to be given back
+// like anything else that dies.
 TEST_F(CompactionStoreTest, WhatDiesWhileItIsCopiedIsGivenBackByTheNext) {
   options_.fsync = Fsync::kNever;
   options_.compaction_threshold = 1;

@@ -1,5 +1,5 @@
-// Every call to the file system fails once: no acknowledged write is lost, errors are explicit, and what is on the disk
-// afterwards is right.
+// Every call to the file system fails once: no acknowledged write is lost, errors are explicit, and what is
+// on the disk afterwards is right.
 #include <algorithm>
 #include <iostream>
 #include <string>
@@ -67,7 +67,7 @@ std::vector<SimFault> faults_for(std::uint64_t call) {
   return {all[call % all.size()]};
 }
 
-TEST(Fault, OfAnyOneCallLosesNothingAcknowledged) {
+TEST(FaultTest, OfAnyOneCallLosesNothingAcknowledged) {
   const std::uint64_t calls = calls_of_script();
   const std::uint64_t stride = 8 / std::min<std::uint64_t>(8, scaled_rounds(8));
   std::vector<std::string> failures;
@@ -94,7 +94,7 @@ TEST(Fault, OfAnyOneCallLosesNothingAcknowledged) {
   EXPECT_THAT(failures, IsEmpty());
 }
 
-TEST(Fault, OfAllSyncsFromOneOnIsFinal) {
+TEST(FaultTest, OfAllSyncsFromOneOnIsFinal) {
   const std::uint64_t calls = calls_of_script();
   const std::uint64_t stride = 8 / std::min<std::uint64_t>(8, scaled_rounds(8));
   std::vector<std::string> failures;
@@ -113,7 +113,7 @@ TEST(Fault, OfAllSyncsFromOneOnIsFinal) {
   EXPECT_THAT(failures, IsEmpty());
 }
 
-TEST(Fault, AFailedSyncIsNotForgottenByASuccessfulOne) {
+TEST(FaultTest, AFailedSyncIsNotForgottenByASuccessfulOne) {
   SimRun run;
   ASSERT_TRUE(run.open().is_ok());
   ASSERT_TRUE(run.write({{"a", "1"}}).is_ok());
@@ -131,7 +131,7 @@ TEST(Fault, AFailedSyncIsNotForgottenByASuccessfulOne) {
 }
 
 // The same where nobody waits for the sync: who comes next is told.
-TEST(Fault, AFailedSyncOfAnIntervalIsNotForgottenByASuccessfulOne) {
+TEST(FaultTest, AFailedSyncOfAnIntervalIsNotForgottenByASuccessfulOne) {
   Options options = sim_options();
   options.fsync = Fsync::kInterval;
   SimRun run(options);
@@ -155,7 +155,7 @@ TEST(Fault, AFailedSyncOfAnIntervalIsNotForgottenByASuccessfulOne) {
 }
 
 // All of the frame had reached the file when the error came.
-TEST(Fault, AWriteThatWasRefusedIsNotThereAfterAKill) {
+TEST(FaultTest, AWriteThatWasRefusedIsNotThereAfterAKill) {
   SimRun run;
   ASSERT_TRUE(run.open().is_ok());
   ASSERT_TRUE(run.write({{"a", "1"}}).is_ok());
@@ -172,7 +172,7 @@ TEST(Fault, AWriteThatWasRefusedIsNotThereAfterAKill) {
   EXPECT_TRUE(run.store()->get("a").is_ok());
 }
 
-TEST(Fault, AFullDiskRefusesWritesAndServesReadsUntilThereIsRoom) {
+TEST(FaultTest, AFullDiskRefusesWritesAndServesReadsUntilThereIsRoom) {
   std::uint64_t refused = 0;
   for (std::uint64_t room = 0; room < 20'000; room += 509) {
     SimRun run;
@@ -200,7 +200,7 @@ TEST(Fault, AFullDiskRefusesWritesAndServesReadsUntilThereIsRoom) {
   EXPECT_GT(refused, 0U);
 }
 
-TEST(Fault, AnUnreadablePageIsAnErrorForItsKeysAlone) {
+TEST(FaultTest, AnUnreadablePageIsAnErrorForItsKeysAlone) {
   Options options = sim_options();
   options.compaction_threshold = 0;
   SimRun run(options);

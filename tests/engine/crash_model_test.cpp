@@ -1,5 +1,5 @@
-// Random histories against std::map: versions and expiries too. A failure names its seed; MINIKV_TEST_SEED repeats it,
-// MINIKV_TEST_ROUNDS lengthens the search.
+// Random histories against std::map: versions and expiries too. A failure names its seed; MINIKV_TEST_SEED
+// repeats it, MINIKV_TEST_ROUNDS lengthens the search.
 #include <iostream>
 #include <string>
 
@@ -10,7 +10,7 @@
 namespace minikv::sim {
 namespace {
 
-TEST(Model, RandomHistoriesAreThoseOfAMap) {
+TEST(ModelTest, RandomHistoriesAreThoseOfAMap) {
   const std::uint64_t first = test_seed(1);
   const std::uint64_t rounds = scaled_rounds(400);
   std::uint64_t operations = 0;

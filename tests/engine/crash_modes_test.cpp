@@ -21,14 +21,14 @@ Options with_mode(Fsync fsync) {
   return options;
 }
 
-class CrashModes : public ::testing::TestWithParam<Fsync> {};
+class CrashModesTest : public ::testing::TestWithParam<Fsync> {};
 
-INSTANTIATE_TEST_SUITE_P(Fsync, CrashModes, ::testing::Values(Fsync::kInterval, Fsync::kNever),
+INSTANTIATE_TEST_SUITE_P(Fsync, CrashModesTest, ::testing::Values(Fsync::kInterval, Fsync::kNever),
                          [](const auto& instance) {
                            return instance.param == Fsync::kNever ? "Never" : "Interval";
                          });
 
-TEST_P(CrashModes, APowerCutLeavesAPrefixAndAKilledProcessLosesNothing) {
+TEST_P(CrashModesTest, APowerCutLeavesAPrefixAndAKilledProcessLosesNothing) {
   SimRun run(with_mode(GetParam()));
   run.note_crash_points();
   ASSERT_EQ(run_script(run), "");
@@ -42,7 +42,7 @@ TEST_P(CrashModes, APowerCutLeavesAPrefixAndAKilledProcessLosesNothing) {
   EXPECT_THAT(explorer.failures(), IsEmpty());
 }
 
-TEST(CrashInterval, LosesNoMoreThanTheIntervalSays) {
+TEST(CrashIntervalTest, LosesNoMoreThanTheIntervalSays) {
   Options options = with_mode(Fsync::kInterval);
   options.fsync_interval_ms = 1000;
   constexpr std::int64_t kStepMs = 100;

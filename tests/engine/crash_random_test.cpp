@@ -1,5 +1,6 @@
-// Crashes at every call of random histories. As in crash_test.cpp, but nobody has thought of the order of things. A failure
-// names its seed; MINIKV_TEST_SEED repeats it, MINIKV_TEST_ROUNDS lengthens the search, MINIKV_TEST_STATES ends it.
+// Crashes at every call of random histories. As in crash_test.cpp, but nobody has thought of the order of
+// things. A failure names its seed; MINIKV_TEST_SEED repeats it, MINIKV_TEST_ROUNDS lengthens the search,
+// MINIKV_TEST_STATES ends it.
 #include <iostream>
 #include <string>
 
@@ -24,7 +25,7 @@ Explorer::Allowed allowed_by(const Options& options) {
   };
 }
 
-TEST(CrashRandom, AtEveryCallOfRandomHistories) {
+TEST(CrashRandomTest, AtEveryCallOfRandomHistories) {
   const std::uint64_t first = test_seed(1);
   const std::uint64_t rounds = scaled_rounds(24);
   const std::uint64_t enough = test::environment_number("MINIKV_TEST_STATES", 0);

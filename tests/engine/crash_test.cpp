@@ -27,7 +27,7 @@ void report(const Explorer& explorer, std::size_t points) {
   EXPECT_THAT(explorer.failures(), IsEmpty());
 }
 
-TEST(Crash, AtEveryCallLosesNothingAcknowledgedAndInventsNothing) {
+TEST(CrashTest, AtEveryCallLosesNothingAcknowledgedAndInventsNothing) {
   const auto points = crash_points_of_script(sim_options());
   ASSERT_GT(points.size(), 200U);
   Explorer explorer(sim_options());
@@ -35,7 +35,7 @@ TEST(Crash, AtEveryCallLosesNothingAcknowledgedAndInventsNothing) {
   report(explorer, points.size());
 }
 
-TEST(Crash, AndAgainDuringRecovery) {
+TEST(CrashTest, AndAgainDuringRecovery) {
   const auto points = crash_points_of_script(sim_options());
   Explorer explorer(sim_options());
   explorer.explore(

@@ -14,7 +14,18 @@
 namespace minikv::sim {
 namespace {
 
-TEST(Truncation, OfTheActiveSegmentAtEveryByteLeavesExactlyThePrefixBeforeIt) {
+// The disk as a version leaves it that does not know of lengths: it has any of them, in the middle of a seal.
+SimDisk without_lengths(SimDisk disk) {
+  auto manifest = engine::decode_manifest(disk.contents("data/MANIFEST"));
+  EXPECT_TRUE(manifest.is_ok());
+  if (!manifest.is_ok()) return disk;
+  manifest->incompat_features = 0;
+  for (const std::uint64_t offset : {std::uint64_t{0}, disk.size("data/MANIFEST") / 2})
+    disk.overwrite("data/MANIFEST", offset, engine::encode_manifest(*manifest));
+  return disk;
+}
+
+TEST(TruncationTest, OfTheActiveSegmentAtEveryByteLeavesExactlyThePrefixBeforeIt) {
   Options options = sim_options();
   options.segment_size = 8192;
   SimRun run(options);
@@ -45,13 +56,7 @@ TEST(Truncation, OfTheActiveSegmentAtEveryByteLeavesExactlyThePrefixBeforeIt) {
   run.kill();
 
   const std::uint64_t size = run.file_system().disk().size(active);
-  // A version that does not know of lengths leaves any of them, in the middle of a seal.
-  SimDisk earlier = run.file_system().disk();
-  auto manifest = engine::decode_manifest(earlier.contents("data/MANIFEST"));
-  ASSERT_TRUE(manifest.is_ok());
-  manifest->incompat_features = 0;
-  for (const std::uint64_t offset : {std::uint64_t{0}, earlier.size("data/MANIFEST") / 2})
-    earlier.overwrite("data/MANIFEST", offset, engine::encode_manifest(*manifest));
+  const SimDisk earlier = without_lengths(run.file_system().disk());
   for (std::uint64_t cut = 0; cut <= size; ++cut) {
     SimDisk disk = earlier;
     disk.cut(active, cut);

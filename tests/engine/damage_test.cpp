@@ -150,8 +150,8 @@ std::string heal(SimRun& run, const SmallStore& truth, Contents contents, const 
   return run.store()->stats().lost_keys == 0 ? "" : "keys count as lost after they were healed";
 }
 
-// Of the last writes of a killed store, `unprotected` at most may be missing: those that no watermark outside the damage
-// covers. They can't be told from what a crash tears.
+// Of the last writes of a killed store, `unprotected` at most may be missing: those that no watermark outside
+// the damage covers. They can't be told from what a crash tears.
 void examine(const SmallStore& truth, SimDisk disk, std::size_t unprotected, const std::string& what,
              Tally& tally) {
   if (tally.failures.size() >= 5) return;
@@ -193,11 +193,11 @@ std::vector<unsigned> bits_at(std::uint64_t offset) {
   return {static_cast<unsigned>(offset * 5 + 3) % 8};
 }
 
-class Damage : public ::testing::TestWithParam<bool> {
+class DamageTest : public ::testing::TestWithParam<bool> {
  protected:
   static constexpr std::size_t kAll = 100;
 
-  Damage() : store_(small_store(GetParam())) {}
+  DamageTest() : store_(small_store(GetParam())) {}
 
   void for_each_file(const std::function<void(const std::string&, std::uint64_t)>& body) const {
     for (const std::string& path : store_.disk.files()) body(path, store_.disk.size(path));
@@ -207,17 +207,17 @@ class Damage : public ::testing::TestWithParam<bool> {
   Tally tally_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Stores, Damage, ::testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(Stores, DamageTest, ::testing::Bool(),
                          [](const auto& instance) { return instance.param ? "Closed" : "Killed"; });
 
-TEST_P(Damage, OfNothingIsNoDamage) {
+TEST_P(DamageTest, OfNothingIsNoDamage) {
   examine(store_, store_.disk, 0, "as it is", tally_);
   EXPECT_EQ(tally_.unharmed, 1U);
   EXPECT_THAT(tally_.failures, IsEmpty());
   EXPECT_GE(store_.disk.files().size(), 4U);
 }
 
-TEST_P(Damage, AFlippedBitAnywhereIsTheRightValueOrAnError) {
+TEST_P(DamageTest, AFlippedBitAnywhereIsTheRightValueOrAnError) {
   const std::uint64_t stride = 8 / scaled_rounds(8);
   for_each_file([&](const std::string& path, std::uint64_t size) {
     for (std::uint64_t offset = 0; offset < size; offset += std::max<std::uint64_t>(stride, 1)) {
@@ -234,7 +234,7 @@ TEST_P(Damage, AFlippedBitAnywhereIsTheRightValueOrAnError) {
   tally_.report("flipped bits");
 }
 
-TEST_P(Damage, ALostSectorIsTheRightValueOrAnError) {
+TEST_P(DamageTest, ALostSectorIsTheRightValueOrAnError) {
   for_each_file([&](const std::string& path, std::uint64_t size) {
     for (std::uint64_t offset = 0; offset < size; offset += kSectorBytes) {
       SimDisk disk = store_.disk;
@@ -246,7 +246,7 @@ TEST_P(Damage, ALostSectorIsTheRightValueOrAnError) {
   tally_.report("sectors of zeros");
 }
 
-TEST_P(Damage, AMisplacedSectorIsTheRightValueOrAnError) {
+TEST_P(DamageTest, AMisplacedSectorIsTheRightValueOrAnError) {
   for_each_file([&](const std::string& from, std::uint64_t from_size) {
     for_each_file([&](const std::string& to, std::uint64_t to_size) {
       if (from.ends_with("MANIFEST") || to.ends_with("MANIFEST")) return;
@@ -263,7 +263,7 @@ TEST_P(Damage, AMisplacedSectorIsTheRightValueOrAnError) {
   tally_.report("misplaced sectors");
 }
 
-TEST_P(Damage, AMissingOrShortFileIsTheRightValueOrAnError) {
+TEST_P(DamageTest, AMissingOrShortFileIsTheRightValueOrAnError) {
   for_each_file([&](const std::string& path, std::uint64_t size) {
     if (path.ends_with("LOCK")) return;
     SimDisk disk = store_.disk;
@@ -278,7 +278,7 @@ TEST_P(Damage, AMissingOrShortFileIsTheRightValueOrAnError) {
   tally_.report("missing and short files");
 }
 
-TEST(DamageUnderARunningStore, NeverShowsAWrongValueNorSpreads) {
+TEST(DamageUnderARunningStoreTest, NeverShowsAWrongValueNorSpreads) {
   Options options = sim_options();
   options.segment_size = 2048;
   const SmallStore truth = small_store(true);

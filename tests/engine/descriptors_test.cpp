@@ -1,4 +1,5 @@
-// A process without free descriptors: an error that says so, and a store that goes on when there is room again.
+// A process without free descriptors: an error that says so, and a store that goes on when there is room
+// again.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -159,8 +159,8 @@ TEST_P(ExpiryModesTest, AClockThatStepsBackAcrossAPowerCutBringsNothingBack) {
   EXPECT_FALSE(store().exists("session"));
   const std::int64_t before = store().now_ms();
   run_->clock().advance_ms(999);
-  // The time was written once a second; in `interval` mode it is synced up to an interval later, in `never` when the
-  // kernel likes, which loses nothing as long as the machine runs.
+  // The time was written once a second; in `interval` mode it is synced up to an interval later, in `never`
+  // when the kernel likes, which loses nothing as long as the machine runs.
   const bool is_synced = GetParam() != Fsync::kNever;
   if (is_synced) {
     run_->cut_power(CrashMode::kDropAll, 1);
@@ -217,8 +217,8 @@ TEST_F(ExpiryThreadsTest, KeysGoWithoutAnybodyAskingForThem) {
   EXPECT_EQ(store_->size(), 0u);
 }
 
-// An expired record that is out of the index is still what keeps older ones of its key away: compaction of the one
-// segment, and not of the other, must leave something in its place.
+// An expired record that is out of the index is still what keeps older ones of its key away: compaction of
+// the one segment, and not of the other, must leave something in its place.
 TEST_F(ExpiryThreadsTest, CompactingWhereTheExpiryWasDoesNotBringOlderValuesBack) {
   options_.compaction_threshold = 1;
   open();

@@ -1,5 +1,5 @@
-// A hint whose checksums are all right and that is wrong all the same, from a bug or by intent: it names records that are
-// not where it says. That costs the keys that it speaks of, and nothing else.
+// A hint whose checksums are all right and that is wrong all the same, from a bug or by intent: it names
+// records that are not where it says. That costs the keys that it speaks of, and nothing else.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -102,8 +102,8 @@ class ForgedHintTest : public ::testing::Test {
           << key(i) << ": " << value.status().message();
     }
   }
-  // Before and after compaction, which can't know what it would throw away, and again after a restart. Until somebody has
-  // made up for it.
+  // Before and after compaction, which can't know what it would throw away, and again after a restart. Until
+  // somebody has made up for it.
   void expect_to_cost_only(const std::string& lost) {
     for (int start = 0; start < 2; ++start) {
       ASSERT_NO_FATAL_FAILURE(open());

@@ -69,12 +69,12 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-TEST(FormatDocument, ItsExampleIsWhatIsWritten) {
+TEST(FormatDocumentTest, ItsExampleIsWhatIsWritten) {
   const std::string written = example_segment();
   EXPECT_EQ(hex(example_in_document()), hex(written));
 }
 
-TEST(FormatDocument, ItsExampleReadsBack) {
+TEST(FormatDocumentTest, ItsExampleReadsBack) {
   const std::string bytes = example_in_document();
   const std::string_view segment(bytes);
   std::string story;

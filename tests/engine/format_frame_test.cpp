@@ -1,4 +1,5 @@
-// Frames and records: what goes in comes out, and what was changed, cut or moved is never taken for what it was.
+// Frames and records: what goes in comes out, and what was changed, cut or moved is never taken for what it
+// was.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -108,14 +109,14 @@ class Exact {
   std::size_t size_;
 };
 
-TEST(Crc32c, IsTheStandardsOne) {
+TEST(Crc32cTest, IsTheStandardsOne) {
   EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
   EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);
   EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xE3069283u);
   EXPECT_EQ(crc32c(""), 0u);
 }
 
-TEST(Frame, GivesBackEachKindOfRecordAsItWentIn) {
+TEST(FrameTest, GivesBackEachKindOfRecordAsItWentIn) {
   Frame frame;
   for (const Row& row : rows()) frame.row(row);
   const std::string bytes = frame.bytes();
@@ -146,7 +147,7 @@ TEST(Frame, GivesBackEachKindOfRecordAsItWentIn) {
   }
 }
 
-TEST(Frame, ARecordIsFoundWhereTheBuilderSaidItWouldStand) {
+TEST(FrameTest, ARecordIsFoundWhereTheBuilderSaidItWouldStand) {
   Frame frame;
   std::vector<std::uint64_t> offsets;
   for (const Row& row : rows()) {
@@ -162,12 +163,12 @@ TEST(Frame, ARecordIsFoundWhereTheBuilderSaidItWouldStand) {
   }
 }
 
-TEST(Frame, AnEmptyOneIsWhole) {
+TEST(FrameTest, AnEmptyOneIsWhole) {
   EXPECT_EQ(Frame().bytes().size(), sizeof(FrameHeader));
   EXPECT_TRUE(is_whole(Frame().bytes()));
 }
 
-TEST(Frame, TheBordersOfABatchAreInTheFlags) {
+TEST(FrameTest, TheBordersOfABatchAreInTheFlags) {
   Frame frame;
   frame.put("alone", "1");
   const std::size_t first = frame.builder().record_count();
@@ -185,12 +186,13 @@ TEST(Frame, TheBordersOfABatchAreInTheFlags) {
   EXPECT_EQ(flags, "ends continues continues ends ");
 }
 
-TEST(Frame, EverySingleBitFlipIsNoticed) {
+TEST(FrameTest, EverySingleBitFlipIsNoticed) {
   Frame frame;
   frame.put("name", "Alice").put("k", "").put("12345678", "12345678");
   const std::string good = frame.bytes();
   ASSERT_TRUE(is_whole(good));
-  // Padding has no meaning and no checksum: 7 bytes behind the first record, 7 behind the second, none behind the third.
+  // Padding has no meaning and no checksum: 7 bytes behind the first record, 7 behind the second, none behind
+  // the third.
   const std::size_t second = sizeof(FrameHeader) + 56, third = second + 48;
   const auto is_padding = [&](std::size_t at) {
     return (at >= second - 7 && at < second) || (at >= third - 7 && at < third);
@@ -204,7 +206,7 @@ TEST(Frame, EverySingleBitFlipIsNoticed) {
   }
 }
 
-TEST(Frame, ADamagedValueLeavesItsRecordANameAndTheOthersAlone) {
+TEST(FrameTest, ADamagedValueLeavesItsRecordANameAndTheOthersAlone) {
   Frame frame;
   frame.put("a", "1111").put("b", "2222").put("c", "3333");
   std::string bytes = frame.bytes();
@@ -222,7 +224,7 @@ TEST(Frame, ADamagedValueLeavesItsRecordANameAndTheOthersAlone) {
   EXPECT_TRUE(body.records[2].value_intact);
 }
 
-TEST(Frame, RecordsBehindADamagedRecordHeaderAreFound) {
+TEST(FrameTest, RecordsBehindADamagedRecordHeaderAreFound) {
   Frame frame;
   frame.put("a", "1111").put("b", "2222").put("c", "3333");
   std::string bytes = frame.bytes();
@@ -237,7 +239,7 @@ TEST(Frame, RecordsBehindADamagedRecordHeaderAreFound) {
   EXPECT_EQ(body.records[1].key, "c");
 }
 
-TEST(Frame, WhatWasMovedDoesNotCheckOut) {
+TEST(FrameTest, WhatWasMovedDoesNotCheckOut) {
   const std::string bytes = Frame().put("name", "Alice").bytes();
   const std::string_view record = std::string_view(bytes).substr(sizeof(FrameHeader));
   const struct {
@@ -261,7 +263,7 @@ TEST(Frame, WhatWasMovedDoesNotCheckOut) {
   }
 }
 
-TEST(Frame, EveryCutIsNoticedAndNothingBehindItIsRead) {
+TEST(FrameTest, EveryCutIsNoticedAndNothingBehindItIsRead) {
   const std::string good = Frame().put("name", "Alice").put("b", "2").bytes();
   for (std::size_t size = 0; size < good.size(); ++size) {
     const Exact cut(std::string_view(good).substr(0, size));
@@ -275,7 +277,7 @@ TEST(Frame, EveryCutIsNoticedAndNothingBehindItIsRead) {
   }
 }
 
-TEST(Frame, ACorruptLengthDoesNotDriveTheParser) {
+TEST(FrameTest, ACorruptLengthDoesNotDriveTheParser) {
   const std::string good = Frame().put("name", "Alice").bytes();
   for (const std::uint32_t length : {0u, 1u, 6u, 0x7FFFFFFFu, 0xFFFFFFF8u, 0xFFFFFFFFu}) {
     SCOPED_TRACE(length);
@@ -299,7 +301,7 @@ TEST(Frame, ACorruptLengthDoesNotDriveTheParser) {
   }
 }
 
-TEST(Frame, ZerosAndTextAreNone) {
+TEST(FrameTest, ZerosAndTextAreNone) {
   EXPECT_FALSE(parse_frame_header(std::string(4096, '\0'), kIdentity, kOffset));
   EXPECT_FALSE(parse_record(std::string(4096, '\0'), kIdentity, kOffset));
   EXPECT_FALSE(parse_frame_header(std::string(4096, 'x'), kIdentity, kOffset));
@@ -307,7 +309,7 @@ TEST(Frame, ZerosAndTextAreNone) {
 }
 
 // Recovery takes a log for empty whose newest sequence is 0, and must not have taken keys from it.
-TEST(Frame, ARecordWithoutASequenceIsNone) {
+TEST(FrameTest, ARecordWithoutASequenceIsNone) {
   Frame frame;
   frame.row({"", RecordType::kPut, "key", "value", 0, 0, 0});
   const std::string bytes = frame.bytes();
@@ -319,9 +321,9 @@ TEST(Frame, ARecordWithoutASequenceIsNone) {
   EXPECT_FALSE(body.names_all);
 }
 
-// Somebody stores a segment's bytes as a value. When the frame around them is damaged, whoever looks for the next one
-// must not take up with theirs.
-TEST(Frame, AValueThatContainsAWholeValidFrameIsNotTakenForOne) {
+// Somebody stores a segment's bytes as a value. When the frame around them is damaged, whoever looks for the
+// next one must not take up with theirs.
+TEST(FrameTest, AValueThatContainsAWholeValidFrameIsNotTakenForOne) {
   const std::string inner = Frame(sizeof(SegmentHeader)).put("name", "Mallory").bytes();
   ASSERT_TRUE(is_whole(inner, kIdentity, sizeof(SegmentHeader)));
   Frame outer(sizeof(SegmentHeader));
@@ -349,7 +351,7 @@ TEST(Frame, AValueThatContainsAWholeValidFrameIsNotTakenForOne) {
   EXPECT_EQ(*found, next_offset);
 }
 
-TEST(SegmentHeader, EverySingleBitFlipIsNoticed) {
+TEST(SegmentHeaderTest, EverySingleBitFlipIsNoticed) {
   const std::uint8_t store_id[16] = {1, 2, 3};
   const SegmentHeader good = make_segment_header(kIdentity, SegmentKind::kCompacted, store_id, 42);
   ASSERT_TRUE(segment_header_checks_out(good));

@@ -38,7 +38,7 @@ RecordHeader record(RecordType type, std::string_view key, std::uint64_t sequenc
   return header;
 }
 
-class HintFile : public ::testing::Test {
+class HintFileTest : public ::testing::Test {
  protected:
   void add(RecordType type, std::string_view key, std::uint64_t sequence, std::string_view value = {},
            std::uint64_t version = 0) {
@@ -79,7 +79,7 @@ class HintFile : public ::testing::Test {
   HintBuilder builder_;
 };
 
-TEST_F(HintFile, SaysTheNewestOfEachKeyInOrder) {
+TEST_F(HintFileTest, SaysTheNewestOfEachKeyInOrder) {
   add(RecordType::kPut, "b", 3, "old");
   add(RecordType::kPut, "a", 4, "value");
   add(RecordType::kPut, "b", 5, "new");
@@ -96,8 +96,9 @@ TEST_F(HintFile, SaysTheNewestOfEachKeyInOrder) {
   EXPECT_EQ(hint->newest_time_ms(), 50);
 }
 
-// They are sorted by a piece of each key first: whatever keys have in common, and wherever one ends, the order is that of bytes.
-TEST_F(HintFile, TellsKeysOfAllShapesInTheOrderOfTheirBytes) {
+// They are sorted by a piece of each key first: whatever keys have in common, and wherever one ends, the
+// order is that of bytes.
+TEST_F(HintFileTest, TellsKeysOfAllShapesInTheOrderOfTheirBytes) {
   std::mt19937 random(11);
   const std::string_view prefixes[] = {"", "k", "key:000000", "a prefix of more than eight bytes"};
   for (int round = 0; round < 80; ++round) {
@@ -122,7 +123,7 @@ TEST_F(HintFile, TellsKeysOfAllShapesInTheOrderOfTheirBytes) {
   }
 }
 
-TEST_F(HintFile, KeepsWhatAnExpiryBelongsToAndTheNewestExpiry) {
+TEST_F(HintFileTest, KeepsWhatAnExpiryBelongsToAndTheNewestExpiry) {
   add(RecordType::kPut, "a", 3, "v");
   add(RecordType::kExpire, "a", 4);
   add(RecordType::kExpire, "a", 5);
@@ -132,7 +133,7 @@ TEST_F(HintFile, KeepsWhatAnExpiryBelongsToAndTheNewestExpiry) {
   EXPECT_EQ(told(written()), "expire a@5, put a@3, expire b@6, put c@8");
 }
 
-TEST_F(HintFile, KeepsRangesApartFromTheKeyTheyBeginWith) {
+TEST_F(HintFileTest, KeepsRangesApartFromTheKeyTheyBeginWith) {
   add(RecordType::kPut, "a", 3);
   add(RecordType::kRangeDelete, "a", 4, "b");
   add(RecordType::kPut, "a", 5);
@@ -143,7 +144,7 @@ TEST_F(HintFile, KeepsRangesApartFromTheKeyTheyBeginWith) {
 }
 
 // A `lost` record is written later than the record it stands for, and counts as that one.
-TEST_F(HintFile, PutsALostRecordInThePlaceOfTheOneItNames) {
+TEST_F(HintFileTest, PutsALostRecordInThePlaceOfTheOneItNames) {
   add(RecordType::kLost, "a", 9, "\1", 3);
   add(RecordType::kPut, "a", 3);
   add(RecordType::kLost, "b", 10, "\1", 4);
@@ -151,9 +152,9 @@ TEST_F(HintFile, PutsALostRecordInThePlaceOfTheOneItNames) {
   EXPECT_EQ(told(written()), "lost a@9=\1, put b@5");
 }
 
-TEST_F(HintFile, OfNothingIsAHint) { EXPECT_EQ(told(written()), ""); }
+TEST_F(HintFileTest, OfNothingIsAHint) { EXPECT_EQ(told(written()), ""); }
 
-TEST_F(HintFile, EverySingleBitFlipAndEveryCutIsNoticed) {
+TEST_F(HintFileTest, EverySingleBitFlipAndEveryCutIsNoticed) {
   add(RecordType::kPut, "key", 3, "value");
   add(RecordType::kDelete, "other", 4);
   add(RecordType::kRangeDelete, "p", 5, "q");
@@ -169,7 +170,7 @@ TEST_F(HintFile, EverySingleBitFlipAndEveryCutIsNoticed) {
   EXPECT_EQ(parse_hint(good + std::string(8, '\0'), nullptr).code(), StatusCode::kCorruption);
 }
 
-TEST_F(HintFile, OfAnotherStoreSegmentLifeOrStateIsNotBelieved) {
+TEST_F(HintFileTest, OfAnotherStoreSegmentLifeOrStateIsNotBelieved) {
   add(RecordType::kPut, "key", 3, "value");
   const std::string bytes = written();
   const auto refused = [&](auto change) {
@@ -187,7 +188,7 @@ TEST_F(HintFile, OfAnotherStoreSegmentLifeOrStateIsNotBelieved) {
 }
 
 // Lengths that do not fit, behind checksums that do: what a fault in memory or a program gone wild may leave.
-TEST_F(HintFile, LengthsThatLeadOutOfTheFileAreNoticed) {
+TEST_F(HintFileTest, LengthsThatLeadOutOfTheFileAreNoticed) {
   add(RecordType::kPut, "key", 3, "value");
   const std::string good = written();
   const auto with_key_length = [&](std::uint16_t length) {
@@ -207,7 +208,7 @@ TEST_F(HintFile, LengthsThatLeadOutOfTheFileAreNoticed) {
 }
 
 // The index could not even hold some of them.
-TEST_F(HintFile, AnEntryThatPointsOutOfItsSegmentIsNoticed) {
+TEST_F(HintFileTest, AnEntryThatPointsOutOfItsSegmentIsNoticed) {
   for (const std::uint64_t offset :
        {std::uint64_t{4096}, std::uint64_t{4096 - 40}, std::uint64_t{84}, ~std::uint64_t{7}}) {
     HintBuilder builder;
@@ -222,7 +223,7 @@ TEST_F(HintFile, AnEntryThatPointsOutOfItsSegmentIsNoticed) {
   }
 }
 
-TEST(HintName, IsToldFromOthers) {
+TEST(HintNameTest, IsToldFromOthers) {
   EXPECT_EQ(hint_name(12), "segment-00000012.hint");
   EXPECT_EQ(parse_hint_name("segment-00000012.hint"), 12u);
   EXPECT_EQ(parse_hint_name("segment-12.hint"), 0u);

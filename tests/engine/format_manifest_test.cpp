@@ -52,7 +52,7 @@ std::string with_field(const std::string& encoded, std::size_t at, std::uint32_t
   return changed;
 }
 
-TEST(Manifest, ComesBackAsItWasWritten) {
+TEST(ManifestTest, ComesBackAsItWasWritten) {
   const Manifest before = example();
   const auto after = decode_manifest(encode_manifest(before));
   ASSERT_TRUE(after) << after.status().message();
@@ -70,7 +70,7 @@ Manifest example_with_lead() {
   return manifest;
 }
 
-TEST(Manifest, ALeadComesBackAndSetsItsFeatureBitForAsLongAsThereIsOne) {
+TEST(ManifestTest, ALeadComesBackAndSetsItsFeatureBitForAsLongAsThereIsOne) {
   auto after = decode_manifest(encode_manifest(example_with_lead()));
   ASSERT_TRUE(after) << after.status().message();
   EXPECT_EQ(after->lead, example_with_lead().lead);
@@ -79,7 +79,7 @@ TEST(Manifest, ALeadComesBackAndSetsItsFeatureBitForAsLongAsThereIsOne) {
   EXPECT_EQ(encode_manifest(*after), encode_manifest(example()));
 }
 
-TEST(Manifest, ALeadThatNoClockCanHaveIsNotBelieved) {
+TEST(ManifestTest, ALeadThatNoClockCanHaveIsNotBelieved) {
   for (const LeadRecord& wrong : {LeadRecord{{-1, 5}, 0, 0}, LeadRecord{{1, INT64_MAX}, 0, 0},
                                   LeadRecord{{1, 5}, -1, 0}, LeadRecord{{1, 5}, INT64_MAX, 0}}) {
     Manifest manifest = example();
@@ -88,10 +88,10 @@ TEST(Manifest, ALeadThatNoClockCanHaveIsNotBelieved) {
   }
 }
 
-class ManifestBits : public testing::TestWithParam<bool> {};
-INSTANTIATE_TEST_SUITE_P(WithLead, ManifestBits, testing::Bool());
+class ManifestBitsTest : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(WithLead, ManifestBitsTest, testing::Bool());
 
-TEST_P(ManifestBits, EverySingleBitFlipAndEveryCutIsNoticed) {
+TEST_P(ManifestBitsTest, EverySingleBitFlipAndEveryCutIsNoticed) {
   const std::string good = encode_manifest(GetParam() ? example_with_lead() : example());
   std::string bad = good;
   for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
@@ -106,7 +106,7 @@ TEST_P(ManifestBits, EverySingleBitFlipAndEveryCutIsNoticed) {
   }
 }
 
-TEST(Manifest, ANewerFormatOrAnUnknownIncompatibleFeatureIsRefused) {
+TEST(ManifestTest, ANewerFormatOrAnUnknownIncompatibleFeatureIsRefused) {
   const std::string good = encode_manifest(example());
   const std::string newer = with_field(good, offsetof(ManifestHeader, format_version), kFormatVersion + 1, 2);
   EXPECT_EQ(decode_manifest(newer).code(), StatusCode::kRefused);
@@ -116,7 +116,7 @@ TEST(Manifest, ANewerFormatOrAnUnknownIncompatibleFeatureIsRefused) {
   EXPECT_NE(decode_manifest(unknown).status().message().find("0x80000000"), std::string::npos);
 }
 
-TEST(Manifest, AnUnknownCompatibleFeatureIsKept) {
+TEST(ManifestTest, AnUnknownCompatibleFeatureIsKept) {
   const std::string unknown =
       with_field(encode_manifest(example()), offsetof(ManifestHeader, compat_features), 5, 4);
   const auto manifest = decode_manifest(unknown);
@@ -124,7 +124,7 @@ TEST(Manifest, AnUnknownCompatibleFeatureIsKept) {
   EXPECT_EQ(encode_manifest(*manifest), unknown);
 }
 
-TEST(Manifest, NoSegmentMayPassForAnother) {
+TEST(ManifestTest, NoSegmentMayPassForAnother) {
   Manifest twice = example();
   twice.segments.push_back(segment(2, SegmentState::kSealed));
   EXPECT_EQ(decode_manifest(encode_manifest(twice)).code(), StatusCode::kCorruption);
@@ -140,7 +140,7 @@ TEST(Manifest, NoSegmentMayPassForAnother) {
 }
 
 // Nothing is to be made ready for more bytes than the index can tell places of.
-TEST(Manifest, NoSegmentIsLargerThanOneCanBe) {
+TEST(ManifestTest, NoSegmentIsLargerThanOneCanBe) {
   Manifest manifest = example();
   manifest.segments[0].size = kMaxSegmentBytes;
   EXPECT_TRUE(decode_manifest(encode_manifest(manifest)));
@@ -149,7 +149,7 @@ TEST(Manifest, NoSegmentIsLargerThanOneCanBe) {
 }
 
 // The writer would wait for sequences that can never be reserved.
-TEST(Manifest, NoMoreSequencesWereUsedThanAreReserved) {
+TEST(ManifestTest, NoMoreSequencesWereUsedThanAreReserved) {
   Manifest manifest = example();
   manifest.clean_sequence = manifest.seq_limit;
   EXPECT_TRUE(decode_manifest(encode_manifest(manifest)));
@@ -219,8 +219,9 @@ TEST_F(ManifestFileTest, ADamagedCopyIsWrittenAnewByTheNextCommit) {
   EXPECT_EQ(note_, "");
 }
 
-// Power goes, the machine starts, and power goes again, each time in the middle of a commit: the second commit must not
-// begin with the only copy that the first has left whole, nor rely on one that was only seen in memory.
+// Power goes, the machine starts, and power goes again, each time in the middle of a commit: the second
+// commit must not begin with the only copy that the first has left whole, nor rely on one that was only seen
+// in memory.
 TEST_F(ManifestFileTest, TwoCommitsThatCrashesInterruptLeaveAWholeCopy) {
   commit_twice();
   for (const bool power_was_cut : {true, false}) {
@@ -287,7 +288,7 @@ TEST_F(ManifestFileTest, ACommitThatACrashInterruptsLeavesTheStateBeforeOrAfter)
   }
 }
 
-TEST(SegmentName, OnlyWhatWeWriteIsTakenForOne) {
+TEST(SegmentNameTest, OnlyWhatWeWriteIsTakenForOne) {
   EXPECT_EQ(segment_name(1), "segment-00000001.dat");
   EXPECT_EQ(segment_name(123'456'789), "segment-123456789.dat");
   const struct {

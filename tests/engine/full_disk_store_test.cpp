@@ -91,7 +91,8 @@ class FullDiskStoreTest : public testing::Test {
            count_files(".tmp") == 0;
   }
   void wait_until_settled() {
-    // Sealed are all but the one that is written to, and the next one is ready: nothing else takes room or gives it back.
+    // Sealed are all but the one that is written to, and the next one is ready: nothing else takes room or
+    // gives it back.
     ASSERT_TRUE(wait_until([this] {
       return is_spare_there() &&
              count_files(".hint") == static_cast<std::ptrdiff_t>(store_->stats().segments) - 1;
@@ -121,7 +122,8 @@ class FullDiskStoreTest : public testing::Test {
     return {};
   }
 
-  // No spare can be made until the judge is cleared. Single-threaded: what fails does so at once, always at the same place.
+  // No spare can be made until the judge is cleared. Single-threaded: what fails does so at once, always at
+  // the same place.
   void open_without_spares() {
     files_.set_judge([segments = 0](const sim::SimCall& call) mutable {
       const bool makes_segment = call.kind == sim::SimCall::Kind::kCreate && call.path.ends_with(".dat.tmp");
@@ -173,7 +175,8 @@ class FullDiskStoreTest : public testing::Test {
   std::unique_ptr<Store> store_;
 };
 
-// Compaction works in the room of the spare and waits for the writer at its end: the writer must not wait for the spare.
+// Compaction works in the room of the spare and waits for the writer at its end: the writer must not wait for
+// the spare.
 TEST_F(FullDiskStoreTest, WritesAreRefusedAndNotHeldUpWhileCompactionWorksInTheRoomOfTheSpare) {
   Options options;
   options.compaction_rate_limit = kMiB;  // it takes seconds
@@ -220,7 +223,8 @@ TEST_F(FullDiskStoreTest, PutsLeaveTheReserveToDeletes) {
   EXPECT_TRUE(wait_until([this] { return store_->set("small", "x").status().is_ok(); }));
 }
 
-// What one step of a compaction gives back is room for the next: none is planned for room that it does not have.
+// What one step of a compaction gives back is room for the next: none is planned for room that it does not
+// have.
 TEST_F(FullDiskStoreTest, CompactionByHandGoesAsFarAsTheRoomOfEachMomentAllows) {
   open({});
   const std::string value(200'000, 'v');

@@ -132,7 +132,8 @@ TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWai
             (std::vector<std::uint64_t>{kMiB / 4, 4 * kMiB + kMiB / 4, 8 * kMiB + kMiB / 4}));
 }
 
-// The page cache's folios are as large as the writes that bring them in, and small ones are faster to read from.
+// The page cache's folios are as large as the writes that bring them in, and small ones are faster to read
+// from.
 TEST_F(GentleFileTest, WritesAtMost32KibibytesAtOnce) {
   GentleFile file(ledger_, pacing(Fsync::kInterval));
   const std::string first(100'001, 'a'), second(20'000, 'b');

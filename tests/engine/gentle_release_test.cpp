@@ -1,4 +1,5 @@
-// What has been removed gives its space back piece by piece, and what somebody still has a name for is left as it is.
+// What has been removed gives its space back piece by piece, and what somebody still has a name for is left
+// as it is.
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -88,7 +89,8 @@ TEST_F(GentleReleaseTest, RestsOnlyWhereSomebodyWrites) {
     return release_.next_at() > steady_clock::now();
   };
   EXPECT_FALSE(rests(Haste::kNone));
-  // By the simulated disk's clock a piece takes no time worth a rest; it is long enough to be told from none here.
+  // By the simulated disk's clock a piece takes no time worth a rest; it is long enough to be told from none
+  // here.
   files_.set_judge([](const sim::SimCall& call) {
     if (call.kind == sim::SimCall::Kind::kTruncate) std::this_thread::sleep_for(std::chrono::milliseconds(3));
     return sim::SimFault::kNone;

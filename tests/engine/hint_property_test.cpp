@@ -1,5 +1,5 @@
-// Hints are a cache: a store opened with them, without them, with some of them, or with wrong ones holds the same. And they
-// are worth it: a start after a clean close reads no values.
+// Hints are a cache: a store opened with them, without them, with some of them, or with wrong ones holds the
+// same. And they are worth it: a start after a clean close reads no values.
 #include <algorithm>
 #include <iostream>
 #include <map>
@@ -92,7 +92,7 @@ std::string compare(const Ended& ended, SimDisk disk) {
   return run.check();
 }
 
-TEST(Hints, MakeNoDifferenceToWhatAStoreHolds) {
+TEST(HintsTest, MakeNoDifferenceToWhatAStoreHolds) {
   const std::uint64_t first = test_seed(1);
   const std::uint64_t rounds = scaled_rounds(80);
   std::uint64_t stores = 0, hints = 0;
@@ -120,7 +120,7 @@ TEST(Hints, MakeNoDifferenceToWhatAStoreHolds) {
             << " hints meddled with\n";
 }
 
-TEST(Hints, ACleanRestartReadsNoValues) {
+TEST(HintsTest, ACleanRestartReadsNoValues) {
   Options options = sim_options();
   options.segment_size = 64 * 1024;
   SimRun run(options);
@@ -159,7 +159,7 @@ TEST(Hints, ACleanRestartReadsNoValues) {
             << " segments opened without reading one of them\n";
 }
 
-TEST(Hints, AreMadeAgainWhereTheyWereMissing) {
+TEST(HintsTest, AreMadeAgainWhereTheyWereMissing) {
   Ended ended = end_of(test_seed(1) + 1);
   const std::vector<std::string> hints = hints_of(ended.disk);
   ASSERT_FALSE(hints.empty());

@@ -125,8 +125,8 @@ TEST(IndexLoadingTest, AfterLoadingItIsChangedAsAnyOther) {
   EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
 }
 
-// Keys that a sort by pieces could get wrong: zeros at the end, one the beginning of another, long common beginnings, the
-// highest bytes, more equal pieces than are compared one by one.
+// Keys that a sort by pieces could get wrong: zeros at the end, one the beginning of another, long common
+// beginnings, the highest bytes, more equal pieces than are compared one by one.
 std::set<std::string> awkward_keys() {
   std::set<std::string> keys = {"", std::string(1, '\0'), std::string(7, '\0'), std::string(8, '\0')};
   const std::string common(100, 'c');

@@ -1,5 +1,6 @@
-// Syncs of the real file system reach the kernel, for the right file. What they are good for, no test on a machine that
-// keeps its power can show; so the two calls of the C library are replaced in this program by ones that take note.
+// Syncs of the real file system reach the kernel, for the right file. What they are good for, no test on a
+// machine that keeps its power can show; so the two calls of the C library are replaced in this program by
+// ones that take note.
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>

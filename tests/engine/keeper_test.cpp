@@ -60,7 +60,8 @@ TEST_F(KeeperTest, SequencesThatCanNotBeReservedAreNotUsed) {
   EXPECT_TRUE(state_.health.is_read_only());
 }
 
-// `interval` promises to lose no more than what an interval and a sync take: a spare that is being filled takes its time.
+// `interval` promises to lose no more than what an interval and a sync take: a spare that is being filled
+// takes its time.
 TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
   Options options = sim::sim_options();
   options.fsync = Fsync::kInterval;

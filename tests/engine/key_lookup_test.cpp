@@ -1,4 +1,5 @@
-// Look-ups of many keys, and counts of ranges, while others write: what they say must have been so at one moment.
+// Look-ups of many keys, and counts of ranges, while others write: what they say must have been so at one
+// moment.
 #include <algorithm>
 #include <atomic>
 #include <functional>

@@ -1,5 +1,5 @@
-// The manifest says how long a file is before it is cut to that: no crash leaves a shorter one, so that a shorter one is an
-// unfinished copy, or was cut by somebody else.
+// The manifest says how long a file is before it is cut to that: no crash leaves a shorter one, so that a
+// shorter one is an unfinished copy, or was cut by somebody else.
 #include <algorithm>
 #include <iostream>
 #include <set>
@@ -208,7 +208,7 @@ TEST_P(LengthsTest, ASealedSegmentThatWasNotCutYetIsNoDamageAndIsCutByTheNextSta
   }
 }
 
-TEST(Lengths, VerifySaysWhatACutLogCostsAndRepairSavesTheRest) {
+TEST(CutFileTest, VerifySaysWhatACutLogCostsAndRepairSavesTheRest) {
   const MadeStore made = make_store(false, true);
   ManifestSegment active{};
   for (const ManifestSegment& entry : manifest_of(made.disk).segments) {
@@ -246,9 +246,9 @@ void explore(SimRun& run, const Options& options, const char* what) {
   EXPECT_THAT(explorer.failures(), IsEmpty());
 }
 
-// Frames that can't be written: zeros take their place, or, where these can't be written either, the segment is cut. All of it
-// while the disk holds a group that was refused.
-TEST(Lengths, AWriteThatFailsLeavesNoShortFileWhereverItCrashes) {
+// Frames that can't be written: zeros take their place, or, where these can't be written either, the segment
+// is cut. All of it while the disk holds a group that was refused.
+TEST(CutFileTest, AWriteThatFailsLeavesNoShortFileWhereverItCrashes) {
   for (const SimFault fault : {SimFault::kHalfIoError, SimFault::kIoError, SimFault::kHalfDiskFull}) {
     for (int failing : {1, 2}) {
       SimRun run;
@@ -275,7 +275,7 @@ TEST(Lengths, AWriteThatFailsLeavesNoShortFileWhereverItCrashes) {
   }
 }
 
-TEST(Lengths, AFullDiskLeavesNoShortFileWhereverItCrashes) {
+TEST(CutFileTest, AFullDiskLeavesNoShortFileWhereverItCrashes) {
   Options options = sim_options();
   options.compaction_threshold = 0;
   for (const std::uint64_t room :

@@ -1,4 +1,5 @@
-// Any number of segments with a few descriptors: what was used last is open, the rest is opened when it is needed.
+// Any number of segments with a few descriptors: what was used last is open, the rest is opened when it is
+// needed.
 #include "engine/segment/open_files.h"
 
 #include <array>
@@ -172,7 +173,7 @@ TEST_F(OpenFilesTest, WhatIsHeldStaysOpenThoughItHasNoNameAnyMore) {
   EXPECT_TRUE(a->truncate(1));
 }
 
-TEST(FileBudget, EveryPartGetsWhatItNeedsAndNoMoreThanThereIs) {
+TEST(FileBudgetTest, EveryPartGetsWhatItNeedsAndNoMoreThanThereIs) {
   const Options options;
   const std::uint64_t least = least_open_files(options);
   EXPECT_EQ(FileBudget::divide(0, options).kept_open, FileBudget::kLeastKeptOpen);
@@ -187,9 +188,9 @@ TEST(FileBudget, EveryPartGetsWhatItNeedsAndNoMoreThanThereIs) {
 
 // ---- the store on a real disk ----
 
-class ManySegments : public ::testing::Test {
+class ManySegmentsTest : public ::testing::Test {
  protected:
-  ManySegments() {
+  ManySegmentsTest() {
     std::string pattern = ::testing::TempDir() + "minikv-open-files-XXXXXX";
     directory_ = mkdtemp(pattern.data());
     options_.segment_size = kMiB;
@@ -197,7 +198,7 @@ class ManySegments : public ::testing::Test {
     options_.compaction_threshold = 0;
     options_.max_open_files = static_cast<std::uint32_t>(least_open_files(options_));
   }
-  ~ManySegments() override {
+  ~ManySegmentsTest() override {
     store_.reset();
     std::filesystem::remove_all(directory_);
   }
@@ -236,7 +237,7 @@ class ManySegments : public ::testing::Test {
   std::unique_ptr<Store> store_;
 };
 
-TEST_F(ManySegments, AreWrittenReadCompactedAndOpenedWithAFewDescriptors) {
+TEST_F(ManySegmentsTest, AreWrittenReadCompactedAndOpenedWithAFewDescriptors) {
   constexpr int kKeys = 700;  // 50 segments and more
   open();
   fill(0, kKeys);
@@ -259,7 +260,7 @@ TEST_F(ManySegments, AreWrittenReadCompactedAndOpenedWithAFewDescriptors) {
   ASSERT_TRUE(store_->close());
 }
 
-TEST_F(ManySegments, TheLeastIsSaid) {
+TEST_F(ManySegmentsTest, TheLeastIsSaid) {
   options_.max_open_files = static_cast<std::uint32_t>(least_open_files(options_)) - 1;
   const auto refused = Store::open(directory_ + "/new", options_);
   EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument);

@@ -1,5 +1,5 @@
-// Deletes of whole ranges of keys, through the public interface: at once, counted, durable, in every order with
-// everything else.
+// Deletes of whole ranges of keys, through the public interface: at once, counted, durable, in every order
+// with everything else.
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -15,11 +15,12 @@
 namespace minikv {
 namespace {
 
-// On the simulated disk and in one thread: keys go from the index a few with each write, so that what is half done is
-// seen. Each test runs with the store as it is and reopened (from hints, and from what a killed process leaves).
-class RangeDelete : public ::testing::Test {
+// On the simulated disk and in one thread: keys go from the index a few with each write, so that what is half
+// done is seen. Each test runs with the store as it is and reopened (from hints, and from what a killed
+// process leaves).
+class RangeDeleteTest : public ::testing::Test {
  protected:
-  RangeDelete() : run_(sim::sim_options()) {}
+  RangeDeleteTest() : run_(sim::sim_options()) {}
   void SetUp() override { ASSERT_TRUE(run_.open()); }
 
   Store& store() { return *run_.store(); }
@@ -62,7 +63,7 @@ class RangeDelete : public ::testing::Test {
   sim::SimRun run_;
 };
 
-TEST_F(RangeDelete, TakesTheKeysWithThePrefixAndCountsThem) {
+TEST_F(RangeDeleteTest, TakesTheKeysWithThePrefixAndCountsThem) {
   for (const char* key : {"a", "user:1", "user:2", "user:", "user;", "z"}) set(key);
   EXPECT_EQ(remove_prefix("user:"), 3u);
   EXPECT_FALSE(store().get("user:1"));
@@ -70,7 +71,7 @@ TEST_F(RangeDelete, TakesTheKeysWithThePrefixAndCountsThem) {
   expect_keys("a user; z ");
 }
 
-TEST_F(RangeDelete, OfNothingWritesNothing) {
+TEST_F(RangeDeleteTest, OfNothingWritesNothing) {
   set("a");
   const std::uint64_t before = store().stats().last_sequence;
   EXPECT_EQ(remove_prefix("b"), 0u);
@@ -78,13 +79,13 @@ TEST_F(RangeDelete, OfNothingWritesNothing) {
   EXPECT_EQ(store().stats().last_sequence, before);
 }
 
-TEST_F(RangeDelete, PrefixesWithoutAnEndReachToTheLastKey) {
+TEST_F(RangeDeleteTest, PrefixesWithoutAnEndReachToTheLastKey) {
   for (const char* key : {"a", "\xff", "\xff\xff", "\xff\xff\x01"}) set(key);
   EXPECT_EQ(remove_prefix("\xff\xff"), 2u);
   expect_keys("a \xff ");
 }
 
-TEST_F(RangeDelete, WhatComesLaterStays) {
+TEST_F(RangeDeleteTest, WhatComesLaterStays) {
   for (int i = 0; i < 40; ++i) set("k" + std::to_string(100 + i));
   EXPECT_EQ(remove_prefix("k"), 40u);
   EXPECT_EQ(store().size(), 0u);
@@ -98,7 +99,7 @@ TEST_F(RangeDelete, WhatComesLaterStays) {
   expect_keys("k999 ");
 }
 
-TEST_F(RangeDelete, OverlapsAndEmptyRanges) {
+TEST_F(RangeDeleteTest, OverlapsAndEmptyRanges) {
   for (char key = 'a'; key <= 'j'; ++key) set(std::string(1, key));
   EXPECT_EQ(store().remove_range("b", "f").value(), 4u);
   EXPECT_EQ(store().remove_range("d", "h").value(), 2u);
@@ -107,7 +108,7 @@ TEST_F(RangeDelete, OverlapsAndEmptyRanges) {
   expect_keys("a h ");
 }
 
-TEST_F(RangeDelete, InsideATransactionSeesAndCoversWhatCameBefore) {
+TEST_F(RangeDeleteTest, InsideATransactionSeesAndCoversWhatCameBefore) {
   set("k1");
   set("k2");
   std::uint64_t first = 0, second = 0;
@@ -130,7 +131,7 @@ TEST_F(RangeDelete, InsideATransactionSeesAndCoversWhatCameBefore) {
   expect_keys("k2 k5 ");
 }
 
-TEST_F(RangeDelete, ATransactionKnowsHowManyKeysItLeaves) {
+TEST_F(RangeDeleteTest, ATransactionKnowsHowManyKeysItLeaves) {
   for (const char* key : {"a", "k1", "k2", "k3", "z"}) set(key);
   std::vector<std::uint64_t> sizes;
   ASSERT_TRUE(store().transact([&](Transaction& transaction) {
@@ -157,7 +158,7 @@ TEST_F(RangeDelete, ATransactionKnowsHowManyKeysItLeaves) {
   EXPECT_EQ(store().size(), 1U);
 }
 
-TEST_F(RangeDelete, ClearTakesEverythingAndWhatFollowsStays) {
+TEST_F(RangeDeleteTest, ClearTakesEverythingAndWhatFollowsStays) {
   for (int i = 0; i < 30; ++i) set("k" + std::to_string(i), std::string(200, 'v'));
   ASSERT_TRUE(store().clear());
   EXPECT_EQ(keys(), "");
@@ -166,7 +167,7 @@ TEST_F(RangeDelete, ClearTakesEverythingAndWhatFollowsStays) {
   expect_keys("after ");
 }
 
-TEST_F(RangeDelete, IsForgottenByCompactionOnceNothingOlderIsLeft) {
+TEST_F(RangeDeleteTest, IsForgottenByCompactionOnceNothingOlderIsLeft) {
   for (int round = 0; round < 5; ++round) {
     for (int i = 0; i < 20; ++i) set("k" + std::to_string(i), std::string(300, 'v'));
     set("keep", std::string(300, 'v'));
@@ -182,7 +183,7 @@ TEST_F(RangeDelete, IsForgottenByCompactionOnceNothingOlderIsLeft) {
 }
 
 // An older value lies in a segment that is compacted after the one with the range delete.
-TEST_F(RangeDelete, IsKeptAsLongAsOlderRecordsLieElsewhere) {
+TEST_F(RangeDeleteTest, IsKeptAsLongAsOlderRecordsLieElsewhere) {
   Options options = sim::sim_options();
   options.compaction_threshold = 0;
   sim::SimRun run(options);
@@ -205,7 +206,7 @@ TEST_F(RangeDelete, IsKeptAsLongAsOlderRecordsLieElsewhere) {
   EXPECT_FALSE(run.store()->get("old"));
 }
 
-TEST_F(RangeDelete, HealsWhatWasLost) {
+TEST_F(RangeDeleteTest, HealsWhatWasLost) {
   set("k1", "precious");
   set("k2");
   ASSERT_TRUE(run_.close());

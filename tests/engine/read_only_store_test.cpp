@@ -1,4 +1,5 @@
-// A store becomes read-only at any moment: somebody else's sync has failed while a group was being put together.
+// A store becomes read-only at any moment: somebody else's sync has failed while a group was being put
+// together.
 #include <chrono>
 #include <functional>
 #include <memory>

@@ -1,5 +1,5 @@
-// The log goes on in the spare before its predecessor is sealed: a crash in between leaves two segments that belong
-// together.
+// The log goes on in the spare before its predecessor is sealed: a crash in between leaves two segments that
+// belong together.
 
 #include <condition_variable>
 #include <cstdlib>

@@ -1,6 +1,7 @@
-// Millions of keys: what the index takes, how fast it is walked, and that neither a long walk nor a million keys that
-// expire in the same second hold up anybody. Prints its figures; docs/TESTING.md has some. The limits are for release
-// builds; with sanitizers or without optimization there are fewer keys, and time is only reported.
+// Millions of keys: what the index takes, how fast it is walked, and that neither a long walk nor a million
+// keys that expire in the same second hold up anybody. Prints its figures; docs/TESTING.md has some. The
+// limits are for release builds; with sanitizers or without optimization there are fewer keys, and time is
+// only reported.
 
 #include <atomic>
 #include <chrono>
@@ -33,8 +34,9 @@ using test::Traffic;
 
 constexpr std::uint64_t kIndexKeys = kIsRelease ? 5'000'000 : 300'000;
 constexpr std::uint64_t kStoreKeys = kIsRelease ? 1'000'000 : 20'000;
-// No call may take longer than this beyond three times what the longest took with nothing else going on: a busy machine
-// stops threads for tens of milliseconds by itself. Holding the lock for all of a walk or an expiry would take seconds.
+// No call may take longer than this beyond three times what the longest took with nothing else going on: a
+// busy machine stops threads for tens of milliseconds by itself. Holding the lock for all of a walk or an
+// expiry would take seconds.
 constexpr double kLongestWaitMs = kIsRelease ? 50 : 5'000;
 constexpr auto kQuietTime = std::chrono::seconds(kIsRelease ? 3 : 1);
 constexpr double kScanKeysPerSecond = 1'000'000;
@@ -218,7 +220,8 @@ TEST_F(StoreScaleTest, AMillionKeysThatExpireInTheSameSecondHoldUpNobody) {
   expect_not_held_up(meanwhile.reads, quiet.reads);
 }
 
-// The one thing that takes time at once is counting them, for the answer. The writer does it, so that others' writes wait.
+// The one thing that takes time at once is counting them, for the answer. The writer does it, so that others'
+// writes wait.
 TEST_F(StoreScaleTest, AMillionKeysOfAPrefixAreGoneAtOnceAndLeaveMemoryInPassing) {
   constexpr std::uint64_t kStaying = 10'000;
   const test::TrafficKeys staying{"stays:", kStaying, "stays:", kStaying};

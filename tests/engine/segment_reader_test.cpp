@@ -48,8 +48,8 @@ class SegmentReaderTest : public ::testing::Test {
   std::unique_ptr<File> file_;
 };
 
-// At every place where a frame may stand, from the one where it just fits into the first window to the one where nothing
-// of it does.
+// At every place where a frame may stand, from the one where it just fits into the first window to the one
+// where nothing of it does.
 TEST_F(SegmentReaderTest, AFrameAcrossTheWindowsEndIsWholeAndIsFound) {
   const std::uint64_t frame_bytes = frame_at(0).size();
   std::uint64_t tried = 0;

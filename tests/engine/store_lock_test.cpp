@@ -1,4 +1,5 @@
-// Two processes never have one store open, by whatever path they come to it and whatever became of its lock file.
+// Two processes never have one store open, by whatever path they come to it and whatever became of its lock
+// file.
 #include "engine/io/store_lock.h"
 
 #include <sys/mount.h>

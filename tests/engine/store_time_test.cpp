@@ -1,5 +1,5 @@
-// Engine time and the wall clock: what one says is converted to the other, there and back, and engine time keeps what it
-// promises whatever happens to the clock.
+// Engine time and the wall clock: what one says is converted to the other, there and back, and engine time
+// keeps what it promises whatever happens to the clock.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -30,14 +30,14 @@ class Random {
 
 // ---- conversion ----
 
-TEST(TimeLead, WithoutOneBothTimesAreTheSame) {
+TEST(StoreTimeTest, WithoutOneBothTimesAreTheSame) {
   for (const std::int64_t time : {INT64_MIN, std::int64_t{0}, kWall, INT64_MAX}) {
     EXPECT_EQ(TimeLead().to_engine(time), time);
     EXPECT_EQ(TimeLead().to_wall(time), time);
   }
 }
 
-TEST(TimeLead, WhatIsFarOffIsTheSameByBothClocks) {
+TEST(StoreTimeTest, WhatIsFarOffIsTheSameByBothClocks) {
   EXPECT_EQ(kHalfAnHour.ends_ms(), kWall + 3000 * kMinuteMs);
   for (const std::int64_t time : {kHalfAnHour.ends_ms(), kHalfAnHour.ends_ms() + 1, INT64_MAX}) {
     EXPECT_EQ(kHalfAnHour.to_engine(time), time);
@@ -46,7 +46,7 @@ TEST(TimeLead, WhatIsFarOffIsTheSameByBothClocks) {
   EXPECT_EQ(kHalfAnHour.to_engine(kHalfAnHour.ends_ms() - 1), kHalfAnHour.ends_ms());
 }
 
-TEST(TimeLead, TheOrderOfMomentsStaysAndNoneIsConvertedToAnEarlierOne) {
+TEST(StoreTimeTest, TheOrderOfMomentsStaysAndNoneIsConvertedToAnEarlierOne) {
   std::int64_t last = INT64_MIN;
   for (std::int64_t wall = kWall - 3000; wall < kWall + 100'000; ++wall) {
     const std::int64_t engine = kHalfAnHour.to_engine(wall);
@@ -60,7 +60,7 @@ TEST(TimeLead, TheOrderOfMomentsStaysAndNoneIsConvertedToAnEarlierOne) {
   EXPECT_LT(kHalfAnHour.to_wall(INT64_MIN), kWall);
 }
 
-TEST(TimeLead, ThereAndBackIsExactForSecondsAndToAMillisecondForAll) {
+TEST(StoreTimeTest, ThereAndBackIsExactForSecondsAndToAMillisecondForAll) {
   Random random(1);
   for (int i = 0; i < 200'000; ++i) {
     const auto ahead = 1 + random.below(10'000'000);

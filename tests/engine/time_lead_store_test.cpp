@@ -1,4 +1,5 @@
-// A store whose clock was ahead for a while: what is on record of that, who may open it, and what its tools make of it.
+// A store whose clock was ahead for a while: what is on record of that, who may open it, and what its tools
+// make of it.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

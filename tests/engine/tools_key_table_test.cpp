@@ -95,7 +95,7 @@ class RandomHistory {
   std::deque<std::string> texts_;
 };
 
-TEST(ToolsKeyTable, TheOrderOfRecordsDoesNotMatter) {
+TEST(ToolsKeyTableTest, TheOrderOfRecordsDoesNotMatter) {
   const std::uint64_t rounds = sim::scaled_rounds(300);
   const std::uint64_t first_seed = sim::test_seed(1);
   SegmentFile segment;
@@ -121,8 +121,9 @@ TEST(ToolsKeyTable, TheOrderOfRecordsDoesNotMatter) {
   }
 }
 
-// Without any one of its records, the outcome is the right one, or the key is stale in a way that only that record knew.
-TEST(ToolsKeyTable, AnExpiryTellsThatItsValueIsMissing) {
+// Without any one of its records, the outcome is the right one, or the key is stale in a way that only that
+// record knew.
+TEST(ToolsKeyTableTest, AnExpiryTellsThatItsValueIsMissing) {
   SegmentFile segment;
   const auto make = [](RecordType type, std::uint64_t sequence, std::uint64_t version) {
     RecordView view;

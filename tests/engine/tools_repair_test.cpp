@@ -61,8 +61,9 @@ std::vector<std::string> wrong_keys(const MadeStore& made, const Facts& truth, c
   return wrong;
 }
 
-// Nothing, or what is wrong with the new store: every key is right, or lost by name, or its newest record is among those
-// of which the report says that they are missing without a name. A torn end of the log may have taken the last write.
+// Nothing, or what is wrong with the new store: every key is right, or lost by name, or its newest record is
+// among those of which the report says that they are missing without a name. A torn end of the log may have
+// taken the last write.
 std::string problem_with(const MadeStore& made, const Repaired& repaired) {
   const auto& report = repaired.report;
   if (lost_keys(report) != repaired.corrupt) return "other keys answer an error than those in the report";
@@ -79,7 +80,7 @@ std::string problem_with(const MadeStore& made, const Repaired& repaired) {
   return {};
 }
 
-TEST(ToolsRepair, ASoundStoreIsSavedWhole) {
+TEST(ToolsRepairTest, ASoundStoreIsSavedWhole) {
   for (const bool closed : {true, false}) {
     const MadeStore made = make_store(closed, true);
     const Repaired result = repaired(made.disk, made.keys);
@@ -91,15 +92,15 @@ TEST(ToolsRepair, ASoundStoreIsSavedWhole) {
   }
 }
 
-class ToolsRepairFlips : public testing::TestWithParam<std::tuple<bool, bool>> {};
+class ToolsRepairFlipsTest : public testing::TestWithParam<std::tuple<bool, bool>> {};
 
-INSTANTIATE_TEST_SUITE_P(Stores, ToolsRepairFlips, testing::Combine(testing::Bool(), testing::Bool()),
+INSTANTIATE_TEST_SUITE_P(Stores, ToolsRepairFlipsTest, testing::Combine(testing::Bool(), testing::Bool()),
                          [](const auto& instance) {
                            return fmt::format("{}{}", std::get<0>(instance.param) ? "Closed" : "Killed",
                                               std::get<1>(instance.param) ? "WithHints" : "WithoutHints");
                          });
 
-TEST_P(ToolsRepairFlips, NeverMakeAStaleOrAbsentValueInSilence) {
+TEST_P(ToolsRepairFlipsTest, NeverMakeAStaleOrAbsentValueInSilence) {
   const auto [closed, with_hints] = GetParam();
   const MadeStore made = make_store(closed, with_hints);
   std::uint64_t flips = 0, all_saved = 0, named = 0, nameless = 0;
@@ -133,7 +134,7 @@ TEST_P(ToolsRepairFlips, NeverMakeAStaleOrAbsentValueInSilence) {
 }
 
 // Sectors that were lost, or written to the wrong place.
-TEST(ToolsRepair, ASectorOfZerosOrFromElsewhereNeverMakesAStaleOrAbsentValueInSilence) {
+TEST(ToolsRepairTest, ASectorOfZerosOrFromElsewhereNeverMakesAStaleOrAbsentValueInSilence) {
   for (const bool with_hints : {true, false}) {
     const MadeStore made = make_store(true, with_hints);
     std::vector<std::string> sectors = {std::string(kSectorBytes, '\0')};
@@ -161,7 +162,7 @@ TEST(ToolsRepair, ASectorOfZerosOrFromElsewhereNeverMakesAStaleOrAbsentValueInSi
   }
 }
 
-TEST(ToolsRepair, ADamagedNewestValueNeverComesBackAsAnOlderOne) {
+TEST(ToolsRepairTest, ADamagedNewestValueNeverComesBackAsAnOlderOne) {
   const MadeStore made = make_store(true, false);
   SimDisk disk = made.disk;
   const SeenRecord record = newest(disk, "key3");
@@ -181,10 +182,11 @@ TEST(ToolsRepair, ADamagedNewestValueNeverComesBackAsAnOlderOne) {
   EXPECT_THAT(dropped.report.lost, SizeIs(1));
 }
 
-TEST(ToolsRepair, AnExpiryOfAValueThatIsGoneNamesTheKey) {
+TEST(ToolsRepairTest, AnExpiryOfAValueThatIsGoneNamesTheKey) {
   const MadeStore made = make_store(true, false);
   SimDisk disk = made.disk;
-  // key0 is set, is given an expiry, and set again. Without the last write the value that the expiry is for counts.
+  // key0 is set, is given an expiry, and set again. Without the last write the value that the expiry is for
+  // counts.
   const SeenRecord put = newest(disk, "key0");
   const SeenRecord expire = newest(disk, "key0", RecordType::kExpire);
   ASSERT_LT(expire.header.sequence, put.header.sequence);
@@ -201,7 +203,7 @@ TEST(ToolsRepair, AnExpiryOfAValueThatIsGoneNamesTheKey) {
   EXPECT_TRUE(result.corrupt.contains("key0"));
 }
 
-TEST(ToolsRepair, SeveralDamagesCostOnlyWhatTheyHit) {
+TEST(ToolsRepairTest, SeveralDamagesCostOnlyWhatTheyHit) {
   const MadeStore made = make_store(true, true);
   SimDisk disk = made.disk;
   Facts others = made.truth;
@@ -220,7 +222,7 @@ TEST(ToolsRepair, SeveralDamagesCostOnlyWhatTheyHit) {
   EXPECT_EQ(result.report.doubtful_keys, 0U);
 }
 
-TEST(ToolsRepair, AMissingSegmentTakesItsKeysAndSaysWhatThatMeans) {
+TEST(ToolsRepairTest, AMissingSegmentTakesItsKeysAndSaysWhatThatMeans) {
   for (const bool with_hints : {true, false}) {
     const MadeStore made = make_store(true, with_hints);
     for (const engine::ManifestSegment& entry : manifest_of(made.disk).segments) {
@@ -235,7 +237,7 @@ TEST(ToolsRepair, AMissingSegmentTakesItsKeysAndSaysWhatThatMeans) {
   }
 }
 
-TEST(ToolsRepair, WithoutAManifestTheSegmentsSpeakForThemselves) {
+TEST(ToolsRepairTest, WithoutAManifestTheSegmentsSpeakForThemselves) {
   for (const bool closed : {true, false}) {
     const MadeStore made = make_store(closed, false);
     SimDisk disk = made.disk;
@@ -247,7 +249,7 @@ TEST(ToolsRepair, WithoutAManifestTheSegmentsSpeakForThemselves) {
   }
 }
 
-TEST(ToolsRepair, ANewDirectoryThatIsNotEmptyIsRefused) {
+TEST(ToolsRepairTest, ANewDirectoryThatIsNotEmptyIsRefused) {
   MadeStore made = make_store(true, false);
   made.disk.put(std::string(kNewDirectory) + "/something", "of mine");
   SimFileSystem file_system(made.disk);
@@ -258,7 +260,7 @@ TEST(ToolsRepair, ANewDirectoryThatIsNotEmptyIsRefused) {
             StatusCode::kRefused);
 }
 
-TEST(ToolsRepair, ARepairThatFailsLeavesNothingThatCouldPassForAStore) {
+TEST(ToolsRepairTest, ARepairThatFailsLeavesNothingThatCouldPassForAStore) {
   const MadeStore made = make_store(true, false);
   SimFileSystem counting(made.disk);
   ASSERT_TRUE(engine::repair_store(counting, kStoreDirectory, kNewDirectory, {}, {}).is_ok());
@@ -293,7 +295,7 @@ engine::NewRecord record_of(RecordType type, std::string_view key, std::string_v
   return {type, key, value, value_checksum(value), sequence, sequence, 0};
 }
 
-TEST(ToolsRepair, DeletedRangesStayDeleted) {
+TEST(ToolsRepairTest, DeletedRangesStayDeleted) {
   const SimDisk disk = store_of({
       record_of(RecordType::kPut, "a", "before", 1),
       record_of(RecordType::kPut, "b", "before", 2),
@@ -313,7 +315,7 @@ TEST(ToolsRepair, DeletedRangesStayDeleted) {
   EXPECT_EQ(saved, (std::set<std::string>{"a", "ca", "d", "z"}));
 }
 
-TEST(ToolsRepair, KeysThatWereLostBeforeStayLostUntilHealed) {
+TEST(ToolsRepairTest, KeysThatWereLostBeforeStayLostUntilHealed) {
   const char put = static_cast<char>(RecordType::kPut);
   const std::string_view type(&put, 1);
   engine::NewRecord lost = record_of(RecordType::kLost, "lost", type, 5);

@@ -1,3 +1,4 @@
+// Makes the stores step by step on a simulated disk, and runs verify and repair on copies of them.
 #include "tests/engine/tools_store.h"
 
 #include <algorithm>
@@ -84,6 +85,25 @@ bool touches_the_old_store(const SimCall& call) {
   return call.changes_disk() && call.path.starts_with(std::string(kStoreDirectory) + "/");
 }
 
+// Of each key the newest record that speaks of it.
+void note_newest(MadeStore& made) {
+  for (const SeenRecord& record : records_of(made.disk)) {
+    for (const std::string& key : made.keys) {
+      if (speaks_of(record, key)) made.newest[key] = std::max(made.newest[key], record.header.sequence);
+    }
+  }
+}
+
+// Closed in order or killed, and then the power is cut.
+SimDisk end_run(SimRun& run, bool closed) {
+  if (closed) {
+    EXPECT_TRUE(run.close().is_ok());
+  } else {
+    run.kill();
+  }
+  return run.file_system().disk().after_crash(CrashMode::kDropAll);
+}
+
 }  // namespace
 
 std::string path_of(const std::string& name) { return std::string(kStoreDirectory) + "/" + name; }
@@ -164,18 +184,9 @@ MadeStore make_store(bool closed, bool with_hints) {
       run.store()->write(WriteBatch().set("key0", "newest").remove("small").set("last", "of all")).is_ok());
   made.keys.insert("last");
   made.truth = facts_of(*run.store(), made.keys, nullptr);
-  if (closed) {
-    EXPECT_TRUE(run.close().is_ok());
-  } else {
-    run.kill();
-  }
-  made.disk = run.file_system().disk().after_crash(CrashMode::kDropAll);
+  made.disk = end_run(run, closed);
   with_hints ? add_hints(made.disk) : remove_hints(made.disk);
-  for (const SeenRecord& record : records_of(made.disk)) {
-    for (const std::string& key : made.keys) {
-      if (speaks_of(record, key)) made.newest[key] = std::max(made.newest[key], record.header.sequence);
-    }
-  }
+  note_newest(made);
   return made;
 }
 

@@ -38,9 +38,9 @@ std::string segment_path(std::uint64_t id);
 
 Options tools_options();
 
-// Compacted and log segments, with overwritten and deleted keys in all of them, expiries, a batch, an empty key, a prefix
-// that was removed. Closed in order, or killed with its last write not yet known to be durable. With a hint for every sealed
-// segment, or none.
+// Compacted and log segments, with overwritten and deleted keys in all of them, expiries, a batch, an empty
+// key, a prefix that was removed. Closed in order, or killed with its last write not yet known to be durable.
+// With a hint for every sealed segment, or none.
 MadeStore make_store(bool closed, bool with_hints);
 
 // A record, as the tools see it.
@@ -70,7 +70,8 @@ std::vector<engine::Finding> damage_in(const SimDisk& disk, bool with_notes = fa
 const engine::Finding* find(const std::vector<engine::Finding>& findings, engine::FindingKind kind);
 std::string describe(const std::vector<engine::Finding>& findings);
 
-// A repair, and the new store's answers. Fails the test if the old store was touched or the new one does not open.
+// A repair, and the new store's answers. Fails the test if the old store was touched or the new one does not
+// open.
 struct Repaired {
   engine::Repair report;
   Facts saved;

@@ -19,7 +19,7 @@ using engine::FindingKind;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-TEST(ToolsVerifyHint, AHintThatDoesNotFitIsOnlyACache) {
+TEST(ToolsVerifyHintTest, AHintThatDoesNotFitIsOnlyACache) {
   const MadeStore made = make_store(true, true);
   const engine::ManifestSegment entry = sealed_log(made.disk);
   const std::string path = path_of(engine::hint_name(entry.id));
@@ -36,7 +36,7 @@ TEST(ToolsVerifyHint, AHintThatDoesNotFitIsOnlyACache) {
 }
 
 // A hint that checks out and says something else than its segment would be believed by the next start.
-TEST(ToolsVerifyHint, AHintThatContradictsItsSegmentIsFound) {
+TEST(ToolsVerifyHintTest, AHintThatContradictsItsSegmentIsFound) {
   MadeStore made = make_store(true, true);
   const engine::Manifest manifest = manifest_of(made.disk);
   const engine::ManifestSegment entry = sealed_log(made.disk);
@@ -53,7 +53,7 @@ TEST(ToolsVerifyHint, AHintThatContradictsItsSegmentIsFound) {
   for (const Finding& finding : findings) EXPECT_EQ(finding.kind, FindingKind::kHint);
 }
 
-TEST(ToolsVerifyTail, ATornEndIsSaidToBeTornAndItsRecordsAreNamed) {
+TEST(ToolsVerifyTailTest, ATornEndIsSaidToBeTornAndItsRecordsAreNamed) {
   MadeStore made = make_store(false, false);
   const SeenRecord last = newest(made.disk, "last");
   made.disk.flip_bit(last.file, last.value_offset, 0);
@@ -67,14 +67,14 @@ TEST(ToolsVerifyTail, ATornEndIsSaidToBeTornAndItsRecordsAreNamed) {
   EXPECT_EQ(keys, (std::set<std::string>{"key0", "last", "small"}));
 }
 
-TEST(ToolsVerifyNothing, ADirectoryWithoutAStoreCanNotBeChecked) {
+TEST(ToolsVerifyNothingTest, ADirectoryWithoutAStoreCanNotBeChecked) {
   SimFileSystem file_system;
   EXPECT_EQ(engine::verify_store(file_system, "nowhere", {}).code(), StatusCode::kNotFound);
   ASSERT_TRUE(file_system.create_dir("empty").is_ok());
   EXPECT_EQ(engine::verify_store(file_system, "empty", {}).code(), StatusCode::kNotFound);
 }
 
-TEST(ToolsVerifyNothing, ANewerFormatIsNotJudged) {
+TEST(ToolsVerifyNothingTest, ANewerFormatIsNotJudged) {
   MadeStore made = make_store(true, false);
   SimFileSystem file_system(made.disk);
   engine::ManifestFile file(file_system, kStoreDirectory);

@@ -28,15 +28,15 @@ struct Make {
   bool with_hints;
 };
 
-class ToolsVerify : public testing::TestWithParam<Make> {
+class ToolsVerifyTest : public testing::TestWithParam<Make> {
  protected:
-  ToolsVerify() : made_(make_store(GetParam().closed, GetParam().with_hints)), disk_(made_.disk) {}
+  ToolsVerifyTest() : made_(make_store(GetParam().closed, GetParam().with_hints)), disk_(made_.disk) {}
 
   MadeStore made_;
   SimDisk disk_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Stores, ToolsVerify,
+INSTANTIATE_TEST_SUITE_P(Stores, ToolsVerifyTest,
                          testing::Values(Make{true, true}, Make{true, false}, Make{false, true},
                                          Make{false, false}),
                          [](const auto& instance) {
@@ -44,7 +44,7 @@ INSTANTIATE_TEST_SUITE_P(Stores, ToolsVerify,
                                               instance.param.with_hints ? "WithHints" : "WithoutHints");
                          });
 
-TEST_P(ToolsVerify, FindsNothingWrongWithASoundStore) {
+TEST_P(ToolsVerifyTest, FindsNothingWrongWithASoundStore) {
   const auto verification = verified(disk_);
   EXPECT_TRUE(verification.is_clean()) << describe(verification.findings);
   EXPECT_THAT(verification.findings, IsEmpty()) << describe(verification.findings);
@@ -56,7 +56,7 @@ TEST_P(ToolsVerify, FindsNothingWrongWithASoundStore) {
   EXPECT_EQ(verification.summary.newest_sequence, made_.truth.at("last").version);
 }
 
-TEST_P(ToolsVerify, NoticesEveryFlippedBitThatMeansAnything) {
+TEST_P(ToolsVerifyTest, NoticesEveryFlippedBitThatMeansAnything) {
   std::uint64_t flips = 0, damaged = 0, torn = 0;
   const std::uint64_t manifest_bytes = engine::encode_manifest(manifest_of(disk_)).size();
   const std::uint64_t stride = scaled_rounds(8) >= 64 ? 1 : 3;
@@ -94,7 +94,7 @@ TEST_P(ToolsVerify, NoticesEveryFlippedBitThatMeansAnything) {
             << " a torn end of the log\n";
 }
 
-TEST_P(ToolsVerify, NamesTheKeyOfADamagedValue) {
+TEST_P(ToolsVerifyTest, NamesTheKeyOfADamagedValue) {
   const SeenRecord record = newest(disk_, "key1");
   disk_.flip_bit(record.file, record.value_offset + 17, 3);
   const auto findings = damage_in(disk_);
@@ -107,7 +107,7 @@ TEST_P(ToolsVerify, NamesTheKeyOfADamagedValue) {
   EXPECT_EQ(findings[0].first_sequence, record.header.sequence);
 }
 
-TEST_P(ToolsVerify, SaysThatADamagedOldValueDoesNotMatter) {
+TEST_P(ToolsVerifyTest, SaysThatADamagedOldValueDoesNotMatter) {
   const SeenRecord old = newest(disk_, "key2");  // deleted later
   disk_.flip_bit(old.file, old.value_offset, 0);
   const auto findings = damage_in(disk_);
@@ -115,7 +115,7 @@ TEST_P(ToolsVerify, SaysThatADamagedOldValueDoesNotMatter) {
   EXPECT_EQ(findings[0].effect, Effect::kSuperseded);
 }
 
-TEST_P(ToolsVerify, SaysWhichSequencesAreMissingOrNamesThemByTheHint) {
+TEST_P(ToolsVerifyTest, SaysWhichSequencesAreMissingOrNamesThemByTheHint) {
   const SeenRecord tombstone = newest(disk_, "key2", RecordType::kDelete);
   disk_.flip_bit(tombstone.file, tombstone.offset + 20, 1);
   const auto findings = damage_in(disk_);
@@ -136,7 +136,7 @@ TEST_P(ToolsVerify, SaysWhichSequencesAreMissingOrNamesThemByTheHint) {
   }
 }
 
-TEST_P(ToolsVerify, KnowsThatADamagedFrameHeaderCostsNothing) {
+TEST_P(ToolsVerifyTest, KnowsThatADamagedFrameHeaderCostsNothing) {
   const SeenRecord tombstone = newest(disk_, "key2", RecordType::kDelete);
   disk_.flip_bit(tombstone.file, tombstone.offset - 8, 0);  // in the watermark of its frame
   const auto findings = damage_in(disk_);
@@ -145,7 +145,7 @@ TEST_P(ToolsVerify, KnowsThatADamagedFrameHeaderCostsNothing) {
   EXPECT_EQ(findings[0].length, sizeof(engine::FrameHeader));
 }
 
-TEST_P(ToolsVerify, ManifestCopiesAndHeadersAreKnownOtherwise) {
+TEST_P(ToolsVerifyTest, ManifestCopiesAndHeadersAreKnownOtherwise) {
   disk_.flip_bit(segment_path(sealed_log(disk_).id), 9, 2);
   disk_.flip_bit(path_of("MANIFEST"), 40, 2);
   const auto findings = damage_in(disk_);
@@ -155,7 +155,7 @@ TEST_P(ToolsVerify, ManifestCopiesAndHeadersAreKnownOtherwise) {
   for (const Finding& finding : findings) EXPECT_EQ(finding.effect, Effect::kNothingLost);
 }
 
-TEST_P(ToolsVerify, ReadsTheSegmentsAllTheSameWithoutAManifest) {
+TEST_P(ToolsVerifyTest, ReadsTheSegmentsAllTheSameWithoutAManifest) {
   for (const std::uint64_t offset : {std::uint64_t{40}, disk_.size(path_of("MANIFEST")) / 2 + 40}) {
     disk_.flip_bit(path_of("MANIFEST"), offset, 2);
   }
@@ -166,7 +166,7 @@ TEST_P(ToolsVerify, ReadsTheSegmentsAllTheSameWithoutAManifest) {
   EXPECT_NE(find(damage_in(disk_), FindingKind::kManifest), nullptr);
 }
 
-TEST_P(ToolsVerify, AShortOrMissingSegmentIsAPlaceWithoutNamesUnlessItsHintHasThem) {
+TEST_P(ToolsVerifyTest, AShortOrMissingSegmentIsAPlaceWithoutNamesUnlessItsHintHasThem) {
   const engine::ManifestSegment entry = sealed_log(disk_);
   const std::string path = segment_path(entry.id);
   SimDisk cut = disk_;
@@ -186,7 +186,7 @@ TEST_P(ToolsVerify, AShortOrMissingSegmentIsAPlaceWithoutNamesUnlessItsHintHasTh
   EXPECT_EQ(find(findings, FindingKind::kDamagedRecord) != nullptr, GetParam().with_hints);
 }
 
-TEST_P(ToolsVerify, ForeignFilesAreNamedAndLeftoversAreNoDamage) {
+TEST_P(ToolsVerifyTest, ForeignFilesAreNamedAndLeftoversAreNoDamage) {
   disk_.put(path_of("notes.txt"), "mine");
   disk_.put(path_of("segment-00000099.dat.tmp"), "cut short");
   disk_.put(path_of("segment-00000001-4096.cut"), "torn");
@@ -202,7 +202,7 @@ TEST_P(ToolsVerify, ForeignFilesAreNamedAndLeftoversAreNoDamage) {
             1);
 }
 
-TEST_P(ToolsVerify, ASegmentOfAnotherStoreIsNotReadAsOneOfThis) {
+TEST_P(ToolsVerifyTest, ASegmentOfAnotherStoreIsNotReadAsOneOfThis) {
   const std::string path = segment_path(sealed_log(disk_).id);
   const MadeStore other = make_store(true, false);
   ASSERT_TRUE(other.disk.exists(path));
@@ -210,7 +210,7 @@ TEST_P(ToolsVerify, ASegmentOfAnotherStoreIsNotReadAsOneOfThis) {
   EXPECT_NE(find(damage_in(disk_), FindingKind::kForeignSegment), nullptr);
 }
 
-TEST_P(ToolsVerify, WhatTheDiskRefusesToReadIsNamedAndTheRestIsRead) {
+TEST_P(ToolsVerifyTest, WhatTheDiskRefusesToReadIsNamedAndTheRestIsRead) {
   const SeenRecord bad = newest(disk_, "key1");
   SimFileSystem file_system(disk_);
   file_system.fail_reads_of(bad.file, bad.value_offset, 1);
@@ -224,7 +224,7 @@ TEST_P(ToolsVerify, WhatTheDiskRefusesToReadIsNamedAndTheRestIsRead) {
   EXPECT_EQ(verification->summary.newest_sequence, made_.truth.at("last").version);
 }
 
-TEST_P(ToolsVerify, FindsSeveralDamagesAtOnce) {
+TEST_P(ToolsVerifyTest, FindsSeveralDamagesAtOnce) {
   const SeenRecord first = newest(disk_, "key1");
   const SeenRecord second = newest(disk_, "key3");
   disk_.flip_bit(first.file, first.value_offset, 0);
@@ -235,14 +235,14 @@ TEST_P(ToolsVerify, FindsSeveralDamagesAtOnce) {
   ASSERT_THAT(findings, SizeIs(4)) << describe(findings);
 }
 
-TEST_P(ToolsVerify, AStoreThatIsOpenIsRefused) {
+TEST_P(ToolsVerifyTest, AStoreThatIsOpenIsRefused) {
   SimFileSystem file_system(disk_);
   auto lock = file_system.lock(path_of("LOCK"));
   ASSERT_TRUE(lock.is_ok());
   EXPECT_EQ(engine::verify_store(file_system, kStoreDirectory, {}).code(), StatusCode::kLocked);
 }
 
-TEST_P(ToolsVerify, AStoreThatIsOpenIsRefusedThoughItsLockFileIsGone) {
+TEST_P(ToolsVerifyTest, AStoreThatIsOpenIsRefusedThoughItsLockFileIsGone) {
   disk_.erase(path_of("LOCK"));
   SimFileSystem file_system(disk_);
   auto lock = file_system.lock_directory(kStoreDirectory);
@@ -250,7 +250,7 @@ TEST_P(ToolsVerify, AStoreThatIsOpenIsRefusedThoughItsLockFileIsGone) {
   EXPECT_EQ(engine::verify_store(file_system, kStoreDirectory, {}).code(), StatusCode::kLocked);
 }
 
-TEST_P(ToolsVerify, ABackupWithoutALockFileIsReadAndGetsNone) {
+TEST_P(ToolsVerifyTest, ABackupWithoutALockFileIsReadAndGetsNone) {
   disk_.erase(path_of("LOCK"));
   const auto verification = verified(disk_);
   EXPECT_TRUE(verification.was_locked) << "the directory is";

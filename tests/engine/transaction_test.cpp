@@ -1,4 +1,5 @@
-// What a transaction sees of the store and of its own changes: walks and counts against a std::map that does the same.
+// What a transaction sees of the store and of its own changes: walks and counts against a std::map that does
+// the same.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -54,10 +55,22 @@ class TransactionTest : public testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+std::string some_key(std::mt19937_64& random) { return "k" + std::to_string(random() % 40); }
+
+ScanOptions some_walk(std::mt19937_64& random) {
+  ScanOptions options;
+  options.reverse = random() % 2 == 0;
+  options.limit = random() % 3 == 0 ? random() % 5 + 1 : 1'000;
+  if (random() % 2 == 0) options.from = some_key(random);
+  if (random() % 2 == 0) options.to = some_key(random);
+  if (random() % 3 == 0) options.prefix = "k" + std::to_string(random() % 4);
+  if (random() % 3 == 0) options.after = some_key(random);
+  return options;
+}
+
 TEST_F(TransactionTest, WalksSeeTheStoreAndItsOwnChanges) {
   std::mt19937_64 random(3);
   Model model;
-  const auto some_key = [&] { return "k" + std::to_string(random() % 40); };
   for (int round = 0; round < 600; ++round) {
     // What is put must stay as it is until the transaction is over.
     std::vector<std::unique_ptr<std::string>> kept;
@@ -66,14 +79,14 @@ TEST_F(TransactionTest, WalksSeeTheStoreAndItsOwnChanges) {
     };
     ASSERT_TRUE(store_->transact([&](Transaction& transaction) {
       for (std::uint64_t i = random() % 8; i != 0; --i) {
-        const std::string& key = keep(some_key());
+        const std::string& key = keep(some_key(random));
         switch (random() % 12) {
           case 0:
             transaction.remove_all();
             model.clear();
             break;
           case 1: {
-            const std::string& to = keep(some_key());
+            const std::string& to = keep(some_key(random));
             transaction.remove_range(key, to);
             if (key < to) model.erase(model.lower_bound(key), model.lower_bound(to));
             break;
@@ -82,13 +95,7 @@ TEST_F(TransactionTest, WalksSeeTheStoreAndItsOwnChanges) {
           case 3: EXPECT_EQ(transaction.remove(key), model.erase(key) == 1); break;
           default: transaction.put(key, key); model[key] = key;
         }
-        ScanOptions options;
-        options.reverse = random() % 2 == 0;
-        options.limit = random() % 3 == 0 ? random() % 5 + 1 : 1'000;
-        if (random() % 2 == 0) options.from = some_key();
-        if (random() % 2 == 0) options.to = some_key();
-        if (random() % 3 == 0) options.prefix = "k" + std::to_string(random() % 4);
-        if (random() % 3 == 0) options.after = some_key();
+        const ScanOptions options = some_walk(random);
         const ScanPage page = transaction.scan(options);
         const auto wanted = expected(model, options);
         ASSERT_EQ(keys_of(page), wanted);

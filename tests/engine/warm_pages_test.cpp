@@ -1,4 +1,5 @@
-// When a read may go through the mapping: what was once in memory is trusted for as long as the kernel takes nothing away.
+// When a read may go through the mapping: what was once in memory is trusted for as long as the kernel takes
+// nothing away.
 #include <gtest/gtest.h>
 
 #include "engine/format/layout.h"
@@ -84,7 +85,8 @@ TEST_F(WarmPagesTest, AfterAWhileWithoutFaultsPagesAreTrustedAgain) {
   EXPECT_TRUE(is_warm(3));
 }
 
-// Where memory is short for long, every return to trust costs a read its wait: so there must be fewer and fewer.
+// Where memory is short for long, every return to trust costs a read its wait: so there must be fewer and
+// fewer.
 TEST_F(WarmPagesTest, WhereFaultsComeBackItStaysCarefulForLonger) {
   int trusted = 0;
   for (int second = 0; second < 600; ++second) {

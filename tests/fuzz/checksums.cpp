@@ -1,3 +1,4 @@
+// Goes through the bytes as the format lays them out, and sets each checksum to what it should be.
 #include "tests/fuzz/checksums.h"
 
 #include <algorithm>

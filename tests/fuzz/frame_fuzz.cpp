@@ -1,5 +1,6 @@
-// Frames and records of arbitrary bytes: reading them ends, reads nothing that is not there, and finds the same whichever
-// way it is asked. The first byte of the input says whether checksums are put right, and where the bytes stand.
+// Frames and records of arbitrary bytes: reading them ends, reads nothing that is not there, and finds the
+// same whichever way it is asked. The first byte of the input says whether checksums are put right, and where
+// the bytes stand.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

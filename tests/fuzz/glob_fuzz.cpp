@@ -1,5 +1,6 @@
-// Patterns of any bytes on texts of any bytes: what matches is what the plainest way to match says, and nothing is read that is
-// not there. The first byte of the input chooses where the pattern ends and whether the case of letters counts.
+// Patterns of any bytes on texts of any bytes: what matches is what the plainest way to match says, and
+// nothing is read that is not there. The first byte of the input chooses where the pattern ends and whether
+// the case of letters counts.
 #include <cstddef>
 #include <string_view>
 

@@ -1,5 +1,6 @@
-// Hints of arbitrary bytes: reading them, and opening a small store with one of them, never ends in a crash, nor reads what
-// is not there. The first byte of the input says whether checksums are put right and what is accepted.
+// Hints of arbitrary bytes: reading them, and opening a small store with one of them, never ends in a crash,
+// nor reads what is not there. The first byte of the input says whether checksums are put right and what is
+// accepted.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

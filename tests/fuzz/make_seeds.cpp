@@ -1,5 +1,5 @@
-// Writes inputs that the fuzzers of the storage format begin with, of the format as it is: make_seeds DIRECTORY makes
-// DIRECTORY/frame, manifest, hint and recovery.
+// Writes inputs that the fuzzers of the storage format begin with, of the format as it is: make_seeds
+// DIRECTORY makes DIRECTORY/frame, manifest, hint and recovery.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

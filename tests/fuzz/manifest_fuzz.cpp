@@ -1,6 +1,6 @@
-// Manifests of arbitrary bytes: decoding them, loading them from a file, and opening a small store with them never ends in
-// a crash, nor takes more memory than the bytes account for. The first byte of the input says whether the checksum is put
-// right and what is accepted, the second how the rest is made a file.
+// Manifests of arbitrary bytes: decoding them, loading them from a file, and opening a small store with them
+// never ends in a crash, nor takes more memory than the bytes account for. The first byte of the input says
+// whether the checksum is put right and what is accepted, the second how the rest is made a file.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -29,7 +29,8 @@ const Manifest& small_manifest() {
   return manifest;
 }
 
-// Who the store and its segments are is a matter of chance, in each process anew: zeros stand for what is right.
+// Who the store and its segments are is a matter of chance, in each process anew: zeros stand for what is
+// right.
 void fill_in_identities(std::string& bytes) {
   if (bytes.size() < sizeof(engine::ManifestHeader)) return;
   engine::ManifestHeader header;

@@ -1,5 +1,5 @@
-// Both parsers on arbitrary bytes. The first byte of the input chooses how the rest is cut; the results must be those of
-// the rest in one piece, and nothing may be read that is not there (the sanitizers see to that).
+// Both parsers on arbitrary bytes. The first byte of the input chooses how the rest is cut; the results must
+// be those of the rest in one piece, and nothing may be read that is not there (the sanitizers see to that).
 #include <algorithm>
 #include <cstddef>
 #include <memory>

@@ -1,6 +1,6 @@
-// Opening a store whose segments hold arbitrary bytes: one sealed, one active, and behind it perhaps a spare in use. The
-// first byte of the input says whether checksums are put right and what is accepted, the second and third where the bytes
-// are cut into segments.
+// Opening a store whose segments hold arbitrary bytes: one sealed, one active, and behind it perhaps a spare
+// in use. The first byte of the input says whether checksums are put right and what is accepted, the second
+// and third where the bytes are cut into segments.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

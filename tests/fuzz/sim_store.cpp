@@ -1,3 +1,4 @@
+// Opens and uses a store that was meddled with; an answer that damage does not explain ends the process.
 #include "tests/fuzz/sim_store.h"
 
 #include <cstdio>

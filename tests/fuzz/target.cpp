@@ -1,3 +1,4 @@
+// libFuzzer's entry point.
 #include "tests/fuzz/target.h"
 
 #include <algorithm>

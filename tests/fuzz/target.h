@@ -1,5 +1,6 @@
-// What all fuzzers have in common: of an input the first few bytes choose how the others are taken, and the others are what
-// is read. Each fuzzer says how many choose, and what is done with an input; target.cpp is what libFuzzer calls.
+// What all fuzzers have in common: of an input the first few bytes choose how the others are taken, and the
+// others are what is read. Each fuzzer says how many choose, and what is done with an input; target.cpp is
+// what libFuzzer calls.
 #pragma once
 
 #include <array>

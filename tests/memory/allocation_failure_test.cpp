@@ -1,5 +1,6 @@
-// Every allocation of every kind of work fails once, or with all that follow it: the store answers right or with an error,
-// what it has refused is not there, and what it has acknowledged is, now and when it is opened again.
+// Every allocation of every kind of work fails once, or with all that follow it: the store answers right or
+// with an error, what it has refused is not there, and what it has acknowledged is, now and when it is opened
+// again.
 #include <algorithm>
 #include <atomic>
 #include <functional>
@@ -71,8 +72,9 @@ class AllocationFailureTest : public StoreFixture {
     StoreFixture::TearDown();
   }
 
-  // Has `work(attempt)` done again and again: first its first allocation fails, then its second, until it asks for fewer.
-  // `more` that follow fail too. What it changes is to be of its own attempt, and in `contents_` if it was acknowledged.
+  // Has `work(attempt)` done again and again: first its first allocation fails, then its second, until it
+  // asks for fewer. `more` that follow fail too. What it changes is to be of its own attempt, and in
+  // `contents_` if it was acknowledged.
   void explore(const char* what, std::uint64_t more,
                const std::function<Status(std::uint64_t attempt)>& work) {
     std::uint64_t attempt = 1, refused = 0, step = 1;
@@ -98,7 +100,8 @@ class AllocationFailureTest : public StoreFixture {
     expect_contents(what);
     fmt::print("  {}: {} allocations, {} of them led to a refusal\n", what, attempt - 1, refused);
   }
-  // The same for what needs more memory now and then only: one of the first `most` allocations fails, in turn.
+  // The same for what needs more memory now and then only: one of the first `most` allocations fails, in
+  // turn.
   void repeat(const char* what, std::uint64_t times, std::uint64_t most, std::uint64_t more,
               const std::function<Status(std::uint64_t attempt)>& work) {
     std::uint64_t refused = 0, reached = 0;
@@ -146,9 +149,10 @@ class AllocationFailureTest : public StoreFixture {
 };
 
 // With one failure, and with a few in a row, and with none that succeeds any more.
-class EveryAllocation : public AllocationFailureTest, public testing::WithParamInterface<std::uint64_t> {};
+class EveryAllocationTest : public AllocationFailureTest,
+                            public testing::WithParamInterface<std::uint64_t> {};
 
-TEST_P(EveryAllocation, OfSingleWritesMayFail) {
+TEST_P(EveryAllocationTest, OfSingleWritesMayFail) {
   open();
   const std::uint64_t more = GetParam();
   explore("set", more, [&](std::uint64_t n) { return set(fmt::format("key{}", n), "value"); });
@@ -172,7 +176,7 @@ TEST_P(EveryAllocation, OfSingleWritesMayFail) {
 }
 
 // The tables and trees of the index grow now and then, once what they are about is on disk.
-TEST_P(EveryAllocation, OfAGrowingIndexMayFail) {
+TEST_P(EveryAllocationTest, OfAGrowingIndexMayFail) {
   open();
   repeat("sets of new keys", 3'000, 12, GetParam(), [&](std::uint64_t n) {
     return set(
@@ -194,7 +198,7 @@ TEST_P(EveryAllocation, OfAGrowingIndexMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfLargeBatchesMayFail) {
+TEST_P(EveryAllocationTest, OfLargeBatchesMayFail) {
   open();
   explore("batch", GetParam(), [&](std::uint64_t n) {
     WriteBatch batch;
@@ -218,7 +222,7 @@ TEST_P(EveryAllocation, OfLargeBatchesMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfRangesAndFlushesMayFail) {
+TEST_P(EveryAllocationTest, OfRangesAndFlushesMayFail) {
   open();
   for (int i = 0; i < 200; ++i) ASSERT_TRUE(set(fmt::format("r{}", i), "v"));
   const auto forget = [this](const std::string& prefix) {
@@ -263,7 +267,7 @@ TEST_P(EveryAllocation, OfRangesAndFlushesMayFail) {
 }
 
 // Tasks of one group are refused alone.
-TEST_P(EveryAllocation, OfOneTaskDoesNotHarmTheOthersOfItsGroup) {
+TEST_P(EveryAllocationTest, OfOneTaskDoesNotHarmTheOthersOfItsGroup) {
   open();
   std::uint64_t refused_alone = 0;
   explore("group", GetParam(), [&](std::uint64_t n) {
@@ -303,7 +307,7 @@ TEST_P(EveryAllocation, OfOneTaskDoesNotHarmTheOthersOfItsGroup) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfReadsMayFail) {
+TEST_P(EveryAllocationTest, OfReadsMayFail) {
   open();
   std::vector<std::string> keys;
   for (int i = 0; i < 1'500; ++i) keys.push_back(fmt::format("k{}", i));
@@ -336,7 +340,7 @@ TEST_P(EveryAllocation, OfReadsMayFail) {
 }
 
 // Prepared off the writer, or by the writer where that could not be done.
-TEST_P(EveryAllocation, OfPreparationMayFail) {
+TEST_P(EveryAllocationTest, OfPreparationMayFail) {
   open();
   std::vector<std::string> keys;
   for (int i = 0; i < 1'200; ++i) keys.push_back(fmt::format("k{}", i));
@@ -386,7 +390,7 @@ TEST_P(EveryAllocation, OfPreparationMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfCompactionAndOfGoingOnInAnotherSegmentMayFail) {
+TEST_P(EveryAllocationTest, OfCompactionAndOfGoingOnInAnotherSegmentMayFail) {
   open();
   repeat("segments fill up", 400, 40, GetParam(), [&](std::uint64_t n) {
     return set(fmt::format("k{}", n % 50), std::string(60'000, static_cast<char>('a' + n % 26)));
@@ -408,7 +412,7 @@ TEST_P(EveryAllocation, OfCompactionAndOfGoingOnInAnotherSegmentMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfExpiryMayFail) {
+TEST_P(EveryAllocationTest, OfExpiryMayFail) {
   open();
   explore("keys expire", GetParam(), [&](std::uint64_t n) {
     {
@@ -424,7 +428,7 @@ TEST_P(EveryAllocation, OfExpiryMayFail) {
   reopen();
 }
 
-TEST_P(EveryAllocation, OfAnOpeningMayFail) {
+TEST_P(EveryAllocationTest, OfAnOpeningMayFail) {
   open();
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(set(fmt::format("k{}", i), std::string(3'000, 'v')));
   for (int i = 0; i < 10; ++i) {
@@ -457,13 +461,37 @@ TEST_P(EveryAllocation, OfAnOpeningMayFail) {
   reopen();
 }
 
-INSTANTIATE_TEST_SUITE_P(Failing, EveryAllocation, testing::Values(0, 3, UINT64_MAX),
+INSTANTIATE_TEST_SUITE_P(Failing, EveryAllocationTest, testing::Values(0, 3, UINT64_MAX),
                          [](const testing::TestParamInfo<std::uint64_t>& times) {
                            if (times.param == 0) return std::string("Once");
                            return times.param == 3 ? std::string("FourTimes") : std::string("FromThenOn");
                          });
 
 // ---- with all of its threads ----
+
+// One random call, after which `mine` is what there is of this thread's keys; says whether it was refused.
+Status call_by_chance(Store& store, int thread, std::mt19937_64& random, Contents& mine) {
+  const std::string key = fmt::format("{}:{}", thread, random() % 300);
+  const std::string value(random() % 2'000, static_cast<char>('a' + random() % 26));
+  const int kind = static_cast<int>(random() % 10);
+  if (kind < 7) {
+    const Status status = in_call([&] { return store.set(key, value).status(); });
+    if (status) mine[key] = value;
+    return status;
+  }
+  if (kind < 9) {
+    const Status status = in_call([&] { return store.remove(key).status(); });
+    if (status) mine.erase(key);
+    return status;
+  }
+  const auto found = in_call([&] { return store.get(key); });
+  if (!found && found.code() != StatusCode::kNotFound) return found.status();
+  EXPECT_EQ(found.is_ok(), mine.contains(key));
+  if (found && mine.contains(key)) {
+    EXPECT_EQ(found->data, mine[key]);
+  }
+  return Status::ok();
+}
 
 TEST_F(AllocationFailureTest, ByChanceInEveryThreadLosesAndAddsNothing) {
   options_.single_threaded = false;
@@ -485,27 +513,7 @@ TEST_F(AllocationFailureTest, ByChanceInEveryThreadLosesAndAddsNothing) {
       Contents& mine = known[static_cast<std::size_t>(t)];
       std::mt19937_64 random(test_seed(5) + static_cast<std::uint64_t>(t));
       for (std::uint64_t i = 0; i < scaled_rounds(3'000); ++i) {
-        const std::string key = fmt::format("{}:{}", t, random() % 300);
-        const std::string value(random() % 2'000, static_cast<char>('a' + random() % 26));
-        const int kind = static_cast<int>(random() % 10);
-        Status status;
-        if (kind < 7) {
-          status = in_call([&] { return store_->set(key, value).status(); });
-          if (status) mine[key] = value;
-        } else if (kind < 9) {
-          status = in_call([&] { return store_->remove(key).status(); });
-          if (status) mine.erase(key);
-        } else {
-          const auto found = in_call([&] { return store_->get(key); });
-          status = found.code() == StatusCode::kNotFound ? Status() : found.status();
-          if (status) {
-            EXPECT_EQ(found.is_ok(), mine.contains(key));
-          }
-          if (found && mine.contains(key)) {
-            EXPECT_EQ(found->data, mine[key]);
-          }
-        }
-        if (!status) {
+        if (const Status status = call_by_chance(*store_, t, random, mine); !status) {
           EXPECT_EQ(status.code(), StatusCode::kOutOfMemory) << status.message();
           ++refused;
         }

@@ -1,3 +1,4 @@
+// The program's operator new, which counts and fails.
 #include "tests/memory/failing_new.h"
 
 #include <atomic>

@@ -5,8 +5,8 @@
 
 namespace minikv::test {
 
-// Allocations by operator new, of threads that are not exempt. Those of a test's own are, but while it is in a call that it
-// examines (InCall); the threads of what it examines are not.
+// Allocations by operator new, of threads that are not exempt. Those of a test's own are, but while it is in
+// a call that it examines (InCall); the threads of what it examines are not.
 //
 // Thread safety: all members may be called from any thread.
 class FailingNew {

@@ -21,7 +21,7 @@ std::string upper(std::string_view text) {
   return result;
 }
 
-TEST(CommandTable, EveryVerbIsLowerCaseAndThereOnce) {
+TEST(CommandTableTest, EveryVerbIsLowerCaseAndThereOnce) {
   std::set<std::string_view> text_verbs;
   std::set<std::string_view> resp_verbs;
   for (const CommandSpec& command : all_commands()) {
@@ -37,7 +37,7 @@ TEST(CommandTable, EveryVerbIsLowerCaseAndThereOnce) {
   }
 }
 
-TEST(CommandTable, IdsAreTheRowsNumbers) {
+TEST(CommandTableTest, IdsAreTheRowsNumbers) {
   std::size_t row = 0;
   for (const CommandSpec& command : all_commands()) {
     EXPECT_EQ(static_cast<std::size_t>(command.id), row++);
@@ -45,7 +45,7 @@ TEST(CommandTable, IdsAreTheRowsNumbers) {
   }
 }
 
-TEST(CommandTable, EveryCommandIsFoundInTheDialectsItHasAndNoOther) {
+TEST(CommandTableTest, EveryCommandIsFoundInTheDialectsItHasAndNoOther) {
   for (const CommandSpec& command : all_commands()) {
     SCOPED_TRACE(command.name);
     EXPECT_TRUE(has(command, kFlagText) || has(command, kFlagResp));
@@ -64,7 +64,7 @@ TEST(CommandTable, EveryCommandIsFoundInTheDialectsItHasAndNoOther) {
   }
 }
 
-TEST(CommandTable, EveryFormHasItsUsageLine) {
+TEST(CommandTableTest, EveryFormHasItsUsageLine) {
   for (const CommandSpec& command : all_commands()) {
     SCOPED_TRACE(command.name);
     EXPECT_EQ(command.usage.empty(), !has(command, kFlagText));
@@ -80,7 +80,7 @@ TEST(CommandTable, EveryFormHasItsUsageLine) {
   }
 }
 
-TEST(CommandTable, ArgumentCountsAgreeWithTheForm) {
+TEST(CommandTableTest, ArgumentCountsAgreeWithTheForm) {
   for (const CommandSpec& command : all_commands()) {
     SCOPED_TRACE(command.name);
     EXPECT_LE(command.text_args_min, command.text_args_max);
@@ -97,7 +97,7 @@ TEST(CommandTable, ArgumentCountsAgreeWithTheForm) {
   }
 }
 
-TEST(CommandTable, KeyPositionsLieWithinTheArguments) {
+TEST(CommandTableTest, KeyPositionsLieWithinTheArguments) {
   for (const CommandSpec& command : all_commands()) {
     SCOPED_TRACE(command.name);
     EXPECT_EQ(command.first_key == 0, command.key_step == 0);
@@ -111,7 +111,7 @@ TEST(CommandTable, KeyPositionsLieWithinTheArguments) {
   }
 }
 
-TEST(CommandTable, EverySubcommandIsFoundByItsSecondWordAndByItsFullName) {
+TEST(CommandTableTest, EverySubcommandIsFoundByItsSecondWordAndByItsFullName) {
   std::size_t count = 0;
   for (const CommandSpec& command : all_commands()) {
     EXPECT_FALSE(command.is_subcommand());
@@ -145,7 +145,7 @@ TEST(CommandTable, EverySubcommandIsFoundByItsSecondWordAndByItsFullName) {
   EXPECT_EQ(find_resp_command_by_full_name(""), nullptr);
 }
 
-TEST(CommandTable, NoCommandBothWritesAndOnlyReads) {
+TEST(CommandTableTest, NoCommandBothWritesAndOnlyReads) {
   for (const CommandSpec& command : all_commands()) {
     EXPECT_FALSE(has(command, kFlagWrite) && has(command, kFlagReadOnly)) << command.name;
   }

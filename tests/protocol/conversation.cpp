@@ -1,3 +1,4 @@
+// Keeps the input as a session would, and writes requests, errors and closings as lines.
 #include "tests/protocol/conversation.h"
 
 #include <algorithm>
@@ -35,7 +36,8 @@ std::string describe(const ParseResult& result) {
 void Conversation::send(std::string_view bytes) {
   kept_ += bytes;
   while (!closed_) {
-    // A buffer of just these bytes, in a new place each time: reading outside it, or in an old one, is found out.
+    // A buffer of just these bytes, in a new place each time: reading outside it, or in an old one, is found
+    // out.
     const std::size_t size = kept_.size();
     const std::unique_ptr<char[]> buffer(new char[size]);
     std::ranges::copy(kept_, buffer.get());

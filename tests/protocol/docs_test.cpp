@@ -41,7 +41,7 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-TEST(ProtocolDocument, HoldsTheCommandReference) {
+TEST(ProtocolDocumentTest, HoldsTheCommandReference) {
   const std::string document = read_file(MINIKV_SOURCE_DIR "/docs/PROTOCOL.md");
   const std::size_t begin = document.find(kBegin);
   const std::size_t end = document.find(kEnd);

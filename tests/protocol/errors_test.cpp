@@ -15,7 +15,7 @@ struct Wording {
   std::string resp;
 };
 
-TEST(Errors, SayWhatBothDialectsPromise) {
+TEST(ErrorWordsTest, SayWhatBothDialectsPromise) {
   const CommandSpec& set = command_spec(CommandId::kSet);
   const CommandSpec& client = command_spec(CommandId::kClient);
   const std::vector<Wording> cases = {
@@ -66,7 +66,7 @@ TEST(Errors, SayWhatBothDialectsPromise) {
   }
 }
 
-TEST(Errors, EveryCodeHasTheNameOfTheProtocol) {
+TEST(ErrorWordsTest, EveryCodeHasTheNameOfTheProtocol) {
   const std::vector<std::string_view> names = {
       "NOTFOUND", "EXISTS",   "VERSION", "USAGE",      "UNKNOWN", "TOOLONG",  "NOTINT",   "NOTFLOAT",
       "RANGE",    "OVERFLOW", "NOAUTH",  "WRONGPASS",  "DENIED",  "READONLY", "DISKFULL", "IOERR",

@@ -1,4 +1,5 @@
-// The same bytes give the same results, however the network cuts them, in time that grows with their number only.
+// The same bytes give the same results, however the network cuts them, in time that grows with their number
+// only.
 #include <string>
 #include <vector>
 
@@ -63,7 +64,7 @@ std::vector<std::string> corpus() {
   };
 }
 
-TEST(ParserChunking, EverySplitPointGivesTheSameResults) {
+TEST(ParserChunkingTest, EverySplitPointGivesTheSameResults) {
   for (const std::string& request : corpus()) {
     // What is in front and behind must not matter either.
     const std::string bytes = "ping\n" + request + "ping\n";
@@ -76,7 +77,7 @@ TEST(ParserChunking, EverySplitPointGivesTheSameResults) {
   }
 }
 
-TEST(ParserChunking, PiecesOfAnySizeGiveTheSameResults) {
+TEST(ParserChunkingTest, PiecesOfAnySizeGiveTheSameResults) {
   std::string all;
   for (const std::string& request : corpus()) {
     const bool goes_on = parse(request + "ping\n", small_limits()).back() == "ping";
@@ -89,7 +90,7 @@ TEST(ParserChunking, PiecesOfAnySizeGiveTheSameResults) {
   }
 }
 
-TEST(ParserChunking, AnOversizeBulkGivesTheSameResultsAtAnySplit) {
+TEST(ParserChunkingTest, AnOversizeBulkGivesTheSameResultsAtAnySplit) {
   const std::string bytes = resp({"SET", "k", std::string(70'000, 'x'), "NX"}) + "ping\n";
   const Results expected{"*error ERR string exceeds maximum allowed size (proto-max-bulk-len)", "ping"};
   EXPECT_EQ(parse(bytes, small_limits()), expected);
@@ -99,7 +100,7 @@ TEST(ParserChunking, AnOversizeBulkGivesTheSameResultsAtAnySplit) {
   }
 }
 
-TEST(ParserChunking, ARequestHandedOutDoesNotWaitForTheNext) {
+TEST(ParserChunkingTest, ARequestHandedOutDoesNotWaitForTheNext) {
   Conversation conversation;
   for (const std::string& request : {"ping\n"s, "set k v\r\n"s, "put k 1\nx\n"s, resp({"PING"})}) {
     const std::size_t before = conversation.results().size();
@@ -121,7 +122,7 @@ std::size_t calls_until_request(std::string_view bytes) {
 }
 
 // Were each byte to cost a look at all before it, these would be 10^13 steps, and the test would not end.
-TEST(ParserChunking, ARequestThatArrivesByteByByteCostsLinearTime) {
+TEST(ParserChunkingTest, ARequestThatArrivesByteByByteCostsLinearTime) {
   const std::string line = "set k " + std::string(250'000, 'x') + "\n";
   EXPECT_EQ(calls_until_request(line), line.size());
   const std::string put = "put k 4000000\n" + std::string(4'000'000, 'x') + "\n";
@@ -135,7 +136,7 @@ TEST(ParserChunking, ARequestThatArrivesByteByByteCostsLinearTime) {
   EXPECT_EQ(calls_until_request(array), array.size());
 }
 
-TEST(ParserChunking, AHugePipelineIsTakenRequestByRequest) {
+TEST(ParserChunkingTest, AHugePipelineIsTakenRequestByRequest) {
   constexpr int kRounds = 100'000;
   std::string bytes;
   for (int i = 0; i < kRounds; ++i) bytes += "set k v\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";

@@ -19,7 +19,7 @@ ParserLimits short_lines() {
   return limits;
 }
 
-TEST(ParserLimits, ALineMayBeAsLongAsTheLimitWithoutItsEnd) {
+TEST(ParserLimitsTest, ALineMayBeAsLongAsTheLimitWithoutItsEnd) {
   for (const char* end : {"\n", "\r\n"}) {
     EXPECT_EQ(parse("set k 4567"s + end, short_lines()), Results{"set <k> <4567>"});
     const std::string longer = "set k 45678"s + end + "ping\n";
@@ -30,7 +30,7 @@ TEST(ParserLimits, ALineMayBeAsLongAsTheLimitWithoutItsEnd) {
   EXPECT_EQ(parse("set k 4567\r8\nping\n", short_lines()), (Results{std::string(kLineTooLong), "ping"}));
 }
 
-TEST(ParserLimits, ALineThatIsTooLongIsThrownAwayAsItArrives) {
+TEST(ParserLimitsTest, ALineThatIsTooLongIsThrownAwayAsItArrives) {
   Conversation conversation(short_lines());
   conversation.send("set k 45678");
   EXPECT_EQ(conversation.results(), Results{std::string(kLineTooLong)}) << "answered at once";
@@ -42,12 +42,12 @@ TEST(ParserLimits, ALineThatIsTooLongIsThrownAwayAsItArrives) {
   EXPECT_EQ(conversation.results(), (Results{std::string(kLineTooLong), "ping"}));
 }
 
-TEST(ParserLimits, ALongLineOfHttpClosesAllTheSame) {
+TEST(ParserLimitsTest, ALongLineOfHttpClosesAllTheSame) {
   EXPECT_EQ(parse("POST /aaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\n", short_lines()), Results{"close"});
   EXPECT_EQ(parse("Host: aaaaaaaaaaaaaaaaaaaaaaaa\n", short_lines()), Results{"close"});
 }
 
-TEST(ParserLimits, KeysAndValuesAreHeldToTheirLimitsInBothDialects) {
+TEST(ParserLimitsTest, KeysAndValuesAreHeldToTheirLimitsInBothDialects) {
   ParserLimits limits;
   limits.max_key_bytes = 3;
   limits.max_value_bytes = 5;
@@ -67,13 +67,13 @@ TEST(ParserLimits, KeysAndValuesAreHeldToTheirLimitsInBothDialects) {
                      "*error ERR a key holds at most 3 bytes", "*echo <12345678>"}));
 }
 
-TEST(ParserLimits, TheLongestKeyHas65535Bytes) {
+TEST(ParserLimitsTest, TheLongestKeyHas65535Bytes) {
   const std::string key(65'535, 'k');
   EXPECT_EQ(parse("get " + key + "\n"), Results{"get <" + key + ">"});
   EXPECT_EQ(parse("get " + key + "k\n"), Results{"error -TOOLONG a key holds at most 65535 bytes"});
 }
 
-TEST(ParserLimits, AnOversizeBulkIsSkippedAsItArrives) {
+TEST(ParserLimitsTest, AnOversizeBulkIsSkippedAsItArrives) {
   ParserLimits limits;
   limits.max_value_bytes = 100'000;
   Conversation conversation(limits);
@@ -88,7 +88,7 @@ TEST(ParserLimits, AnOversizeBulkIsSkippedAsItArrives) {
             (Results{"*error ERR string exceeds maximum allowed size (proto-max-bulk-len)", "*ping"}));
 }
 
-TEST(ParserLimits, ARequestIsBoundedAsAWhole) {
+TEST(ParserLimitsTest, ARequestIsBoundedAsAWhole) {
   ParserLimits limits;
   limits.max_value_bytes = 100'000;
   limits.max_key_bytes = 0;
@@ -101,7 +101,7 @@ TEST(ParserLimits, ARequestIsBoundedAsAWhole) {
             Results{"*error ERR a request holds at most 250000 bytes"});
 }
 
-TEST(ParserLimits, TheNumberOfArgumentsIsBounded) {
+TEST(ParserLimitsTest, TheNumberOfArgumentsIsBounded) {
   ParserLimits limits;
   limits.max_arguments = 3;
   EXPECT_EQ(parse(resp({"MGET", "a", "b"}), limits), Results{"*mget <a> <b>"});
@@ -111,7 +111,7 @@ TEST(ParserLimits, TheNumberOfArgumentsIsBounded) {
             (Results{"mget <a> <b>", "error -TOOLONG a request holds at most 3 arguments", "ping"}));
 }
 
-TEST(ParserLimits, BeforeAuthenticationTheyAreNarrow) {
+TEST(ParserLimitsTest, BeforeAuthenticationTheyAreNarrow) {
   ParserLimits limits;
   limits.authenticated = false;
   const std::string big(16 * 1024 + 1, 'x');
@@ -126,7 +126,7 @@ TEST(ParserLimits, BeforeAuthenticationTheyAreNarrow) {
             (Results{"error -TOOLONG a line holds at most 163840 bytes; put takes longer values", "ping"}));
 }
 
-TEST(ParserLimits, NewOnesTakeEffectFromTheNextRequest) {
+TEST(ParserLimitsTest, NewOnesTakeEffectFromTheNextRequest) {
   ParserLimits narrow;
   narrow.authenticated = false;
   Conversation conversation(narrow);

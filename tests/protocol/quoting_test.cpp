@@ -14,7 +14,7 @@ std::string written_as(std::string_view name) {
   return out;
 }
 
-TEST(Quoting, EveryByteReadsBackAsItself) {
+TEST(QuotingTest, EveryByteReadsBackAsItself) {
   for (int byte = 0; byte < 256; ++byte) {
     SCOPED_TRACE(byte);
     const std::string bytes{'a', ' ', static_cast<char>(byte), '1'};
@@ -27,7 +27,7 @@ TEST(Quoting, EveryByteReadsBackAsItself) {
   }
 }
 
-TEST(Quoting, WrittenNamesHoldNoControlBytes) {
+TEST(QuotingTest, WrittenNamesHoldNoControlBytes) {
   for (int byte = 0; byte < 256; ++byte) {
     for (char c : written_as(std::string(1, static_cast<char>(byte)))) {
       EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << byte;
@@ -35,20 +35,20 @@ TEST(Quoting, WrittenNamesHoldNoControlBytes) {
   }
 }
 
-TEST(Quoting, QuotesOnlyWhereNeeded) {
+TEST(QuotingTest, QuotesOnlyWhereNeeded) {
   for (const char* plain : {"a", "user:1", "'", "limit", "-", "\xff"}) EXPECT_EQ(written_as(plain), plain);
   EXPECT_EQ(written_as(""), "\"\"");
   EXPECT_EQ(written_as(" "), "\" \"");
   EXPECT_EQ(written_as("\""), R"("\"")");
 }
 
-TEST(Quoting, HexEscapesTakeDigitsOfEitherCase) {
+TEST(QuotingTest, HexEscapesTakeDigitsOfEitherCase) {
   std::string out;
   EXPECT_TRUE(append_unescaped(out, R"(\x4a\x4A\xFf)"));
   EXPECT_EQ(out, "JJ\xff");
 }
 
-TEST(Quoting, FindsTheClosingQuoteBehindEscapes) {
+TEST(QuotingTest, FindsTheClosingQuoteBehindEscapes) {
   EXPECT_EQ(find_closing_quote(R"("a\"b" c)"), 5u);
   EXPECT_EQ(find_closing_quote(R"("a\\" c")"), 4u);
   EXPECT_EQ(find_closing_quote(R"("a\")"), std::string_view::npos);

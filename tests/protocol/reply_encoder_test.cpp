@@ -35,7 +35,7 @@ struct Case {
   std::string resp3;
 };
 
-TEST(ReplyEncoder, SaysTheSameInEachFormat) {
+TEST(ReplyEncoderTest, SaysTheSameInEachFormat) {
   const std::vector<Case> cases = {
       {[](auto& e) { e.ok(); }, "+OK\r\n", "+OK\r\n", "+OK\r\n"},
       {[](auto& e) { e.ok("reclaimed 5 bytes"); }, "+OK reclaimed 5 bytes\r\n", "+reclaimed 5 bytes\r\n",
@@ -66,7 +66,7 @@ TEST(ReplyEncoder, SaysTheSameInEachFormat) {
   }
 }
 
-TEST(ReplyEncoder, HasRespTypes) {
+TEST(ReplyEncoderTest, HasRespTypes) {
   const std::vector<Case> cases = {
       {[](auto& e) { e.simple("PONG"); }, "", "+PONG\r\n", "+PONG\r\n"},
       {[](auto& e) { e.bulk("abc"); }, "", "$3\r\nabc\r\n", "$3\r\nabc\r\n"},
@@ -86,7 +86,7 @@ TEST(ReplyEncoder, HasRespTypes) {
 
 std::string encode_text(const Write& write) { return encode(ReplyFormat::kText, write); }
 
-TEST(ReplyEncoder, ListsNamesThatCantBreakTheirLine) {
+TEST(ReplyEncoderTest, ListsNamesThatCantBreakTheirLine) {
   EXPECT_EQ(encode_text([](auto& e) {
               e.list_head(8, true);
               for (const auto& name :
@@ -106,7 +106,7 @@ TEST(ReplyEncoder, ListsNamesThatCantBreakTheirLine) {
   EXPECT_EQ(encode_text([](auto& e) { e.list_head(0, false); }), "+LIST 0\r\n");
 }
 
-TEST(ReplyEncoder, ListsPairsWithTheirBytes) {
+TEST(ReplyEncoderTest, ListsPairsWithTheirBytes) {
   EXPECT_EQ(encode_text([](auto& e) {
               e.pairs_head(3, false);
               append_pair(e, "a b", "x\r\ny", 9);
@@ -116,7 +116,7 @@ TEST(ReplyEncoder, ListsPairsWithTheirBytes) {
             "+PAIRS 3\r\n\"a b\" 4 9\r\nx\r\ny\r\nc 0 10\r\n\r\nd -CORRUPT\r\n");
 }
 
-TEST(ReplyEncoder, CountsTheLinesOfABlock) {
+TEST(ReplyEncoderTest, CountsTheLinesOfABlock) {
   const auto text = [](std::string_view block) { return encode_text([&](auto& e) { e.text(block); }); };
   EXPECT_EQ(text(""), "+TEXT 0\r\n");
   EXPECT_EQ(text("a"), "+TEXT 1\r\na\r\n");
@@ -127,7 +127,7 @@ TEST(ReplyEncoder, CountsTheLinesOfABlock) {
   EXPECT_EQ(text("a\tb\\"), "+TEXT 1\r\na\\tb\\\\\r\n");
 }
 
-TEST(ReplyEncoder, KeepsAMessageOnItsLine) {
+TEST(ReplyEncoderTest, KeepsAMessageOnItsLine) {
   const ErrorReply error = errors::io_error("read of a\r\nb\x1b[2J failed");
   EXPECT_EQ(encode_text([&](auto& e) { e.error(error); }), "-IOERR read of a  b [2J failed\r\n");
   EXPECT_EQ(encode(ReplyFormat::kResp2, [&](auto& e) { e.error(error); }),
@@ -135,7 +135,7 @@ TEST(ReplyEncoder, KeepsAMessageOnItsLine) {
   EXPECT_EQ(encode(ReplyFormat::kResp3, [](auto& e) { e.simple("a\nb"); }), "+a b\r\n");
 }
 
-TEST(ReplyEncoder, SaysAnErrorThatOnlyOneDialectHasInTheOther) {
+TEST(ReplyEncoderTest, SaysAnErrorThatOnlyOneDialectHasInTheOther) {
   const ErrorReply only_text{ErrorCode::kBusy, "try again", ""};
   const ErrorReply only_resp{ErrorCode::kUnknown, "", "ERR unknown command"};
   EXPECT_EQ(encode(ReplyFormat::kResp2, [&](auto& e) { e.error(only_text); }), "-ERR try again\r\n");

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_literals;
 
-TEST(RespParser, TakesArraysOfBulkStrings) {
+TEST(RespParserTest, TakesArraysOfBulkStrings) {
   EXPECT_EQ(parse(resp({"GET", "k"})), Results{"*get <k>"});
   EXPECT_EQ(parse(resp({"set", "", ""})), Results{"*set <> <>"});
   EXPECT_EQ(parse(resp({"SeT", "a\r\nb", "\0\xff*1\r\n"s, "NX"})),
@@ -20,7 +20,7 @@ TEST(RespParser, TakesArraysOfBulkStrings) {
   EXPECT_EQ(parse(resp({"PING"}) + resp({"PING", "x"})), (Results{"*ping", "*ping <x>"}));
 }
 
-TEST(RespParser, KnowsCommandsByTheirRedisNames) {
+TEST(RespParserTest, KnowsCommandsByTheirRedisNames) {
   EXPECT_EQ(parse(resp({"DEL", "k"})), Results{"*delete <k>"});
   EXPECT_EQ(parse(resp({"DELETE", "k"})), Results{"*delete <k>"});
   for (const char* verb : {"PUT", "HELP", "EXIT", "LPUSH"}) {
@@ -31,7 +31,7 @@ TEST(RespParser, KnowsCommandsByTheirRedisNames) {
   }
 }
 
-TEST(RespParser, TellsUnknownCommandsAsRedisDoes) {
+TEST(RespParserTest, TellsUnknownCommandsAsRedisDoes) {
   EXPECT_EQ(parse(resp({"foo"})), Results{"*error ERR unknown command 'foo', with args beginning with: "});
   EXPECT_EQ(parse(resp({""})), Results{"*error ERR unknown command '', with args beginning with: "});
   EXPECT_EQ(parse(resp({"foo", std::string(100, 'a'), std::string(100, 'b'), "c"})),
@@ -44,7 +44,7 @@ TEST(RespParser, TellsUnknownCommandsAsRedisDoes) {
       Results{"*error ERR unknown command '" + std::string(128, 'x') + "', with args beginning with: "});
 }
 
-TEST(RespParser, ChecksTheNumberOfArguments) {
+TEST(RespParserTest, ChecksTheNumberOfArguments) {
   const auto expect_wrong_arity = [](const std::vector<std::string_view>& elements, const std::string& name) {
     EXPECT_EQ(parse(resp(elements) + resp({"PING"})),
               (Results{"*error ERR wrong number of arguments for '" + name + "' command", "*ping"}));
@@ -58,7 +58,7 @@ TEST(RespParser, ChecksTheNumberOfArguments) {
 }
 
 // So that what is refused is refused where it comes, and spoils a transaction, whichever word is wrong.
-TEST(RespParser, TakesSubcommandsForCommandsOfTheirOwn) {
+TEST(RespParserTest, TakesSubcommandsForCommandsOfTheirOwn) {
   EXPECT_EQ(parse(resp({"CLIENT", "SetName", "x"})), Results{"*client|setname <x>"});
   EXPECT_EQ(parse(resp({"config", "get", "a", "b"})), Results{"*config|get <a> <b>"});
   EXPECT_EQ(parse(resp({"COMMAND"}) + resp({"COMMAND", "COUNT"})), (Results{"*command", "*command|count"}));
@@ -76,7 +76,7 @@ TEST(RespParser, TakesSubcommandsForCommandsOfTheirOwn) {
             (Results{"*error ERR wrong number of arguments for 'client|id' command", "*ping"}));
 }
 
-TEST(RespParser, KeepsTheWordsAsTheClientWroteThem) {
+TEST(RespParserTest, KeepsTheWordsAsTheClientWroteThem) {
   RequestParser parser{ParserLimits{}};
   const std::string both = resp({"Client", "gEtNaMe"}) + resp({"GeT", "k"});
   const std::size_t first = parser.next(both).consumed;
@@ -87,7 +87,7 @@ TEST(RespParser, KeepsTheWordsAsTheClientWroteThem) {
   EXPECT_EQ(parser.request().subcommand, "");
 }
 
-TEST(RespParser, IgnoresRequestsWithoutElements) {
+TEST(RespParserTest, IgnoresRequestsWithoutElements) {
   EXPECT_EQ(parse("*0\r\n*-1\r\n*-100\r\n" + resp({"PING"})), Results{"*ping"});
   EXPECT_EQ(parse("*0\r\nping\n"), Results{"ping"});
 }
@@ -97,7 +97,7 @@ struct Malformed {
   std::string detail;
 };
 
-TEST(RespParser, ClosesOnProtocolErrorsInTheWordsOfRedis) {
+TEST(RespParserTest, ClosesOnProtocolErrorsInTheWordsOfRedis) {
   constexpr int kHuge = 512 * 1024 * 1024 + 1;
   const std::vector<Malformed> cases = {
       {"*\r\n", "invalid multibulk length"},
@@ -134,7 +134,7 @@ TEST(RespParser, ClosesOnProtocolErrorsInTheWordsOfRedis) {
   }
 }
 
-TEST(RespParser, TakesNoMoreThanItWasSent) {
+TEST(RespParserTest, TakesNoMoreThanItWasSent) {
   Conversation conversation;
   conversation.send("*1048576\r\n$536870912\r\n");
   conversation.send("abc");
@@ -142,7 +142,7 @@ TEST(RespParser, TakesNoMoreThanItWasSent) {
   EXPECT_TRUE(conversation.results().empty());
 }
 
-TEST(RespParser, SaysHowMuchIsStillToCome) {
+TEST(RespParserTest, SaysHowMuchIsStillToCome) {
   Conversation conversation;
   conversation.send("*2\r\n$4\r\nECHO\r\n$10\r\nabc");
   EXPECT_EQ(conversation.parser().bytes_wanted(), 9u);

@@ -1,5 +1,5 @@
-// The column of the table that says what arguments a command takes: it is read as COMMAND DOCS structures it, and agrees with
-// the other columns.
+// The column of the table that says what arguments a command takes: it is read as COMMAND DOCS structures it,
+// and agrees with the other columns.
 #include "protocol/syntax.h"
 
 #include <algorithm>

@@ -30,7 +30,7 @@ void expect_error_in_step(const std::string& bytes, const std::string& error) {
   EXPECT_EQ(parse(bytes + "ping\n"), (Results{"error " + error, "ping"}));
 }
 
-TEST(TextParser, EndsALineAtLfOrCrlf) {
+TEST(TextParserTest, EndsALineAtLfOrCrlf) {
   expect_all({
       {"get k\n", {"get <k>"}},
       {"get k\r\n", {"get <k>"}},
@@ -40,11 +40,11 @@ TEST(TextParser, EndsALineAtLfOrCrlf) {
   });
 }
 
-TEST(TextParser, DoesNotExecuteALineWithoutItsEnd) {
+TEST(TextParserTest, DoesNotExecuteALineWithoutItsEnd) {
   expect_all({{"get k", {}}, {"get k\r", {}}, {"ping\nset k v", {"ping"}}, {"put k 3\nabc", {}}});
 }
 
-TEST(TextParser, SkipsLineEndsBetweenRequests) {
+TEST(TextParserTest, SkipsLineEndsBetweenRequests) {
   expect_all({
       {"\n\r\n\n\r\nping\n\n\n\r\nping\n", {"ping", "ping"}},
       {"put k 2\nab\n\r\n\nping\n", {"put <k> <ab>", "ping"}},
@@ -52,16 +52,16 @@ TEST(TextParser, SkipsLineEndsBetweenRequests) {
   });
 }
 
-TEST(TextParser, IgnoresALineOfSpaces) { expect_all({{"   \n \r\nping\n", {"ping"}}}); }
+TEST(TextParserTest, IgnoresALineOfSpaces) { expect_all({{"   \n \r\nping\n", {"ping"}}}); }
 
-TEST(TextParser, TakesVerbsInAnyCase) {
+TEST(TextParserTest, TakesVerbsInAnyCase) {
   expect_all({{"GET k\n", {"get <k>"}},
               {"gEt k\n", {"get <k>"}},
               {"DEL k\n", {"delete <k>"}},
               {"Exit\n", {"quit"}}});
 }
 
-TEST(TextParser, SeparatesTokensAtAnyNumberOfSpaces) {
+TEST(TextParserTest, SeparatesTokensAtAnyNumberOfSpaces) {
   expect_all({
       {"  get   k  \n", {"get <k>"}},
       {"mget a  b   c\r\n", {"mget <a> <b> <c>"}},
@@ -72,7 +72,7 @@ TEST(TextParser, SeparatesTokensAtAnyNumberOfSpaces) {
   });
 }
 
-TEST(TextParser, UnescapesQuotedStrings) {
+TEST(TextParserTest, UnescapesQuotedStrings) {
   expect_all({
       {"get \"a b\"\n", {R"(get "a b")"}},
       {"get \"\"\n", {R"(get "")"}},
@@ -83,7 +83,7 @@ TEST(TextParser, UnescapesQuotedStrings) {
   });
 }
 
-TEST(TextParser, RefusesOtherEscapes) {
+TEST(TextParserTest, RefusesOtherEscapes) {
   const std::string error = R"(-USAGE get key (the escapes are \n \r \t \0 \" \\ \xHH))";
   for (const char* key : {R"("\a")", R"("\N")", R"("\x4")", R"("\x4g")", R"("\x")", R"("\1")", R"("\ ")"}) {
     expect_error_in_step("get "s + key + "\n", error);
@@ -92,7 +92,7 @@ TEST(TextParser, RefusesOtherEscapes) {
                        R"(-USAGE set key value... (the escapes are \n \r \t \0 \" \\ \xHH))");
 }
 
-TEST(TextParser, RefusesMalformedTokens) {
+TEST(TextParserTest, RefusesMalformedTokens) {
   expect_error_in_step("get \"a\n", "-USAGE get key (a quoted string has no closing quote)");
   expect_error_in_step("get \"\n", "-USAGE get key (a quoted string has no closing quote)");
   expect_error_in_step("get \"a\\\"\n", "-USAGE get key (a quoted string has no closing quote)");
@@ -104,7 +104,7 @@ TEST(TextParser, RefusesMalformedTokens) {
   expect_error_in_step("set \"k\"v\n", "-USAGE set key value... (a space must follow a closing quote)");
 }
 
-TEST(TextParser, TakesTheRestOfTheLineVerbatim) {
+TEST(TextParserTest, TakesTheRestOfTheLineVerbatim) {
   expect_all({
       {"set k v\n", {"set <k> <v>"}},
       {"set k  two  words \n", {"set <k> < two  words >"}},
@@ -128,7 +128,7 @@ TEST(TextParser, TakesTheRestOfTheLineVerbatim) {
   });
 }
 
-TEST(TextParser, UnescapesARestThatIsExactlyOneQuotedString) {
+TEST(TextParserTest, UnescapesARestThatIsExactlyOneQuotedString) {
   expect_all({
       {"set k \"a\\nb\"\n", {R"(set <k> "a\nb")"}},
       {"set k \"\"\n", {R"(set <k> "")"}},
@@ -145,7 +145,7 @@ TEST(TextParser, UnescapesARestThatIsExactlyOneQuotedString) {
   });
 }
 
-TEST(TextParser, RefusesWrongNumbersOfArgumentsWithTheUsageLine) {
+TEST(TextParserTest, RefusesWrongNumbersOfArgumentsWithTheUsageLine) {
   expect_error_in_step("set k\n", "-USAGE set key value...");
   expect_error_in_step("set\n", "-USAGE set key value...");
   expect_error_in_step("set  \n", "-USAGE set key value...");
@@ -160,7 +160,7 @@ TEST(TextParser, RefusesWrongNumbersOfArgumentsWithTheUsageLine) {
   expect_error_in_step("list a limit 1 after b c\n", "-USAGE list [prefix] [limit n] [after key]");
 }
 
-TEST(TextParser, TellsOptionsFromQuotedKeys) {
+TEST(TextParserTest, TellsOptionsFromQuotedKeys) {
   expect_all({
       {"list\n", {"list"}},
       {"list limit 3\n", {"list <limit> <3>"}},
@@ -170,7 +170,7 @@ TEST(TextParser, TellsOptionsFromQuotedKeys) {
   });
 }
 
-TEST(TextParser, RefusesUnknownVerbs) {
+TEST(TextParserTest, RefusesUnknownVerbs) {
   expect_error_in_step("frob a b\n", "-UNKNOWN unknown verb frob; help lists the verbs");
   expect_error_in_step("getx k\n", "-UNKNOWN unknown verb getx; help lists the verbs");
   expect_error_in_step("\"get\" k\n", R"(-UNKNOWN unknown verb "\"get\""; help lists the verbs)");
@@ -181,7 +181,7 @@ TEST(TextParser, RefusesUnknownVerbs) {
                        "-UNKNOWN unknown verb " + std::string(128, 'x') + "; help lists the verbs");
 }
 
-TEST(TextParser, ClosesAtAFirstByteOfNeitherDialect) {
+TEST(TextParserTest, ClosesAtAFirstByteOfNeitherDialect) {
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     const bool is_request = (byte >= 0x20 && byte < 0x7f) || c == '\n' || c == '\r';
@@ -198,7 +198,7 @@ TEST(TextParser, ClosesAtAFirstByteOfNeitherDialect) {
   EXPECT_EQ(parse("\rping\n").size(), 1u) << "a CR alone is no line end";
 }
 
-TEST(TextParser, ClosesWithoutAMessageOnWhatLooksLikeHttp) {
+TEST(TextParserTest, ClosesWithoutAMessageOnWhatLooksLikeHttp) {
   for (const char* line :
        {"GET / HTTP/1.1", "GET / HTTP/1.0", "PUT /k HTTP/2", "OPTIONS * http/1.1", "POST / x", "POST",
         "post /", "Host: example.org", "HOST:x", "set k HTTP/1.1", "GET / HTTP/1.1 "}) {
@@ -209,7 +209,7 @@ TEST(TextParser, ClosesWithoutAMessageOnWhatLooksLikeHttp) {
   }
 }
 
-TEST(TextParser, TakesWhatOnlyMentionsHttp) {
+TEST(TextParserTest, TakesWhatOnlyMentionsHttp) {
   expect_all({
       {"set k HTTP/1.1 is old\n", {"set <k> <HTTP/1.1 is old>"}},
       {"set k \"HTTP/1.1\"\n", {R"(set <k> "HTTP/1.1")"}},

@@ -13,7 +13,7 @@ using namespace std::string_literals;
 
 const std::string kUsage = "put key length [nx | xx] [ex seconds | px ms] [ver n]";
 
-TEST(TextPut, TakesAnyBytesAsTheValue) {
+TEST(TextPutTest, TakesAnyBytesAsTheValue) {
   EXPECT_EQ(parse("put k 0\n\n"), Results{"put <k> <>"});
   EXPECT_EQ(parse("put k 3\r\nabc\r\n"), Results{"put <k> <abc>"});
   EXPECT_EQ(parse("put k 3\nabc\r\n"), Results{"put <k> <abc>"});
@@ -22,7 +22,7 @@ TEST(TextPut, TakesAnyBytesAsTheValue) {
   EXPECT_EQ(parse("put \"\\x41\" 1\na\n"), Results{R"(put "A" <a>)"});
 }
 
-TEST(TextPut, TakesOptionsInAnyOrderAndCase) {
+TEST(TextPutTest, TakesOptionsInAnyOrderAndCase) {
   EXPECT_EQ(parse("put k 1 nx\nv\n"), Results{"put <k> <v> <nx>"});
   EXPECT_EQ(parse("put k 1 XX ex 10\nv\n"), Results{"put <k> <v> <XX> <ex> <10>"});
   EXPECT_EQ(parse("put k 1 ver 18446744073709551615 px 9223372036854775807 nx\nv\n"),
@@ -34,7 +34,7 @@ struct BadHeader {
   std::string error;
 };
 
-TEST(TextPut, SkipsTheBodyOfARefusedLine) {
+TEST(TextPutTest, SkipsTheBodyOfARefusedLine) {
   const std::vector<BadHeader> cases = {
       {"k 2 zz", "-USAGE " + kUsage + " (unknown option)"},
       {"k 2 3", "-USAGE " + kUsage + " (unknown option)"},
@@ -67,7 +67,7 @@ TEST(TextPut, SkipsTheBodyOfARefusedLine) {
   }
 }
 
-TEST(TextPut, AnswersABadLineBeforeItsBodyComes) {
+TEST(TextPutTest, AnswersABadLineBeforeItsBodyComes) {
   Conversation conversation;
   conversation.send("put k 1000 zz\n");
   EXPECT_EQ(conversation.results().size(), 1u);
@@ -77,7 +77,7 @@ TEST(TextPut, AnswersABadLineBeforeItsBodyComes) {
   EXPECT_EQ(conversation.results().back(), "ping");
 }
 
-TEST(TextPut, ClosesWhereTheEndOfTheBodyCantBeKnown) {
+TEST(TextPutTest, ClosesWhereTheEndOfTheBodyCantBeKnown) {
   const std::string no_length = "close -USAGE " + kUsage + " (the length is a number of bytes)";
   for (const char* args : {"", " ", " k", " k x", " k -1", " k +1", " k 1x", " k 0x1", " k \"1\"", " k 1.0",
                            " k 18446744073709551616"}) {
@@ -88,7 +88,7 @@ TEST(TextPut, ClosesWhereTheEndOfTheBodyCantBeKnown) {
             Results{"close -USAGE " + kUsage + " (a quoted string has no closing quote)"});
 }
 
-TEST(TextPut, ClosesWhenNoLineEndFollowsTheBody) {
+TEST(TextPutTest, ClosesWhenNoLineEndFollowsTheBody) {
   const std::string error =
       "close -USAGE " + kUsage + " (no line end where the length says that the value ends)";
   for (const char* body : {"abc\n", "ab \n", "ab\rx", "abping\n"}) {
@@ -101,7 +101,7 @@ TEST(TextPut, ClosesWhenNoLineEndFollowsTheBody) {
   }
 }
 
-TEST(TextPut, SkipsUpToFourTimesTheLargestValueAndClosesBeyond) {
+TEST(TextPutTest, SkipsUpToFourTimesTheLargestValueAndClosesBeyond) {
   ParserLimits limits;
   limits.max_value_bytes = 10;
   EXPECT_EQ(parse("put k 10\n0123456789\n", limits), Results{"put <k> <0123456789>"});
@@ -117,7 +117,7 @@ TEST(TextPut, SkipsUpToFourTimesTheLargestValueAndClosesBeyond) {
   EXPECT_EQ(parse("put k 41 zz\n", limits), Results{"close -TOOLONG a value holds at most 10 bytes"});
 }
 
-TEST(TextPut, KeepsInStepBehindALineThatIsTooLong) {
+TEST(TextPutTest, KeepsInStepBehindALineThatIsTooLong) {
   ParserLimits limits;
   limits.max_line_bytes = 20;
   const std::string too_long = " -TOOLONG a line holds at most 20 bytes; put takes longer values";

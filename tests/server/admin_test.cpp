@@ -1,8 +1,6 @@
-// AUTH, SLOWLOG, CLIENT LIST and KILL, SCAN over many keys: what takes a server set up for it, or more than one client.
+// AUTH, SLOWLOG, INFO, CLIENT LIST and KILL: what takes a server set up for it, or more than one client.
 #include <algorithm>
-#include <filesystem>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,13 +21,6 @@ TestServer::Setup with_password() {
   TestServer::Setup setup;
   setup.options.password = "open sesame";
   return setup;
-}
-
-// A bulk string.
-std::string read_bulk(TestClient& client) {
-  const std::string head = client.read_line();
-  const std::string bytes = client.read(std::stoul(head.substr(1)) + 2);
-  return bytes.substr(0, bytes.size() - 2);
 }
 
 }  // namespace
@@ -110,18 +101,18 @@ TEST(SlowLogTest, KeepsTheNewestAndTellsWhatWasAsked) {
   EXPECT_GT(std::stoll(client.read_line().substr(1)), 1'700'000'000);
   EXPECT_GE(std::stoll(client.read_line().substr(1)), 0);
   EXPECT_EQ(client.read_line(), "*2");
-  EXPECT_EQ(read_bulk(client), "KEYS");
-  EXPECT_EQ(read_bulk(client), "no*");
-  EXPECT_TRUE(read_bulk(client).starts_with("127.0.0.1:"));
-  EXPECT_EQ(read_bulk(client), "me");
+  EXPECT_EQ(read_bulk_string(client), "KEYS");
+  EXPECT_EQ(read_bulk_string(client), "no*");
+  EXPECT_TRUE(read_bulk_string(client).starts_with("127.0.0.1:"));
+  EXPECT_EQ(read_bulk_string(client), "me");
   EXPECT_EQ(client.read_line(), "*6");
   for (int i = 0; i < 3; ++i) client.read_line();
   EXPECT_EQ(client.read_line(), "*3");
-  EXPECT_EQ(read_bulk(client), "SET");
-  EXPECT_EQ(read_bulk(client), "key");
-  EXPECT_EQ(read_bulk(client), std::string(128, 'v') + "... (72 more bytes)");
-  read_bulk(client);
-  read_bulk(client);
+  EXPECT_EQ(read_bulk_string(client), "SET");
+  EXPECT_EQ(read_bulk_string(client), "key");
+  EXPECT_EQ(read_bulk_string(client), std::string(128, 'v') + "... (72 more bytes)");
+  read_bulk_string(client);
+  read_bulk_string(client);
   EXPECT_EQ(client.ask(resp({"SLOWLOG", "LEN"})), ":2");
   EXPECT_EQ(client.ask(resp({"SLOWLOG", "GET", "-2"})), "-ERR count should be greater than or equal to -1");
   EXPECT_EQ(client.ask(resp({"SLOWLOG", "GET", "0"})), "*0");
@@ -275,7 +266,7 @@ TEST(ClientListTest, TellsOfEverybodyAndClosesWhomItIsTold) {
   EXPECT_EQ(one.ask(resp({"CLIENT", "SETNAME", "one"})), "+OK");
   EXPECT_EQ(two.ask(resp({"CLIENT", "SETNAME", "two"})), "+OK");
   one.send(resp({"CLIENT", "LIST"}));
-  const std::string list = read_bulk(one);
+  const std::string list = read_bulk_string(one);
   EXPECT_NE(list.find(" name=one "), std::string::npos) << list;
   const std::size_t at = list.find(" name=two ");
   ASSERT_NE(at, std::string::npos) << list;
@@ -288,51 +279,6 @@ TEST(ClientListTest, TellsOfEverybodyAndClosesWhomItIsTold) {
   EXPECT_EQ(one.ask(resp({"CLIENT", "KILL", "ID", "0"})), "-ERR client-id should be greater than 0");
   EXPECT_EQ(one.ask(resp({"CLIENT", "KILL", "SKIPME", "no"})), ":1");
   EXPECT_EQ(one.read_all(), "");
-}
-
-// A compaction that a client asked for may take minutes.
-TEST(KeysTest, DoesNotWaitForACompactionOfAnotherClient) {
-  TestServer::Setup setup;
-  setup.store.fsync = Fsync::kNever;
-  setup.store.compaction_threshold = 0;
-  setup.store.compaction_rate_limit = 100'000;  // twenty seconds
-  TestServer server(setup);
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(server.store().set(fmt::format("key{}", i), std::string(100'000, 'v')));
-  }
-  TestClient compacts(server.port()), asks(server.port());
-  compacts.send(resp({"COMPACT"}));
-  const auto is_at_it = [&] {
-    const auto files = std::filesystem::directory_iterator(server.data_directory());
-    return std::any_of(begin(files), end(files),
-                       [](const auto& file) { return file.path().extension() == ".tmp"; });
-  };
-  while (!is_at_it()) std::this_thread::yield();
-  EXPECT_EQ(asks.ask(resp({"KEYS", "key1"})), "*1");
-  EXPECT_EQ(server.store().stats().compactions, 0u) << "it was over before: nothing was tried";
-}
-
-TEST(ScanTest, ACursorComesByEveryKey) {
-  TestServer::Setup setup;
-  setup.store.fsync = Fsync::kNever;
-  TestServer server(setup);
-  WriteBatch batch;
-  for (int i = 0; i < 20'000; ++i) batch.set(fmt::format("key{}", i), "v");
-  ASSERT_TRUE(server.store().write(batch));
-  for (const char* const count : {"10", "777", "100000"}) {
-    TestClient client(server.port());
-    std::set<std::string> seen;
-    std::string cursor = "0";
-    do {
-      client.send(resp({"SCAN", cursor, "COUNT", count, "MATCH", "key*"}));
-      ASSERT_EQ(client.read_line(), "*2");
-      cursor = read_bulk(client);
-      const long keys = std::stol(client.read_line().substr(1));
-      EXPECT_LE(keys, std::stol(count) + 256);
-      for (long i = 0; i < keys; ++i) EXPECT_TRUE(seen.insert(read_bulk(client)).second);
-    } while (cursor != "0");
-    EXPECT_EQ(seen.size(), 20'000u);
-  }
 }
 
 }  // namespace minikv::server

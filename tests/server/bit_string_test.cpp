@@ -24,12 +24,12 @@ PositionRange random_range(std::mt19937& random, const std::string& bytes) {
   return resolve_positions(position(), position(), bits_of(bytes));
 }
 
-TEST(BitString, TheFirstBitIsTheHighestOfTheFirstByte) {
+TEST(BitStringTest, TheFirstBitIsTheHighestOfTheFirstByte) {
   const std::string bytes("\x80\x01", 2);
   for (std::uint64_t bit = 0; bit < 40; ++bit) EXPECT_EQ(bit_at(bytes, bit), bit == 0 || bit == 15) << bit;
 }
 
-TEST(BitString, SettingABitLeavesTheOthersAlone) {
+TEST(BitStringTest, SettingABitLeavesTheOthersAlone) {
   for (std::uint64_t bit = 0; bit < 24; ++bit) {
     std::string bytes(3, '\0');
     set_bit(bytes, bit, true);
@@ -40,7 +40,7 @@ TEST(BitString, SettingABitLeavesTheOthersAlone) {
   }
 }
 
-TEST(BitString, CountsWhatIsSetWithinTheRange) {
+TEST(BitStringTest, CountsWhatIsSetWithinTheRange) {
   std::mt19937 random(1);
   for (int round = 0; round < 5000; ++round) {
     const std::string bytes = random_bytes(random);
@@ -53,7 +53,7 @@ TEST(BitString, CountsWhatIsSetWithinTheRange) {
   }
 }
 
-TEST(BitString, FindsTheFirstOneOfItsKindWithinTheRange) {
+TEST(BitStringTest, FindsTheFirstOneOfItsKindWithinTheRange) {
   std::mt19937 random(2);
   for (int round = 0; round < 5000; ++round) {
     const std::string bytes = random_bytes(random);
@@ -69,7 +69,7 @@ TEST(BitString, FindsTheFirstOneOfItsKindWithinTheRange) {
   }
 }
 
-TEST(PositionRange, IsCutToWhatThereIs) {
+TEST(PositionRangeTest, IsCutToWhatThereIs) {
   struct Case {
     std::int64_t first, last, length, from, to;
   };

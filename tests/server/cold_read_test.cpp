@@ -1,4 +1,5 @@
-// Values that are not in memory: nobody waits for the disk but who asked for them, and the order of replies stays.
+// Values that are not in memory: nobody waits for the disk but who asked for them, and the order of replies
+// stays.
 #include <atomic>
 #include <map>
 #include <memory>
@@ -20,6 +21,8 @@ namespace {
 
 using sim::ReaderBlock;
 
+std::string bulk(const std::string& value) { return fmt::format("${}\r\n{}\r\n", value.size(), value); }
+
 class ColdReadServerTest : public testing::Test {
  protected:
   ColdReadServerTest() {
@@ -37,9 +40,6 @@ class ColdReadServerTest : public testing::Test {
 
   // Longer than a page, so that none has all of its pages in common with another.
   static std::string value_of(const std::string& key) { return std::string(10'000, key[0]); }
-  static std::string bulk(const std::string& value) {
-    return fmt::format("${}\r\n{}\r\n", value.size(), value);
-  }
   static std::string bulk_of(const std::string& key) { return bulk(value_of(key)); }
 
   void set(const std::string& key, const std::string& value) {
@@ -163,7 +163,8 @@ TEST_F(ColdReadServerTest, WhatIsMadeOfAColdValueIsMadeByAReader) {
   EXPECT_EQ(files_.page_faults(), 0U);
 }
 
-// It takes time by the product of the lengths, so none of the event loop's, however warm and short the values are.
+// It takes time by the product of the lengths, so none of the event loop's, however warm and short the values
+// are.
 TEST_F(ColdReadServerTest, SubsequencesAreLookedForByAReaderAndNobodyWaits) {
   TestClient client(server_->port()), other(server_->port());
   {
@@ -241,11 +242,16 @@ TEST_F(ColdReadServerTest, AClientThatGoesWhileItsReadIsUnderWayDoesNoHarm) {
   expect_reply(client, bulk_of("a"));
 }
 
-// Everything at once, with memory so short that pages go at any moment.
-TEST_F(ColdReadServerTest, MixedRequestsAreAnsweredInOrderAndRightWhateverLeavesMemory) {
+// Many requests, and what they are to be answered.
+struct Mix {
+  std::string requests, expected;
+};
+
+Mix make_mix() {
   std::mt19937 random(20'261'122);
   std::map<std::string, std::string> model;
-  std::string requests, expected;
+  Mix mix;
+  auto& [requests, expected] = mix;
   for (int i = 0; i < 3'000; ++i) {
     const std::string key = fmt::format("k{}", random() % 12), other = fmt::format("k{}", random() % 12);
     const auto found = model.find(key);
@@ -286,6 +292,12 @@ TEST_F(ColdReadServerTest, MixedRequestsAreAnsweredInOrderAndRightWhateverLeaves
         model[key] = std::to_string(i);
     }
   }
+  return mix;
+}
+
+// Everything at once, with memory so short that pages go at any moment.
+TEST_F(ColdReadServerTest, MixedRequestsAreAnsweredInOrderAndRightWhateverLeavesMemory) {
+  const Mix mix = make_mix();
   std::atomic<bool> done = false;
   std::thread pressure([&] {
     while (!done) {
@@ -296,8 +308,8 @@ TEST_F(ColdReadServerTest, MixedRequestsAreAnsweredInOrderAndRightWhateverLeaves
     }
   });
   TestClient client(server_->port());
-  std::thread sender([&] { client.send(requests); });
-  EXPECT_EQ(client.read(expected.size()) == expected, true);
+  std::thread sender([&] { client.send(mix.requests); });
+  EXPECT_EQ(client.read(mix.expected.size()) == mix.expected, true);
   sender.join();
   done = true;
   pressure.join();

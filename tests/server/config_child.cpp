@@ -1,3 +1,4 @@
+// Forks, changes user and descriptors as asked, and gathers both outputs from files.
 #include "tests/server/config_child.h"
 
 #include <fcntl.h>

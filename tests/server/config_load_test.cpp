@@ -59,14 +59,14 @@ std::string error(const Strings& arguments, const Strings& environment = {}) {
   return settled ? "no error" : settled.status().message();
 }
 
-TEST(ConfigLoad, WithoutAnythingEverythingHasItsDefault) {
+TEST(ConfigLoadTest, WithoutAnythingEverythingHasItsDefault) {
   const auto settled = load({});
   ASSERT_TRUE(settled);
   EXPECT_EQ(setting_values(settled->config), setting_values(Config()));
   for (const Origin origin : settled->origins) EXPECT_EQ(origin, Origin::kDefault);
 }
 
-TEST(ConfigLoad, DefaultsAreTheDocumentedOnes) {
+TEST(ConfigLoadTest, DefaultsAreTheDocumentedOnes) {
   const Config config;
   EXPECT_EQ(config.bind, Strings{"127.0.0.1"});
   EXPECT_EQ(config.port, 7379U);
@@ -77,7 +77,7 @@ TEST(ConfigLoad, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.max_key_bytes, 65'535U);
 }
 
-TEST(ConfigLoad, FlagsWinOverEnvironmentOverFileOverDefaults) {
+TEST(ConfigLoadTest, FlagsWinOverEnvironmentOverFileOverDefaults) {
   const File file(R"({"port": 1, "io_threads": 1, "max_clients": 1})");
   const auto settled =
       load({"--config", file.path(), "--port", "3"}, {"MINIKV_PORT=2", "MINIKV_IO_THREADS=2"});
@@ -88,8 +88,9 @@ TEST(ConfigLoad, FlagsWinOverEnvironmentOverFileOverDefaults) {
   EXPECT_EQ(settled->config.max_line_bytes, Config().max_line_bytes);
 }
 
-// For each row of the table: another value than the default arrives by every way, and nothing else changes with it.
-TEST(ConfigLoad, EverySettingCanBeSetByFlagEnvironmentAndFile) {
+// For each row of the table: another value than the default arrives by every way, and nothing else changes
+// with it.
+TEST(ConfigLoadTest, EverySettingCanBeSetByFlagEnvironmentAndFile) {
   for (const Setting& setting : settings()) {
     std::string text;
     switch (setting.type) {
@@ -120,7 +121,7 @@ TEST(ConfigLoad, EverySettingCanBeSetByFlagEnvironmentAndFile) {
   }
 }
 
-TEST(ConfigLoad, EveryRangeIsEnforcedAtBothEnds) {
+TEST(ConfigLoadTest, EveryRangeIsEnforcedAtBothEnds) {
   for (const Setting& setting : settings()) {
     if (setting.type != SettingType::kInteger && setting.type != SettingType::kSize) continue;
     Config config;
@@ -135,7 +136,7 @@ TEST(ConfigLoad, EveryRangeIsEnforcedAtBothEnds) {
   }
 }
 
-TEST(ConfigLoad, FlagsTakeBothFormsAndConsentNeedsNoValue) {
+TEST(ConfigLoadTest, FlagsTakeBothFormsAndConsentNeedsNoValue) {
   EXPECT_EQ(load({"--port", "0"})->config.port, 0U);
   EXPECT_EQ(load({"--port=0"})->config.port, 0U);
   EXPECT_TRUE(load({"--accept-data-loss"})->config.accept_data_loss);
@@ -144,7 +145,7 @@ TEST(ConfigLoad, FlagsTakeBothFormsAndConsentNeedsNoValue) {
   EXPECT_EQ(both->config.bind, (Strings{"127.0.0.1", "::1"}));
 }
 
-TEST(ConfigLoad, WrongFlagsAreNamedWithTheLikelyRightOne) {
+TEST(ConfigLoadTest, WrongFlagsAreNamedWithTheLikelyRightOne) {
   EXPECT_EQ(error({"--prot", "80"}), "unknown option --prot; did you mean --port?");
   EXPECT_EQ(error({"--data_dir", "x"}), "unknown option --data_dir; did you mean --data-dir?");
   EXPECT_EQ(error({"--segmentsize=1MiB"}), "unknown option --segmentsize; did you mean --segment-size?");
@@ -154,7 +155,7 @@ TEST(ConfigLoad, WrongFlagsAreNamedWithTheLikelyRightOne) {
   EXPECT_EQ(error({"--print-config=yaml"}), "--print-config=yaml is not plain or origins");
 }
 
-TEST(ConfigLoad, WrongValuesAreNamedWithWhatWouldBeRight) {
+TEST(ConfigLoadTest, WrongValuesAreNamedWithWhatWouldBeRight) {
   EXPECT_EQ(error({"--port", "70000"}), "--port=70000 is out of range (0 to 65535)");
   EXPECT_EQ(error({"--port", "http"}), "--port=http is not a whole number");
   EXPECT_EQ(error({"--port", "-1"}), "--port=-1 is negative");
@@ -172,25 +173,25 @@ TEST(ConfigLoad, WrongValuesAreNamedWithWhatWouldBeRight) {
 }
 
 // A script that starts minikvd may put "$@" behind its own flags.
-TEST(ConfigLoad, OfAFlagGivenTwiceTheLastCounts) {
+TEST(ConfigLoadTest, OfAFlagGivenTwiceTheLastCounts) {
   EXPECT_EQ(load({"--port=1", "--fsync", "never", "--port", "2"})->config.port, 2U);
   EXPECT_FALSE(load({"--accept-data-loss", "--accept-data-loss=false"})->config.accept_data_loss);
 }
 
-TEST(ConfigLoad, FlagsWithoutTheirValueAreRefused) {
+TEST(ConfigLoadTest, FlagsWithoutTheirValueAreRefused) {
   EXPECT_EQ(error({"--port"}), "--port: 1 required value missing");
   EXPECT_EQ(error({"--port="}), "--port: 1 required value missing");
   EXPECT_EQ(error({"--config", ""}), "--config is empty");
 }
 
-TEST(ConfigLoad, ValuesThatAreFineAloneMustFitEachOther) {
+TEST(ConfigLoadTest, ValuesThatAreFineAloneMustFitEachOther) {
   EXPECT_EQ(error({"--max-value-bytes=64MiB", "--max-batch-bytes=32MiB"}),
             "max_batch_bytes (32MiB) is too small for one write of max_value_bytes (64MiB) and max_key_bytes "
             "(65535); "
             "raise it, or lower max_value_bytes");
 }
 
-TEST(ConfigLoad, UnknownVariablesOfOursAreRefused) {
+TEST(ConfigLoadTest, UnknownVariablesOfOursAreRefused) {
   EXPECT_EQ(error({}, {"MINIKV_DATADIR=/data"}),
             "unknown setting MINIKV_DATADIR in the environment; did you mean MINIKV_DATA_DIR?");
   EXPECT_EQ(error({}, {"MINIKV_port=1"}),
@@ -199,13 +200,13 @@ TEST(ConfigLoad, UnknownVariablesOfOursAreRefused) {
 }
 
 // The client's variables, and those that Kubernetes sets for a service called minikv, are not for the server.
-TEST(ConfigLoad, OthersVariablesAreLeftAlone) {
+TEST(ConfigLoadTest, OthersVariablesAreLeftAlone) {
   EXPECT_EQ(error({}, {"PORT=x", "MINIKVD=x", "MINIKV_HOST=db1", "MINIKV_SERVICE_HOST=10.0.0.1",
                        "MINIKV_PORT_7379_TCP_ADDR=10.0.0.1"}),
             "no error");
 }
 
-TEST(ConfigLoad, TheFileMayHaveComments) {
+TEST(ConfigLoadTest, TheFileMayHaveComments) {
   const File file("// what\n{\n  /* which */ \"port\": 1, // why\n  \"bind\": [\"127.0.0.1\", \"::1\"]\n}\n");
   const auto settled = load({}, {fmt::format("MINIKV_CONFIG={}", file.path())});
   ASSERT_TRUE(settled) << settled.status().message();
@@ -214,13 +215,13 @@ TEST(ConfigLoad, TheFileMayHaveComments) {
   EXPECT_EQ(settled->config_file, file.path());
 }
 
-TEST(ConfigLoad, TheFlagForTheFileWinsOverTheVariable) {
+TEST(ConfigLoadTest, TheFlagForTheFileWinsOverTheVariable) {
   const File file(R"({"port": 1})");
   EXPECT_EQ(load({"--config", file.path()}, {"MINIKV_CONFIG=/nonexistent"})->config.port, 1U);
   EXPECT_EQ(error({}, {"MINIKV_CONFIG="}), "no error") << "empty is unset";
 }
 
-TEST(ConfigLoad, MistakesInTheFileAreNamed) {
+TEST(ConfigLoadTest, MistakesInTheFileAreNamed) {
   EXPECT_EQ(file_error(R"({"prot": 1})"), "FILE: unknown setting \"prot\"; did you mean \"port\"?");
   EXPECT_EQ(file_error(R"({"data-dir": "x"})"),
             "FILE: unknown setting \"data-dir\"; did you mean \"data_dir\"?");
@@ -240,7 +241,7 @@ TEST(ConfigLoad, MistakesInTheFileAreNamed) {
   EXPECT_EQ(file_error("[]"), "FILE is not a JSON object: write { \"port\": 7379 }");
 }
 
-TEST(ConfigLoad, AFileThatIsNotJsonIsRefusedWithThePlace) {
+TEST(ConfigLoadTest, AFileThatIsNotJsonIsRefusedWithThePlace) {
   for (const char* text :
        {"", "{", "{\"port\": 1,}", "port: 1", "{\"port\": 1} {}", "\xff\xfe", "{\"a\": \"\xff\"}"}) {
     EXPECT_EQ(file_error(text).find("FILE is not JSON: parse error at line 1, column "), 0U)
@@ -249,7 +250,7 @@ TEST(ConfigLoad, AFileThatIsNotJsonIsRefusedWithThePlace) {
 }
 
 // The place comes first and what was expected last; what is cut is what was read between.
-TEST(ConfigLoad, WhatIsWrongWithAFileIsNotCutAwayByItsLength) {
+TEST(ConfigLoadTest, WhatIsWrongWithAFileIsNotCutAwayByItsLength) {
   for (const std::size_t length : {1U, 100U, 5000U, 500'000U}) {
     const std::string message =
         file_error("{\n  \"data_dir\": \"" + std::string(length, 'x') + "\"\n  \"port\": 1\n}\n");
@@ -266,7 +267,7 @@ TEST(ConfigLoad, WhatIsWrongWithAFileIsNotCutAwayByItsLength) {
       << "of a path the end matters most";
 }
 
-TEST(ConfigLoad, ATextThatIsEmptyIsAVariableThatIsNotFilledIn) {
+TEST(ConfigLoadTest, ATextThatIsEmptyIsAVariableThatIsNotFilledIn) {
   EXPECT_EQ(error({"--password-file", ""}), "--password-file= is empty: fill it in, or leave it out");
   EXPECT_EQ(error({}, {"MINIKV_PASSWORD_FILE="}),
             "MINIKV_PASSWORD_FILE= is empty: fill it in, or leave it out");
@@ -275,7 +276,7 @@ TEST(ConfigLoad, ATextThatIsEmptyIsAVariableThatIsNotFilledIn) {
   EXPECT_EQ(file_error(R"({"password_file": ""})"), "no error") << "which is how the sample says none";
 }
 
-TEST(ConfigLoad, ThePasswordOfTheEnvironmentIsNoSetting) {
+TEST(ConfigLoadTest, ThePasswordOfTheEnvironmentIsNoSetting) {
   const auto settled = load({}, {"MINIKV_PASSWORD=hunter2", "MINIKV_USER=joe", "MINIKV_HISTORY=/x"});
   ASSERT_TRUE(settled) << settled.status().message();
   EXPECT_EQ(settled->password, "hunter2");
@@ -283,7 +284,7 @@ TEST(ConfigLoad, ThePasswordOfTheEnvironmentIsNoSetting) {
     EXPECT_EQ(value.find("hunter2"), value.npos) << name;
 }
 
-TEST(ConfigLoad, NumbersAreNumbersAndNothingElse) {
+TEST(ConfigLoadTest, NumbersAreNumbersAndNothingElse) {
   for (const char* text :
        {"", "nan", "inf", "-inf", "0x1", "1e0", "+1", " 1", "1 ", "1.0", "-1", "99999999999999999999"}) {
     EXPECT_NE(error({"--port", text}), "no error") << text;
@@ -297,7 +298,7 @@ TEST(ConfigLoad, NumbersAreNumbersAndNothingElse) {
             "--compaction-dead-ratio=1e400 is out of range (0.01 to 1)");
 }
 
-TEST(ConfigLoad, AFileThatCannotBeReadIsRefused) {
+TEST(ConfigLoadTest, AFileThatCannotBeReadIsRefused) {
   EXPECT_EQ(error({"--config", "/nonexistent/minikv.json"}),
             "can't read the configuration file /nonexistent/minikv.json: No such file or directory");
   EXPECT_EQ(error({"--config", "/"}), "can't read the configuration file /: Is a directory");
@@ -306,7 +307,7 @@ TEST(ConfigLoad, AFileThatCannotBeReadIsRefused) {
 }
 
 // Whatever is in it, a message stays on its line.
-TEST(ConfigLoad, MessagesAreOneLine) {
+TEST(ConfigLoadTest, MessagesAreOneLine) {
   EXPECT_EQ(error({"--fsync", "a\nb"}), "--fsync=a\\x0ab is not always, interval or never");
   EXPECT_EQ(error({"--fs\nync", "x"}).find('\n'), std::string::npos);
   EXPECT_EQ(error({"--port=" + std::string(5000, '9')}).size(),

@@ -1,10 +1,7 @@
-// The real minikvd, and what it does with what it is told: bad input is one clear line on stderr, an exit code that is
-// not 0, and nothing touched.
+// The real minikvd, and what it does with what it is told: bad input is one clear line on stderr, an exit
+// code that is not 0, and nothing touched.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +22,6 @@ namespace minikv::test {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 constexpr uid_t kNobody = 65534;
@@ -69,22 +65,6 @@ class TakenPort {
   std::uint16_t port_ = 0;
 };
 
-// The first line of the answer, without its line end.
-std::string ask(std::uint16_t port, const std::string& request) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string line;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
-    for (char byte = 0; recv(fd, &byte, 1, 0) == 1 && byte != '\r';) line += byte;
-  }
-  close(fd);
-  return line;
-}
-
 // Gives the store a feature that this version does not know.
 void make_newer(const std::string& data_dir) {
   engine::ManifestFile file(engine::FileSystem::posix(), data_dir);
@@ -94,7 +74,7 @@ void make_newer(const std::string& data_dir) {
   ASSERT_TRUE(file.commit(*manifest));
 }
 
-TEST(ConfigProcess, UnknownSettingsAreRefusedWherever) {
+TEST(ConfigProcessTest, UnknownSettingsAreRefusedWherever) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--prot=1"}), 2, "unknown option --prot; did you mean --port?");
@@ -106,7 +86,7 @@ TEST(ConfigProcess, UnknownSettingsAreRefusedWherever) {
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
-TEST(ConfigProcess, ValuesOutOfRangeAreRefusedWherever) {
+TEST(ConfigProcessTest, ValuesOutOfRangeAreRefusedWherever) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--port=70000"}), 2, "--port=70000 is out of range (0 to 65535)");
@@ -118,7 +98,7 @@ TEST(ConfigProcess, ValuesOutOfRangeAreRefusedWherever) {
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
-TEST(ConfigProcess, CheckConfigAnswersAndTouchesNothing) {
+TEST(ConfigProcessTest, CheckConfigAnswersAndTouchesNothing) {
   const Folder folder;
   const TakenPort taken;
   const auto before = snapshot(folder.path());
@@ -133,7 +113,7 @@ TEST(ConfigProcess, CheckConfigAnswersAndTouchesNothing) {
 }
 
 // What a start would find out before it touches port and data.
-TEST(ConfigProcess, CheckConfigFindsWhatAStartWould) {
+TEST(ConfigProcessTest, CheckConfigFindsWhatAStartWould) {
   const Folder folder;
   write_file(folder / "file", "a file");
   write_file(folder / "empty", "");
@@ -173,13 +153,13 @@ TEST(ConfigProcess, CheckConfigFindsWhatAStartWould) {
       "cannot bind to 127.0.0.1:80: Permission denied: a port below 1024 takes root or CAP_NET_BIND_SERVICE");
 }
 
-TEST(ConfigProcess, TheSampleConfigurationIsFine) {
+TEST(ConfigProcessTest, TheSampleConfigurationIsFine) {
   const auto ended = run_minikvd_to_end(
       {.arguments = {"--config", MINIKV_SOURCE_DIR "/conf/minikv.json", "--check-config"}});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
 }
 
-TEST(ConfigProcess, HelpVersionAndPrintConfigAnswerOnStdout) {
+TEST(ConfigProcessTest, HelpVersionAndPrintConfigAnswerOnStdout) {
   EXPECT_THAT(run_minikvd_to_end({.arguments = {"--help"}}).out, HasSubstr("--data-dir DIR"));
   EXPECT_THAT(run_minikvd_to_end({.arguments = {"--version"}}).out, StartsWith("minikvd "));
   const auto first = run_minikvd_to_end({.arguments = {"--print-config", "--port=1"}});
@@ -193,7 +173,7 @@ TEST(ConfigProcess, HelpVersionAndPrintConfigAnswerOnStdout) {
               HasSubstr("\"port\": 1,  // --port\n"));
 }
 
-TEST(ConfigProcess, APortInUseIsRefusedBeforeTheDataIsTouched) {
+TEST(ConfigProcessTest, APortInUseIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   const TakenPort taken;
   const std::string port = fmt::format("{}", taken.port());
@@ -203,14 +183,14 @@ TEST(ConfigProcess, APortInUseIsRefusedBeforeTheDataIsTouched) {
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, AnAddressThatIsNotOursIsRefusedBeforeTheDataIsTouched) {
+TEST(ConfigProcessTest, AnAddressThatIsNotOursIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   expect_refusal(serve_in(folder / "data", {"--bind", "192.0.2.1"}), 1,  // TEST-NET-1: nobody's
                  "this machine has no such address (ip addr shows those it has): correct --bind");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
+TEST(ConfigProcessTest, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
   const Folder folder;
   const std::string data = folder / "data";
   expect_refusal(serve_in(data, {"--bind", "127.0.0.1,127.0.0.1"}), 1,
@@ -222,12 +202,12 @@ TEST(ConfigProcess, AnAddressThatIsNamedTwiceIsNotTakenForAnotherPrograms) {
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
-TEST(ConfigProcess, APortThatTakesAPrivilegeIsSaidToTakeOne) {
+TEST(ConfigProcessTest, APortThatTakesAPrivilegeIsSaidToTakeOne) {
   if (geteuid() != 0) GTEST_SKIP() << "takes root, to become another user";
   expect_refusal(serve_in("/tmp/none", {"--port", "80"}, kNobody), 1, "choose another --port, or see");
 }
 
-TEST(ConfigProcess, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
+TEST(ConfigProcessTest, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
   const Folder folder;
   write_file(folder / "thesis.txt", "the only copy");
   const auto before = snapshot(folder.path());
@@ -235,7 +215,7 @@ TEST(ConfigProcess, ADirectoryWithForeignFilesIsRefusedAndLeftAlone) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
-TEST(ConfigProcess, AFileInTheDirectorysPlaceIsRefused) {
+TEST(ConfigProcessTest, AFileInTheDirectorysPlaceIsRefused) {
   const Folder folder;
   write_file(folder / "file", "a file");
   const auto before = snapshot(folder.path());
@@ -244,7 +224,7 @@ TEST(ConfigProcess, AFileInTheDirectorysPlaceIsRefused) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
-TEST(ConfigProcess, ADirectoryThatMayNotBeWrittenIsRefused) {
+TEST(ConfigProcessTest, ADirectoryThatMayNotBeWrittenIsRefused) {
   const Folder folder;
   const std::string data = folder / "data";
   const bool is_root = geteuid() == 0;
@@ -255,7 +235,7 @@ TEST(ConfigProcess, ADirectoryThatMayNotBeWrittenIsRefused) {
   EXPECT_EQ(snapshot(folder.path()), before);
 }
 
-TEST(ConfigProcess, ASecondServerOnTheSameDirectoryIsRefused) {
+TEST(ConfigProcessTest, ASecondServerOnTheSameDirectoryIsRefused) {
   ServerProcess first;
   ASSERT_TRUE(first.start());
   const Ended second = serve_in(first.data_dir());
@@ -263,7 +243,7 @@ TEST(ConfigProcess, ASecondServerOnTheSameDirectoryIsRefused) {
   EXPECT_EQ(first.stop(), 0) << first.log();
 }
 
-TEST(ConfigProcess, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
+TEST(ConfigProcessTest, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
   ServerProcess server({"--segment-size=1MiB"});
   ASSERT_TRUE(server.start());
   ASSERT_EQ(server.stop(), 0);
@@ -273,129 +253,14 @@ TEST(ConfigProcess, AStoreOfANewerFormatIsRefusedAndLeftAlone) {
   EXPECT_EQ(snapshot(server.data_dir()), before);
 }
 
-TEST(ConfigProcess, APortFileThatCannotBeWrittenIsRefusedBeforeTheDataIsTouched) {
+TEST(ConfigProcessTest, APortFileThatCannotBeWrittenIsRefusedBeforeTheDataIsTouched) {
   const Folder folder;
   expect_refusal(serve_in(folder / "data", {"--port-file", folder / "none/port"}), 1, folder / "none/port");
   expect_refusal(serve_in(folder / "data", {"--port-file", "/dev/null"}), 1, "/dev/null");
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, DataIsForItsOwnerOnly) {
-  const Folder folder;
-  ServerProcess server({"--segment-size=1MiB"}, folder / "data");
-  ASSERT_TRUE(server.start());
-  ASSERT_EQ(server.stop(), 0);
-  for (const auto& [path, facts] : snapshot(folder / "data")) {
-    struct stat file{};
-    ASSERT_EQ(stat(path.c_str(), &file), 0);
-    EXPECT_EQ(file.st_mode & 077, 0U) << path;
-  }
-}
-
-TEST(ConfigProcess, StopSignalsEndItWithExitCode0) {
-  for (const int number : {SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGXCPU}) {
-    ServerProcess server;
-    ASSERT_TRUE(server.start());
-    kill(server.pid(), SIGHUP);  // ignored
-    kill(server.pid(), number);
-    EXPECT_EQ(server.wait(), 0) << server.log();
-    EXPECT_THAT(server.log(), HasSubstr("everything is on disk"));
-  }
-}
-
-TEST(ConfigProcess, OtherSignalsAreLoggedAndChangeNothing) {
-  ServerProcess server;
-  ASSERT_TRUE(server.start());
-  const int numbers[] = {SIGHUP,  SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
-                         SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ, SIGSTKFLT, SIGRTMIN, SIGRTMAX};
-  for (const int number : numbers) ASSERT_EQ(kill(server.pid(), number), 0);
-  const std::string last = fmt::format("SIGRTMIN+{} ignored", SIGRTMAX - SIGRTMIN);
-  for (int i = 0; i < 6000 && server.log().find(last) == std::string::npos; ++i) usleep(5'000);
-  EXPECT_EQ(ask(server.port(), "ping\n"), "+PONG");
-  EXPECT_EQ(server.stop(), 0);
-  for (const char* name :
-       {"SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGPOLL", "SIGTSTP", "SIGTTIN",
-        "SIGTTOU", "SIGXFSZ", "SIGSTKFLT", "SIGRTMIN+0", "SIGRTMIN+30"}) {
-    EXPECT_THAT(server.log(), HasSubstr(fmt::format("info  {} ignored: ", name)));
-  }
-}
-
-TEST(ConfigProcess, ACrashIsTheLastLineOfTheLog) {
-  ServerProcess server;
-  ASSERT_TRUE(server.start());
-  kill(server.pid(), SIGHUP);
-  kill(server.pid(), SIGABRT);
-  EXPECT_EQ(server.wait(), -SIGABRT);
-  EXPECT_TRUE(server.log().ends_with(fmt::format(
-      "minikvd: ended by SIGABRT from process {}, a crash; the next start recovers the store\n", getpid())))
-      << server.log();
-}
-
-// A pipe that is full, and nobody at its other end.
-TEST(ConfigProcess, StderrThatNobodyReadsHoldsUpNothing) {
-  int ends[2] = {-1, -1};
-  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-  const std::string filling(4096, 'x');
-  while (write(ends[1], filling.data(), filling.size()) > 0) {
-  }
-  fcntl(ends[1], F_SETFL, 0);
-  ServerProcess server;
-  server.set_stderr(ends[1]);
-  ASSERT_TRUE(server.start()) << "it has logged its start";
-  for (int i = 0; i < 1000; ++i) kill(server.pid(), SIGHUP);  // logged each time it is seen
-  EXPECT_EQ(server.stop(), 0);
-  close(ends[0]);
-  close(ends[1]);
-}
-
-TEST(ConfigProcess, AWriteBeyondTheLimitOfFileSizesIsAnErrorAndNoEnd) {
-  ServerProcess server({"--segment-size=1MiB"});
-  ASSERT_TRUE(server.start());
-  const rlimit limit{.rlim_cur = 512 * 1024, .rlim_max = RLIM_INFINITY};
-  ASSERT_EQ(prlimit(server.pid(), RLIMIT_FSIZE, &limit, nullptr), 0);
-  const std::string value(60'000, 'v');
-  std::string reply = "+OK";
-  for (int i = 0; i < 100 && reply == "+OK"; ++i)
-    reply = ask(server.port(), fmt::format("set k{} {}\n", i, value));
-  EXPECT_TRUE(reply.starts_with("-")) << reply;
-  EXPECT_EQ(ask(server.port(), "strlen k0\n"), "+INT 60000");
-  EXPECT_EQ(server.stop(), 0) << server.log();
-}
-
-TEST(ConfigProcess, ThePasswordOfTheEnvironmentIsAskedFor) {
-  ServerProcess server;
-  server.set_environment({"MINIKV_PASSWORD=hunter2"});
-  ASSERT_TRUE(server.start());
-  EXPECT_THAT(ask(server.port(), "get k\n"), StartsWith("-NOAUTH"));
-  EXPECT_EQ(ask(server.port(), "auth hunter2\n"), "+OK");
-  EXPECT_THAT(read_file(fmt::format("/proc/{}/environ", server.pid())), HasSubstr("MINIKV_PASSWORD=*******"));
-  EXPECT_EQ(server.stop(), 0);
-  EXPECT_THAT(server.log(), Not(HasSubstr("hunter2")));
-}
-
-TEST(ConfigProcess, WhatLayerThePasswordComesFromIsNoSecret) {
-  const Folder folder;
-  write_file(folder / "password", "of the file\n");
-  write_file(folder / "c.json", fmt::format("{{\"password_file\": \"{}\"}}", folder / "password"));
-  struct Layer {
-    std::vector<std::string> flags, variables;
-    const char* password;
-  };
-  const Layer layers[] = {
-      {{"--password-file", folder / "password"}, {"MINIKV_PASSWORD=x"}, "of the file"},
-      {{"--config", folder / "c.json"}, {"MINIKV_PASSWORD=x"}, "x"},
-      {{"--config", folder / "c.json"}, {}, "of the file"},
-  };
-  for (const Layer& layer : layers) {
-    ServerProcess server(layer.flags);
-    server.set_environment(layer.variables);
-    ASSERT_TRUE(server.start());
-    EXPECT_EQ(ask(server.port(), fmt::format("auth \"{}\"\n", layer.password)), "+OK");
-    EXPECT_EQ(server.stop(), 0);
-  }
-}
-
-TEST(ConfigProcess, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
+TEST(ConfigProcessTest, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
   const Folder folder;
   const auto serve = [&](std::vector<std::string> variables, std::vector<std::string> flags = {}) {
     flags.insert(flags.begin(), {"--port", "0", "--data-dir", folder / "data"});
@@ -413,7 +278,7 @@ TEST(ConfigProcess, APasswordThatIsForgottenDoesNotLeaveTheServerOpen) {
   EXPECT_FALSE(std::filesystem::exists(folder / "data"));
 }
 
-TEST(ConfigProcess, APasswordFileWithoutAPasswordIsRefused) {
+TEST(ConfigProcessTest, APasswordFileWithoutAPasswordIsRefused) {
   const std::string directory = testing::TempDir() + "minikv-password-" + std::to_string(getpid());
   std::filesystem::create_directory(directory);
   const std::string path = directory + "/password", data_dir = directory + "/data";
@@ -424,15 +289,6 @@ TEST(ConfigProcess, APasswordFileWithoutAPasswordIsRefused) {
                  path + ": its first line, which has to be the password, is empty");
   EXPECT_FALSE(std::filesystem::exists(data_dir));
   std::filesystem::remove_all(directory);
-}
-
-TEST(ConfigProcess, ThePortFileGoesWithTheServer) {
-  ServerProcess server;
-  ASSERT_TRUE(server.start());
-  const std::string port_file = std::filesystem::path(server.data_dir()).parent_path() / "port";
-  EXPECT_EQ(read_file(port_file), fmt::format("{}\n", server.port()));
-  EXPECT_EQ(server.stop(), 0);
-  EXPECT_FALSE(std::filesystem::exists(port_file));
 }
 
 }  // namespace

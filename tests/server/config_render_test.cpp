@@ -36,7 +36,7 @@ Settled read_back(const std::string& text) {
   return settled;
 }
 
-TEST(ConfigRender, APrintedConfigurationGivesTheSameSettingsAgain) {
+TEST(ConfigRenderTest, APrintedConfigurationGivesTheSameSettingsAgain) {
   const Config config = unusual_config();
   EXPECT_EQ(setting_values(read_back(render_config(config)).config), setting_values(config));
   Settled settled;
@@ -44,7 +44,7 @@ TEST(ConfigRender, APrintedConfigurationGivesTheSameSettingsAgain) {
   EXPECT_EQ(setting_values(read_back(render_origins(settled)).config), setting_values(config));
 }
 
-TEST(ConfigRender, APrintedConfigurationIsPlainJson) {
+TEST(ConfigRenderTest, APrintedConfigurationIsPlainJson) {
   const auto document = nlohmann::json::parse(render_config(unusual_config()));
   EXPECT_EQ(document.size(), settings().size());
   EXPECT_EQ(document["port"], 1);
@@ -52,7 +52,7 @@ TEST(ConfigRender, APrintedConfigurationIsPlainJson) {
   EXPECT_EQ(document["accept_clock_jump"], true);
 }
 
-TEST(ConfigRender, OriginsNameTheFlagTheVariableAndTheFile) {
+TEST(ConfigRenderTest, OriginsNameTheFlagTheVariableAndTheFile) {
   Settled settled;
   settled.config_file = "/etc/minikv.json";
   ASSERT_TRUE(settled.apply(*find_setting("port"), "1", Origin::kFlag, ""));
@@ -65,7 +65,7 @@ TEST(ConfigRender, OriginsNameTheFlagTheVariableAndTheFile) {
   EXPECT_NE(text.find("\"bind\": \"127.0.0.1\",  // default\n"), std::string::npos) << text;
 }
 
-TEST(ConfigRender, HelpHasEverySettingWithDefaultRangeAndVariable) {
+TEST(ConfigRenderTest, HelpHasEverySettingWithDefaultRangeAndVariable) {
   const std::string help = render_help();
   for (const Setting& setting : settings()) {
     EXPECT_NE(help.find(setting.flag()), std::string::npos) << setting.key;
@@ -76,14 +76,14 @@ TEST(ConfigRender, HelpHasEverySettingWithDefaultRangeAndVariable) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
 }
 
-TEST(ConfigRender, NamesAndValuesForConfigGetAreInTheTablesOrder) {
+TEST(ConfigRenderTest, NamesAndValuesForConfigGetAreInTheTablesOrder) {
   const auto values = setting_values(Config());
   ASSERT_EQ(values.size(), settings().size());
   for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(values[i].first, settings()[i].key);
 }
 
 // The docs cannot drift from the table: if this fails, put the block that it prints into the document.
-TEST(ConfigRender, TheReferenceInTheDocsIsTheTable) {
+TEST(ConfigRenderTest, TheReferenceInTheDocsIsTheTable) {
   const std::string document = read_file(MINIKV_SOURCE_DIR "/docs/CONFIGURATION.md");
   const std::string begin = "<!-- settings: begin -->\n";
   const std::string end = "<!-- settings: end -->\n";
@@ -97,7 +97,7 @@ TEST(ConfigRender, TheReferenceInTheDocsIsTheTable) {
 }
 
 // The sample teaches every setting, at its default: what it says is what a server without it does.
-TEST(ConfigRender, TheSampleHasEverySettingAtItsDefault) {
+TEST(ConfigRenderTest, TheSampleHasEverySettingAtItsDefault) {
   Settled sample;
   const Status status = read_config_file(MINIKV_SOURCE_DIR "/conf/minikv.json", sample);
   ASSERT_TRUE(status) << status.message();

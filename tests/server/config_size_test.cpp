@@ -6,7 +6,7 @@
 namespace minikv::server {
 namespace {
 
-TEST(ConfigSize, ReadsBytesAndBinaryUnitsInAnyCase) {
+TEST(ConfigSizeTest, ReadsBytesAndBinaryUnitsInAnyCase) {
   const struct {
     const char* text;
     std::uint64_t bytes;
@@ -29,7 +29,7 @@ TEST(ConfigSize, ReadsBytesAndBinaryUnitsInAnyCase) {
   }
 }
 
-TEST(ConfigSize, RefusesWhatIsNoSizeAndSaysWhy) {
+TEST(ConfigSizeTest, RefusesWhatIsNoSizeAndSaysWhy) {
   const struct {
     const char* text;
     const char* reason;
@@ -54,7 +54,7 @@ TEST(ConfigSize, RefusesWhatIsNoSizeAndSaysWhy) {
 }
 
 // 1000 or 1024? Neither: the operator says which.
-TEST(ConfigSize, RefusesAmbiguousUnitsAndNamesTheClearOne) {
+TEST(ConfigSizeTest, RefusesAmbiguousUnitsAndNamesTheClearOne) {
   for (const char* text : {"64k", "64K", "64kb", "64KB"}) {
     EXPECT_EQ(parse_size(text).status().message(), "has a unit that may mean 1000s or 1024s (write 64KiB)")
         << text;
@@ -63,7 +63,7 @@ TEST(ConfigSize, RefusesAmbiguousUnitsAndNamesTheClearOne) {
   EXPECT_EQ(parse_size("2gb").status().message(), "has a unit that may mean 1000s or 1024s (write 2GiB)");
 }
 
-TEST(ConfigSize, WritesTheLargestUnitThatLosesNothing) {
+TEST(ConfigSizeTest, WritesTheLargestUnitThatLosesNothing) {
   EXPECT_EQ(format_size(0), "0");
   EXPECT_EQ(format_size(1023), "1023");
   EXPECT_EQ(format_size(1024), "1KiB");
@@ -73,7 +73,7 @@ TEST(ConfigSize, WritesTheLargestUnitThatLosesNothing) {
   EXPECT_EQ(format_size(3ULL << 30), "3GiB");
 }
 
-TEST(ConfigSize, WhatIsWrittenIsReadBack) {
+TEST(ConfigSizeTest, WhatIsWrittenIsReadBack) {
   for (std::uint64_t bytes = 1; bytes != 0; bytes <<= 1) {
     for (const std::uint64_t near : {bytes - 1, bytes, bytes + 1}) {
       const auto parsed = parse_size(format_size(near));
@@ -83,7 +83,7 @@ TEST(ConfigSize, WhatIsWrittenIsReadBack) {
   }
 }
 
-TEST(ConfigSize, IntegersAreDigitsOnly) {
+TEST(ConfigSizeTest, IntegersAreDigitsOnly) {
   EXPECT_EQ(*parse_integer("0"), 0U);
   EXPECT_EQ(*parse_integer("7379"), 7379U);
   for (const char* text : {"", " 1", "1 ", "+1", "0x10", "1e3", "1.5", "seven"}) {

@@ -1,4 +1,5 @@
-// What changes a connection, alone and in a transaction: the stream of replies stays in step, whatever is asked.
+// What changes a connection, alone and in a transaction: the stream of replies stays in step, whatever is
+// asked.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -47,6 +48,12 @@ std::vector<const CommandSpec*> all_requests() {
 
 bool is_carried_out_at_once(const CommandSpec& command) {
   return (command.flags & protocol::kFlagAtOnce) != 0;
+}
+
+// The version is another one; and walks without order do not come by the keys that their transaction makes.
+bool is_answered_otherwise_in_a_transaction(const CommandSpec& command) {
+  using enum protocol::CommandId;
+  return command.id == kGetv || command.id == kRandomKey || command.id == kScan;
 }
 
 TestServer::Setup password_setup() {
@@ -98,6 +105,31 @@ TEST(ConnectionStateTest, EveryRequestWithAWordTooFewSpoilsATransaction) {
     EXPECT_EQ(read_reply(client), "-EXECABORT Transaction discarded because of previous errors.\r\n");
   }
   EXPECT_EQ(client.ask(resp({"GET", "leak"})), "$-1");
+}
+
+// While they are in flight as when they are done, and in one transaction with them.
+TEST(ConnectionStateTest, EveryCommandThatLooksAtTheStoreSeesTheWritesBeforeIt) {
+  TestServer server;
+  TestClient client(server.port());
+  const std::string write = resp({"SET", "1", "\37723"});  // 0xff, 2, 3
+  for (const CommandSpec* command : all_requests()) {
+    if (!command->has(protocol::kFlagReadOnly)) continue;
+    SCOPED_TRACE(command->resp_name);
+    const std::string request = shortest_request(*command);
+    client.send(request);
+    const std::string before = read_reply(client);
+    client.send(write + request + request);
+    EXPECT_EQ(read_reply(client), "+OK\r\n");
+    const std::string reply = read_reply(client);
+    EXPECT_TRUE(command->first_key == 0 || reply != before) << reply;
+    EXPECT_EQ(read_reply(client), reply);
+    EXPECT_EQ(client.ask(resp({"DEL", "1"})), ":1");
+    if (is_answered_otherwise_in_a_transaction(*command)) continue;
+    client.send(resp({"MULTI"}) + write + request + resp({"EXEC"}));
+    for (const char* word : {"+OK\r\n", "+QUEUED\r\n", "+QUEUED\r\n"}) EXPECT_EQ(read_reply(client), word);
+    EXPECT_EQ(read_reply(client), "*2\r\n+OK\r\n" + reply);
+    EXPECT_EQ(client.ask(resp({"DEL", "1"})), ":1");
+  }
 }
 
 TEST(ConnectionStateTest, ATransactionWithoutRepliesIsCarriedOutToTheEnd) {

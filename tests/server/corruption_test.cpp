@@ -1,5 +1,6 @@
-// A value that was damaged on disk is an error that names itself, in every command that needs the value; never the
-// older value, never "no such key". All other keys go on working, and writing the key anew heals it.
+// A value that was damaged on disk is an error that names itself, in every command that needs the value;
+// never the older value, never "no such key". All other keys go on working, and writing the key anew heals
+// it.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -10,7 +10,7 @@
 namespace minikv::server {
 namespace {
 
-TEST(Decimal, IsWrittenWithoutZerosAtTheEndAndWithoutExponent) {
+TEST(DecimalTest, IsWrittenWithoutZerosAtTheEndAndWithoutExponent) {
   struct Case {
     long double number;
     std::string text;
@@ -23,18 +23,18 @@ TEST(Decimal, IsWrittenWithoutZerosAtTheEndAndWithoutExponent) {
   }
 }
 
-TEST(Decimal, TheLongestIsStillRead) {
+TEST(DecimalTest, TheLongestIsStillRead) {
   const std::string text = format_decimal(-std::numeric_limits<long double>::max());
   EXPECT_LE(text.size(), kMaxDecimalBytes);
   EXPECT_EQ(parse_decimal(text), -std::numeric_limits<long double>::max());
 }
 
-TEST(Decimal, WhatIsWrittenIsReadAsTheSame) {
+TEST(DecimalTest, WhatIsWrittenIsReadAsTheSame) {
   for (const char* text : {"0", "1", "-1", "0.5", "10.6", "-5000", "3.25", "0.00000000000000001"})
     EXPECT_EQ(format_decimal(parse_decimal(text).value()), text);
 }
 
-TEST(Decimal, ReadsWhatStrtoldReads) {
+TEST(DecimalTest, ReadsWhatStrtoldReads) {
   EXPECT_EQ(parse_decimal("+1"), 1.0L);
   EXPECT_EQ(parse_decimal("5."), 5.0L);
   EXPECT_EQ(parse_decimal(".5"), 0.5L);
@@ -45,7 +45,7 @@ TEST(Decimal, ReadsWhatStrtoldReads) {
   EXPECT_TRUE(std::isinf(parse_decimal("-Infinity").value()));
 }
 
-TEST(Decimal, RefusesTheRest) {
+TEST(DecimalTest, RefusesTheRest) {
   for (const std::string& text :
        {std::string(), std::string("abc"), std::string(" 1"), std::string("\t1"), std::string("1 "),
         std::string("1\0", 2), std::string("1,5"), std::string("nan"), std::string("1e5000"),

@@ -1,4 +1,5 @@
-// A process without free descriptors: clients wait, nothing spins, and they are served when there is room again.
+// A process without free descriptors: clients wait, nothing spins, and they are served when there is room
+// again.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-// The kernel tells once of what a client sends: nothing of it is forgotten, whatever the session does meanwhile.
+// The kernel tells once of what a client sends: nothing of it is forgotten, whatever the session does
+// meanwhile.
 #include <memory>
 #include <string>
 #include <thread>

@@ -87,74 +87,78 @@ class PatternMaker {
   std::mt19937 random_;
 };
 
+using namespace std::string_view_literals;
+
+// As Redis has it.
+struct Example {
+  std::string_view pattern;
+  std::string_view text;
+  bool matches;
+};
+constexpr Example kExamples[] = {
+    {"*", "", true},
+    {"**", "", false},
+    {"*", "anything", true},
+    {"**", "anything", true},
+    {"", "", true},
+    {"", "a", false},
+    {"port", "port", true},
+    {"port", "ports", false},
+    {"ports", "port", false},
+    {"p*t", "port", true},
+    {"p*t", "pt", true},
+    {"p*t", "p", false},
+    {"p*t", "ports", false},
+    {"p*o*r*t", "port", true},
+    {"a*a", "a", false},
+    {"a*a", "aa", true},
+    {"*o*", "port", true},
+    {"p??t", "port", true},
+    {"p?t", "port", false},
+    {"?", "", false},
+    {"[pq]ort", "port", true},
+    {"[a-c]ort", "port", false},
+    {"[^a-c]ort", "port", true},
+    {"[^p]ort", "port", false},
+    {"\\*", "*", true},
+    {"\\*", "a", false},
+    {"a**b", "ab", true},
+    {"*ab", "aab", true},
+    {"[", "a", false},
+    {"[", "[", false},
+    {"[^", "a", true},
+    {"a[^", "ab", true},
+    {"[]", "a", false},
+    {"[^]", "a", true},
+    {"[]a]", "a]", false},  // nothing is in the class, and `a]` stands behind it
+    {"a[b-", "ab", true},
+    {"a[b-", "a-", true},
+    {"max-*-bytes", "max-key-bytes", true},
+    {"[a-]]", "b]", false},  // a range up to `]`, and no end
+    {"[a-]]", "_", true},
+    {"[a-]", "_", true},
+    {"[z-a]", "m", true},
+    {"[aab]c", "ac", true},
+    {"[\\]]", "]", true},
+    {"[a\\-z]", "-", true},
+    {"[a\\-z]", "m", false},
+    {"[\\", "\\", true},
+    {"\\", "\\", true},
+    {"a\\", "a\\", true},
+    // The ends of a range are signed bytes: 0xff is -1, and before 'a'.
+    {"[a-\xff]", "b", false},
+    {"[a-\xff]", "A", true},
+    {"[\x80-\xff]", "\x90", true},
+    {"[^\x80-\xff]", "a", true},
+    {"a\0b"sv, "a\0b"sv, true},
+    {"a?b", "a\0b"sv, true},
+    {"[\0]"sv, "\0"sv, true},
+};
+
 }  // namespace
 
 TEST(GlobTest, PatternsMatchAsInRedis) {
-  using namespace std::string_view_literals;
-  const struct {
-    std::string_view pattern;
-    std::string_view text;
-    bool matches;
-  } cases[] = {
-      {"*", "", true},
-      {"**", "", false},
-      {"*", "anything", true},
-      {"**", "anything", true},
-      {"", "", true},
-      {"", "a", false},
-      {"port", "port", true},
-      {"port", "ports", false},
-      {"ports", "port", false},
-      {"p*t", "port", true},
-      {"p*t", "pt", true},
-      {"p*t", "p", false},
-      {"p*t", "ports", false},
-      {"p*o*r*t", "port", true},
-      {"a*a", "a", false},
-      {"a*a", "aa", true},
-      {"*o*", "port", true},
-      {"p??t", "port", true},
-      {"p?t", "port", false},
-      {"?", "", false},
-      {"[pq]ort", "port", true},
-      {"[a-c]ort", "port", false},
-      {"[^a-c]ort", "port", true},
-      {"[^p]ort", "port", false},
-      {"\\*", "*", true},
-      {"\\*", "a", false},
-      {"a**b", "ab", true},
-      {"*ab", "aab", true},
-      {"[", "a", false},
-      {"[", "[", false},
-      {"[^", "a", true},
-      {"a[^", "ab", true},
-      {"[]", "a", false},
-      {"[^]", "a", true},
-      {"[]a]", "a]", false},  // nothing is in the class, and `a]` stands behind it
-      {"a[b-", "ab", true},
-      {"a[b-", "a-", true},
-      {"max-*-bytes", "max-key-bytes", true},
-      {"[a-]]", "b]", false},  // a range up to `]`, and no end
-      {"[a-]]", "_", true},
-      {"[a-]", "_", true},
-      {"[z-a]", "m", true},
-      {"[aab]c", "ac", true},
-      {"[\\]]", "]", true},
-      {"[a\\-z]", "-", true},
-      {"[a\\-z]", "m", false},
-      {"[\\", "\\", true},
-      {"\\", "\\", true},
-      {"a\\", "a\\", true},
-      // The ends of a range are signed bytes: 0xff is -1, and before 'a'.
-      {"[a-\xff]", "b", false},
-      {"[a-\xff]", "A", true},
-      {"[\x80-\xff]", "\x90", true},
-      {"[^\x80-\xff]", "a", true},
-      {"a\0b"sv, "a\0b"sv, true},
-      {"a?b", "a\0b"sv, true},
-      {"[\0]"sv, "\0"sv, true},
-  };
-  for (const auto& one : cases) {
+  for (const Example& one : kExamples) {
     EXPECT_EQ(glob_matches(one.pattern, one.text), one.matches) << one.pattern << " on " << one.text;
     EXPECT_EQ(test::reference_glob_matches(one.pattern, one.text), one.matches)
         << "the reference: " << one.pattern << " on " << one.text;
@@ -228,9 +232,9 @@ TEST(GlobTest, WhatAMatchBeginsWith) {
   EXPECT_EQ(Glob("user:*", GlobCase::kIgnored).literal_prefix(), "");
 }
 
-// Each is what some way to match takes the longest for, on the longest key: reading a class anew for each character, trying
-// every star again, comparing at every place. 65,535 bytes times 1,024 words of bits are 67 million steps, and everything else
-// is less.
+// Each is what some way to match takes the longest for, on the longest key: reading a class anew for each
+// character, trying every star again, comparing at every place. 65,535 bytes times 1,024 words of bits are 67
+// million steps, and everything else is less.
 TEST(GlobTest, NoPatternTakesLongOnAnyText) {
   const std::string text(Glob::kMaxTextBytes, 'a');
   const struct {

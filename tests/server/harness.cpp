@@ -1,3 +1,4 @@
+// The server runs on threads of the test's process; the client's socket has time limits.
 #include "tests/server/harness.h"
 
 #include <arpa/inet.h>

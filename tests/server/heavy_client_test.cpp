@@ -1,4 +1,5 @@
-// Clients that ask for much, send much or take nothing: what they make the server hold is bounded, and others are served.
+// Clients that ask for much, send much or take nothing: what they make the server hold is bounded, and others
+// are served.
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -100,7 +101,8 @@ TEST_F(HeavyClientTest, AValueThatCanNeverFitIsAnErrorInItsPlace) {
   EXPECT_GE(info("requests_refused_for_memory"), 3U);
 }
 
-// Fifty clients with a hundred MiB of replies each, which they do not take: they have what they have, and others go on.
+// Fifty clients with a hundred MiB of replies each, which they do not take: they have what they have, and
+// others go on.
 TEST_F(HeavyClientTest, ManyThatTakeNothingHoldNoMoreThanThereIs) {
   put("a", 5 * kMiBytes);
   std::string requests;
@@ -115,7 +117,8 @@ TEST_F(HeavyClientTest, ManyThatTakeNothingHoldNoMoreThanThereIs) {
     EXPECT_LE(info("mem_clients_normal"), 64 * kMiBytes);
     expect_served();
   }
-  // Those that hold what others wait for are closed in the end, so that one that takes its replies gets them all.
+  // Those that hold what others wait for are closed in the end, so that one that takes its replies gets them
+  // all.
   TestClient honest(server_.port());
   honest.send(requests);
   for (int i = 0; i < 20; ++i) expect_value(honest, "a", 5 * kMiBytes);
@@ -188,7 +191,8 @@ class ImpatientServerTest : public HeavyClientTest {
   ImpatientServerTest() : HeavyClientTest(setup(std::chrono::seconds(3))) {}
 };
 
-// Three that have sent half of a large value, and no more: the one that comes after them need not wait for ever.
+// Three that have sent half of a large value, and no more: the one that comes after them need not wait for
+// ever.
 TEST_F(ImpatientServerTest, HalvesOfRequestsThatDoNotGoOnAreGivenUp) {
   std::vector<std::unique_ptr<TestClient>> halves;
   for (int i = 0; i < 3; ++i) {
@@ -261,7 +265,8 @@ TEST_F(HeavyClientTest, AWalkWhoseClientHasGoneIsGivenUp) {
   WriteBatch batch;
   for (int i = 0; i < 100'000; ++i) batch.set(fmt::format("key-{}", i), "v");
   ASSERT_TRUE(server_.store().write(batch));
-  // Twenty walks on two workers: they would keep others waiting for seconds, were they all walked to their ends.
+  // Twenty walks on two workers: they would keep others waiting for seconds, were they all walked to their
+  // ends.
   std::vector<std::unique_ptr<TestClient>> clients;
   for (int i = 0; i < 20; ++i) {
     clients.push_back(std::make_unique<TestClient>(server_.port()));

@@ -1,3 +1,4 @@
+// Laps by the coarse clock: long ones are exact, short ones do not add up to more than the time.
 #include "server/net/lap_clock.h"
 
 #include <gtest/gtest.h>

@@ -79,7 +79,8 @@ TEST(LogQueueTest, LinesArriveInOrderAndAllBeforeTheEnd) {
   for (int i = 0; i < 10'000; ++i) ASSERT_EQ(read[static_cast<std::size_t>(i)], fmt::format("line {}", i));
 }
 
-// Nobody reads while a hundred times as much is logged as a pipe takes. What is lost stands where it is missing.
+// Nobody reads while a hundred times as much is logged as a pipe takes. What is lost stands where it is
+// missing.
 TEST(LogQueueTest, AReaderThatDoesNotReadHoldsNobodyUpAndWhatItLosesIsTold) {
   LogPipe pipe;
   auto queue = std::make_unique<LogQueue>(pipe.writer(), note);

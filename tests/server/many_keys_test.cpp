@@ -1,4 +1,5 @@
-// Commands with very many keys answer as those with a few do, in the order of the requests, though a reader looks the keys up.
+// Commands with very many keys answer as those with a few do, in the order of the requests, though a reader
+// looks the keys up.
 #include <cstddef>
 #include <string>
 #include <string_view>

@@ -166,8 +166,9 @@ TEST(OrderTest, CompactIsAnsweredBetweenItsNeighbours) {
   EXPECT_TRUE(client.read_line().starts_with("+VALUE 1 "));
 }
 
-// An event loop commits what is quick itself, where no sync has to be waited for; but it counts no keys for DELPREFIX.
-// Another connection's request is answered meanwhile: nearly always at once, but a busy machine may wake the loop too late.
+// An event loop commits what is quick itself, where no sync has to be waited for; but it counts no keys for
+// DELPREFIX. Another connection's request is answered meanwhile: nearly always at once, but a busy machine
+// may wake the loop too late.
 TEST(OrderTest, WhatTakesLongHoldsUpNobodyElseOfTheSameLoop) {
   constexpr int kKeys = 400'000, kAttempts = 10;
   for (const char* request : {"delprefix key\r\n", "multi\r\ndelprefix key\r\nexec\r\n"}) {

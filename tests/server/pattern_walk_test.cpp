@@ -1,4 +1,5 @@
-// Walks over keys with patterns that take long to match: nobody but who asked waits for them, and a stop does not either.
+// Walks over keys with patterns that take long to match: nobody but who asked waits for them, and a stop does
+// not either.
 #include <chrono>
 #include <string>
 
@@ -56,7 +57,8 @@ std::pair<std::size_t, int> scan_all(TestClient& client, const std::string& patt
 
 }  // namespace
 
-// The longest class there may be, over keys of 30 kB, which took seconds for each request when it was read anew for each byte.
+// The longest class there may be, over keys of 30 kB, which took seconds for each request when it was read
+// anew for each byte.
 TEST(PatternWalkTest, ALongClassIsReadOnce) {
   TestServer server(unsynced());
   for (const char c : {'1', '2', '3'}) ASSERT_TRUE(server.store().set(std::string(30'000, 'a') + c, "v"));

@@ -1,3 +1,4 @@
+// Reads as many lines and bytes as a reply announces.
 #include "tests/server/reply_reader.h"
 
 #include <cstddef>

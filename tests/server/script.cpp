@@ -1,3 +1,4 @@
+// Reads a script's lines, fills in its variables, and compares replies that may have wildcards.
 #include "tests/server/script.h"
 
 #include <algorithm>

@@ -16,8 +16,8 @@ namespace minikv::server {
 //   r> SET name "a b"     a request in RESP, its arguments separated by spaces, quoted where needed
 //   < +VALUE 5 {v}        the reply, one line each, without line ends; escapes decoded
 //
-// `{name}` in a reply stands for a number, which has to be the same wherever the name stands again; in a request it is
-// replaced by that number. `{*}` stands for anything to the end of the line.
+// `{name}` in a reply stands for a number, which has to be the same wherever the name stands again; in a
+// request it is replaced by that number. `{*}` stands for anything to the end of the line.
 struct ScriptStep {
   std::size_t line = 0;  // of the script
   std::string request;   // the line as it stands there; substitute() makes bytes of it

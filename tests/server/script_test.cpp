@@ -1,5 +1,5 @@
-// The scripts in tests/server/scripts, each against a fresh server: request by request, all requests in one write (so
-// that reads follow writes through the writer), and byte by byte. The replies must be the same.
+// The scripts in tests/server/scripts, each against a fresh server: request by request, all requests in one
+// write (so that reads follow writes through the writer), and byte by byte. The replies must be the same.
 #include "tests/server/script.h"
 
 #include <algorithm>

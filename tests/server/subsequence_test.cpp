@@ -63,7 +63,7 @@ void expect_as_in_the_textbook(const std::string& a, const std::string& b) {
   }
 }
 
-TEST(Subsequence, IsTheOneThatRedisFinds) {
+TEST(SubsequenceTest, IsTheOneThatRedisFinds) {
   std::mt19937 random(3);
   for (int round = 0; round < 1000; ++round) {
     const std::uint64_t letters = 1 + random() % 7;
@@ -73,7 +73,7 @@ TEST(Subsequence, IsTheOneThatRedisFinds) {
 }
 
 // Where the words of a row begin and end.
-TEST(Subsequence, OfStringsAboutAsLongAsWords) {
+TEST(SubsequenceTest, OfStringsAboutAsLongAsWords) {
   std::mt19937 random(4);
   for (const std::size_t bytes : {0U, 1U, 7U, 8U, 9U, 63U, 64U, 65U, 127U, 128U, 129U}) {
     for (const std::size_t others : {0U, 1U, 8U, 63U, 64U, 65U, 128U}) {
@@ -86,7 +86,7 @@ TEST(Subsequence, OfStringsAboutAsLongAsWords) {
 }
 
 // The second one goes down the rows then, and the choice among those that are as long must not change.
-TEST(Subsequence, WhereTheSecondIsMuchLonger) {
+TEST(SubsequenceTest, WhereTheSecondIsMuchLonger) {
   std::mt19937 random(5);
   for (const std::size_t bytes : {1U, 20U, 64U, 100U}) {
     const std::string a = random_text(random, bytes, 3);
@@ -96,7 +96,7 @@ TEST(Subsequence, WhereTheSecondIsMuchLonger) {
   }
 }
 
-TEST(Subsequence, FitsAsLongAsRedisTableWouldFitAValue) {
+TEST(SubsequenceTest, FitsAsLongAsRedisTableWouldFitAValue) {
   constexpr std::size_t kMax = std::size_t{512} << 20;
   EXPECT_TRUE(subsequence_fits(0, 0, kMax));
   EXPECT_TRUE(subsequence_fits(11'584, 11'584, kMax));

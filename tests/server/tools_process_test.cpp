@@ -61,16 +61,16 @@ std::vector<json> lines_of(const std::string& out) {
   return lines;
 }
 
-class ToolsProcess : public testing::Test {
+class ToolsProcessTest : public testing::Test {
  protected:
-  ToolsProcess() { make_store(data_); }
+  ToolsProcessTest() { make_store(data_); }
 
   const Folder folder_;
   const std::string data_ = folder_ / "data";
   const std::string new_ = folder_ / "new";
 };
 
-TEST_F(ToolsProcess, VerifyEndsWithZeroOneOrTwo) {
+TEST_F(ToolsProcessTest, VerifyEndsWithZeroOneOrTwo) {
   const auto before = snapshot(data_);
   Ended ended = run({"verify", data_});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
@@ -95,7 +95,7 @@ TEST_F(ToolsProcess, VerifyEndsWithZeroOneOrTwo) {
   EXPECT_EQ(ended.out, "");
 }
 
-TEST_F(ToolsProcess, AStoreThatIsServedIsRefusedByAllOfThem) {
+TEST_F(ToolsProcessTest, AStoreThatIsServedIsRefusedByAllOfThem) {
   ServerProcess server({"--segment-size", "1MiB"}, data_);
   ASSERT_TRUE(server.start());
   for (const std::vector<std::string>& arguments :
@@ -109,7 +109,7 @@ TEST_F(ToolsProcess, AStoreThatIsServedIsRefusedByAllOfThem) {
   EXPECT_EQ(server.stop(), 0);
 }
 
-TEST_F(ToolsProcess, DumpPrintsEveryRecordInTheOrderOfTheLog) {
+TEST_F(ToolsProcessTest, DumpPrintsEveryRecordInTheOrderOfTheLog) {
   const auto before = snapshot(data_);
   const Ended ended = run({"dump", data_, "--json", "--values", "--frames", "--manifest", "--hints"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
@@ -133,7 +133,7 @@ TEST_F(ToolsProcess, DumpPrintsEveryRecordInTheOrderOfTheLog) {
   EXPECT_EQ(snapshot(data_), before);
 }
 
-TEST_F(ToolsProcess, DumpForPeopleIsALineARecordAndPrefixesSelect) {
+TEST_F(ToolsProcessTest, DumpForPeopleIsALineARecordAndPrefixesSelect) {
   const Ended ended = run({"dump", data_, "--key-prefix", "user:", "--key-prefix", "\xff"});
   EXPECT_EQ(ended.exit_code, 0) << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("key \"user:1\""));
@@ -142,7 +142,7 @@ TEST_F(ToolsProcess, DumpForPeopleIsALineARecordAndPrefixesSelect) {
   EXPECT_THAT(ended.out, testing::Not(HasSubstr("Bob")));
 }
 
-TEST_F(ToolsProcess, RepairWritesAStoreThatMinikvdServes) {
+TEST_F(ToolsProcessTest, RepairWritesAStoreThatMinikvdServes) {
   damage(data_, "Bob in");
   const auto before = snapshot(data_);
   const Ended ended = run({"repair", data_, new_, "--json"});
@@ -167,7 +167,7 @@ TEST_F(ToolsProcess, RepairWritesAStoreThatMinikvdServes) {
   EXPECT_EQ(saved->version, 4U);
 }
 
-TEST_F(ToolsProcess, RepairNeverWritesIntoWhatIsThere) {
+TEST_F(ToolsProcessTest, RepairNeverWritesIntoWhatIsThere) {
   for (const std::string& target : {data_, data_ + "/new", folder_.path()}) {
     const Ended ended = run({"repair", data_, target});
     EXPECT_EQ(ended.exit_code, 2) << target;
@@ -177,7 +177,7 @@ TEST_F(ToolsProcess, RepairNeverWritesIntoWhatIsThere) {
   EXPECT_EQ(run({"repair", data_, new_}).exit_code, 0);
 }
 
-TEST(ToolsUsage, WrongWordsAreRefusedAndHelpIsThere) {
+TEST(ToolsUsageTest, WrongWordsAreRefusedAndHelpIsThere) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"verify"},
                                                     {"repair", "a"},
                                                     {"dump", "a", "--nonsense"},

@@ -218,7 +218,8 @@ TEST(TransactionTest, AWatchWhoseGroupCantBeWrittenLetsNoTransactionThrough) {
   EXPECT_EQ(client.read_line(), "*1");
 }
 
-// The same for one that the parser refuses, in each dialect; not for one that names no key, and not for other commands.
+// The same for one that the parser refuses, in each dialect; not for one that names no key, and not for other
+// commands.
 TEST(TransactionTest, AWatchThatCantBeReadLetsNoTransactionThrough) {
   TestServer::Setup setup;
   setup.store.max_value_bytes = setup.options.parser.max_value_bytes = 64 * 1024;

@@ -1,3 +1,4 @@
+// A recursive matcher without any preparation.
 #include "tests/support/glob_reference.h"
 
 #include <cstddef>

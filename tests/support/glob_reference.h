@@ -1,5 +1,5 @@
-// What a pattern matches, told in the plainest way: each character of the pattern is read anew for each of the text's, and
-// every way to share the text out among the stars is tried.
+// What a pattern matches, told in the plainest way: each character of the pattern is read anew for each of
+// the text's, and every way to share the text out among the stars is tried.
 #pragma once
 
 #include <string_view>

@@ -1,3 +1,4 @@
+// Percentiles of what was measured, and threads that read and write meanwhile.
 #include "tests/support/latencies.h"
 
 #include <algorithm>

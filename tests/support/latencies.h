@@ -1,4 +1,5 @@
-// How long calls take, and traffic whose calls are measured: for tests that nobody is held up by others' large work.
+// How long calls take, and traffic whose calls are measured: for tests that nobody is held up by others'
+// large work.
 #pragma once
 
 #include <cstddef>
@@ -49,8 +50,9 @@ struct TrafficKeys {
   std::string value = "w";  // that is written
 };
 
-// One thread writes and another reads, each without a pause, until `is_over` says so: it is asked after every write. Of
-// `read_keys` and `written_keys` each key is the prefix and key_of() a number below; those that are read must be there.
+// One thread writes and another reads, each without a pause, until `is_over` says so: it is asked after every
+// write. Of `read_keys` and `written_keys` each key is the prefix and key_of() a number below; those that are
+// read must be there.
 struct Traffic {
   Traffic(Store& store, const TrafficKeys& keys, const std::function<bool()>& is_over);
   void print(const char* when) const;

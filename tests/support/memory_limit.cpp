@@ -1,3 +1,4 @@
+// Makes a cgroup of version 2 or 1, and moves the process into it.
 #include "tests/support/memory_limit.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// Applies batches to a map, and lists what a store may hold where an answer is in doubt.
 #include "tests/support/model.h"
 
 #include <algorithm>

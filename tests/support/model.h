@@ -53,8 +53,8 @@ class History {
   using Possible = std::vector<std::shared_ptr<const Contents>>;
 
   void acknowledged(const ModelBatch& batch, std::int64_t now_ms);
-  // Not answered, or answered with an error that leaves open what is on the disk. The next acknowledged write settles
-  // that it did not happen: it was answered by a store that did not have it.
+  // Not answered, or answered with an error that leaves open what is on the disk. The next acknowledged write
+  // settles that it did not happen: it was answered by a store that did not have it.
   void in_doubt(const ModelBatch& batch, std::int64_t now_ms);
   // A store was opened and `seen` is what it held.
   void settle(const Contents& seen);
@@ -85,8 +85,8 @@ class History {
 bool is_possible(const Contents& seen, const History::Possible& possible, std::int64_t now_ms,
                  std::string& problem);
 
-// Reads everything there is, by every way of reading, which must agree. Errors are those of values that can't be read,
-// and disagreements.
+// Reads everything there is, by every way of reading, which must agree. Errors are those of values that can't
+// be read, and disagreements.
 Result<Contents> read_all(const Store& store, const std::set<std::string>& keys);
 
 }  // namespace minikv::sim

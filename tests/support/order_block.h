@@ -9,8 +9,8 @@
 
 namespace minikv::test {
 
-// The thread that puts them in order says first that it does, and is kept where it says so. Only stores of ten thousand
-// keys or more do it beside their use.
+// The thread that puts them in order says first that it does, and is kept where it says so. Only stores of
+// ten thousand keys or more do it beside their use.
 //
 // Thread safety: all members may be called from any thread.
 class OrderBlock {

@@ -1,3 +1,4 @@
+// Starts minikvd on a free port, waits until it answers, and ends it in order or by a signal.
 #include "tests/support/server_process.h"
 
 #include <arpa/inet.h>

@@ -37,7 +37,8 @@ class ServerProcess {
   // Returns when the server has answered a ping; fails, with the server's log, if it exits before that or
   // takes more than a minute.
   testing::AssertionResult start();
-  // stop(), if it runs, then start() on the same data. The port is another one, unless keep_port() was called.
+  // stop(), if it runs, then start() on the same data. The port is another one, unless keep_port() was
+  // called.
   testing::AssertionResult restart();
 
   // SIGTERM, and waits for the end. The exit code; -N if signal N ended it; -SIGKILL if it took more than a

@@ -1,3 +1,4 @@
+// The names of the calls, and which of them change the disk.
 #include "tests/support/sim_call.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Blocks that are shared until written, where a missing one is all zeros.
 #include "tests/support/sim_content.h"
 
 #include <algorithm>

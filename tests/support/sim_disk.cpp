@@ -1,3 +1,4 @@
+// The directory tree, its pending changes, and what of them is left after a crash.
 #include "tests/support/sim_disk.h"
 
 #include <functional>

@@ -1,3 +1,4 @@
+// Goes through crash points and modes, and leaves out disks that were examined before.
 #include "tests/support/sim_explorer.h"
 
 #include <algorithm>

@@ -22,9 +22,10 @@ class Explorer {
   // Without `allowed`: all that was acknowledged, and what was in doubt or not.
   explicit Explorer(Options options, Allowed allowed = {});
 
-  // Of each crash point: everything kept, nothing kept, the last change torn `tears` times, and `random` subsets. On
-  // each state the store is opened, read, written to; a state that was there before, with the same history, is skipped.
-  // With `depth` 2 every call of each `stride`-th such opening is a crash point again.
+  // Of each crash point: everything kept, nothing kept, the last change torn `tears` times, and `random`
+  // subsets. On each state the store is opened, read, written to; a state that was there before, with the
+  // same history, is skipped. With `depth` 2 every call of each `stride`-th such opening is a crash point
+  // again.
   struct Plan {
     std::uint64_t tears = 2;
     std::uint64_t random = 4;

@@ -1,3 +1,4 @@
+// Reads, writes and syncs of one open file, each of which the file system may fail or cut short.
 #include "tests/support/sim_file.h"
 
 #include <algorithm>

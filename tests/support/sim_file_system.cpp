@@ -1,3 +1,4 @@
+// Every call is numbered and judged before it reaches the disk; pages in memory are kept account of.
 #include "tests/support/sim_file_system.h"
 
 #include <algorithm>

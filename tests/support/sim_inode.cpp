@@ -1,3 +1,4 @@
+// Changes that are not synced yet, sector by sector, and the choice of those that a crash leaves.
 #include "tests/support/sim_inode.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The steps of a history and their odds, and what is compared after each.
 #include "tests/support/sim_random.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// Random histories: everything a store can be asked and everything that can happen to it, in any order, from a seed.
+// Random histories: everything a store can be asked and everything that can happen to it, in any order, from
+// a seed.
 #pragma once
 
 #include <cstddef>

@@ -1,3 +1,4 @@
+// Opens, writes, kills and cuts the power, and keeps the model in step with what was answered.
 #include "tests/support/sim_run.h"
 
 #include <algorithm>

@@ -27,8 +27,8 @@ struct CrashPoint {
   History history;                 // what had been acknowledged by then, and what was under way
   std::uint64_t last_version = 0;  // the highest that anybody was told
   std::int64_t time_ms = 0;
-  // A power cut went before, and what it has left was not looked at yet: what that one may have lost is lost, however
-  // harmless this crash is.
+  // A power cut went before, and what it has left was not looked at yet: what that one may have lost is lost,
+  // however harmless this crash is.
   bool after_power_cut = false;
 };
 
@@ -44,7 +44,8 @@ class SimRun {
   // ---- the machine ----
   SimFileSystem& file_system() { return *file_system_; }
   SimClock& clock() { return clock_; }
-  // As SimFileSystem's, but it stays when the machine or the process starts again. Calls are counted on and on.
+  // As SimFileSystem's, but it stays when the machine or the process starts again. Calls are counted on and
+  // on.
   void set_judge(SimFileSystem::Judge judge);
   // From now on crash points are noted.
   void note_crash_points();
@@ -65,8 +66,8 @@ class SimRun {
   std::vector<Status> write_group(const std::vector<ModelBatch>& batches);
   Status compact();
 
-  // After opening: reads all there is; one of `possible` it has to be, and the history goes on from there. Else says what
-  // is wrong.
+  // After opening: reads all there is; one of `possible` it has to be, and the history goes on from there.
+  // Else says what is wrong.
   std::string settle(const History::Possible& possible);
   // At any time: what is read has to be what was acknowledged, and nothing else. Says what is wrong.
   std::string check() const;
@@ -76,8 +77,8 @@ class SimRun {
   std::uint64_t refused_writes() const { return refused_writes_; }
 
  private:
-  // Makes crash points of the snapshots that the last step left. Up to the call at which it was answered the history is
-  // `under_way`, behind it `outcome`.
+  // Makes crash points of the snapshots that the last step left. Up to the call at which it was answered the
+  // history is `under_way`, behind it `outcome`.
   void note(const std::string& step, std::uint64_t answered_at_call, const History& under_way,
             const History& outcome);
   void note(const std::string& step) { note(step, 0, history_, history_); }
@@ -99,8 +100,8 @@ class SimRun {
   std::vector<CrashPoint> crash_points_;
 };
 
-// A fixed history: overwrites, deletes, batches, values of many sizes, rotation, compaction, restarts, kills. Goes on
-// after errors, which faults may cause; says what must not happen in spite of them, or nothing.
+// A fixed history: overwrites, deletes, batches, values of many sizes, rotation, compaction, restarts, kills.
+// Goes on after errors, which faults may cause; says what must not happen in spite of them, or nothing.
 std::string run_script(SimRun& run);
 
 using test::scaled_rounds;

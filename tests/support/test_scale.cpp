@@ -1,3 +1,4 @@
+// Reads MINIKV_TEST_SEED and MINIKV_TEST_ROUNDS; a sanitizer's build does an eighth of the rounds.
 #include "tests/support/test_scale.h"
 
 #include <algorithm>

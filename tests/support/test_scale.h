@@ -1,5 +1,5 @@
-// How long a test with chance in it runs, and what chance: from the environment, so that ./dev torture can run the same
-// tests longer, and a failure can be repeated.
+// How long a test with chance in it runs, and what chance: from the environment, so that ./dev torture can
+// run the same tests longer, and a failure can be repeated.
 #pragma once
 
 #include <cstdint>
