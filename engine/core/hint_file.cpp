@@ -1,7 +1,5 @@
 #include "engine/core/hint_file.h"
 
-#include <cstring>
-
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
@@ -34,16 +32,6 @@ Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder
 }
 
 }  // namespace
-
-HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment) {
-  HintIdentity identity;
-  std::memcpy(identity.store_id, store_id, sizeof(identity.store_id));
-  identity.segment = {segment.id, segment.salt};
-  identity.segment_size = segment.size;
-  identity.min_seq = segment.min_seq;
-  identity.max_seq = segment.max_seq;
-  return identity;
-}
 
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer) {
@@ -84,7 +72,7 @@ std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint) {
 
 namespace {
 
-Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry,
+Status try_to_make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry,
                         const std::shared_ptr<Segment>& segment) {
   HintBuilder hint;
   MINIKV_TRY(collect(entry, *segment, hint));
@@ -95,7 +83,7 @@ Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], 
 
 }  // namespace
 
-void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry) {
+void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry) {
   const auto find = [&]() -> std::shared_ptr<Segment> {
     SharedGuard guard(state.lock);
     const auto found = state.segments.find(static_cast<std::uint32_t>(entry.id));

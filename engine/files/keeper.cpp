@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <new>
 
 #include "engine/base/out_of_memory.h"
@@ -22,13 +21,12 @@ std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
 
 Keeper::Keeper(SharedState& state, Manifest manifest, ManifestFile file)
     : state_(state),
+      store_id_(manifest.store_id),
       file_(std::move(file)),
       release_(state),
       manifest_(std::move(manifest)),
       next_segment_id_(manifest_.next_segment_id),
-      seq_limit_(manifest_.seq_limit) {
-  std::memcpy(store_id_, manifest_.store_id, sizeof(store_id_));
-}
+      seq_limit_(manifest_.seq_limit) {}
 
 Keeper::~Keeper() { stop(); }
 

@@ -120,7 +120,7 @@ class Keeper {
   Status create_segment_file(const SegmentIdentity& identity, SegmentKind kind, std::uint64_t size,
                              const std::string& temporary_path, bool fill);
 
-  const std::uint8_t (&store_id() const)[16] { return store_id_; }
+  const StoreId& store_id() const { return store_id_; }
 
  private:
   static constexpr std::size_t kMostDying = 8;  // whose space is being given back, at the same time
@@ -184,7 +184,7 @@ class Keeper {
   Status wait_for(Condition condition) MINIKV_REQUIRES(mutex_);
 
   SharedState& state_;
-  std::uint8_t store_id_[16];
+  const StoreId store_id_;
   ManifestFile file_;  // the keeper's thread alone, once it runs; so is the next
   std::optional<SegmentIdentity>
       unopened_spare_;                   // is there and in the manifest, but could not be opened yet

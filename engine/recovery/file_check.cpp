@@ -43,7 +43,7 @@ Status check_unnamed_segment(const SharedState& state, const Manifest& manifest,
   if (!(*file)->read(0, bytes)) return foreign(state.directory, name);
   std::memcpy(&header, bytes.data(), sizeof(header));
   const bool is_leftover = segment_header_checks_out(header) && header.kind == SegmentKind::kCompacted &&
-                           std::memcmp(header.store_id, manifest.store_id, sizeof(header.store_id)) == 0;
+                           header.store_id == manifest.store_id;
   return is_leftover ? Status() : foreign(state.directory, name);
 }
 

@@ -85,7 +85,7 @@ Result<std::unique_ptr<Segment>> Recovery::open(const ManifestSegment& entry, bo
     return segment;
   }
   if (header.segment_id != entry.id || header.salt != entry.salt || header.kind != entry.kind ||
-      std::memcmp(header.store_id, manifest_.store_id, sizeof(header.store_id)) != 0) {
+      header.store_id != manifest_.store_id) {
     return {
         StatusCode::kRefused,
         fmt::format("{}: belongs to another store or to another life of this one: put the right file back",

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <new>
-#include <random>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -172,8 +171,7 @@ Result<Manifest> Engine::load_or_create_manifest(SharedState& state, ManifestFil
   if (!names) return names.status();
   MINIKV_TRY(check_is_blank(state.directory, *names));
   Manifest fresh;
-  std::random_device random;
-  for (std::uint8_t& byte : fresh.store_id) byte = static_cast<std::uint8_t>(random());
+  fresh.store_id = make_store_id();
   fresh.clean_sequence = 1;
   fresh.incompat_features = kFeatureLengths;
   fresh.engine_time_ms = state.clock.now_ms();
