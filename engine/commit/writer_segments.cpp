@@ -4,8 +4,6 @@
 #include <chrono>
 #include <memory>
 
-#include <fmt/format.h>
-
 #include "engine/commit/writer.h"
 #include "engine/files/missing_log.h"
 
@@ -32,11 +30,7 @@ std::uint64_t Writer::end_with(std::size_t bytes) const {
 
 Status Writer::make_room(std::size_t bytes) {
   if (in_reserve_ && keeper_.has_spare()) in_reserve_ = false;  // there is room for another segment again
-  if (in_reserve_) {
-    return {StatusCode::kDiskFull,
-            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
-                        state_.directory)};
-  }
+  if (in_reserve_) return disk_full(state_.directory, kRoomIsKept);
   if (!fits(bytes)) {
     slow_down();
     // Unless an errand has gone on meanwhile.
@@ -119,7 +113,7 @@ void Writer::note_own_bytes() {
 Status Writer::rotate() {
   if (active_max_seq_ == 0) return {};
   if (keeper_.is_disk_tight()) {
-    return {StatusCode::kDiskFull, "the disk is full: the spare segment is kept for deletes and compaction"};
+    return disk_full(state_.directory, "the spare segment is kept for deletes and compaction");
   }
   MINIKV_TRY(settle_failed_write());
   make_room_for_segment();

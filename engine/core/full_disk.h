@@ -5,10 +5,17 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "engine/base/thread_annotations.h"
+#include "minikv/status.h"
 
 namespace minikv::engine {
+
+// kDiskFull, for the store in `directory`: why no room on the disk may be taken now.
+Status disk_full(std::string_view directory, std::string_view why);
+// Of a write that would take the room of the spare segment.
+inline constexpr std::string_view kRoomIsKept = "what room is left is kept for deletes and compaction";
 
 struct DiskRoom {
   std::uint64_t free_bytes = 0;

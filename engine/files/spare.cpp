@@ -131,11 +131,10 @@ Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over, Status&
     release_.release_all();
     free = state_.file_system.free_space(state_.directory);
   }
-  made = left_over > 0 && free && *free < size + left_over
-             ? Status(StatusCode::kDiskFull,
-                      fmt::format("{}: the disk is full: there is no room for another segment of {} bytes",
-                                  state_.directory, size))
-             : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
+  made =
+      left_over > 0 && free && *free < size + left_over
+          ? disk_full(state_.directory, fmt::format("there is no room for another segment of {} bytes", size))
+          : create_segment_file(identity, SegmentKind::kLog, size, temporary, true);
   // The manifest must not name what a power cut could take.
   if (made) made = state_.file_system.sync_dir(state_.directory);
   if (!made) {
@@ -190,9 +189,7 @@ Result<std::shared_ptr<Segment>> Keeper::take_spare() {
   if (!has_spare()) return std::shared_ptr<Segment>();
   if (is_disk_tight()) {
     tell_disk_tight();
-    return {StatusCode::kDiskFull,
-            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
-                        state_.directory)};
+    return disk_full(state_.directory, kRoomIsKept);
   }
   MutexLock lock(mutex_);
   return std::exchange(spare_, nullptr);
@@ -326,8 +323,7 @@ void Keeper::look_at_disk() {
 }
 
 Status Keeper::compaction_has_the_room() const {
-  return {StatusCode::kDiskFull,
-          fmt::format("{}: the disk is full: compaction works in what room is left", state_.directory)};
+  return disk_full(state_.directory, "compaction works in what room is left");
 }
 
 }  // namespace minikv::engine
