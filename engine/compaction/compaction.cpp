@@ -44,7 +44,7 @@ bool Compaction::is_input(std::uint64_t segment_id) const {
 
 // The log's segments are left out: they hold only what was written after everything that is sealed.
 void Compaction::look_outside() {
-  const std::vector<ManifestSegment> entries = keeper_.segments();
+  const std::vector<ManifestSegment> entries = keeper_.manifest().segments();
   SharedGuard guard(state_.lock);
   for (const ManifestSegment& entry : entries) {
     if (entry.state != SegmentState::kSealed || entry.min_seq == 0 || is_input(entry.id)) continue;
@@ -66,12 +66,12 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
   }
   // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no harm.
   const std::uint64_t needed = live + std::min(live, kMiB);
-  auto free = keeper_.free_space();
+  auto free = keeper_.disk().free_bytes();
   if (free && *free <= needed) {
     // The spare is the reserve of a full disk: what it takes is enough to give back more.
     spare_hold_.is_held = true;
-    MINIKV_TRY(keeper_.release_spare());
-    free = keeper_.free_space();
+    MINIKV_TRY(keeper_.spare().release());
+    free = keeper_.disk().free_bytes();
   }
   if (!free) return free.status();
   if (*free >= needed) return {};
@@ -130,7 +130,7 @@ Status Compaction::merge(const ManifestSegment& input) {
 Status Compaction::merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
                                  std::uint64_t end) {
   const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input.id),
-                              hint_identity(keeper_.store_id(), input));
+                              hint_identity(keeper_.manifest().store_id(), input));
   if (!hint) {
     return {StatusCode::kCorruption,
             fmt::format(
@@ -284,7 +284,7 @@ bool Compaction::may_drop(const RangeDelete& range) const {
     if (!keys->may_hold_any(range.from, range.to)) continue;
     // Range deletes are few: the hint tells exactly.
     const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(outside.entry.id),
-                                hint_identity(keeper_.store_id(), outside.entry));
+                                hint_identity(keeper_.manifest().store_id(), outside.entry));
     if (!hint) return false;
     const bool holds_none = hint->for_each([&](const HintEntry& entry) {
       return entry.header.type == RecordType::kRangeDelete || !range.covers(entry.key) ||

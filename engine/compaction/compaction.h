@@ -45,6 +45,7 @@ class CompactionOutput {
 
  private:
   Status begin_segment();
+  Status create_blank(const SegmentIdentity& identity, const std::string& path);
   Status write_frame();
   Status end_segment();
   void write_hint_of_segment();
@@ -108,7 +109,7 @@ class Compaction {
     ~SpareHold() {
       if (!is_held) return;
       (void)without_throwing([this] {
-        keeper.allow_spare();
+        keeper.spare().allow();
         return Status();
       });
     }

@@ -18,7 +18,7 @@ constexpr auto kRetryInstall = std::chrono::milliseconds(100);
 
 Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   // What made records dead must be durable before their segments may go.
-  MINIKV_TRY(keeper_.make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
+  MINIKV_TRY(keeper_.syncer().make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
   // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest does not
   // name after all is removed at the next start.
   const auto outputs = output_.keep();

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <new>
-#include <random>
 
 #include "engine/compaction/compaction.h"
 #include "engine/core/hint_file.h"
@@ -25,11 +24,10 @@ CompactionOutput::~CompactionOutput() {
 }
 
 Status CompactionOutput::begin_segment() {
-  std::random_device random;
-  const SegmentIdentity identity{keeper_.allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
+  const SegmentIdentity identity = keeper_.manifest().make_segment_identity();
   const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);
   paths_.push_back(path);
-  MINIKV_TRY(keeper_.create_segment_file(identity, SegmentKind::kCompacted, 0, path, false));
+  MINIKV_TRY(create_blank(identity, path));
   auto segment = open_segment(*state_.open_files, path, OpenMode::kReadWrite, identity,
                               SegmentKind::kCompacted, log_map_bytes(state_.options));
   if (!segment) return segment.status();
@@ -46,6 +44,14 @@ Status CompactionOutput::begin_segment() {
   frame_.begin(identity, used_);
   frame_min_seq_ = 0;
   return {};
+}
+
+Status CompactionOutput::create_blank(const SegmentIdentity& identity, const std::string& path) {
+  auto file = create_segment_file(state_.file_system, path,
+                                  make_segment_header(identity, SegmentKind::kCompacted,
+                                                      keeper_.manifest().store_id(), state_.clock.now_ms()));
+  if (!file) return file.status();
+  return (*file)->sync();
 }
 
 Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record) {
@@ -96,7 +102,8 @@ void CompactionOutput::write_hint_of_segment() {
   hint_.arrange();
   segments_.back()->set_keys(keys_of(hint_));
   hinted_.push_back(entries_.back().id);
-  if (Status written = write_hint(state_, hint_, hint_identity(keeper_.store_id(), entries_.back()));
+  if (Status written =
+          write_hint(state_, hint_, hint_identity(keeper_.manifest().store_id(), entries_.back()));
       !written) {
     state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
                     written.message());

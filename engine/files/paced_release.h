@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/base/one_at_a_time.h"
 #include "engine/core/paced_file.h"
 #include "engine/segment/segment.h"
 
@@ -44,6 +45,7 @@ class GentleRelease {
 
   void close_first();
 
+  OneAtATime calls_;
   Rests rests_;
   std::deque<Dying> segments_;
   std::atomic<std::uint64_t> bytes_{0};

@@ -91,6 +91,10 @@ struct Overlong {
   std::uint64_t bytes = 0;  // that count
 };
 
+// Creates the file of a segment anew and writes its header, which is not synced.
+Result<std::unique_ptr<File>> create_segment_file(FileSystem& file_system, const std::string& path,
+                                                  const SegmentHeader& header);
+
 // Opens the file at `path` and maps `length` bytes of it. The file is not settled.
 Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,

@@ -225,7 +225,7 @@ Status Engine::start() {
 }
 
 void Engine::want_hint(const ManifestSegment& segment) {
-  state_->background.add([this, segment] { make_hint(*state_, keeper_->store_id(), segment); });
+  state_->background.add([this, segment] { make_hint(*state_, keeper_->manifest().store_id(), segment); });
 }
 
 // Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have been compacted
@@ -320,7 +320,7 @@ Stats Engine::stats() const {
   stats.index_full = stats.index_full_ms > 0;
   stats.disk_full_ms = static_cast<std::uint64_t>(state_->full_disk.duration_ms(state_->clock.steady_ms()));
   stats.disk_full = stats.disk_full_ms > 0;
-  const DiskRoom room = keeper_->room();
+  const DiskRoom room = keeper_->spare().room();
   stats.disk_free_bytes = room.free_bytes;
   stats.disk_reserve_bytes = room.reserve_bytes;
   stats.read_only = state_->health.is_read_only();
@@ -338,7 +338,7 @@ Stats Engine::stats() const {
     }
   }
   stats.dead_bytes = used_bytes > stats.live_bytes ? used_bytes - stats.live_bytes : 0;
-  for (const ManifestSegment& entry : keeper_->segments()) stats.disk_bytes += entry.size;
+  for (const ManifestSegment& entry : keeper_->manifest().segments()) stats.disk_bytes += entry.size;
   return stats;
 }
 
