@@ -87,32 +87,30 @@ Status Compaction::merge(const ManifestSegment& input) {
   }
   SegmentReader reader(segment->file(), input.size);
   live_bytes_met_ = 0;
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < input.size;) {
+  FrameCursor cursor(reader, segment->identity());
+  while (!cursor.is_at_end()) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
     }
-    auto frame = read_frame(reader, segment->identity(), offset);
+    auto frame = cursor.read();
     if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole ||
-        (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all)) {
+    if (frame->has_all_names()) {
       const auto& records = frame->body.records;
       for (std::size_t i = 0; i < records.size(); ++i) {
         if (i % Index::kMostAhead == 0 && records.size() - i > 1) fetch_ahead(std::span(records).subspan(i));
         MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(input.id)));
       }
-      rate_.spend(frame->end - offset, cancelled_);
-      offset = frame->end;
+      rate_.spend(frame->end - cursor.offset(), cancelled_);
+      cursor.move_to(frame->end);
     } else {
-      auto next = find_frame(reader, segment->identity(), offset + kAlignment,
-                             [](const FrameHeader&) { return true; });
-      if (!next) return next.status();
-      const std::uint64_t end = next->value_or(input.size);
-      if (Status merged = merge_damaged(input, *segment, offset, end); !merged) {
+      auto end = cursor.find_next_header();
+      if (!end) return end.status();
+      if (Status merged = merge_damaged(input, *segment, cursor.offset(), *end); !merged) {
         segment->has_unnamed_damage.store(merged.code() == StatusCode::kCorruption,
                                           std::memory_order_relaxed);
         return merged;
       }
-      offset = end;
+      cursor.move_to(*end);
     }
   }
   // Nothing becomes live in a sealed segment, so that there can only be less by now.

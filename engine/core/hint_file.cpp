@@ -13,12 +13,13 @@ namespace {
 // From the file and not from memory: what the hint says has been read back.
 Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
   SegmentReader reader(segment.file(), entry.size);
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
-    auto frame = read_frame(reader, segment.identity(), offset);
+  FrameCursor cursor(reader, segment.identity());
+  while (!cursor.is_at_end()) {
+    auto frame = cursor.read();
     if (!frame) return frame.status();
-    const bool has_all_names = frame->kind == FrameAt::Kind::kWhole ||
-                               (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all);
-    if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
+    if (!frame->has_all_names()) {
+      return {StatusCode::kCorruption, fmt::format("damaged at offset {}", cursor.offset())};
+    }
     hint.note_time(frame->header.engine_time_ms);
     for (const RecordView& record : frame->body.records) {
       if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
@@ -26,7 +27,7 @@ Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder
       }
       hint.add(record.header, record.key, record.value, record.offset);
     }
-    offset = frame->end;
+    cursor.move_to(frame->end);
   }
   return {};
 }

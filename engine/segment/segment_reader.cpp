@@ -78,6 +78,12 @@ Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const Seg
   return std::optional<std::uint64_t>();
 }
 
+Result<std::uint64_t> FrameCursor::find_next_header() {
+  auto next = find_frame(reader_, identity_, offset_ + kAlignment, [](const FrameHeader&) { return true; });
+  if (!next) return next.status();
+  return next->value_or(reader_.size());
+}
+
 Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {
   std::uint64_t end = from;
   for (std::uint64_t at = from; at < reader.size();) {

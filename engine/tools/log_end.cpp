@@ -26,22 +26,21 @@ struct OpenLog {
 Result<std::vector<SeenFrame>> frames_of(const SegmentFile& segment) {
   std::vector<SeenFrame> frames;
   SegmentReader reader(*segment.file, segment.file_size);
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < segment.file_size;) {
-    auto frame = read_frame(reader, segment.identity(), offset);
+  FrameCursor cursor(reader, segment.identity());
+  while (!cursor.is_at_end()) {
+    auto frame = cursor.read();
     if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole || frame->kind == FrameAt::Kind::kDamaged) {
+    if (frame->has_header()) {
       const bool is_whole = frame->kind == FrameAt::Kind::kWhole;
-      frames.push_back({offset, frame->end, frame->header, is_whole, frame->body.names_all});
+      frames.push_back({cursor.offset(), frame->end, frame->header, is_whole, frame->body.names_all});
       if (frame->end <= segment.file_size) {
-        offset = frame->end;
+        cursor.move_to(frame->end);
         continue;
       }
     }
-    auto next =
-        find_frame(reader, segment.identity(), offset + kAlignment, [](const FrameHeader&) { return true; });
+    auto next = cursor.find_next_header();
     if (!next) return next.status();
-    if (!*next) break;
-    offset = **next;
+    cursor.move_to(*next);
   }
   return frames;
 }

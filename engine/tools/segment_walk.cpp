@@ -66,21 +66,21 @@ Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std:
 
 Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     WalkVisitor& visitor) {
-  for (std::uint64_t offset = begin; offset < reader.size();) {
-    auto frame = read_frame(reader, identity, offset);
+  FrameCursor cursor(reader, identity, begin);
+  while (!cursor.is_at_end()) {
+    auto frame = cursor.read();
     if (!frame) return frame.status();
-    if (frame->kind == FrameAt::Kind::kWhole || frame->kind == FrameAt::Kind::kDamaged) {
-      visitor.frame(offset, *frame);
+    if (frame->has_header()) {
+      visitor.frame(cursor.offset(), *frame);
       const std::uint64_t end = std::min(frame->end, reader.size());
-      visit_body(*frame, offset + sizeof(FrameHeader), end, visitor);
-      offset = end;
+      visit_body(*frame, cursor.offset() + sizeof(FrameHeader), end, visitor);
+      cursor.move_to(end);
       continue;
     }
-    auto next = find_frame(reader, identity, offset + kAlignment, [](const FrameHeader&) { return true; });
-    if (!next) return next.status();
-    const std::uint64_t end = *next ? **next : reader.size();
-    MINIKV_TRY(visit_strays(reader, identity, offset, end, visitor));
-    offset = end;
+    auto end = cursor.find_next_header();
+    if (!end) return end.status();
+    MINIKV_TRY(visit_strays(reader, identity, cursor.offset(), *end, visitor));
+    cursor.move_to(*end);
   }
   return {};
 }
