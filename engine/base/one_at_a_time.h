@@ -6,8 +6,8 @@
 
 namespace minikv::engine {
 
-// A member of the object whose calls may not overlap; each such call holds a Scope from its first line on. In a release
-// build it does nothing.
+// A member of the object whose calls may not overlap; each such call holds a Scope from its first line on. In
+// a release build it does nothing.
 //
 // Thread safety: that is what it is for.
 class OneAtATime {

@@ -1,3 +1,4 @@
+// The error of a full disk.
 #include "engine/core/full_disk.h"
 
 #include <fmt/format.h>

@@ -22,9 +22,9 @@ struct DiskRoom {
   std::uint64_t reserve_bytes = 0;  // kept for deletes and compaction
 };
 
-// It begins with the first write that is refused. It is over when none has been refused for a while, and a write that takes
-// room was taken or there is room for another segment: a disk that has room for some writes and not for others is told of
-// once.
+// It begins with the first write that is refused. It is over when none has been refused for a while, and a
+// write that takes room was taken or there is room for another segment: a disk that has room for some writes
+// and not for others is told of once.
 //
 // Thread safety: all members may be called from any thread.
 class FullSpell {

@@ -1,3 +1,4 @@
+// How much room there is on the disk, and when what is dropped gives its own back.
 #include "engine/files/disk_space.h"
 
 namespace minikv::engine {

@@ -15,8 +15,8 @@
 
 namespace minikv::engine {
 
-// Thread safety: free_bytes(), is_tight(), may_grow_log() and tell_tight() may be called from any thread, the others by the
-// keeper's alone.
+// Thread safety: free_bytes(), is_tight(), may_grow_log() and tell_tight() may be called from any thread, the
+// others by the keeper's alone.
 class DiskSpace {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -43,7 +43,8 @@ class DiskSpace {
   std::size_t segments_to_give_back() const { return release_.count(); }
   // Whether a piece should go now.
   bool is_release_due() const MINIKV_REQUIRES(keeper_mutex);
-  // Whether so much has gathered, or there is so little other room, that it goes before the next spare and without rests.
+  // Whether so much has gathered, or there is so little other room, that it goes before the next spare and
+  // without rests.
   bool is_release_late() const;
   // When the next piece should go, while there is one.
   Time next_release_at() const { return release_.next_at(); }

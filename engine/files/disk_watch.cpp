@@ -1,3 +1,4 @@
+// What is told of a full disk.
 #include "engine/files/disk_watch.h"
 
 namespace minikv::engine {

@@ -13,7 +13,8 @@
 
 namespace minikv::engine {
 
-// A full disk is told of once when it begins and once when it is over, for which the keeper looks at it every second.
+// A full disk is told of once when it begins and once when it is over, for which the keeper looks at it every
+// second.
 //
 // Thread safety: all members may be called from any thread, but look() by the keeper's alone.
 class DiskWatch {

@@ -1,3 +1,4 @@
+// How the keeper begins and ends, its thread, and which job comes next.
 #include "engine/files/keeper.h"
 
 #include <algorithm>
@@ -79,7 +80,8 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
   next.clean_sequence = 0;
   next.seq_limit = std::max(next.seq_limit, first_sequence) + kSequenceBlock;
   if (Status committed = manifest_.commit(next); !committed) {
-    // Some file systems need room to overwrite. It is made durable with the first spare, before anything is written.
+    // Some file systems need room to overwrite. It is made durable with the first spare, before anything is
+    // written.
     if (!is_missing || committed.code() != StatusCode::kDiskFull) return committed;
     manifest_.assume(next);
   }
@@ -141,8 +143,8 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
 
 // ---- the thread ----
 
-// The most urgent one first: a writer or a compaction waits for a cut, a commit, a sync or sequences, and nothing waits for
-// the spare yet.
+// The most urgent one first: a writer or a compaction waits for a cut, a commit, a sync or sequences, and
+// nothing waits for the spare yet.
 Keeper::Job Keeper::next_job() const {
   // A compaction waits for the refusal of its commit.
   if (state_.health.is_read_only() && commits_.empty()) return Job::kNone;
@@ -251,7 +253,7 @@ bool Keeper::try_one_job() {
   }
 }
 
-// For those who can be told that it can't be had now.
+// Answers the waits that can be told that there is no memory now.
 void Keeper::give_up_waiting(const Status& why) {
   MutexLock lock(monitor_.mutex());
   if (!commits_.empty()) {

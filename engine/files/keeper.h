@@ -1,9 +1,9 @@
 // The keeper looks after everything that has to happen to the store's files beside the writes themselves.
 //
-// Why it has a thread of its own: sealing a full segment, preparing the next one and committing the manifest each cost
-// syncs, and the writer, which has clients waiting, must never stand behind them. So the writer hands a full segment over
-// and goes on in the spare, which the keeper has written full of zeros, synced and named in the manifest beforehand. The
-// keeper decides nothing about what is written.
+// Why it has a thread of its own: sealing a full segment, preparing the next one and committing the manifest
+// each cost syncs, and the writer, which has clients waiting, must never stand behind them. So the writer
+// hands a full segment over and goes on in the spare, which the keeper has written full of zeros, synced and
+// named in the manifest beforehand. The keeper decides nothing about what is written.
 #pragma once
 
 #include <atomic>
@@ -30,26 +30,26 @@
 
 namespace minikv::engine {
 
-// Picks the jobs, one after the other, and does those that concern the log's segments and the manifest; what concerns the
-// spare, the syncs and the disk its parts do, which the callers ask themselves.
+// Picks the jobs, one after the other, and does those that concern the log's segments and the manifest; what
+// concerns the spare, the syncs and the disk its parts do, which the callers ask themselves.
 //
-// All that is asked of the keeper and its parts is guarded by one mutex, KeeperMonitor::mutex(), since the most urgent job is
-// picked from all of it.
+// All that is asked of the keeper and its parts is guarded by one mutex, KeeperMonitor::mutex(), since the
+// most urgent job is picked from all of it.
 //
-// Thread safety: all members may be called from any thread, but settle(), open_log(), start() and finish() once each, in this
-// order, and retire() and reserve_sequences() by the writer alone.
+// Thread safety: all members may be called from any thread, but settle(), open_log(), start() and finish()
+// once each, in this order, and retire() and reserve_sequences() by the writer alone.
 class Keeper {
  public:
   Keeper(SharedState& state, Manifest manifest, ManifestFile file);
   ~Keeper();
 
-  // Makes the manifest of the last life durable as recovery has found it; then cuts what is longer than it says, and unlinks
-  // what it has dropped.
+  // Makes the manifest of the last incarnation durable as recovery has found it; then cuts what is longer
+  // than it says, and unlinks what it has dropped.
   Status settle(const std::vector<Overlong>& overlong);
-  // Makes the segment that this life of the store writes into, `spare` if there is one from the last life, and makes
-  // the manifest durable with `first_sequence` and a block of sequences behind it. On a full disk a small one will do, for which
-  // hints are given up; where there is no room for that either, it is one that takes nothing (engine/files/missing_log.h),
-  // until there is some.
+  // Makes the segment that this incarnation of the store writes into, `spare` if there is one from the last,
+  // and makes the manifest durable with `first_sequence` and a block of sequences behind it. On a full disk a
+  // small one will do, for which hints are given up; where there is no room for that either, it is one that
+  // takes nothing (engine/files/missing_log.h), until there is some.
   Result<std::shared_ptr<Segment>> open_log(std::shared_ptr<Segment> spare, std::uint64_t first_sequence);
   // Called on the keeper's thread after each seal, by finish() too. Set before start().
   void on_sealed(std::function<void(const ManifestSegment&)> callback);
@@ -75,7 +75,8 @@ class Keeper {
   void retire(const RetiredSegment& full, std::shared_ptr<Segment> next);
   // When it returns ok, every sequence below `end` may be used.
   Status reserve_sequences(std::uint64_t end);
-  // Whether a group of sequences from `next_sequence` on may have to wait for a sync that is late, or for sequences.
+  // Whether a group of sequences from `next_sequence` on may have to wait for a sync that is late, or for
+  // sequences.
   bool may_hold_up(std::uint64_t next_sequence) const;
   // When it returns ok, the file of this log segment may be cut to `bytes`.
   Status allow_cut(std::uint64_t segment_id, std::uint64_t bytes);

@@ -66,7 +66,8 @@ Status Keeper::seal(const RetiredSegment& retired) {
   return {};
 }
 
-// At a clean close. A log without records is not sealed: it is dropped or, on a full disk, kept as the next start's spare.
+// At a clean close. A log without records is not sealed: it is dropped or, on a full disk, kept as the next
+// start's spare.
 Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence) {
   Manifest next = manifest_.copy();
   next.clean_sequence = next_sequence;

@@ -9,13 +9,13 @@
 
 namespace minikv::engine {
 
-// The name that thread annotations have for KeeperMonitor::mutex(), in all classes that share it. Declared and never
-// defined: the analysis compares expressions, and each class reaches the mutex by another one.
+// The name that thread annotations have for KeeperMonitor::mutex(), in all classes that share it. Declared
+// and never defined: the analysis compares expressions, and each class reaches the mutex by another one.
 extern Mutex keeper_mutex;
 
-// All that other threads ask of the keeper, and all that it answers, is guarded by this one mutex: which job is the next one
-// is decided from all of it at once. One condition variable serves both directions, since a wait on either side is
-// for a job that takes a system call at least.
+// All that other threads ask of the keeper, and all that it answers, is guarded by this one mutex: which job
+// is the next one is decided from all of it at once. One condition variable serves both directions, since a
+// wait on either side is for a job that takes a system call at least.
 //
 // Thread safety: all members may be called from any thread.
 class KeeperMonitor {
@@ -33,8 +33,8 @@ class KeeperMonitor {
   void wait_until(TimePoint deadline) MINIKV_REQUIRES(keeper_mutex) {
     changed_.wait_until(mutex(), deadline);
   }
-  // Waits for the keeper until `condition()`, which is called with the mutex held. kReadOnly, kShutdown: it will not come
-  // true any more.
+  // Waits for the keeper until `condition()`, which is called with the mutex held. kReadOnly, kShutdown: it
+  // will not come true any more.
   template <typename Condition>
   Status wait_for(Condition condition) MINIKV_REQUIRES(keeper_mutex) {
     while (!condition()) {

@@ -56,7 +56,8 @@ class LogSegments {
     assert(has_retired());
     return retired_.size() > 1 ? *retired_[1].segment : *active_;
   }
-  // Whether there was no room for a log when the store was opened, and a log that was made since is not in the manifest yet.
+  // Whether there was no room for a log when the store was opened, and a log that was made since is not in
+  // the manifest yet.
   bool is_missing() const MINIKV_REQUIRES(keeper_mutex) {
     const Segment* const oldest = has_retired() ? retired_.front().segment.get() : active_.get();
     return oldest != nullptr && oldest->id() == kNoSegment;

@@ -1,3 +1,4 @@
+// When the log is synced, and what waits for that.
 #include "engine/files/log_syncer.h"
 
 #include <atomic>

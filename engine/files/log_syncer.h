@@ -12,10 +12,11 @@
 
 namespace minikv::engine {
 
-// With fsync: interval the log is synced an interval after something was written, and writes wait while a sync is later
-// than two intervals. Compaction has the log synced in all modes.
+// With fsync: interval the log is synced an interval after something was written, and writes wait while a
+// sync is later than two intervals. Compaction has the log synced in all modes.
 //
-// Thread safety: all members may be called from any thread, but sync() and sync_if_due() by the keeper's alone.
+// Thread safety: all members may be called from any thread, but sync() and sync_if_due() by the keeper's
+// alone.
 class LogSyncer {
  public:
   LogSyncer(SharedState& state, KeeperMonitor& monitor, const LogSegments& log)

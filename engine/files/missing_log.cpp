@@ -1,3 +1,4 @@
+// A segment without a file.
 #include "engine/files/missing_log.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// Space given back piece by piece, with rests.
 #include "engine/files/paced_release.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// From the graveyard to a file that is gone.
 #include "engine/files/segment_remover.h"
 
 #include <algorithm>

@@ -14,8 +14,8 @@
 
 namespace minikv::engine {
 
-// A segment is unlinked when its last reader has let go of it, which puts it into the graveyard. Its space is given back
-// slowly afterwards, for which it needs a descriptor: so only a few are unlinked at a time.
+// A segment is unlinked when its last reader has let go of it, which puts it into the graveyard. Its space is
+// given back slowly afterwards, for which it needs a descriptor: so only a few are unlinked at a time.
 //
 // Thread safety: the keeper's thread alone.
 class SegmentRemover {
@@ -25,11 +25,12 @@ class SegmentRemover {
 
   // Whether bury_some() would bury any.
   bool may_bury() const MINIKV_REQUIRES(keeper_mutex);
-  // Unlinks what is in the graveyard, and has the space given back: all of it, or as much as may be given back at the same
-  // time, which once the store is being closed is all.
+  // Unlinks what is in the graveyard, and has the space given back: all of it, or as much as may be given
+  // back at the same time, which once the store is being closed is all.
   Status bury();
   Status bury_some() MINIKV_EXCLUDES(keeper_mutex);
-  // At the start: unlinks the files that the durable manifest has dropped. The next commit says that they are gone.
+  // At the start: unlinks the files that the durable manifest has dropped. The next commit says that they are
+  // gone.
   Status sweep();
   // The segment's file and its hint, as far as they are there.
   Status remove_files(std::uint64_t segment_id);

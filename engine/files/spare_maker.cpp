@@ -1,3 +1,4 @@
+// A spare's file: created, filled with zeros, named in the manifest, opened.
 #include "engine/files/spare_maker.h"
 
 #include <algorithm>

@@ -21,12 +21,13 @@ class SpareMaker {
   SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
              std::function<bool()> is_urgent);
 
-  // Makes a file full of zeros, durable and named in the manifest. `made`: kOk, or why there is none now. An error that is
-  // returned is one after which the store may take no writes.
+  // Makes a file full of zeros, durable and named in the manifest. `made`: kOk, or why there is none now. An
+  // error that is returned is one after which the store may take no writes.
   //
   // `left_over` bytes of room must remain; 0: how much there is is not known before it is tried.
   Status create(std::uint64_t size, std::uint64_t left_over, Status& made);
-  // The same, as large as there is room for. Where there is hardly any, hints may go for it, which are only caches.
+  // The same, as large as there is room for. Where there is hardly any, hints may go for it, which are only
+  // caches.
   Status create_small(bool may_drop_hints, Status& made);
 
   // Whether one that was made has not been opened yet.

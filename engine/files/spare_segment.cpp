@@ -1,3 +1,4 @@
+// The spare's way: the keeper makes it, the writer takes it, a compaction works in its room.
 #include "engine/files/spare_segment.h"
 
 #include <algorithm>
@@ -8,7 +9,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::int64_t kSpareRetryMs = 1000;
-// Less than makes a disk tight: the reserve is there again after a compaction that worked in its room and gained little.
+// Less than makes a disk tight: the reserve is there again after a compaction that worked in its room and
+// gained little.
 constexpr std::uint64_t kLeftOverBytes = 64 * 1024;
 
 }  // namespace
@@ -196,7 +198,7 @@ Status SpareSegment::prepare() {
       MutexLock lock(monitor_.mutex());
       is_log_missing = log_.is_missing();
     }
-    // A small one will do, so that somebody can delete.
+    // A small one will do, so that keys can be deleted.
     if (made.code() == StatusCode::kDiskFull && is_log_missing) return prepare_small(false);
   }
   return open();

@@ -23,11 +23,12 @@ namespace minikv::engine {
 // Without a spare, such a part of a segment is kept for deletes.
 inline constexpr std::uint64_t kReservedPart = 4;
 
-// A spare is written full of zeros, synced, named in the manifest and opened; then the writer may take it. The last one that
-// there is room for is the reserve: the writer gives it to deletes alone, or compaction works in its room.
+// A spare is written full of zeros, synced, named in the manifest and opened; then the writer may take it.
+// The last one that there is room for is the reserve: the writer gives it to deletes alone, or compaction
+// works in its room.
 //
-// Thread safety: all members may be called from any thread, but take(), wait_and_take() and take_reserve() by the writer
-// alone, and those for the keeper by its thread alone.
+// Thread safety: all members may be called from any thread, but take(), wait_and_take() and take_reserve() by
+// the writer alone, and those for the keeper by its thread alone.
 class SpareSegment {
  public:
   // `is_urgent`: whether the keeper's next job, or the log, waits for the spare that is being made.
@@ -41,8 +42,8 @@ class SpareSegment {
   // As take(), but waits; kDiskFull or kIoError if there won't be one.
   Result<std::shared_ptr<Segment>> wait_and_take() MINIKV_EXCLUDES(keeper_mutex);
   Status wait_until_ready() MINIKV_EXCLUDES(keeper_mutex);
-  // The spare on a full disk: for groups that only delete. The first call shows it, the second takes it for good; null if
-  // there is none (any more).
+  // The spare on a full disk: for groups that only delete. The first call shows it, the second takes it for
+  // good; null if there is none (any more).
   std::shared_ptr<Segment> reserve() const MINIKV_EXCLUDES(keeper_mutex);
   std::shared_ptr<Segment> take_reserve() MINIKV_EXCLUDES(keeper_mutex);
 
@@ -50,14 +51,14 @@ class SpareSegment {
   DiskRoom room() const MINIKV_EXCLUDES(keeper_mutex);
 
   // ---- for compaction ----
-  // Gives the room that the spare takes to the file system, and makes no other until allow(), which is called once for each
-  // call of release(), also if that has failed.
+  // Gives the room that the spare takes to the file system, and makes no other until allow(), which is called
+  // once for each call of release(), also if that has failed.
   Status release() MINIKV_EXCLUDES(keeper_mutex);
   void allow() MINIKV_EXCLUDES(keeper_mutex);
 
   // ---- for the keeper ----
-  // For the log of a store that is being opened, once: makes one and takes it. On a full disk a small one will do, for which
-  // hints are given up; null if there is no room for that either.
+  // For the log of a store that is being opened, once: makes one and takes it. On a full disk a small one
+  // will do, for which hints are given up; null if there is no room for that either.
   Result<std::shared_ptr<Segment>> make_first() MINIKV_EXCLUDES(keeper_mutex);
   // Has one made.
   void want() MINIKV_REQUIRES(keeper_mutex) { is_wanted_ = true; }
@@ -72,7 +73,8 @@ class SpareSegment {
   // Makes one and opens it; where that can't be done, the writer goes on without, and it is tried again.
   Status prepare() MINIKV_EXCLUDES(keeper_mutex);
   Status drop() MINIKV_EXCLUDES(keeper_mutex);
-  // If one is due it can't be made now, for which a waiting writer is refused; it is tried again at `retry_ms`.
+  // If one is due it can't be made now, for which a waiting writer is refused; it is tried again at
+  // `retry_ms`.
   void give_up(const Status& why, std::int64_t retry_ms) MINIKV_REQUIRES(keeper_mutex);
 
  private:

@@ -1,3 +1,4 @@
+// Commits of the manifest.
 #include "engine/files/store_manifest.h"
 
 #include <random>

@@ -12,9 +12,11 @@
 
 namespace minikv::engine {
 
-// A commit takes a copy(), changes it and hands it to commit(): what the others read is always what is durable.
+// A commit takes a copy(), changes it and hands it to commit(): what the others read is always what is
+// durable.
 //
-// Thread safety: all members may be called from any thread, but commit(), assume() and forget_dropped() by the keeper's alone.
+// Thread safety: all members may be called from any thread, but commit(), assume() and forget_dropped() by
+// the keeper's alone.
 class StoreManifest {
  public:
   StoreManifest(SharedState& state, KeeperMonitor& monitor, Manifest manifest, ManifestFile file);
@@ -33,8 +35,8 @@ class StoreManifest {
     return manifest_.find(segment_id);
   }
 
-  // Makes `next` durable, with the time, and the ids that have been given. On an error the others go on reading what they
-  // have read before.
+  // Makes `next` durable, with the time, and the ids that have been given. On an error the others go on
+  // reading what they have read before.
   Status commit(Manifest& next) MINIKV_EXCLUDES(keeper_mutex);
   // Where there was no room to commit `next`: it counts, and becomes durable with the next commit.
   void assume(Manifest next) MINIKV_EXCLUDES(keeper_mutex);

@@ -1,3 +1,4 @@
+// A new store gets its id.
 #include "engine/format/store_id.h"
 
 #include <random>

@@ -1,3 +1,4 @@
+// Frames, and what can be read of damaged ones.
 #include "engine/recovery/frame_loader.h"
 
 #include <fmt/format.h>

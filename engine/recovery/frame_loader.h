@@ -9,8 +9,8 @@
 
 namespace minikv::engine {
 
-// Damage has a name if it is known of which keys it is. Where it has none the store is refused (kRefused), unless the loss
-// was accepted.
+// Damage has a name if it is known of which keys it is. Where it has none the store is refused (kRefused),
+// unless the loss was accepted.
 //
 // Thread safety: not thread-safe.
 class FrameLoader {

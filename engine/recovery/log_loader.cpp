@@ -1,3 +1,4 @@
+// The log's end: scanned, judged, settled.
 #include "engine/recovery/log_loader.h"
 
 #include <algorithm>
@@ -125,8 +126,8 @@ Status LogLoader::scan(Log& log, std::uint64_t expected, const std::vector<Log*>
   return find_data_end(log, reader);
 }
 
-// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it, although
-// the frames there say that all before them was durable.
+// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it,
+// although the frames there say that all before them was durable.
 Result<bool> LogLoader::continues_in(const std::vector<Log*>& later, std::uint64_t expected) {
   if (later.empty()) return false;
   const Log& next = *later.front();
@@ -137,7 +138,8 @@ Result<bool> LogLoader::continues_in(const std::vector<Log*>& later, std::uint64
   return header && header->first_sequence == expected;
 }
 
-// Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been synced.
+// Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been
+// synced.
 Result<bool> LogLoader::is_covered(const Log& log, std::uint64_t offset, std::uint64_t expected,
                                    const std::vector<Log*>& later) {
   const auto covers = [expected](const FrameHeader& header) {
@@ -163,7 +165,7 @@ Status LogLoader::settle() {
   return {};
 }
 
-// Of a log segment its good frames are sealed; a blank one is the next life's spare.
+// Of a log segment its good frames are sealed; a blank one is the next incarnation's spare.
 Status LogLoader::settle(Log& log) {
   ManifestSegment& entry = *log.entry;
   const bool is_torn = log.data_end > log.end;

@@ -1,5 +1,5 @@
-// The end of the log of a store that is being opened: what was written last may be torn, and must be told from what is
-// damaged.
+// The end of the log of a store that is being opened: what was written last may be torn, and must be told
+// from what is damaged.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 
 namespace minikv::engine {
 
-// The first frame that is not whole ends the log, unless the watermark of a later frame says that it had been synced: then
-// it is damage, and never cut.
+// The first frame that is not whole ends the log, unless the watermark of a later frame says that it had been
+// synced: then it is damage, and never cut.
 //
 // Thread safety: one thread. load() and settle() once each, in this order.
 class LogLoader {
@@ -27,8 +27,8 @@ class LogLoader {
 
   // After all sealed segments have been loaded. Changes nothing on disk.
   Status load();
-  // The store is known to open: keeps torn tails aside, seals what has frames and gives it to the store, and keeps a blank
-  // segment as the spare.
+  // The store is known to open: keeps torn tails aside, seals what has frames and gives it to the store, and
+  // keeps a blank segment as the spare.
   Status settle();
 
  private:

@@ -1,3 +1,4 @@
+// What each kind of record means to the index.
 #include "engine/recovery/record_loader.h"
 
 #include <algorithm>
@@ -130,8 +131,8 @@ void RecordLoader::apply_expires() {
   state_.lock.assert_alone();
   for (const auto& [key, expire] : expires_) {
     auto place = state_.index.find(key);
-    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what is older
-    // is the value that the expiry was given to.
+    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what
+    // is older is the value that the expiry was given to.
     if (!place || place->deleted || place->sequence >= expire.sequence) continue;
     place->sequence = expire.sequence;
     place->expiry_ms = expire.expiry_ms;

@@ -21,16 +21,16 @@ struct LostKey {
   RecordType type = RecordType::kPut;
 };
 
-// Where keys are goes to the index at once, where the newest wins; the rest is kept here until all records have been met.
-// Each loading thread has one; they are merged in the end.
+// Where keys are goes to the index at once, where the newest wins; the rest is kept here until all records
+// have been met. Each loading thread has one; they are merged in the end.
 //
 // Thread safety: not thread-safe; several may fill one index.
 class RecordLoader {
  public:
   explicit RecordLoader(SharedState& state) : state_(state), loader_(index_of(state)) {}
 
-  // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no keys.
-  // Keys must stay where they are until flush().
+  // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no
+  // keys. Keys must stay where they are until flush().
   Status take(const Segment& segment, const RecordView& record);
   Status take(const Segment& segment, const HintEntry& entry);
   void flush();
@@ -38,8 +38,8 @@ class RecordLoader {
   // After the last flush() of `other`.
   void merge(RecordLoader&& other);
 
-  // Once; nothing else may follow. All records have been met: drops from the index what is deleted or has expired at `now_ms`, builds the rest of it,
-  // counts. Returns the keys that need a `lost` record.
+  // Once; nothing else may follow. All records have been met: drops from the index what is deleted or has
+  // expired at `now_ms`, builds the rest of it, counts. Returns the keys that need a `lost` record.
   std::vector<LostKey> finish(std::int64_t now_ms);
 
   std::int64_t newest_time_ms() const { return newest_time_ms_; }
@@ -59,7 +59,8 @@ class RecordLoader {
   std::vector<LostKey> find_lost_keys(const RangeDeletes& ranges, std::int64_t now_ms) const;
   void apply_expires();
 
-  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is loaded.
+  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is
+  // loaded.
   static Index& index_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS { return state.index; }
 
   SharedState& state_;

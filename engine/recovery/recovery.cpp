@@ -1,3 +1,4 @@
+// The steps of a start, from the files to the index.
 #include "engine/recovery/recovery.h"
 
 #include <string>

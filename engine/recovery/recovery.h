@@ -12,8 +12,9 @@
 
 namespace minikv::engine {
 
-// Reads a store's files into `state.index` and `state.segments`. Changes nothing before it knows that the store can be
-// opened; then removes leftovers and keeps torn tails aside. The manifest is the caller's to commit, and files are cut after that.
+// Reads a store's files into `state.index` and `state.segments`. Changes nothing before it knows that the
+// store can be opened; then removes leftovers and keeps torn tails aside. The manifest is the caller's to
+// commit, and files are cut after that.
 //
 // Thread safety: run() once, by one thread, before any other sees `state`.
 class Recovery {

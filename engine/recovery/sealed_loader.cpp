@@ -1,3 +1,4 @@
+// Sealed segments by their hints, or scanned.
 #include "engine/recovery/sealed_loader.h"
 
 #include <algorithm>
@@ -141,7 +142,8 @@ bool SealedLoader::load_hint(const ManifestSegment& entry, Segment& segment, Rec
   return taken.is_ok();
 }
 
-// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can have.
+// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can
+// have.
 std::uint64_t SealedLoader::hint_bytes_of(const ManifestSegment& entry) const {
   const auto file = state_.file_system.open(state_.directory + "/" + hint_name(entry.id), OpenMode::kRead);
   if (!file) return 0;
@@ -149,7 +151,8 @@ std::uint64_t SealedLoader::hint_bytes_of(const ManifestSegment& entry) const {
   return size ? std::min(*size, 2 * entry.size) : 0;
 }
 
-// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this one.
+// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this
+// one.
 void SealedLoader::expect_keys(const Hint& like) {
   std::call_once(expected_, [&] {
     state_.lock.assert_alone();

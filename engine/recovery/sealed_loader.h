@@ -17,7 +17,8 @@
 
 namespace minikv::engine {
 
-// Reads them by their hints, several at a time; what has no hint that fits is scanned. Changes nothing on disk.
+// Reads them by their hints, several at a time; what has no hint that fits is scanned. Changes nothing on
+// disk.
 //
 // Thread safety: load() once, by one thread, which starts the others.
 class SealedLoader {

@@ -1,3 +1,4 @@
+// The checks of a segment file against the manifest.
 #include "engine/recovery/segment_check.h"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Ma
   auto segment = open_segment(*state.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
                               identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
   if (!segment) return segment.status();
-  // The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks of
-  // another segment is of another store, or of another life of this one.
+  // The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and
+  // speaks of another segment is of another store, or of another incarnation of this one.
   SegmentHeader header{};
   std::string bytes(sizeof(header), '\0');
   if (!(*segment)->file().read(0, bytes)) {
@@ -40,8 +41,8 @@ Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Ma
   return segment;
 }
 
-// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut a log segment
-// before they said so.
+// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut
+// a log segment before they said so.
 Status check_length(const SharedState& state, const Manifest& manifest, const ManifestSegment& entry,
                     std::uint64_t file_bytes) {
   if (file_bytes >= entry.size) return {};

@@ -10,17 +10,18 @@
 
 namespace minikv::engine {
 
-// Opens the segment of `entry`. `writable`: one of the log, which is mapped with the room to grow. kRefused: the file is not
-// this store's. A damaged header is only told of: the manifest knows what it said.
+// Opens the segment of `entry`. `writable`: one of the log, which is mapped with the room to grow. kRefused:
+// the file is not this store's. A damaged header is only told of: the manifest knows what it said.
 Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Manifest& manifest,
                                                     const ManifestSegment& entry, bool writable);
 
-// Whether a file of `file_bytes` is as long as the manifest says, or longer. kRefused: it is not, and the loss has not been
-// accepted.
+// Whether a file of `file_bytes` is as long as the manifest says, or longer. kRefused: it is not, and the
+// loss has not been accepted.
 Status check_length(const SharedState& state, const Manifest& manifest, const ManifestSegment& entry,
                     std::uint64_t file_bytes);
 
-// Settles the file of a segment that was read, and gives it to the store. No other thread may look at the segments.
+// Settles the file of a segment that was read, and gives it to the store. No other thread may look at the
+// segments.
 void add_to_store(SharedState& state, std::unique_ptr<Segment> segment);
 
 }  // namespace minikv::engine

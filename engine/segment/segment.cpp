@@ -1,3 +1,4 @@
+// Files of segments, and the graveyard.
 #include "engine/segment/segment.h"
 
 #include <array>

@@ -68,7 +68,8 @@ Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const Seg
 // Thread safety: not thread-safe.
 class FrameCursor {
  public:
-  // `reader` must outlive the cursor, which shares its window: a frame's views hold until the reader's next use.
+  // `reader` must outlive the cursor, which shares its window: a frame's views hold until the reader's next
+  // use.
   FrameCursor(SegmentReader& reader, const SegmentIdentity& identity,
               std::uint64_t offset = sizeof(SegmentHeader))
       : reader_(reader), identity_(identity), offset_(offset) {}
@@ -79,7 +80,8 @@ class FrameCursor {
 
   // What stands here.
   Result<FrameAt> read() { return read_frame(reader_, identity_, offset_); }
-  // The offset of the first frame header behind this place that checks out; the segment's end if there is none.
+  // The offset of the first frame header behind this place that checks out; the segment's end if there is
+  // none.
   Result<std::uint64_t> find_next_header();
   // Forward only.
   void move_to(std::uint64_t offset) {
