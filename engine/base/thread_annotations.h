@@ -23,6 +23,7 @@
 #define MINIKV_RELEASE_SHARED(...) MINIKV_TSA(release_shared_capability(__VA_ARGS__))
 #define MINIKV_RELEASE_GENERIC(...) MINIKV_TSA(release_generic_capability(__VA_ARGS__))
 #define MINIKV_EXCLUDES(...) MINIKV_TSA(locks_excluded(__VA_ARGS__))
+#define MINIKV_RETURN_CAPABILITY(x) MINIKV_TSA(lock_returned(x))
 #define MINIKV_ASSERT_CAPABILITY(x) MINIKV_TSA(assert_capability(x))
 #define MINIKV_ASSERT_SHARED_CAPABILITY(x) MINIKV_TSA(assert_shared_capability(x))
 #define MINIKV_NO_THREAD_SAFETY_ANALYSIS MINIKV_TSA(no_thread_safety_analysis)

@@ -8,7 +8,7 @@ double in_seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
 }  // namespace
 
 LeadKeeping::LeadKeeping(SharedState& state, Keeper& keeper)
-    : state_(state), keeper_(keeper), told_(keeper.lead()), seen_(state.clock.changes()) {
+    : state_(state), keeper_(keeper), told_(keeper.manifest().lead()), seen_(state.clock.changes()) {
   const StoreTime now = state_.clock.now();
   if (!told_.lead.exists()) return;
   state_.log.warn(

@@ -165,7 +165,7 @@ Status Writer::append_group() {
     publisher_.drop(group_);
     return done;
   }
-  if (state_.full_disk.is_full() && !group_.only_removes()) keeper_.note_taken();
+  if (state_.full_disk.is_full() && !group_.only_removes()) keeper_.disk_watch().note_taken();
   publisher_.publish(group_);
   state_.counters.writes.fetch_add(group_.changes().size(), std::memory_order_relaxed);
   state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
@@ -175,7 +175,7 @@ Status Writer::append_group() {
 // On a full disk the spare is the reserve, or what the active segment has left. One task a group: those that add something
 // are refused alone.
 void Writer::commit_to_reserve(const Status& full) {
-  const auto spare = in_reserve_ ? nullptr : keeper_.reserve();
+  const auto spare = in_reserve_ ? nullptr : keeper_.spare().reserve();
   const auto& segment = spare ? spare : active_;
   group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now());
@@ -198,7 +198,7 @@ Status Writer::go_on_in_reserve(const std::shared_ptr<Segment>& spare, const Sta
   try {
     MINIKV_TRY(settle_failed_write());
     make_room_for_segment();
-    if (keeper_.take_reserve() != spare) return full;
+    if (keeper_.spare().take_reserve() != spare) return full;
     go_on_in(spare);
     in_reserve_ = true;
     return {};
@@ -330,8 +330,8 @@ Status Writer::write_frame() {
 Status Writer::sync_frame() {
   if (state_.options.fsync != Fsync::kAlways) {
     if (state_.options.fsync == Fsync::kNever) return {};
-    keeper_.note_unsynced();
-    return keeper_.wait_while_sync_is_late();
+    keeper_.syncer().note_unsynced();
+    return keeper_.syncer().wait_while_late();
   }
   // Whatever it was that went wrong: what the disk holds is unknown.
   if (Status synced = without_throwing([&] { return active_->file().sync(); }); !synced) {
@@ -361,7 +361,7 @@ void Writer::answer(WriteTask& task, const Status& status) {
     (void)state_.full_index.note_refused(state_.clock.steady_ms());
   } else if (!answered) {
     state_.counters.note_refused(answered.code());
-    if (answered.code() == StatusCode::kDiskFull) keeper_.note_refused(answered);
+    if (answered.code() == StatusCode::kDiskFull) keeper_.disk_watch().note_refused(answered);
   }
   task.done(answered);
 }

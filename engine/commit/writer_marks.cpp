@@ -49,11 +49,11 @@ std::optional<std::int64_t> Writer::TimeKeeping::due_in_ms() {
 void Writer::append_time() {
   const StoreTime now = state_.clock.now();
   last_time_ms_ = now.engine_ms;  // also if it fails: not tried again before the next is due
-  if (in_reserve_ || (!leaves_reserve(0) && keeper_.is_disk_tight())) return keeper_.note_time();
+  if (in_reserve_ || (!leaves_reserve(0) && keeper_.disk().is_tight())) return keeper_.note_time();
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
   if (used + sizeof(FrameHeader) > state_.options.segment_size) {
     make_room_for_segment();
-    if (auto spare = keeper_.take_spare(); spare && *spare) go_on_in(std::move(*spare));
+    if (auto spare = keeper_.spare().take(); spare && *spare) go_on_in(std::move(*spare));
   }
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_, now);
   if (write_frame()) (void)sync_frame();

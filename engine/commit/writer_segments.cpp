@@ -4,8 +4,6 @@
 #include <chrono>
 #include <memory>
 
-#include <fmt/format.h>
-
 #include "engine/commit/writer.h"
 #include "engine/files/missing_log.h"
 
@@ -31,12 +29,9 @@ std::uint64_t Writer::end_with(std::size_t bytes) const {
 }
 
 Status Writer::make_room(std::size_t bytes) {
-  if (in_reserve_ && keeper_.has_spare()) in_reserve_ = false;  // there is room for another segment again
-  if (in_reserve_) {
-    return {StatusCode::kDiskFull,
-            fmt::format("{}: the disk is full: what room is left is kept for deletes and compaction",
-                        state_.directory)};
-  }
+  if (in_reserve_ && keeper_.spare().is_ready())
+    in_reserve_ = false;  // there is room for another segment again
+  if (in_reserve_) return disk_full(state_.directory, kRoomIsKept);
   if (!fits(bytes)) {
     slow_down();
     // Unless an errand has gone on meanwhile.
@@ -46,11 +41,11 @@ Status Writer::make_room(std::size_t bytes) {
   const std::uint64_t end = end_with(bytes);
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
   const std::uint64_t more = end - std::clamp(own_bytes_, used, end);
-  if (keeper_.may_grow_log(more + kPlentySegments * state_.options.segment_size)) {
+  if (keeper_.disk().may_grow_log(more + kPlentySegments * state_.options.segment_size)) {
     plenty_until_ = std::chrono::steady_clock::now() + kPlentyHolds;
     return {};
   }
-  return keeper_.may_grow_log(more) ? Status() : keeper_.wait_until_spare_is_there();
+  return keeper_.disk().may_grow_log(more) ? Status() : keeper_.spare().wait_until_ready();
 }
 
 Status Writer::go_on_for(std::size_t bytes) {
@@ -58,11 +53,11 @@ Status Writer::go_on_for(std::size_t bytes) {
   const std::uint64_t used = active_->used_bytes.load(std::memory_order_relaxed);
   MINIKV_TRY(settle_failed_write());
   make_room_for_segment();
-  auto spare = keeper_.take_spare();
+  auto spare = keeper_.spare().take();
   // The spare is not ready: the segment grows a little, so that nobody waits for a moment.
   const bool can_grow = active_->id() != kNoSegment && used < size + size / 4;
-  if (spare && !*spare && (!can_grow || !keeper_.may_grow_log(bytes))) {
-    spare = keeper_.wait_for_spare();
+  if (spare && !*spare && (!can_grow || !keeper_.disk().may_grow_log(bytes))) {
+    spare = keeper_.spare().wait_and_take();
   }
   if (!spare) return spare.status();
   if (*spare) go_on_in(std::move(*spare));
@@ -75,7 +70,7 @@ bool Writer::leaves_reserve(std::size_t bytes) const {
   if (end + state_.options.segment_size / kReservedPart <= own_bytes_) return true;
   // The keeper may well be slower than the writer; the disk need not be asked each time.
   if (end <= own_bytes_ && std::chrono::steady_clock::now() < plenty_until_) return true;
-  return keeper_.has_spare();
+  return keeper_.spare().is_ready();
 }
 
 // Never for long: what compaction can't do for a while (no room, an error) must not keep anybody from writing. Its errands
@@ -118,12 +113,12 @@ void Writer::note_own_bytes() {
 
 Status Writer::rotate() {
   if (active_max_seq_ == 0) return {};
-  if (keeper_.is_disk_tight()) {
-    return {StatusCode::kDiskFull, "the disk is full: the spare segment is kept for deletes and compaction"};
+  if (keeper_.disk().is_tight()) {
+    return disk_full(state_.directory, "the spare segment is kept for deletes and compaction");
   }
   MINIKV_TRY(settle_failed_write());
   make_room_for_segment();
-  auto spare = keeper_.wait_for_spare();
+  auto spare = keeper_.spare().wait_and_take();
   if (!spare) return spare.status();
   go_on_in(std::move(*spare));
   return {};

@@ -50,7 +50,7 @@ bool Compaction::is_input(std::uint64_t segment_id) const {
 
 void Compaction::find_others() {
   std::vector<OtherSegments::Other> others;
-  const std::vector<ManifestSegment> entries = keeper_.segments();
+  const std::vector<ManifestSegment> entries = keeper_.manifest().segments();
   {
     SharedGuard guard(state_.lock);
     for (const ManifestSegment& entry : entries) {
@@ -73,12 +73,12 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
   }
   // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no harm.
   const std::uint64_t needed = live + std::min(live, kMiB);
-  auto free = keeper_.free_space();
+  auto free = keeper_.disk().free_bytes();
   if (free && *free <= needed) {
     // The spare is the reserve of a full disk: what it takes is enough to give back more.
     spare_hold_.is_held = true;
-    MINIKV_TRY(keeper_.release_spare());
-    free = keeper_.free_space();
+    MINIKV_TRY(keeper_.spare().release());
+    free = keeper_.disk().free_bytes();
   }
   if (!free) return free.status();
   if (*free >= needed) return {};
@@ -97,18 +97,18 @@ Status Compaction::merge(const ManifestSegment& input) {
   const std::shared_ptr<Segment> segment = segment_of(input);
   SegmentReader reader(segment->file(), input.size);
   live_bytes_met_ = 0;
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < input.size;) {
+  FrameCursor cursor(reader, segment->identity());
+  while (!cursor.is_at_end()) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
     }
-    MINIKV_ASSIGN_OR_RETURN(const FrameAt frame, read_frame(reader, segment->identity(), offset));
-    if (frame.kind == FrameAt::Kind::kWhole ||
-        (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all)) {
+    MINIKV_ASSIGN_OR_RETURN(const FrameAt frame, cursor.read());
+    if (frame.has_all_names()) {
       MINIKV_TRY(take_frame(frame, input.id));
-      rate_.spend(frame.end - offset, cancelled_);
-      offset = frame.end;
+      rate_.spend(frame.end - cursor.offset(), cancelled_);
+      cursor.move_to(frame.end);
     } else {
-      MINIKV_ASSIGN_OR_RETURN(offset, step_over_damage(reader, input, *segment, offset));
+      MINIKV_TRY(step_over_damage(cursor, input, *segment));
     }
   }
   // Nothing becomes live in a sealed segment, so that there can only be less by now.
@@ -132,23 +132,21 @@ Status Compaction::take_frame(const FrameAt& frame, std::uint64_t segment) {
   return {};
 }
 
-// Takes what the hint knows of a stretch that can't be read as frames; returns where the stretch ends.
-Result<std::uint64_t> Compaction::step_over_damage(SegmentReader& reader, const ManifestSegment& input,
-                                                   Segment& segment, std::uint64_t offset) {
-  MINIKV_ASSIGN_OR_RETURN(const auto next, find_frame(reader, segment.identity(), offset + kAlignment,
-                                                      [](const FrameHeader&) { return true; }));
-  const std::uint64_t end = next.value_or(input.size);
-  if (Status taken = take_from_hint(input, segment, offset, end); !taken) {
+// Takes what the hint knows of a stretch that can't be read as frames.
+Status Compaction::step_over_damage(FrameCursor& cursor, const ManifestSegment& input, Segment& segment) {
+  MINIKV_ASSIGN_OR_RETURN(const std::uint64_t end, cursor.find_next_header());
+  if (Status taken = take_from_hint(input, segment, cursor.offset(), end); !taken) {
     segment.has_unnamed_damage.store(taken.code() == StatusCode::kCorruption, std::memory_order_relaxed);
     return taken;
   }
-  return end;
+  cursor.move_to(end);
+  return {};
 }
 
 Status Compaction::take_from_hint(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
                                   std::uint64_t end) {
   const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input.id),
-                              hint_identity(keeper_.store_id(), input));
+                              hint_identity(keeper_.manifest().store_id(), input));
   if (!hint) {
     return {StatusCode::kCorruption,
             fmt::format(

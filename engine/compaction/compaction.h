@@ -62,7 +62,7 @@ class Compaction {
     ~SpareHold() {
       if (!is_held) return;
       (void)without_throwing([this] {
-        keeper.allow_spare();
+        keeper.spare().allow();
         return Status();
       });
     }
@@ -72,8 +72,7 @@ class Compaction {
   std::shared_ptr<Segment> segment_of(const ManifestSegment& input);
   Status merge(const ManifestSegment& input);
   Status take_frame(const FrameAt& frame, std::uint64_t segment);
-  Result<std::uint64_t> step_over_damage(SegmentReader& reader, const ManifestSegment& input,
-                                         Segment& segment, std::uint64_t offset);
+  Status step_over_damage(FrameCursor& cursor, const ManifestSegment& input, Segment& segment);
   Status take_from_hint(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
                         std::uint64_t end);
   void fetch_ahead(std::span<const RecordView> records) const;

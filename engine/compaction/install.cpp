@@ -35,7 +35,7 @@ void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs,
 Status Installer::install(CompactionOutput& output, const std::vector<std::uint64_t>& inputs,
                           std::span<const Relocation> relocations) {
   // What made records dead must be durable before their segments may go.
-  MINIKV_TRY(keeper_.make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
+  MINIKV_TRY(keeper_.syncer().make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
   // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest does not
   // name after all is removed at the next start.
   const auto segments = output.keep();

@@ -39,7 +39,7 @@ bool OtherSegments::may_drop(const RangeDelete& range) const {
 // Range deletes are few, so the hint is read, which tells exactly.
 bool OtherSegments::holds_none_of(const RangeDelete& range, const Other& other) const {
   const auto hint = read_hint(file_system_, directory_ + "/" + hint_name(other.entry.id),
-                              hint_identity(keeper_.store_id(), other.entry));
+                              hint_identity(keeper_.manifest().store_id(), other.entry));
   if (!hint) return false;
   return hint->for_each([&](const HintEntry& entry) {
     return entry.header.type == RecordType::kRangeDelete || !range.covers(entry.key) ||

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cassert>
 #include <new>
-#include <random>
 #include <utility>
 
 #include "engine/core/hint_file.h"
@@ -29,11 +28,10 @@ CompactionOutput::~CompactionOutput() {
 }
 
 Status CompactionOutput::begin_segment() {
-  std::random_device random;
-  const SegmentIdentity identity{keeper_.allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
+  const SegmentIdentity identity = keeper_.manifest().make_segment_identity();
   const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);
   paths_.push_back(path);
-  MINIKV_TRY(keeper_.create_segment_file(identity, SegmentKind::kCompacted, 0, path, false));
+  MINIKV_TRY(create_blank(identity, path));
   MINIKV_ASSIGN_OR_RETURN(auto segment, open_segment(*state_.open_files, path, OpenMode::kReadWrite, identity,
                                                      SegmentKind::kCompacted, log_map_bytes(state_.options)));
   segments_.push_back(std::move(segment));
@@ -49,6 +47,14 @@ Status CompactionOutput::begin_segment() {
   frame_.begin(identity, used_);
   frame_min_seq_ = 0;
   return {};
+}
+
+Status CompactionOutput::create_blank(const SegmentIdentity& identity, const std::string& path) {
+  auto file = create_segment_file(state_.file_system, path,
+                                  make_segment_header(identity, SegmentKind::kCompacted,
+                                                      keeper_.manifest().store_id(), state_.clock.now_ms()));
+  if (!file) return file.status();
+  return (*file)->sync();
 }
 
 Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record) {
@@ -102,7 +108,7 @@ void CompactionOutput::write_hint_of_segment() {
   segments_.back()->set_keys(keys_of(hint_));
   hinted_.push_back(entries_.back().id);
   if (Status written = write_hint(state_.file_system, state_.directory, hint_,
-                                  hint_identity(keeper_.store_id(), entries_.back()), pacing());
+                                  hint_identity(keeper_.manifest().store_id(), entries_.back()), pacing());
       !written) {
     state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
                     written.message());

@@ -43,6 +43,7 @@ class CompactionOutput {
  private:
   Pacing pacing() const { return {state_.options.fsync, state_.written_sequence}; }
   Status begin_segment();
+  Status create_blank(const SegmentIdentity& identity, const std::string& path);
   Status write_frame();
   Status end_segment();
   void write_hint_of_segment();

@@ -29,16 +29,16 @@ CompactionPolicy CompactionScheduler::policy() const {
   policy.threshold = options.compaction_threshold;
   policy.dead_ratio = options.compaction_dead_ratio;
   policy.segment_size = options.segment_size;
-  policy.disk_is_tight = keeper_.is_disk_tight();
-  if (const auto free = keeper_.free_space()) {
-    policy.room = *free + (keeper_.has_spare() ? options.segment_size : 0);
+  policy.disk_is_tight = keeper_.disk().is_tight();
+  if (const auto free = keeper_.disk().free_bytes()) {
+    policy.room = *free + (keeper_.spare().is_ready() ? options.segment_size : 0);
     policy.room -= std::min(policy.room / 2, kMiB);
   }
   return policy;
 }
 
 std::vector<SegmentUse> CompactionScheduler::sealed_segments() const {
-  const std::vector<ManifestSegment> entries = keeper_.segments();
+  const std::vector<ManifestSegment> entries = keeper_.manifest().segments();
   std::vector<SegmentUse> sealed;
   SharedGuard guard(state_.lock);
   for (const ManifestSegment& entry : entries) {
@@ -68,7 +68,7 @@ bool CompactionScheduler::is_behind() {
 
 // Slow enough not to be noticed, as long as writes do not get ahead.
 Haste CompactionScheduler::haste() const {
-  const bool is_pressed = backlog() > kPressedBacklog || keeper_.is_disk_tight();
+  const bool is_pressed = backlog() > kPressedBacklog || keeper_.disk().is_tight();
   return is_pressed ? Haste::kSome : Haste::kNone;
 }
 
@@ -156,7 +156,7 @@ Result<CompactionResult> CompactionScheduler::compact_all_in_steps() {
   CompactionResult result;
   // What a step gives back is room for the next one, so each is planned when its time has come. What the
   // steps have written is not for them to read again.
-  const std::uint64_t first_of_mine = keeper_.allocate_segment_id();
+  const std::uint64_t first_of_mine = keeper_.manifest().allocate_segment_id();
   for (int planned_anew = 0;;) {
     std::vector<SegmentUse> sealed = sealed_segments();
     std::erase_if(sealed, [&](const SegmentUse& segment) { return segment.entry.id >= first_of_mine; });

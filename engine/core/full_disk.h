@@ -5,19 +5,26 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "engine/base/thread_annotations.h"
+#include "minikv/status.h"
 
 namespace minikv::engine {
+
+// kDiskFull, for the store in `directory`: why no room on the disk may be taken now.
+Status disk_full(std::string_view directory, std::string_view why);
+// Of a write that would take the room of the spare segment.
+inline constexpr std::string_view kRoomIsKept = "what room is left is kept for deletes and compaction";
 
 struct DiskRoom {
   std::uint64_t free_bytes = 0;
   std::uint64_t reserve_bytes = 0;  // kept for deletes and compaction
 };
 
-// It begins with the first write that is refused. It is over when none has been refused for a while, and a write that takes
-// room was taken or there is room for another segment: a disk that has room for some writes and not for others is told of
-// once.
+// It begins with the first write that is refused. It is over when none has been refused for a while, and a
+// write that takes room was taken or there is room for another segment: a disk that has room for some writes
+// and not for others is told of once.
 //
 // Thread safety: all members may be called from any thread.
 class FullSpell {

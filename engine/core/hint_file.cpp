@@ -1,8 +1,6 @@
 // A hint file is made from the segment that it speaks of, and put into place by a rename.
 #include "engine/core/hint_file.h"
 
-#include <cstring>
-
 #include <fmt/format.h>
 
 #include "engine/base/out_of_memory.h"
@@ -15,11 +13,11 @@ namespace {
 // From the file and not from memory: what the hint says has been read back.
 Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
   SegmentReader reader(segment.file(), entry.size);
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < entry.size;) {
-    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, segment.identity(), offset));
-    const bool has_all_names = frame.kind == FrameAt::Kind::kWhole ||
-                               (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all);
-    if (!has_all_names) return {StatusCode::kCorruption, fmt::format("damaged at offset {}", offset)};
+  FrameCursor cursor(reader, segment.identity());
+  while (!cursor.is_at_end()) {
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, cursor.read());
+    if (!frame.has_all_names())
+      return {StatusCode::kCorruption, fmt::format("damaged at offset {}", cursor.offset())};
     hint.note_time(frame.header.engine_time_ms);
     for (const RecordView& record : frame.body.records) {
       if (record.header.type == RecordType::kRangeDelete && !record.value_intact) {
@@ -27,22 +25,12 @@ Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder
       }
       hint.add(record.header, record.key, record.value, record.offset);
     }
-    offset = frame.end;
+    cursor.move_to(frame.end);
   }
   return {};
 }
 
 }  // namespace
-
-HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment) {
-  HintIdentity identity;
-  std::memcpy(identity.store_id, store_id, sizeof(identity.store_id));
-  identity.segment = {segment.id, segment.salt};
-  identity.segment_size = segment.size;
-  identity.min_seq = segment.min_seq;
-  identity.max_seq = segment.max_seq;
-  return identity;
-}
 
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer) {
@@ -80,7 +68,7 @@ std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint) {
 
 namespace {
 
-Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry,
+Status try_to_make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry,
                         const std::shared_ptr<Segment>& segment) {
   HintBuilder hint;
   MINIKV_TRY(collect(entry, *segment, hint));
@@ -92,7 +80,7 @@ Status try_to_make_hint(SharedState& state, const std::uint8_t (&store_id)[16], 
 
 }  // namespace
 
-void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry) {
+void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry) {
   const auto find = [&]() -> std::shared_ptr<Segment> {
     SharedGuard guard(state.lock);
     const auto found = state.segments.find(static_cast<std::uint32_t>(entry.id));

@@ -12,8 +12,6 @@
 
 namespace minikv::engine {
 
-HintIdentity hint_identity(const std::uint8_t (&store_id)[16], const ManifestSegment& segment);
-
 // kNotFound: there is none. kCorruption: not one of this segment as it is.
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer = {});
@@ -27,6 +25,6 @@ std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint);
 
 // Reads the sealed segment and writes its hint, in the background. A hint is a cache: that one could not be written is logged,
 // and costs time at the next start.
-void make_hint(SharedState& state, const std::uint8_t (&store_id)[16], const ManifestSegment& entry);
+void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry);
 
 }  // namespace minikv::engine

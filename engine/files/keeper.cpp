@@ -1,9 +1,11 @@
+// How the keeper begins and ends, its thread, and which job comes next.
 #include "engine/files/keeper.h"
 
 #include <algorithm>
+#include <cassert>
 #include <chrono>
-#include <cstring>
 #include <new>
+#include <optional>
 
 #include "engine/base/out_of_memory.h"
 #include "engine/files/missing_log.h"
@@ -11,7 +13,6 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::uint64_t kMuchToRelease = 8;  // segments
 constexpr std::int64_t kRetryWithoutMemoryMs = 1000;
 
 std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
@@ -22,23 +23,100 @@ std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
 
 Keeper::Keeper(SharedState& state, Manifest manifest, ManifestFile file)
     : state_(state),
-      file_(std::move(file)),
-      release_(state),
-      manifest_(std::move(manifest)),
-      next_segment_id_(manifest_.next_segment_id),
-      seq_limit_(manifest_.seq_limit) {
-  std::memcpy(store_id_, manifest_.store_id, sizeof(store_id_));
-}
+      monitor_(state, [this] { run_pending(); }),
+      manifest_(state, monitor_, std::move(manifest), std::move(file)),
+      disk_(state, monitor_),
+      remover_(state, monitor_, manifest_, disk_),
+      syncer_(state, monitor_, log_),
+      spare_(state, monitor_, manifest_, log_, disk_, remover_, syncer_,
+             [this] { return is_spare_urgent(); }),
+      disk_watch_(state, monitor_, disk_, spare_),
+      seq_limit_(manifest_.copy().seq_limit) {}
 
 Keeper::~Keeper() { stop(); }
 
+// ---- the beginning and the end ----
+
+Status Keeper::settle(const std::vector<Overlong>& overlong) {
+  assert(stage_ == Stage::kMade);
+  stage_ = Stage::kSettled;
+  Manifest next = manifest_.copy();
+  const auto is_dropped = [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; };
+  const bool has_dropped = std::any_of(next.segments.begin(), next.segments.end(), is_dropped);
+  if (overlong.empty() && !has_dropped) return {};
+  Status committed = manifest_.commit(next);
+  if (committed.code() == StatusCode::kDiskFull) {
+    state_.log.warn("{}: what the last run has left takes room until the next start: {}", state_.directory,
+                    committed.message());
+    return {};
+  }
+  MINIKV_TRY(std::move(committed));
+  for (const Overlong& segment : overlong) {
+    const std::string path = state_.path_of(segment.segment_id);
+    auto file = state_.file_system.open(path, OpenMode::kReadWrite);
+    if (!file) return file.status();
+    MINIKV_TRY(cut(**file, path, segment.bytes));
+  }
+  return has_dropped ? remover_.sweep() : Status();
+}
+
+Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare,
+                                                  std::uint64_t first_sequence) {
+  assert(stage_ == Stage::kSettled);
+  stage_ = Stage::kLogOpen;
+  if (!spare) {
+    auto made = spare_.make_first();
+    if (!made) return made.status();
+    spare = std::move(*made);
+    if (!spare)
+      spare = share_segment(make_missing_log(state_.open_files, state_.directory), state_.graveyard);
+  }
+  const bool is_missing = spare->id() == kNoSegment;
+  Manifest next = manifest_.copy();
+  if (ManifestSegment* const entry = next.find(spare->id())) {
+    entry->state = SegmentState::kActive;
+    entry->min_seq = first_sequence;  // what recovery expects the first frame to begin with
+  }
+  next.clean_sequence = 0;
+  next.seq_limit = std::max(next.seq_limit, first_sequence) + kSequenceBlock;
+  if (Status committed = manifest_.commit(next); !committed) {
+    // Some file systems need room to overwrite. It is made durable with the first spare, before anything is
+    // written.
+    if (!is_missing || committed.code() != StatusCode::kDiskFull) return committed;
+    manifest_.assume(next);
+  }
+  seq_limit_.store(next.seq_limit, std::memory_order_release);
+  {
+    MutexLock lock(monitor_.mutex());
+    log_.begin(spare);
+    spare_.want();
+  }
+  if (const DiskRoom room = spare_.room();
+      is_missing || room.reserve_bytes < state_.options.segment_size / kReservedPart) {
+    disk_watch_.note_opened_full(room);
+  }
+  return spare;
+}
+
+void Keeper::on_sealed(std::function<void(const ManifestSegment&)> callback) {
+  assert(stage_ < Stage::kStarted);
+  sealed_ = std::move(callback);
+}
+
+void Keeper::on_disk_tight(std::function<void()> callback) {
+  assert(stage_ < Stage::kStarted);
+  disk_.on_tight(std::move(callback));
+}
+
 void Keeper::start() {
+  assert(stage_ == Stage::kLogOpen);
+  stage_ = Stage::kStarted;
   state_.graveyard->set_wake([this] {
-    MutexLock lock(mutex_);
-    changed_.notify_all();
+    MutexLock lock(monitor_.mutex());
+    monitor_.notify_all();
   });
   if (state_.options.single_threaded) {
-    run_pending_if_single_threaded();
+    run_pending();
   } else {
     thread_ = std::thread([this] { run(); });
   }
@@ -46,149 +124,98 @@ void Keeper::start() {
 
 void Keeper::stop() {
   state_.graveyard->set_wake({});
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-    changed_.notify_all();
-  }
+  monitor_.stop();
   if (thread_.joinable()) thread_.join();
 }
 
-// ---- the beginning and the end ----
-
-Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare,
-                                                  std::uint64_t first_sequence) {
-  if (!spare) {
-    MINIKV_TRY(prepare_spare());
-    Status full;
-    {
-      MutexLock lock(mutex_);
-      full = spare_failure_;
-    }
-    if (full.code() == StatusCode::kDiskFull) MINIKV_TRY(prepare_small_spare(true));
-    MutexLock lock(mutex_);
-    if (!spare_failure_ && spare_failure_.code() != StatusCode::kDiskFull) return spare_failure_;
-    spare = std::exchange(spare_, nullptr);
-    if (!spare)
-      spare = share_segment(make_missing_log(state_.open_files, state_.directory), state_.graveyard);
-  }
-  is_log_missing_ = spare->id() == kNoSegment;
-  Manifest next = manifest_copy();
-  if (ManifestSegment* const entry = next.find(spare->id())) {
-    entry->state = SegmentState::kActive;
-    entry->min_seq = first_sequence;  // what recovery expects the first frame to begin with
-  }
-  next.clean_sequence = 0;
-  next.seq_limit = std::max(next.seq_limit, first_sequence) + kSequenceBlock;
-  if (Status committed = commit(next); !committed) {
-    // Some file systems need room to overwrite. It is made durable with the first spare, before anything is written.
-    if (!is_log_missing_ || committed.code() != StatusCode::kDiskFull) return committed;
-    MutexLock lock(mutex_);
-    manifest_ = next;
-  }
-  seq_limit_.store(next.seq_limit, std::memory_order_release);
-  {
-    MutexLock lock(mutex_);
-    active_ = spare;
-    spare_wanted_ = true;
-  }
-  if (const DiskRoom now = room();
-      spare->id() == kNoSegment || now.reserve_bytes < state_.options.segment_size / kReservedPart) {
-    state_.full_disk.note_no_room(state_.clock.steady_ms());
-    state_.log.warn(
-        "{}: the disk is full: opened for reading and deleting; {} bytes are free, {} are kept for deletes",
-        state_.directory, now.free_bytes, now.reserve_bytes);
-  }
-  return spare;
-}
-
 Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
+  assert(stage_ == Stage::kStarted);
+  stage_ = Stage::kFinished;
   stop();
   if (state_.health.is_read_only()) return state_.health.refusal();
-  for (;;) {
-    RetiredSegment retired;
-    {
-      MutexLock lock(mutex_);
-      if (retired_.empty()) break;
-      retired = retired_.front();
-    }
-    MINIKV_TRY(seal(retired));
-  }
-  Manifest next = manifest_copy();
-  next.clean_sequence = next_sequence;
-  ManifestSegment* const entry = next.find(last.segment->id());
-  if (entry == nullptr) return commit(next);  // there was no room for a log
-  File& file = last.segment->file();
-  MINIKV_TRY(file.sync());
-  state_.note_durable(last.max_seq);
-  // On a full disk what the log has left is the next start's, not anybody's who comes first.
-  const bool keeps_room = !has_spare() && is_disk_tight();
-  const bool is_blank = last.used_bytes == sizeof(SegmentHeader);
-  if (last.max_seq == 0 && (is_blank || !keeps_room)) {
-    entry->state = keeps_room ? SegmentState::kSpare : SegmentState::kDropped;
-    entry->min_seq = 0;
-    MINIKV_TRY(commit(next));
-    // The manifest says already that it does not belong to the store; the next start would unlink it too.
-    if (keeps_room) return {};
-    MINIKV_TRY(remove_segment_files(last.segment->id()));
-    return state_.file_system.sync_dir(state_.directory);
-  }
-  entry->state = SegmentState::kSealed;
-  entry->size = last.used_bytes;
-  entry->min_seq = last.max_seq == 0 ? next_sequence - 1 : last.min_seq;
-  entry->max_seq = last.max_seq == 0 ? next_sequence - 1 : last.max_seq;
-  const ManifestSegment sealed_as = *entry;
-  MINIKV_TRY(commit(next));
-  if (!keeps_room) MINIKV_TRY(cut(file, last.segment->path(), last.used_bytes));
-  std::function<void(const ManifestSegment&)> sealed;
-  {
-    MutexLock lock(mutex_);
-    sealed = sealed_;
-  }
-  if (sealed) sealed(sealed_as);
-  return {};
+  const auto has_retired = [this] {
+    MutexLock lock(monitor_.mutex());
+    return log_.has_retired();
+  };
+  while (has_retired()) MINIKV_TRY(seal_oldest());
+  return seal_last(last, next_sequence);
 }
 
 // ---- the thread ----
 
-bool Keeper::sync_is_due() const {
-  if (sync_wanted_) return true;
-  return state_.options.fsync == Fsync::kInterval && unsynced_since_ms_ >= 0 &&
-         state_.clock.steady_ms() >= unsynced_since_ms_ + state_.options.fsync_interval_ms;
+// The most urgent one first: a writer or a compaction waits for a cut, a commit, a sync or sequences, and
+// nothing waits for the spare yet.
+Keeper::Job Keeper::next_job() const {
+  // A compaction waits for the refusal of its commit.
+  if (state_.health.is_read_only() && commits_.empty()) return Job::kNone;
+  if (cut_wanted_.segment_id != 0) return Job::kCut;
+  if (!commits_.empty()) return Job::kCommit;
+  if (syncer_.is_due()) return Job::kSync;
+  if (are_sequences_wanted_) return Job::kSequences;
+  if (log_.has_retired()) return Job::kSeal;
+  if (is_time_wanted_) return Job::kTime;
+  if (disk_watch_.is_look_due()) return Job::kLook;
+  if (remover_.may_bury()) return Job::kBury;
+  if (spare_.is_unwanted()) return Job::kDropSpare;
+  const bool is_spare_due = spare_.is_due();
+  if (is_spare_due && !disk_.is_release_late()) return Job::kSpare;
+  return is_spare_due || disk_.is_release_due() ? Job::kRelease : Job::kNone;
 }
 
-bool Keeper::spare_is_due() const {
-  return spare_wanted_ && spare_holds_ == 0 && !stopping_ && state_.clock.steady_ms() >= spare_retry_ms_;
+Status Keeper::carry_out(Job job) {
+  switch (job) {
+    case Job::kNone: break;
+    case Job::kCut: return record_cut();
+    case Job::kCommit: return commit_oldest();
+    case Job::kSync: return syncer_.sync();
+    case Job::kSequences: return raise_seq_limit();
+    case Job::kSeal: return seal_oldest();
+    case Job::kTime: return record_time();
+    case Job::kLook: disk_watch_.look(); break;
+    case Job::kBury: return remover_.bury_some();
+    case Job::kDropSpare: return spare_.drop();
+    case Job::kSpare: return spare_.prepare();
+    case Job::kRelease: disk_.release_piece(); break;
+  }
+  return {};
 }
 
-bool Keeper::release_is_due() const {
-  return !release_.is_empty() && !stopping_ &&
-         (release_is_late() || std::chrono::steady_clock::now() >= release_.next_at());
+// False: there was nothing to do.
+bool Keeper::run_one_job() {
+  Job job = Job::kNone;
+  {
+    MutexLock lock(monitor_.mutex());
+    job = next_job();
+  }
+  if (job == Job::kNone) return false;
+  const Status status = carry_out(job);
+  if (!status) monitor_.fail(status);
+  MutexLock lock(monitor_.mutex());
+  monitor_.notify_all();
+  return true;
 }
 
-// Much has gathered, or there is little other room: it goes before the next spare, and without rests.
-bool Keeper::release_is_late() const {
-  const std::uint64_t bytes = release_.bytes();
-  if (bytes == 0) return false;
-  if (bytes > kMuchToRelease * state_.options.segment_size) return true;
-  const auto free = state_.file_system.free_space(state_.directory);
-  return free && *free < 2 * state_.options.segment_size;
+void Keeper::run_pending() {
+  while (run_one_job()) {
+  }
 }
 
-// Once it is being closed, it waits for nothing.
-bool Keeper::may_bury() const {
-  return !state_.graveyard->is_empty() && (release_.count() < kMostDying || stopping_);
-}
-
-bool Keeper::look_is_due() const {
-  return state_.full_disk.is_full() && !stopping_ && state_.clock.steady_ms() >= next_look_ms_;
-}
-
-bool Keeper::has_job() const {
-  if (state_.health.is_read_only()) return !commits_.empty();  // somebody waits for their refusal
-  return cut_wanted_.segment_id != 0 || time_wanted_ || look_is_due() || sync_is_due() || !commits_.empty() ||
-         sequences_wanted_ || !retired_.empty() || may_bury() || spare_unwanted_ || spare_is_due() ||
-         release_is_due();
+void Keeper::run() {
+  for (;;) {
+    {
+      MutexLock lock(monitor_.mutex());
+      while (next_job() == Job::kNone) {
+        if (monitor_.is_stopping()) return;
+        wait_for_job();
+      }
+    }
+    if (try_one_job()) continue;
+    // There was no memory for it, and there is hardly any at once.
+    MutexLock lock(monitor_.mutex());
+    const auto until = in_ms(kRetryWithoutMemoryMs);
+    if (monitor_.is_stopping()) return;  // finish() says what it could not do
+    while (!monitor_.is_stopping() && std::chrono::steady_clock::now() < until) monitor_.wait_until(until);
+  }
 }
 
 // Where the next job is one for which the time has not come, until then.
@@ -199,34 +226,15 @@ void Keeper::wait_for_job() {
   };
   if (!state_.health.is_read_only()) {
     const std::int64_t now_ms = state_.clock.steady_ms();
-    if (unsynced_since_ms_ >= 0 && state_.options.fsync == Fsync::kInterval)
-      not_after(in_ms(unsynced_since_ms_ + state_.options.fsync_interval_ms - now_ms));
-    if (spare_wanted_ && spare_holds_ == 0) not_after(in_ms(spare_retry_ms_ - now_ms));
-    if (!release_.is_empty()) not_after(release_.next_at());
-    if (state_.full_disk.is_full()) not_after(in_ms(next_look_ms_ - now_ms));
+    for (const auto at_ms : {syncer_.interval_ends_at_ms(), spare_.due_at_ms(), disk_watch_.next_look_ms()}) {
+      if (at_ms) not_after(in_ms(*at_ms - now_ms));
+    }
+    if (disk_.is_giving_back()) not_after(disk_.next_release_at());
   }
   if (until) {
-    changed_.wait_until(mutex_, *until);
+    monitor_.wait_until(*until);
   } else {
-    changed_.wait(mutex_);
-  }
-}
-
-void Keeper::run() {
-  for (;;) {
-    {
-      MutexLock lock(mutex_);
-      while (!has_job()) {
-        if (stopping_) return;
-        wait_for_job();
-      }
-    }
-    if (try_one_job()) continue;
-    // There was no memory for it, and there is hardly any at once.
-    MutexLock lock(mutex_);
-    const auto until = in_ms(kRetryWithoutMemoryMs);
-    if (stopping_) return;  // finish() says what it could not do
-    while (!stopping_ && std::chrono::steady_clock::now() < until) changed_.wait_until(mutex_, until);
+    monitor_.wait();
   }
 }
 
@@ -245,277 +253,25 @@ bool Keeper::try_one_job() {
   }
 }
 
-// For those who can be told that it can't be had now.
+// Answers the waits that can be told that there is no memory now.
 void Keeper::give_up_waiting(const Status& why) {
-  MutexLock lock(mutex_);
+  MutexLock lock(monitor_.mutex());
   if (!commits_.empty()) {
     commits_.front()->status = why;
     commits_.front()->done = true;
     commits_.pop_front();
   }
-  if (spare_wanted_ && spare_holds_ == 0) {
-    spare_failure_ = why;
-    spare_retry_ms_ = state_.clock.steady_ms() + kRetryWithoutMemoryMs;
-  }
-  changed_.notify_all();
+  spare_.give_up(why, state_.clock.steady_ms() + kRetryWithoutMemoryMs);
+  monitor_.notify_all();
 }
 
-void Keeper::run_pending_if_single_threaded() {
-  if (!state_.options.single_threaded) return;
-  while (run_one_job()) {
-  }
-}
-
-// The most urgent one first: somebody waits for a sync, a commit or sequences; nobody waits for the spare yet.
-bool Keeper::run_one_job() {
-  enum class Job {
-    kCut,
-    kSync,
-    kCommit,
-    kSequences,
-    kSeal,
-    kTime,
-    kLook,
-    kBury,
-    kDropSpare,
-    kRelease,
-    kSpare
-  };
-  Job job;
-  CompactionCommit* compaction = nullptr;
-  RetiredSegment retired;
-  {
-    MutexLock lock(mutex_);
-    if (!has_job()) return false;
-    if (cut_wanted_.segment_id != 0) {
-      job = Job::kCut;
-    } else if (!commits_.empty()) {
-      job = Job::kCommit;
-      compaction = commits_.front();
-    } else if (sync_is_due()) {
-      job = Job::kSync;
-    } else if (sequences_wanted_) {
-      job = Job::kSequences;
-    } else if (!retired_.empty()) {
-      job = Job::kSeal;
-      retired = retired_.front();
-    } else if (time_wanted_) {
-      job = Job::kTime;
-    } else if (look_is_due()) {
-      job = Job::kLook;
-    } else if (may_bury()) {
-      job = Job::kBury;
-    } else if (spare_unwanted_) {
-      job = Job::kDropSpare;
-    } else if (spare_is_due() && !release_is_late()) {
-      job = Job::kSpare;
-    } else {
-      job = Job::kRelease;
-    }
-  }
-  Status status;
-  switch (job) {
-    case Job::kCut: status = record_cut(); break;
-    case Job::kTime: status = record_time(); break;
-    case Job::kLook: look_at_disk(); break;
-    case Job::kSync: status = sync_log(); break;
-    case Job::kCommit: status = commit_now(*compaction); break;
-    case Job::kSequences: status = raise_seq_limit(); break;
-    case Job::kSeal: status = seal(retired); break;
-    case Job::kBury: status = bury_some(); break;
-    case Job::kDropSpare: status = drop_spare(); break;
-    case Job::kRelease: release_.release_piece(release_is_late() ? Haste::kMost : Haste::kNone); break;
-    case Job::kSpare: status = prepare_spare(); break;
-  }
-  if (!status) fail(status);
-  MutexLock lock(mutex_);
-  changed_.notify_all();
-  return true;
-}
-
-void Keeper::fail(const Status& status) {
-  if (!state_.health.is_read_only()) {
-    state_.log.error("the store is read-only until it is restarted: {}", status.message());
-  }
-  state_.health.fail(status);
-  MutexLock lock(mutex_);
-  changed_.notify_all();
-}
-
-Manifest Keeper::manifest_copy() const {
-  MutexLock lock(mutex_);
-  return manifest_;
-}
-
-Status Keeper::commit(Manifest& next) {
-  {
-    MutexLock lock(mutex_);
-    next.next_segment_id = next_segment_id_;
-  }
-  next.engine_time_ms = state_.clock.now_ms();
-  next.lead = state_.clock.record(next.lead);
-  const bool is_new_feature = !next.knows_lengths();
-  next.incompat_features |= kFeatureLengths;
-  Manifest kept = next;  // nothing may fail once it is on disk
-  MINIKV_TRY(file_.commit(next));
-  if (is_new_feature) {
-    state_.log.info(
-        "{}: the manifest knows the lengths of files from now on; versions of minikv from before that refuse "
-        "the store "
-        "(\"minikvd repair\" writes one that they open)",
-        state_.directory);
-  }
-  MutexLock lock(mutex_);
-  kept.generation = next.generation;
-  manifest_ = std::move(kept);
-  return {};
-}
-
-// ---- syncs ----
-
-Status Keeper::sync_log() {
-  std::vector<std::shared_ptr<Segment>> log;
-  std::uint64_t covered = 0;
-  {
-    MutexLock lock(mutex_);
-    for (const RetiredSegment& retired : retired_) log.push_back(retired.segment);
-    log.push_back(active_);
-    // Nothing fails for lack of memory from here on.
-    sync_wanted_ = false;
-    syncing_since_ms_ = std::exchange(unsynced_since_ms_, -1);
-    covered = state_.written_sequence.load(std::memory_order_acquire);
-  }
-  for (const auto& segment : log) {
-    MINIKV_TRY(segment->file().sync());
-    state_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
-  }
-  state_.note_durable(covered);
-  MutexLock lock(mutex_);
-  syncing_since_ms_ = -1;
-  return {};
-}
-
-void Keeper::note_unsynced() {
-  {
-    MutexLock lock(mutex_);
-    if (unsynced_since_ms_ < 0) {
-      unsynced_since_ms_ = state_.clock.steady_ms();
-      changed_.notify_all();
-    }
-  }
-  run_pending_if_single_threaded();
-}
-
-bool Keeper::sync_is_late() const {
-  const std::int64_t allowed_ms = 2 * std::int64_t{state_.options.fsync_interval_ms};
-  const std::int64_t since = syncing_since_ms_ >= 0 ? syncing_since_ms_ : unsynced_since_ms_;
-  return since >= 0 && state_.clock.steady_ms() - since > allowed_ms;
-}
-
-Status Keeper::wait_while_sync_is_late() {
-  MutexLock lock(mutex_);
-  return wait_for([this]() MINIKV_REQUIRES(mutex_) { return !sync_is_late(); });
-}
-
-bool Keeper::may_hold_up(std::uint64_t next_sequence) const {
-  if (next_sequence + kSequenceBlock / 4 > seq_limit_.load(std::memory_order_acquire)) return true;
-  if (state_.options.fsync != Fsync::kInterval) return false;
-  MutexLock lock(mutex_);
-  return sync_is_late();
-}
-
-Status Keeper::make_durable(std::uint64_t sequence) {
-  {
-    MutexLock lock(mutex_);
-    if (state_.durable_sequence.load(std::memory_order_acquire) >= sequence) return {};
-    sync_wanted_ = true;
-    changed_.notify_all();
-  }
-  run_pending_if_single_threaded();
-  MutexLock lock(mutex_);
-  return wait_for([&] { return state_.durable_sequence.load(std::memory_order_acquire) >= sequence; });
-}
-
-// ---- sequences ----
-
-Status Keeper::reserve_sequences(std::uint64_t end) {
-  const std::uint64_t limit = seq_limit_.load(std::memory_order_acquire);
-  if (end + kSequenceBlock / 2 > limit) {
-    MutexLock lock(mutex_);
-    sequences_wanted_ = true;
-    changed_.notify_all();
-  }
-  if (end <= limit) return {};
-  run_pending_if_single_threaded();
-  MutexLock lock(mutex_);
-  return wait_for([&] { return end <= seq_limit_.load(std::memory_order_acquire); });
-}
-
-Status Keeper::raise_seq_limit() {
-  Manifest next = manifest_copy();
-  next.seq_limit += kSequenceBlock;
-  MINIKV_TRY(commit(next));
-  seq_limit_.store(next.seq_limit, std::memory_order_release);
-  MutexLock lock(mutex_);
-  sequences_wanted_ = false;
-  return {};
-}
-
-// ---- what the manifest is to say for the writer ----
-
-Status Keeper::allow_cut(std::uint64_t segment_id, std::uint64_t bytes) {
-  const auto is_allowed = [&]() MINIKV_REQUIRES(mutex_) {
-    const ManifestSegment* const entry = manifest_.find(segment_id);
-    return entry == nullptr || entry->size <= bytes;
-  };
-  {
-    MutexLock lock(mutex_);
-    if (is_allowed()) return {};
-    cut_wanted_ = {segment_id, bytes};
-    cut_failure_ = Status();
-    changed_.notify_all();
-  }
-  run_pending_if_single_threaded();
-  MutexLock lock(mutex_);
-  MINIKV_TRY(wait_for([&]() MINIKV_REQUIRES(mutex_) { return is_allowed() || !cut_failure_; }));
-  return cut_failure_;
-}
-
-Status Keeper::record_cut() {
-  Manifest next = manifest_copy();
-  {
-    MutexLock lock(mutex_);
-    if (ManifestSegment* const entry = next.find(cut_wanted_.segment_id))
-      entry->size = std::min(entry->size, cut_wanted_.bytes);
-  }
-  Status committed = commit(next);
-  MutexLock lock(mutex_);
-  cut_wanted_ = {};
-  if (committed.code() != StatusCode::kDiskFull) return committed;
-  cut_failure_ = std::move(committed);  // the manifest is as it was
-  return {};
-}
-
-void Keeper::note_time() {
-  {
-    MutexLock lock(mutex_);
-    time_wanted_ = true;
-    changed_.notify_all();
-  }
-  run_pending_if_single_threaded();
-}
-
-LeadRecord Keeper::lead() const {
-  MutexLock lock(mutex_);
-  return manifest_.lead;
-}
-
-Status Keeper::record_time() {
-  Manifest next = manifest_copy();
-  const Status committed = commit(next);
-  MutexLock lock(mutex_);
-  time_wanted_ = false;
-  return committed.code() == StatusCode::kDiskFull ? Status() : committed;
+// The writer's segment is half full, or there is none yet; or something waits for the keeper's next job.
+bool Keeper::is_spare_urgent() const {
+  MutexLock lock(monitor_.mutex());
+  const Segment* const active = log_.active();
+  return active == nullptr || !commits_.empty() || are_sequences_wanted_ || syncer_.is_due() ||
+         monitor_.is_stopping() ||
+         active->used_bytes.load(std::memory_order_relaxed) > state_.options.segment_size / 2;
 }
 
 }  // namespace minikv::engine

@@ -1,8 +1,9 @@
+// A segment without a file.
 #include "engine/files/missing_log.h"
 
 #include <utility>
 
-#include <fmt/format.h>
+#include "engine/core/full_disk.h"
 
 namespace minikv::engine {
 namespace {
@@ -23,9 +24,7 @@ class NoFile final : public File {
     return {StatusCode::kIoError, "there is no log that could be read"};
   }
   Status write(std::uint64_t, std::span<const std::string_view>) override {
-    return {
-        StatusCode::kDiskFull,
-        fmt::format("{}: the disk is full: there is no room for a log, not even for deletes", directory_)};
+    return disk_full(directory_, "there is no room for a log, not even for deletes");
   }
   Status sync() override { return {}; }
   Status truncate(std::uint64_t) override { return {}; }

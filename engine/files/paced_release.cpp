@@ -1,3 +1,4 @@
+// Space given back piece by piece, with rests.
 #include "engine/files/paced_release.h"
 
 #include <utility>
@@ -12,6 +13,7 @@ constexpr std::uint64_t kCut = kMiB / 4;
 }  // namespace
 
 void GentleRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
+  const OneAtATime::Scope alone(calls_);
   for (auto& segment : segments) {
     const auto size = segment->file().size();
     const bool may_be_cut = size && segment->file().has_no_name();
@@ -22,6 +24,7 @@ void GentleRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
 }
 
 void GentleRelease::release_piece(Haste haste) {
+  const OneAtATime::Scope alone(calls_);
   if (segments_.empty()) return;
   const auto begun = steady_clock::now();
   Dying& first = segments_.front();
@@ -36,6 +39,7 @@ void GentleRelease::release_piece(Haste haste) {
 }
 
 void GentleRelease::release_all() {
+  const OneAtATime::Scope alone(calls_);
   while (!segments_.empty()) close_first();
 }
 

@@ -8,16 +8,17 @@
 #include <memory>
 #include <vector>
 
+#include "engine/base/one_at_a_time.h"
 #include "engine/core/paced_file.h"
 #include "engine/core/state.h"
 #include "engine/segment/segment.h"
 
 namespace minikv::engine {
 
-// Segments whose files have been removed and whose readers are gone: closing such a file frees its blocks at once, which
-// takes milliseconds in which the disk does nothing else where the file system discards what it frees. So the files are cut
-// shorter bit by bit before, with rests. One that has got another name meanwhile, as backups by hard links give it, is
-// only closed.
+// Segments whose files have been removed and whose readers are gone: closing such a file frees its blocks at
+// once, which takes milliseconds in which the disk does nothing else where the file system discards what it
+// frees. So the files are cut shorter bit by bit before, with rests. One that has got another name meanwhile,
+// as backups by hard links give it, is only closed.
 //
 // Thread safety: bytes() may be called from any thread, the others by one thread.
 class GentleRelease {
@@ -45,6 +46,7 @@ class GentleRelease {
 
   void close_first();
 
+  OneAtATime calls_;
   Rests rests_;
   std::deque<Dying> segments_;
   std::atomic<std::uint64_t> bytes_{0};

@@ -32,7 +32,7 @@ std::uint32_t record_checksum(std::string_view header_and_key, const SegmentIden
 }  // namespace
 
 SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind,
-                                  const std::uint8_t (&store_id)[16], std::int64_t created_ms) {
+                                  const StoreId& store_id, std::int64_t created_ms) {
   SegmentHeader header{};
   std::memcpy(header.magic, kSegmentMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
@@ -40,7 +40,7 @@ SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind k
   header.segment_id = identity.id;
   header.salt = identity.salt;
   header.created_ms = created_ms;
-  std::memcpy(header.store_id, store_id, sizeof(header.store_id));
+  header.store_id = store_id;
   header.checksum = crc32c(bytes_of(header).substr(offsetof(SegmentHeader, format_version)));
   return header;
 }

@@ -19,8 +19,8 @@ struct SegmentIdentity {
   std::uint64_t salt = 0;
 };
 
-SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind,
-                                  const std::uint8_t (&store_id)[16], std::int64_t created_ms);
+SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind, const StoreId& store_id,
+                                  std::int64_t created_ms);
 bool segment_header_checks_out(const SegmentHeader& header);
 
 // A record on its way to disk. Key and value are not owned.

@@ -60,6 +60,10 @@ bool says_more(const HintEntry& newer, const HintEntry& older) {
 
 }  // namespace
 
+HintIdentity hint_identity(const StoreId& store_id, const ManifestSegment& segment) {
+  return {store_id, {segment.id, segment.salt}, segment.size, segment.min_seq, segment.max_seq};
+}
+
 void HintBuilder::add(const RecordHeader& header, std::string_view key, std::string_view value,
                       std::uint64_t offset) {
   entries_.push_back(bytes_.size());
@@ -165,7 +169,7 @@ Status HintBuilder::write(const HintIdentity& identity, File& file) const {
   header.max_seq = identity.max_seq;
   header.newest_time_ms = newest_time_ms_;
   header.entry_count = entries_.size();
-  std::memcpy(header.store_id, identity.store_id, sizeof(header.store_id));
+  header.store_id = identity.store_id;
 
   std::string piece;
   const auto flush = [&]() -> Status {
@@ -215,9 +219,7 @@ Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity) {
   if (header.body_bytes != body.size()) return refuse("it is not as long as it says");
   if (header.body_checksum != crc32c(body)) return refuse("it does not check out");
   if (identity != nullptr) {
-    if (std::memcmp(header.store_id, identity->store_id, sizeof(header.store_id)) != 0) {
-      return refuse("it belongs to another store");
-    }
+    if (header.store_id != identity->store_id) return refuse("it belongs to another store");
     if (header.segment_id != identity->segment.id || header.salt != identity->segment.salt) {
       return refuse("it belongs to another segment or another life of this one");
     }

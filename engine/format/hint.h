@@ -14,12 +14,14 @@ namespace minikv::engine {
 
 // The segment that a hint must belong to.
 struct HintIdentity {
-  std::uint8_t store_id[16] = {};
+  StoreId store_id{};
   SegmentIdentity segment;
   std::uint64_t segment_size = 0;
   std::uint64_t min_seq = 0;
   std::uint64_t max_seq = 0;
 };
+
+HintIdentity hint_identity(const StoreId& store_id, const ManifestSegment& segment);
 
 // One record as a hint tells of it. The views hold as long as the bytes that were parsed.
 struct HintEntry {

@@ -15,6 +15,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "engine/format/store_id.h"
+
 namespace minikv::engine {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian and is read in place");
@@ -44,7 +46,7 @@ struct SegmentHeader {
   std::uint64_t segment_id;
   std::uint64_t salt;  // random, new for each segment
   std::int64_t created_ms;
-  std::uint8_t store_id[16];
+  StoreId store_id;
 };
 static_assert(sizeof(SegmentHeader) == 64 && std::is_trivially_copyable_v<SegmentHeader>);
 inline constexpr char kSegmentMagic[8] = {'M', 'I', 'N', 'I', 'K', 'V', 'S', 'G'};
@@ -120,7 +122,7 @@ struct ManifestHeader {
   std::uint32_t compat_features;
   std::uint32_t incompat_features;
   std::uint64_t generation;  // grows with every commit
-  std::uint8_t store_id[16];
+  StoreId store_id;
   std::uint64_t next_segment_id;
   std::uint64_t seq_limit;       // no sequence at or above it has ever been issued
   std::uint64_t clean_sequence;  // the next sequence, after a clean close; else 0
@@ -176,7 +178,7 @@ struct HintHeader {
   std::int64_t newest_time_ms;  // the engine time of its newest frame
   std::uint64_t entry_count;
   std::uint64_t body_bytes;
-  std::uint8_t store_id[16];
+  StoreId store_id;
   std::uint32_t body_checksum;
   std::uint32_t reserved2;
 };

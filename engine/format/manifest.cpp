@@ -93,7 +93,7 @@ std::string encode_manifest(const Manifest& manifest) {
   header.incompat_features = manifest.incompat_features & ~kFeatureLead;
   if (manifest.lead.lead.exists()) header.incompat_features |= kFeatureLead;
   header.generation = manifest.generation;
-  std::memcpy(header.store_id, manifest.store_id, sizeof(header.store_id));
+  header.store_id = manifest.store_id;
   header.next_segment_id = manifest.next_segment_id;
   header.seq_limit = manifest.seq_limit;
   header.clean_sequence = manifest.clean_sequence;
@@ -132,7 +132,7 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
                 header.format_version, header.incompat_features, kFormatVersion, kKnownIncompatFeatures)};
   }
   Manifest manifest;
-  std::memcpy(manifest.store_id, header.store_id, sizeof(header.store_id));
+  manifest.store_id = header.store_id;
   manifest.compat_features = header.compat_features;
   manifest.incompat_features = header.incompat_features;
   manifest.generation = header.generation;

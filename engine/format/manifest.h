@@ -16,7 +16,7 @@
 namespace minikv::engine {
 
 struct Manifest {
-  std::uint8_t store_id[16] = {};
+  StoreId store_id{};
   std::uint32_t compat_features = 0;
   std::uint32_t incompat_features = 0;
   std::uint64_t generation = 0;

@@ -33,8 +33,8 @@ Status foreign(const std::string& directory, const std::string& name) {
                       directory, name)};
 }
 
-// Segments that the manifest does not name: what a compaction wrote and did not commit says so in its header, and
-// nothing was ever acknowledged from it.
+// Segments that the manifest does not name: what a compaction wrote and did not commit says so in its header,
+// and nothing was ever acknowledged from it.
 Status check_unnamed_segment(const SharedState& state, const Manifest& manifest, const std::string& name) {
   auto file = state.file_system.open(state.directory + "/" + name, OpenMode::kRead);
   if (!file) return file.status();
@@ -43,7 +43,7 @@ Status check_unnamed_segment(const SharedState& state, const Manifest& manifest,
   if (!(*file)->read(0, bytes)) return foreign(state.directory, name);
   std::memcpy(&header, bytes.data(), sizeof(header));
   const bool is_leftover = segment_header_checks_out(header) && header.kind == SegmentKind::kCompacted &&
-                           std::memcmp(header.store_id, manifest.store_id, sizeof(header.store_id)) == 0;
+                           header.store_id == manifest.store_id;
   return is_leftover ? Status() : foreign(state.directory, name);
 }
 
@@ -89,8 +89,8 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
     const std::string name = segment_name(entry.id);
     if (present.contains(name) || entry.state == SegmentState::kDropped) continue;
     if (entry.state == SegmentState::kSpare && present.contains(name + std::string(kTemporarySuffix))) {
-      // Named in the manifest and not yet under its name: nothing was written to it. The file stays until a manifest
-      // without it is durable; the start after that takes it away.
+      // Named in the manifest and not yet under its name: nothing was written to it. The file stays until a
+      // manifest without it is durable; the start after that takes it away.
       unfinished.push_back(entry.id);
       std::erase(removable, name + std::string(kTemporarySuffix));
       continue;

@@ -1,7 +1,9 @@
+// What each kind of record means to the index.
 #include "engine/recovery/record_loader.h"
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <thread>
 #include <utility>
 
@@ -14,22 +16,23 @@ constexpr std::size_t kFewKeys = 10'000;  // fewer are in order in no time
 
 }  // namespace
 
-Status Findings::take(const Segment& segment, const RecordView& record) {
+Status RecordLoader::take(const Segment& segment, const RecordView& record) {
   return take(segment, record.header, record.offset, record.key, record.value, record.value_intact);
 }
 
-Status Findings::take(const Segment& segment, const HintEntry& entry) {
+Status RecordLoader::take(const Segment& segment, const HintEntry& entry) {
   return take(segment, entry.header, entry.offset, entry.key, entry.value, true);
 }
 
-void Findings::flush() { loader_.flush(); }
+void RecordLoader::flush() { loader_.flush(); }
 
-void Findings::note_time(std::int64_t engine_time_ms) {
+void RecordLoader::note_time(std::int64_t engine_time_ms) {
   newest_time_ms_ = std::max(newest_time_ms_, engine_time_ms);
 }
 
-Status Findings::take(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
-                      std::string_view key, std::string_view value, bool value_intact) {
+Status RecordLoader::take(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                          std::string_view key, std::string_view value, bool value_intact) {
+  assert(!is_finished_);
   newest_sequence_ = std::max(newest_sequence_, header.sequence);
   if ((header.flags & ~kKnownRecordFlags) != 0) {
     return {
@@ -78,8 +81,8 @@ Status Findings::take(const Segment& segment, const RecordHeader& header, std::u
   return {};
 }
 
-void Findings::note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
-                           std::string_view key) {
+void RecordLoader::note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
+                               std::string_view key) {
   state_.log.error(
       "{} at offset {}: the value of a key of {} bytes is damaged; if nothing newer is known of the key, it "
       "answers "
@@ -89,7 +92,8 @@ void Findings::note_damage(const Segment& segment, const RecordHeader& header, s
   if (lost.sequence <= header.sequence) lost = {std::string(key), header.sequence, header.type};
 }
 
-void Findings::merge(Findings&& other) {
+void RecordLoader::merge(RecordLoader&& other) {
+  assert(!is_finished_ && !other.is_finished_ && &other != this);
   newest_time_ms_ = std::max(newest_time_ms_, other.newest_time_ms_);
   newest_sequence_ = std::max(newest_sequence_, other.newest_sequence_);
   ranges_.insert(ranges_.end(), std::make_move_iterator(other.ranges_.begin()),
@@ -108,10 +112,8 @@ void Findings::merge(Findings&& other) {
   }
 }
 
-std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
+std::vector<LostKey> RecordLoader::find_lost_keys(const RangeDeletes& ranges, std::int64_t now_ms) const {
   state_.lock.assert_alone();
-  RangeDeletes ranges;
-  ranges.add(ranges_);
   std::vector<LostKey> lost_keys;
   for (const auto& [key, lost] : damaged_) {
     const auto place = state_.index.find(key);
@@ -122,15 +124,30 @@ std::vector<LostKey> Findings::finish(std::int64_t now_ms) {
       lost_keys.push_back(lost);
     }
   }
+  return lost_keys;
+}
+
+void RecordLoader::apply_expires() {
+  state_.lock.assert_alone();
   for (const auto& [key, expire] : expires_) {
     auto place = state_.index.find(key);
-    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what is older
-    // is the value that the expiry was given to.
+    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what
+    // is older is the value that the expiry was given to.
     if (!place || place->deleted || place->sequence >= expire.sequence) continue;
     place->sequence = expire.sequence;
     place->expiry_ms = expire.expiry_ms;
     state_.index.load(key, *place);
   }
+}
+
+std::vector<LostKey> RecordLoader::finish(std::int64_t now_ms) {
+  assert(!is_finished_);
+  is_finished_ = true;
+  state_.lock.assert_alone();
+  RangeDeletes ranges;
+  ranges.add(ranges_);
+  std::vector<LostKey> lost_keys = find_lost_keys(ranges, now_ms);
+  apply_expires();
   const unsigned threads =
       state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
   struct alignas(64) Sums {

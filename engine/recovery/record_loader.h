@@ -1,4 +1,4 @@
-// What the records of a store say, as recovery meets them, in whatever order.
+// The records of a store, as recovery meets them, in whatever order, into the index.
 #pragma once
 
 #include <cstdint>
@@ -21,24 +21,25 @@ struct LostKey {
   RecordType type = RecordType::kPut;
 };
 
-// Where keys are goes to the index at once, where the newest wins; the rest is kept here until all records have been met.
-// Each loading thread has one; they are merged in the end.
+// Where keys are goes to the index at once, where the newest wins; the rest is kept here until all records
+// have been met. Each loading thread has one; they are merged in the end.
 //
 // Thread safety: not thread-safe; several may fill one index.
-class Findings {
+class RecordLoader {
  public:
-  explicit Findings(SharedState& state) : state_(state), loader_(index_of(state)) {}
+  explicit RecordLoader(SharedState& state) : state_(state), loader_(index_of(state)) {}
 
-  // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no keys.
-  // Keys must stay where they are until flush().
+  // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no
+  // keys. Keys must stay where they are until flush().
   Status take(const Segment& segment, const RecordView& record);
   Status take(const Segment& segment, const HintEntry& entry);
   void flush();
   void note_time(std::int64_t engine_time_ms);
-  void merge(Findings&& other);
+  // After the last flush() of `other`.
+  void merge(RecordLoader&& other);
 
-  // All records have been met: drops from the index what is deleted or has expired at `now_ms`, builds the rest of it,
-  // counts. Returns the keys that need a `lost` record.
+  // Once; nothing else may follow. All records have been met: drops from the index what is deleted or has
+  // expired at `now_ms`, builds the rest of it, counts. Returns the keys that need a `lost` record.
   std::vector<LostKey> finish(std::int64_t now_ms);
 
   std::int64_t newest_time_ms() const { return newest_time_ms_; }
@@ -55,7 +56,11 @@ class Findings {
   void note_damage(const Segment& segment, const RecordHeader& header, std::uint64_t offset,
                    std::string_view key);
 
-  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is loaded.
+  std::vector<LostKey> find_lost_keys(const RangeDeletes& ranges, std::int64_t now_ms) const;
+  void apply_expires();
+
+  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is
+  // loaded.
   static Index& index_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS { return state.index; }
 
   SharedState& state_;
@@ -67,6 +72,7 @@ class Findings {
   std::unordered_map<std::string, LostKey> damaged_;  // by key: the newest damaged record met
   std::unordered_map<std::string, std::uint64_t>
       named_;  // by key: the newest record that a `lost` record names
+  bool is_finished_ = false;
 };
 
 }  // namespace minikv::engine

@@ -1,7 +1,8 @@
+// The steps of a start, from the files to the index.
 #include "engine/recovery/recovery.h"
 
-#include <algorithm>
-#include <cstring>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,11 +17,11 @@ constexpr std::int64_t kClockJumpMs = 3'600'000;
 
 Result<Recovered> Recovery::run() {
   const std::int64_t started_ms = state_.clock.steady_ms();
-  findings_.note_time(manifest_.engine_time_ms);
+  records_.note_time(manifest_.engine_time_ms);
   auto removable = check_files(state_, manifest_);
   if (!removable) return removable.status();
-  MINIKV_TRY(load_sealed_segments());
-  MINIKV_TRY(load_logs());
+  MINIKV_TRY(sealed_.load());
+  MINIKV_TRY(log_.load());
   MINIKV_TRY(check_numbers_and_time());
 
   // From here on the store is known to open, and may be changed.
@@ -29,30 +30,33 @@ Result<Recovered> Recovery::run() {
     MINIKV_TRY(state_.file_system.remove(state_.directory + "/" + name));
   }
   if (!removable->empty()) MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
-  for (Log& log : logs_) MINIKV_TRY(settle_log(log));
-  state_.clock.resume(findings_.newest_time_ms(), manifest_.lead);
-  result_.lost = findings_.finish(state_.clock.now_ms());
+  MINIKV_TRY(log_.settle());
+  state_.clock.resume(records_.newest_time_ms(), manifest_.lead);
+  result_.lost = records_.finish(state_.clock.now_ms());
 
-  result_.next_sequence = manifest_.clean_sequence != 0 ? manifest_.clean_sequence : manifest_.seq_limit;
+  result_.next_sequence = next_sequence();
   result_.manifest = std::move(manifest_);
   state_.counters.recovery_ms.store(static_cast<std::uint64_t>(state_.clock.steady_ms() - started_ms));
   return std::move(result_);
 }
 
+std::uint64_t Recovery::next_sequence() const {
+  return manifest_.clean_sequence != 0 ? manifest_.clean_sequence : manifest_.seq_limit;
+}
+
 Status Recovery::check_numbers_and_time() const {
-  const std::uint64_t next = manifest_.clean_sequence != 0 ? manifest_.clean_sequence : manifest_.seq_limit;
-  if (findings_.newest_sequence() >= next) {
+  if (records_.newest_sequence() >= next_sequence()) {
     return {
         StatusCode::kRefused,
         fmt::format(
             "{}: the manifest says that no sequence from {} on was used, and a record has {}: the manifest "
             "is from another moment than the segments; restore the directory from a backup",
-            state_.directory, next, findings_.newest_sequence())};
+            state_.directory, next_sequence(), records_.newest_sequence())};
   }
   // What is on record was accepted, or seen to come about.
   const TimeLead& lead = manifest_.lead.lead;
   const std::int64_t known_ms = lead.exists() ? lead.engine_ms - lead.wall_ms : 0;
-  const std::int64_t ahead_ms = findings_.newest_time_ms() - state_.clock.wall_ms();
+  const std::int64_t ahead_ms = records_.newest_time_ms() - state_.clock.wall_ms();
   if (ahead_ms > known_ms + kClockJumpMs && !state_.options.accept_clock_jump) {
     return {
         StatusCode::kRefused,
@@ -62,126 +66,6 @@ Status Recovery::check_numbers_and_time() const {
             state_.directory, ahead_ms / 1000)};
   }
   return {};
-}
-
-Result<std::unique_ptr<Segment>> Recovery::open(const ManifestSegment& entry, bool writable) {
-  const std::string path = state_.path_of(entry.id);
-  const SegmentIdentity identity{entry.id, entry.salt};
-  const std::uint64_t length = writable ? log_map_bytes(state_.options) : entry.size;
-  auto segment = open_segment(*state_.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
-                              identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
-  if (!segment) return segment.status();
-  // The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks of
-  // another segment is somebody else's file.
-  SegmentHeader header{};
-  std::string bytes(sizeof(header), '\0');
-  if (!(*segment)->file().read(0, bytes)) {
-    state_.log.error("{}: the file ends within its header", path);
-    return segment;
-  }
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  if (!segment_header_checks_out(header)) {
-    state_.log.warn("{}: the header is damaged; what it says is known from the manifest", path);
-    return segment;
-  }
-  if (header.segment_id != entry.id || header.salt != entry.salt || header.kind != entry.kind ||
-      std::memcmp(header.store_id, manifest_.store_id, sizeof(header.store_id)) != 0) {
-    return {
-        StatusCode::kRefused,
-        fmt::format("{}: belongs to another store or to another life of this one: put the right file back",
-                    path)};
-  }
-  return segment;
-}
-
-// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut a log segment
-// before they said so.
-Status Recovery::check_length(const ManifestSegment& entry, std::uint64_t file_bytes) const {
-  if (file_bytes >= entry.size) return {};
-  if (entry.state != SegmentState::kSealed && !manifest_.knows_lengths()) return {};
-  const std::string path = state_.path_of(entry.id);
-  if (state_.options.accept_data_loss) {
-    state_.log.error(
-        "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
-        "back",
-        path, file_bytes, entry.size);
-    return {};
-  }
-  return {
-      StatusCode::kRefused,
-      fmt::format(
-          "{}: has {} bytes, and the manifest knows of {}: it was cut, or copied in part: copy it again, "
-          "restore "
-          "the directory from a backup, save what is there with \"minikvd repair\", or accept the loss with "
-          "--accept-data-loss (older values of keys may come back)",
-          path, file_bytes, entry.size)};
-}
-
-// Goes on behind damage, if all that is damaged has a name, or if the loss is accepted.
-Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment, const FrameAt& frame,
-                                  std::uint64_t& offset, Findings& findings) {
-  if (frame.kind == FrameAt::Kind::kDamaged) {
-    if (!frame.body.names_all) MINIKV_TRY(unnamed_damage(segment, offset));
-    MINIKV_TRY(take_frame(segment, frame, findings));
-    offset = frame.body.names_all ? frame.end : offset + kAlignment;
-  } else {
-    MINIKV_TRY(unnamed_damage(segment, offset));
-    offset += kAlignment;
-  }
-  if (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all) return {};
-  // Records name themselves: those behind the damage are found one by one up to the next frame.
-  auto next = find_frame(reader, segment.identity(), offset, [](const FrameHeader&) { return true; });
-  if (!next) return next.status();
-  const std::uint64_t end = *next ? **next : reader.size();
-  while (offset < end) {
-    auto bytes = reader.bytes(offset, end - offset);
-    if (!bytes) return bytes.status();
-    if (const auto record = parse_record(*bytes, segment.identity(), offset)) {
-      MINIKV_TRY(take_record(segment, *record, findings));
-      findings.flush();
-      offset += record->bytes();
-    } else {
-      offset += kAlignment;
-    }
-  }
-  offset = end;
-  return {};
-}
-
-Status Recovery::take_frame(const Segment& segment, const FrameAt& frame, Findings& findings) {
-  findings.note_time(frame.header.engine_time_ms);
-  for (const RecordView& record : frame.body.records) MINIKV_TRY(take_record(segment, record, findings));
-  findings.flush();
-  return {};
-}
-
-Status Recovery::take_record(const Segment& segment, const RecordView& record, Findings& findings) {
-  const Status taken = findings.take(segment, record);
-  return taken.code() == StatusCode::kCorruption ? unnamed_damage(segment, record.offset) : taken;
-}
-
-Status Recovery::unnamed_damage(const Segment& segment, std::uint64_t offset) {
-  if (state_.options.accept_data_loss) {
-    state_.log.error(
-        "{}: damage at offset {} that can't be told to be of which key; opened all the same, as was asked "
-        "for: older values of keys may have come back",
-        segment.path(), offset);
-    return {};
-  }
-  return {
-      StatusCode::kRefused,
-      fmt::format(
-          "{}: damaged at offset {}, and it can't be told which keys that concerns: restore the directory "
-          "from a backup, or accept the loss with --accept-data-loss (older values of the keys concerned "
-          "may come back)",
-          segment.path(), offset)};
-}
-
-void Recovery::share(std::unique_ptr<Segment> segment) {
-  state_.lock.assert_alone();
-  const auto id = static_cast<std::uint32_t>(segment->id());
-  segment->file().settle();
-  state_.segments.emplace(id, share_segment(std::move(segment), state_.graveyard));
 }
 
 }  // namespace minikv::engine

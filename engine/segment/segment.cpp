@@ -1,6 +1,22 @@
+// Files of segments, and the graveyard.
 #include "engine/segment/segment.h"
 
+#include <array>
+
+#include "engine/format/object_bytes.h"
+
 namespace minikv::engine {
+
+Result<std::unique_ptr<File>> create_segment_file(FileSystem& file_system, const std::string& path,
+                                                  const SegmentHeader& header) {
+  if (Status removed = file_system.remove(path); !removed && removed.code() != StatusCode::kNotFound) {
+    return removed;
+  }
+  auto file = file_system.open(path, OpenMode::kCreate);
+  if (!file) return file.status();
+  MINIKV_TRY((*file)->write(0, std::array{bytes_of(header)}));
+  return file;
+}
 
 Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,

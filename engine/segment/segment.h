@@ -18,8 +18,8 @@
 
 namespace minikv::engine {
 
-// A segment's facts that change while it lives belong to the writer and to the keeper; what is here either never
-// changes or is atomic.
+// A segment's facts that change while it lives belong to the writer and to the keeper; what is here either
+// never changes or is atomic.
 //
 // Thread safety: all members may be called from any thread.
 class Segment {
@@ -63,8 +63,8 @@ class Segment {
   // Compacted, and the index does not point to all of its live records yet: what is live can't be told.
   std::atomic<bool> is_being_installed{false};
 
-  // Bytes of records that the index points to, and where the frames end (the file may be longer): what compaction
-  // decides by.
+  // Bytes of records that the index points to, and where the frames end (the file may be longer): what
+  // compaction decides by.
   std::atomic<std::uint64_t> live_bytes{0};
   std::atomic<std::uint64_t> used_bytes{0};
   // Of a compacted segment: used bytes that were not live when it was installed.
@@ -93,14 +93,18 @@ struct Overlong {
   std::uint64_t bytes = 0;  // that count
 };
 
+// Creates the file of a segment anew and writes its header, which is not synced.
+Result<std::unique_ptr<File>> create_segment_file(FileSystem& file_system, const std::string& path,
+                                                  const SegmentHeader& header);
+
 // Opens the file at `path` and maps `length` bytes of it. The file is not settled.
 Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,
                                               std::uint64_t length);
 
-// Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened to be
-// last, which may be an event loop. They are linked to each other: a reader that lets go needs no memory for it.
-// Thread safety: all members may be called from any thread.
+// Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened
+// to be last, which may be an event loop. They are linked to each other: a reader that lets go needs no
+// memory for it. Thread safety: all members may be called from any thread.
 class Graveyard {
  public:
   void add(std::unique_ptr<Segment> segment) noexcept;

@@ -1,3 +1,4 @@
+// Reading through a window, and finding frames.
 #include "engine/segment/segment_reader.h"
 
 #include <algorithm>
@@ -52,7 +53,8 @@ Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identit
 Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const SegmentIdentity& identity,
                                                 std::uint64_t offset,
                                                 const std::function<bool(const FrameHeader&)>& wanted) {
-  // Much of what is searched is zeros: the magic is looked for at the speed of memory, the rest where it is found.
+  // Much of what is searched is zeros: the magic is looked for at the speed of memory, the rest where it is
+  // found.
   const std::string_view magic(reinterpret_cast<const char*>(&kFrameMagic), sizeof(kFrameMagic));
   std::uint64_t at = align_up(offset);
   while (at + sizeof(FrameHeader) <= reader.size()) {
@@ -72,6 +74,12 @@ Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const Seg
     }
   }
   return std::optional<std::uint64_t>();
+}
+
+Result<std::uint64_t> FrameCursor::find_next_header() {
+  auto next = find_frame(reader_, identity_, offset_ + kAlignment, [](const FrameHeader&) { return true; });
+  if (!next) return next.status();
+  return next->value_or(reader_.size());
 }
 
 Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {

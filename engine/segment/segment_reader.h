@@ -1,6 +1,7 @@
 // Reading a segment from front to back: what recovery, compaction and the offline tools share.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -41,6 +42,11 @@ struct FrameAt {
   FrameHeader header{};
   FrameBody body;         // views hold until the reader's next use
   std::uint64_t end = 0;  // where the next frame should stand
+
+  // Whether there is a frame header that checks out; only then do `header` and `body` say anything.
+  bool has_header() const { return kind == Kind::kWhole || kind == Kind::kDamaged; }
+  // Whether all records that are there are known, be their values damaged or not.
+  bool has_all_names() const { return has_header() && body.names_all; }
 };
 
 Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t offset);
@@ -49,6 +55,45 @@ Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identit
 Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const SegmentIdentity& identity,
                                                 std::uint64_t offset,
                                                 const std::function<bool(const FrameHeader&)>& wanted);
+
+// Stands where a frame should be, and goes from there to where the next one should:
+//
+//   FrameCursor cursor(reader, identity);
+//   while (!cursor.is_at_end()) {
+//     auto frame = cursor.read();
+//     ...
+//     cursor.move_to(frame->end);  // or behind damage: find_next_header()
+//   }
+//
+// Thread safety: not thread-safe.
+class FrameCursor {
+ public:
+  // `reader` must outlive the cursor, which shares its window: a frame's views hold until the reader's next
+  // use.
+  FrameCursor(SegmentReader& reader, const SegmentIdentity& identity,
+              std::uint64_t offset = sizeof(SegmentHeader))
+      : reader_(reader), identity_(identity), offset_(offset) {}
+
+  std::uint64_t offset() const { return offset_; }
+  bool is_at_end() const { return offset_ >= reader_.size(); }
+  SegmentReader& reader() { return reader_; }
+
+  // What stands here.
+  Result<FrameAt> read() { return read_frame(reader_, identity_, offset_); }
+  // The offset of the first frame header behind this place that checks out; the segment's end if there is
+  // none.
+  Result<std::uint64_t> find_next_header();
+  // Forward only.
+  void move_to(std::uint64_t offset) {
+    assert(offset > offset_);
+    offset_ = offset;
+  }
+
+ private:
+  SegmentReader& reader_;
+  const SegmentIdentity identity_;
+  std::uint64_t offset_;
+};
 
 // One past the last byte that is not zero; `from` if there is none behind it.
 Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from);

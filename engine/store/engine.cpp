@@ -2,7 +2,6 @@
 #include "engine/store/engine.h"
 
 #include <new>
-#include <random>
 #include <system_error>
 #include <utility>
 
@@ -113,8 +112,7 @@ Result<Manifest> Engine::load_or_create_manifest(SharedState& state, ManifestFil
   if (!names) return names.status();
   MINIKV_TRY(check_is_blank(state.directory, *names));
   Manifest fresh;
-  std::random_device random;
-  for (std::uint8_t& byte : fresh.store_id) byte = static_cast<std::uint8_t>(random());
+  fresh.store_id = make_store_id();
   fresh.clean_sequence = 1;
   fresh.incompat_features = kFeatureLengths;
   fresh.engine_time_ms = state.clock.now_ms();
@@ -177,7 +175,7 @@ Status Engine::make_parts(Recovered& recovered, ManifestFile file) {
 }
 
 void Engine::want_hint(const ManifestSegment& segment) {
-  state_->background.add([this, segment] { make_hint(*state_, keeper_->store_id(), segment); });
+  state_->background.add([this, segment] { make_hint(*state_, keeper_->manifest().store_id(), segment); });
 }
 
 // Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have been compacted

@@ -60,13 +60,13 @@ Stats gather_stats(SharedState& state, const Keeper& keeper) {
   stats.index_full = stats.index_full_ms > 0;
   stats.disk_full_ms = static_cast<std::uint64_t>(state.full_disk.duration_ms(state.clock.steady_ms()));
   stats.disk_full = stats.disk_full_ms > 0;
-  const DiskRoom room = keeper.room();
+  const DiskRoom room = keeper.spare().room();
   stats.disk_free_bytes = room.free_bytes;
   stats.disk_reserve_bytes = room.reserve_bytes;
   stats.read_only = state.health.is_read_only();
   stats.read_only_reason = state.health.reason();
   add_sizes(state, stats);
-  for (const ManifestSegment& entry : keeper.segments()) stats.disk_bytes += entry.size;
+  for (const ManifestSegment& entry : keeper.manifest().segments()) stats.disk_bytes += entry.size;
   return stats;
 }
 

@@ -26,20 +26,19 @@ struct OpenLog {
 Result<std::vector<SeenFrame>> frames_of(const SegmentFile& segment) {
   std::vector<SeenFrame> frames;
   SegmentReader reader(*segment.file, segment.file_size);
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < segment.file_size;) {
-    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, segment.identity(), offset));
-    if (frame.kind == FrameAt::Kind::kWhole || frame.kind == FrameAt::Kind::kDamaged) {
+  FrameCursor cursor(reader, segment.identity());
+  while (!cursor.is_at_end()) {
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, cursor.read());
+    if (frame.has_header()) {
       const bool is_whole = frame.kind == FrameAt::Kind::kWhole;
-      frames.push_back({offset, frame.end, frame.header, is_whole, frame.body.names_all});
+      frames.push_back({cursor.offset(), frame.end, frame.header, is_whole, frame.body.names_all});
       if (frame.end <= segment.file_size) {
-        offset = frame.end;
+        cursor.move_to(frame.end);
         continue;
       }
     }
-    MINIKV_ASSIGN_OR_RETURN(const auto next, find_frame(reader, segment.identity(), offset + kAlignment,
-                                                        [](const FrameHeader&) { return true; }));
-    if (!next) break;
-    offset = *next;
+    MINIKV_ASSIGN_OR_RETURN(const std::uint64_t next, cursor.find_next_header());
+    cursor.move_to(next);
   }
   return frames;
 }

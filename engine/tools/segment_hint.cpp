@@ -1,7 +1,6 @@
 #include "engine/tools/segment_hint.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -38,7 +37,7 @@ SegmentHint::SegmentHint(Hint hint) : hint_(std::move(hint)) {
 
 Result<std::unique_ptr<SegmentHint>> SegmentHint::load(FileSystem& file_system, const std::string& directory,
                                                        const SegmentFile& segment,
-                                                       const std::uint8_t (&store_id)[16],
+                                                       const StoreId& store_id,
                                                        std::vector<Finding>& findings) {
   std::unique_ptr<SegmentHint> none;
   if (!segment.is_sealed()) return none;
@@ -52,9 +51,7 @@ Result<std::unique_ptr<SegmentHint>> SegmentHint::load(FileSystem& file_system, 
   MINIKV_TRY(file.read(0, bytes));
   for (const ByteRange& range : file.unreadable()) findings.push_back(unreadable_finding(name, range));
 
-  HintIdentity identity{
-      {}, segment.identity(), segment.entry.size, segment.entry.min_seq, segment.entry.max_seq};
-  std::memcpy(identity.store_id, store_id, sizeof(identity.store_id));
+  const HintIdentity identity = hint_identity(store_id, segment.entry);
   auto hint = parse_hint(std::move(bytes), &identity);
   if (!hint) {
     findings.push_back(

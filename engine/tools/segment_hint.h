@@ -22,7 +22,7 @@ class SegmentHint {
   // Null: there is none, or none that checks out, which is reported to `findings`.
   static Result<std::unique_ptr<SegmentHint>> load(FileSystem& file_system, const std::string& directory,
                                                    const SegmentFile& segment,
-                                                   const std::uint8_t (&store_id)[16],
+                                                   const StoreId& store_id,
                                                    std::vector<Finding>& findings);
 
   const Hint& hint() const { return hint_; }

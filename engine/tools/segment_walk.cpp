@@ -64,20 +64,19 @@ Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std:
 
 Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     WalkVisitor& visitor) {
-  for (std::uint64_t offset = begin; offset < reader.size();) {
-    MINIKV_ASSIGN_OR_RETURN(const auto frame, read_frame(reader, identity, offset));
-    if (frame.kind == FrameAt::Kind::kWhole || frame.kind == FrameAt::Kind::kDamaged) {
-      visitor.frame(offset, frame);
+  FrameCursor cursor(reader, identity, begin);
+  while (!cursor.is_at_end()) {
+    MINIKV_ASSIGN_OR_RETURN(const auto frame, cursor.read());
+    if (frame.has_header()) {
+      visitor.frame(cursor.offset(), frame);
       const std::uint64_t end = std::min(frame.end, reader.size());
-      visit_body(frame, offset + sizeof(FrameHeader), end, visitor);
-      offset = end;
+      visit_body(frame, cursor.offset() + sizeof(FrameHeader), end, visitor);
+      cursor.move_to(end);
       continue;
     }
-    MINIKV_ASSIGN_OR_RETURN(const auto next, find_frame(reader, identity, offset + kAlignment,
-                                                        [](const FrameHeader&) { return true; }));
-    const std::uint64_t end = next ? *next : reader.size();
-    MINIKV_TRY(visit_strays(reader, identity, offset, end, visitor));
-    offset = end;
+    MINIKV_ASSIGN_OR_RETURN(const std::uint64_t end, cursor.find_next_header());
+    MINIKV_TRY(visit_strays(reader, identity, cursor.offset(), end, visitor));
+    cursor.move_to(end);
   }
   return {};
 }

@@ -25,8 +25,7 @@ StoreBuilder::StoreBuilder(StoreLock lock, std::string directory, std::uint64_t 
       directory_(std::move(directory)),
       segment_size_(segment_size),
       created_ms_(created_ms) {
-  std::random_device random;
-  for (std::uint8_t& byte : manifest_.store_id) byte = static_cast<std::uint8_t>(random());
+  manifest_.store_id = make_store_id();
 }
 
 StoreBuilder::~StoreBuilder() {

@@ -155,8 +155,7 @@ Status StoreFiles::check_unnamed_segment(const std::string& name) {
   MINIKV_ASSIGN_OR_RETURN(auto file, file_system_->open(directory_ + "/" + name, OpenMode::kRead));
   const auto header = read_header(*file);
   const bool is_leftover = header && segment_header_checks_out(*header) &&
-                           header->kind == SegmentKind::kCompacted &&
-                           std::memcmp(header->store_id, manifest_->store_id, sizeof(header->store_id)) == 0;
+                           header->kind == SegmentKind::kCompacted && header->store_id == manifest_->store_id;
   if (is_leftover) {
     report(FindingKind::kLeftover, Effect::kNote, name,
            "written by a compaction that did not finish; the next start removes it");
@@ -214,7 +213,7 @@ void StoreFiles::check_header(SegmentFile& segment) {
     findings_.back().has_place = true;
     findings_.back().length = sizeof(SegmentHeader);
   } else if (header->segment_id != entry.id || header->salt != entry.salt || header->kind != entry.kind ||
-             std::memcmp(header->store_id, manifest_->store_id, sizeof(header->store_id)) != 0) {
+             header->store_id != manifest_->store_id) {
     report(FindingKind::kForeignSegment, Effect::kNameless, segment.name,
            "belongs to another store or to another life of this one; the right file is missing");
     findings_.back().first_sequence = entry.min_seq;
@@ -226,8 +225,8 @@ void StoreFiles::check_header(SegmentFile& segment) {
 
 // Without a manifest: what has a sound header and the store id that most of them have.
 Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) {
-  std::map<std::string, std::size_t> stores;
-  std::vector<std::pair<SegmentFile, std::string>> found;
+  std::map<StoreId, std::size_t> stores;
+  std::vector<std::pair<SegmentFile, StoreId>> found;
   for (const std::string& name : names) {
     if (parse_segment_name(name) == 0) continue;
     SegmentFile segment;
@@ -248,9 +247,8 @@ Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) 
     SegmentReader reader(*segment.file, segment.file_size);
     auto frame = read_frame(reader, segment.identity(), sizeof(SegmentHeader));
     if (frame) segment.entry.min_seq = frame->header.first_sequence;
-    std::string store(reinterpret_cast<const char*>(header->store_id), sizeof(header->store_id));
-    ++stores[store];
-    found.emplace_back(std::move(segment), std::move(store));
+    ++stores[header->store_id];
+    found.emplace_back(std::move(segment), header->store_id);
   }
   const auto most = std::max_element(stores.begin(), stores.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// The parts of the budget, and the queue for it.
-=======
 // The shares of the budget are atomic counters; the order of those that wait is under a lock.
->>>>>>> h-tb
 #include "server/memory/client_memory.h"
 
 #include <algorithm>

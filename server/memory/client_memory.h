@@ -56,14 +56,10 @@ class ClientMemory {
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   // Called when some has been given back, or the first has left the queue, while others wait. Set before the
   // first join.
-<<<<<<< HEAD
   void on_change(std::function<void()> tell) {
     assert(waiting() == 0);
     tell_ = std::move(tell);
   }
-=======
-  void on_change(std::function<void()> tell) { tell_ = std::move(tell); }
->>>>>>> h-tb
 
   // Requests that were refused because they did not fit.
   void count_refusal() { refusals_.fetch_add(1, std::memory_order_relaxed); }

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// Settings of the allocator.
-=======
 // Sets glibc's mallopt() thresholds, and decides when malloc_trim() is worth it.
->>>>>>> h-tb
 #include "server/memory/heap.h"
 
 #include <malloc.h>

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// What the machine, its cgroups and its limits allow.
-=======
 // The least of the machine's memory, the limits of all cgroups upwards, and the process's own limits.
->>>>>>> h-tb
 #include "server/memory/machine_memory.h"
 
 #include <sys/resource.h>

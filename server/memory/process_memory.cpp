@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// What the process takes.
-=======
 // Reads what Linux tells in /proc/self/status.
->>>>>>> h-tb
 #include "server/memory/process_memory.h"
 
 #include <fstream>

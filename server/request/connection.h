@@ -110,13 +110,8 @@ class Connection {
   // out; what stays (in a transaction, say) is the connection's to count. False: there is none, and it has to
   // be refused.
   virtual bool reserve(std::uint64_t bytes) = 0;
-<<<<<<< HEAD
-  // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be
-  // called while !is_quiet() only, by a handler that does nothing else.
-=======
   // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be called
   // while !is_quiet() only, by the dispatcher (kFlagWhenQuiet), or by a handler that does nothing else.
->>>>>>> h-tb
   virtual void defer() = 0;
   // Has the reply made on a worker's thread, slice by slice. Nothing behind the request is looked at before.
   // To be called while is_quiet() only.

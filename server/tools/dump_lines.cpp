@@ -100,7 +100,7 @@ Json describe_manifest_copy(const engine::ManifestCopy& copy) {
   }
   const engine::Manifest& manifest = *copy.manifest;
   object["generation"] = manifest.generation;
-  object["store_id"] = hex(manifest.store_id, sizeof(manifest.store_id));
+  object["store_id"] = hex(manifest.store_id.data(), manifest.store_id.size());
   object["compat_features"] = manifest.compat_features;
   object["incompat_features"] = manifest.incompat_features;
   object["next_segment_id"] = manifest.next_segment_id;

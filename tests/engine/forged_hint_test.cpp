@@ -2,7 +2,6 @@
 // records that are not where it says. That costs the keys that it speaks of, and nothing else.
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -78,7 +77,7 @@ class ForgedHintTest : public ::testing::Test {
     forged.note_time(hint->newest_time_ms());
     forged.arrange();
     HintIdentity identity;
-    std::memcpy(identity.store_id, hint->header().store_id, sizeof(identity.store_id));
+    identity.store_id = hint->header().store_id;
     identity.segment = {hint->header().segment_id, hint->header().salt};
     identity.segment_size = hint->header().segment_size;
     identity.min_seq = hint->header().min_seq;

@@ -352,7 +352,7 @@ TEST(FrameTest, AValueThatContainsAWholeValidFrameIsNotTakenForOne) {
 }
 
 TEST(SegmentHeaderTest, EverySingleBitFlipIsNoticed) {
-  const std::uint8_t store_id[16] = {1, 2, 3};
+  const StoreId store_id = {1, 2, 3};
   const SegmentHeader good = make_segment_header(kIdentity, SegmentKind::kCompacted, store_id, 42);
   ASSERT_TRUE(segment_header_checks_out(good));
   for (std::size_t bit = 0; bit < sizeof(good) * 8; ++bit) {

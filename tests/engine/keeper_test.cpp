@@ -23,6 +23,7 @@ class KeeperTest : public ::testing::Test {
     ManifestFile file(files_, "data");
     ASSERT_TRUE(file.commit(manifest));
     keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
+    ASSERT_TRUE(keeper_->settle({}));
     const auto log = keeper_->open_log(nullptr, 1);
     ASSERT_TRUE(log) << log.status().message();
     keeper_->start();
@@ -75,6 +76,7 @@ TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
   ManifestFile file(files, "data");
   ASSERT_TRUE(file.commit(manifest));
   Keeper keeper(state, manifest, std::move(file));
+  ASSERT_TRUE(keeper.settle({}));
   const auto log = keeper.open_log(nullptr, 1);
   ASSERT_TRUE(log) << log.status().message();
   const std::size_t before = files.log().size();
@@ -82,7 +84,7 @@ TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
     if (call.kind == sim::SimCall::Kind::kWrite) clock.advance_ms(20);
     return sim::SimFault::kNone;
   });
-  keeper.note_unsynced();
+  keeper.syncer().note_unsynced();
   const auto calls = files.log();
   std::size_t synced = 0, last_write = 0;
   for (std::size_t i = before; i < calls.size(); ++i) {

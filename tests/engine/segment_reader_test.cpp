@@ -75,6 +75,37 @@ TEST_F(SegmentReaderTest, AFrameAcrossTheWindowsEndIsWholeAndIsFound) {
   EXPECT_GT(tried, 10u);
 }
 
+// As the readers of segments walk: from frame to frame, and behind what is none to the next one.
+TEST_F(SegmentReaderTest, ACursorGoesFromFrameToFrameAndOverDamage) {
+  const std::uint64_t frame_bytes = frame_at(0).size();
+  const std::uint64_t first = sizeof(SegmentHeader), damaged = first + frame_bytes,
+                      last = damaged + frame_bytes, size = last + frame_bytes + 2 * kAlignment;
+  write(0, std::string(size, '\0'));
+  for (const std::uint64_t at : {first, last}) write(at, frame_at(at));
+  SegmentReader reader(*file_, size);
+  FrameCursor cursor(reader, kSegmentIdentity);
+  EXPECT_EQ(cursor.offset(), first);
+  auto frame = cursor.read();
+  ASSERT_TRUE(frame);
+  EXPECT_TRUE(frame->has_header() && frame->has_all_names());
+  cursor.move_to(frame->end);
+  EXPECT_EQ(cursor.offset(), damaged);
+  frame = cursor.read();
+  ASSERT_TRUE(frame);
+  EXPECT_FALSE(frame->has_header() || frame->has_all_names());
+  const auto next = cursor.find_next_header();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(*next, last);
+  cursor.move_to(*next);
+  cursor.move_to(last + frame_bytes);
+  EXPECT_FALSE(cursor.is_at_end());
+  const auto end = cursor.find_next_header();
+  ASSERT_TRUE(end);
+  EXPECT_EQ(*end, size);
+  cursor.move_to(*end);
+  EXPECT_TRUE(cursor.is_at_end());
+}
+
 TEST_F(SegmentReaderTest, GivesWhatIsAskedForWhereverTheWindowStands) {
   std::string bytes(3 * kWindowBytes, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 2'654'435'761U >> 24);

@@ -67,8 +67,7 @@ void add_hints(SimDisk& disk) {
                   record.offset);
     }
     builder.arrange();
-    engine::HintIdentity identity{{}, {entry.id, entry.salt}, entry.size, entry.min_seq, entry.max_seq};
-    std::copy_n(manifest.store_id, sizeof(manifest.store_id), identity.store_id);
+    const engine::HintIdentity identity = engine::hint_identity(manifest.store_id, entry);
     auto file = files.open(hint_path, engine::OpenMode::kCreate);
     ASSERT_TRUE(file.is_ok());
     ASSERT_TRUE(builder.write(identity, **file).is_ok());

@@ -40,8 +40,7 @@ TEST(ToolsVerifyHintTest, AHintThatContradictsItsSegmentIsFound) {
   MadeStore made = make_store(true, true);
   const engine::Manifest manifest = manifest_of(made.disk);
   const engine::ManifestSegment entry = sealed_log(made.disk);
-  engine::HintIdentity identity{{}, {entry.id, entry.salt}, entry.size, entry.min_seq, entry.max_seq};
-  std::copy_n(manifest.store_id, sizeof(manifest.store_id), identity.store_id);
+  const engine::HintIdentity identity = engine::hint_identity(manifest.store_id, entry);
   SimFileSystem files(made.disk);
   const std::string path = path_of(engine::hint_name(entry.id));
   ASSERT_TRUE(files.remove(path).is_ok());

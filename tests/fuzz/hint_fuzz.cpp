@@ -51,7 +51,7 @@ void fill_in_identity(std::string& bytes) {
   if (header.segment_size == 0) header.segment_size = right.segment_size;
   if (header.min_seq == 0) header.min_seq = right.min_seq;
   if (header.max_seq == 0) header.max_seq = right.max_seq;
-  if (header.store_id[0] == 0) std::memcpy(header.store_id, right.store_id, sizeof(header.store_id));
+  if (header.store_id[0] == 0) header.store_id = right.store_id;
   std::memcpy(bytes.data(), &header, sizeof(header));
 }
 

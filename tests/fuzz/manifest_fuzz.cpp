@@ -35,8 +35,7 @@ void fill_in_identities(std::string& bytes) {
   if (bytes.size() < sizeof(engine::ManifestHeader)) return;
   engine::ManifestHeader header;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.store_id[0] == 0)
-    std::memcpy(header.store_id, small_manifest().store_id, sizeof(header.store_id));
+  if (header.store_id[0] == 0) header.store_id = small_manifest().store_id;
   std::memcpy(bytes.data(), &header, sizeof(header));
   for (std::size_t at = sizeof(header); at + sizeof(engine::ManifestSegment) <= bytes.size();
        at += sizeof(engine::ManifestSegment)) {

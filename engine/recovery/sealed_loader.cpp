@@ -1,14 +1,19 @@
-// Recovery of sealed segments: by their hints, several at a time; what has no hint that fits is scanned.
+// Sealed segments by their hints, or scanned.
+#include "engine/recovery/sealed_loader.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cassert>
 #include <thread>
+#include <utility>
 
 #include "engine/base/helper_threads.h"
 #include "engine/base/out_of_memory.h"
 #include "engine/core/hint_file.h"
 #include "engine/format/file_names.h"
-#include "engine/recovery/recovery.h"
+#include "engine/recovery/frame_loader.h"
+#include "engine/recovery/segment_check.h"
+#include "engine/segment/segment_keys.h"
+#include "engine/segment/segment_reader.h"
 
 namespace minikv::engine {
 namespace {
@@ -17,7 +22,8 @@ constexpr std::int64_t kTellEveryMs = 1000;
 
 }  // namespace
 
-Status Recovery::load_sealed_segments() {
+// The largest first, so that the threads end at about the same time.
+std::vector<ManifestSegment> SealedLoader::sealed_segments() {
   std::vector<ManifestSegment> sealed;
   for (const ManifestSegment& entry : manifest_.segments) {
     if (entry.state != SegmentState::kSealed) continue;
@@ -26,9 +32,14 @@ Status Recovery::load_sealed_segments() {
   }
   // A hint holds of each key about as much as the index does.
   state_.expected_index_bytes.store(hint_bytes_, std::memory_order_relaxed);
-  // The largest first, so that the threads end at about the same time.
   std::stable_sort(sealed.begin(), sealed.end(),
                    [](const ManifestSegment& a, const ManifestSegment& b) { return a.size > b.size; });
+  return sealed;
+}
+
+Status SealedLoader::load() {
+  assert(next_.load(std::memory_order_relaxed) == 0);
+  const std::vector<ManifestSegment> sealed = sealed_segments();
   {
     MutexLock lock(mutex_);
     told_ms_ = state_.clock.steady_ms();
@@ -47,7 +58,7 @@ Status Recovery::load_sealed_segments() {
   return problem_;
 }
 
-void Recovery::load_or_say_why(const std::vector<ManifestSegment>& sealed) noexcept {
+void SealedLoader::load_or_say_why(const std::vector<ManifestSegment>& sealed) noexcept {
   const Status loaded = without_throwing([&] {
     load_until_done(sealed);
     return Status();
@@ -57,13 +68,13 @@ void Recovery::load_or_say_why(const std::vector<ManifestSegment>& sealed) noexc
   problem_ = loaded;
 }
 
-void Recovery::load_until_done(const std::vector<ManifestSegment>& sealed) {
-  Findings findings(state_);
+void SealedLoader::load_until_done(const std::vector<ManifestSegment>& sealed) {
+  RecordLoader records(state_);
   std::string buffer;
   for (;;) {
     const std::size_t mine = next_.fetch_add(1, std::memory_order_relaxed);
     if (mine >= sealed.size() || failed_.load(std::memory_order_relaxed)) break;
-    const Status loaded = load_sealed(sealed[mine], findings, buffer);
+    const Status loaded = load_segment(sealed[mine], records, buffer);
     MutexLock lock(mutex_);
     ++loaded_;
     tell_progress();
@@ -71,10 +82,10 @@ void Recovery::load_until_done(const std::vector<ManifestSegment>& sealed) {
     problem_ = loaded;
   }
   MutexLock lock(mutex_);
-  findings_.merge(std::move(findings));
+  records_.merge(std::move(records));
 }
 
-void Recovery::tell_progress() {
+void SealedLoader::tell_progress() {
   const std::int64_t now = state_.clock.steady_ms();
   if (now - told_ms_ < kTellEveryMs) return;
   told_ms_ = now;
@@ -82,28 +93,28 @@ void Recovery::tell_progress() {
 }
 
 // `buffer` goes from one hint to the next: the kernel would have to give, and clear, new memory for each.
-Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings, std::string& buffer) {
-  auto opened = open(entry, false);
+Status SealedLoader::load_segment(const ManifestSegment& entry, RecordLoader& records, std::string& buffer) {
+  auto opened = open_named_segment(state_, manifest_, entry, false);
   if (!opened) return opened.status();
   Segment& segment = **opened;
   auto size = segment.file().size();
   if (!size) return size.status();
-  MINIKV_TRY(check_length(entry, *size));
-  const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings, buffer);
-  if (!has_hint) MINIKV_TRY(scan_sealed(entry, segment, findings));
+  MINIKV_TRY(check_length(state_, manifest_, entry, *size));
+  const bool has_hint = *size >= entry.size && load_hint(entry, segment, records, buffer);
+  if (!has_hint) MINIKV_TRY(scan(entry, segment, records));
   segment.used_bytes.store(entry.size, std::memory_order_relaxed);
   MutexLock lock(mutex_);
   // A crash came between the seal and the cut. The zeros, or the torn tail that was kept aside, mean nothing.
   if (entry.kind == SegmentKind::kLog && *size > entry.size)
     result_.overlong.push_back({entry.id, entry.size});
   if (!has_hint) result_.without_hint.push_back(entry);
-  share(std::move(*opened));
+  add_to_store(state_, std::move(*opened));
   return {};
 }
 
 // False: there is no hint, or none that can be believed. Nothing of it has been taken then.
-bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings,
-                         std::string& buffer) {
+bool SealedLoader::load_hint(const ManifestSegment& entry, Segment& segment, RecordLoader& records,
+                             std::string& buffer) {
   const std::string path = state_.directory + "/" + hint_name(entry.id);
   auto hint =
       read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry), std::move(buffer));
@@ -120,27 +131,29 @@ bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Finding
   Status taken;
   hint->for_each([&](const HintEntry& told) {
     keys.add(told);
-    taken = findings.take(segment, told);
+    taken = records.take(segment, told);
     return taken.is_ok();
   });
-  findings.flush();
-  findings.note_time(hint->newest_time_ms());
+  records.flush();
+  records.note_time(hint->newest_time_ms());
   segment.set_keys(keys.finish());
   buffer = std::move(*hint).release();
   // Only a hint of a newer version can say what this one does not know; the scan will tell.
   return taken.is_ok();
 }
 
-// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can have.
-std::uint64_t Recovery::hint_bytes_of(const ManifestSegment& entry) const {
+// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can
+// have.
+std::uint64_t SealedLoader::hint_bytes_of(const ManifestSegment& entry) const {
   const auto file = state_.file_system.open(state_.directory + "/" + hint_name(entry.id), OpenMode::kRead);
   if (!file) return 0;
   const auto size = (*file)->size();
   return size ? std::min(*size, 2 * entry.size) : 0;
 }
 
-// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this one.
-void Recovery::expect_keys(const Hint& like) {
+// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this
+// one.
+void SealedLoader::expect_keys(const Hint& like) {
   std::call_once(expected_, [&] {
     state_.lock.assert_alone();
     const std::uint64_t bytes = sizeof(HintHeader) + like.header().body_bytes;
@@ -149,19 +162,20 @@ void Recovery::expect_keys(const Hint& like) {
 }
 
 // Every byte of a sealed segment has been durable, so whatever does not check out is damage.
-Status Recovery::scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings) {
+Status SealedLoader::scan(const ManifestSegment& entry, const Segment& segment, RecordLoader& records) {
   auto size = segment.file().size();
   if (!size) return size.status();
   std::call_once(expected_, [] {});  // not known
   SegmentReader reader(segment.file(), std::min(*size, entry.size));
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < reader.size();) {
-    auto frame = read_frame(reader, segment.identity(), offset);
+  FrameLoader loader(state_, segment, records);
+  for (FrameCursor cursor(reader, segment.identity()); !cursor.is_at_end();) {
+    auto frame = cursor.read();
     if (!frame) return frame.status();
     if (frame->kind == FrameAt::Kind::kWhole) {
-      MINIKV_TRY(take_frame(segment, *frame, findings));
-      offset = frame->end;
+      MINIKV_TRY(loader.load(*frame));
+      cursor.move_to(frame->end);
     } else {
-      MINIKV_TRY(step_over_damage(reader, segment, *frame, offset, findings));
+      MINIKV_TRY(loader.step_over(cursor, *frame));
     }
   }
   return {};

@@ -1,11 +1,16 @@
-// Recovery of the log's end: what was written last may be torn, and must be told from what is damaged.
+// The log's end: scanned, judged, settled.
+#include "engine/recovery/log_loader.h"
 
 #include <algorithm>
 #include <array>
+#include <cassert>
+#include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include "engine/recovery/recovery.h"
+#include "engine/recovery/frame_loader.h"
+#include "engine/recovery/segment_check.h"
 
 namespace minikv::engine {
 namespace {
@@ -20,25 +25,36 @@ void note_sequences(const FrameAt& frame, std::uint64_t& min_seq, std::uint64_t&
 
 }  // namespace
 
-Status Recovery::load_logs() {
+Status LogLoader::open_all() {
   for (const SegmentState wanted : {SegmentState::kActive, SegmentState::kSpare}) {
     for (ManifestSegment& entry : manifest_.segments) {
-      if (entry.state != wanted || entry.kind != SegmentKind::kLog) continue;
-      Log log;
-      log.entry = &entry;
-      auto segment = open(entry, true);
-      if (!segment) return segment.status();
-      log.segment = std::move(*segment);
-      // What is judged must be what the disk holds, not what memory remembers of writes that never arrived.
-      MINIKV_TRY(log.segment->file().sync());
-      log.segment->file().drop_cache();
-      auto size = log.segment->file().size();
-      if (!size) return size.status();
-      log.file_size = *size;
-      MINIKV_TRY(check_length(entry, *size));
-      logs_.push_back(std::move(log));
+      if (entry.state == wanted && entry.kind == SegmentKind::kLog) MINIKV_TRY(open(entry));
     }
   }
+  return {};
+}
+
+Status LogLoader::open(ManifestSegment& entry) {
+  Log log;
+  log.entry = &entry;
+  auto segment = open_named_segment(state_, manifest_, entry, true);
+  if (!segment) return segment.status();
+  log.segment = std::move(*segment);
+  // What is judged must be what the disk holds, not what memory remembers of writes that never arrived.
+  MINIKV_TRY(log.segment->file().sync());
+  log.segment->file().drop_cache();
+  auto size = log.segment->file().size();
+  if (!size) return size.status();
+  log.file_size = *size;
+  MINIKV_TRY(check_length(state_, manifest_, entry, *size));
+  logs_.push_back(std::move(log));
+  return {};
+}
+
+Status LogLoader::load() {
+  assert(stage_ == Stage::kMade);
+  stage_ = Stage::kLoaded;
+  MINIKV_TRY(open_all());
   std::vector<Log*> later;
   for (Log& log : logs_) later.push_back(&log);
   bool predecessor_is_whole = true;
@@ -51,13 +67,11 @@ Status Recovery::load_logs() {
       // Closed in order, so nothing was ever written to it: the zeros need not be read.
       log.end = log.data_end = sizeof(SegmentHeader);
     } else if (predecessor_is_whole) {
-      MINIKV_TRY(scan_log(log, expected, later));
+      MINIKV_TRY(scan(log, expected, later));
     } else {
       log.end = sizeof(SegmentHeader);
       SegmentReader reader(log.segment->file(), log.file_size);
-      auto data_end = end_of_data(reader, log.end);
-      if (!data_end) return data_end.status();
-      log.data_end = *data_end;
+      MINIKV_TRY(find_data_end(log, reader));
     }
     if (log.max_seq != 0) expected = log.max_seq + 1;
     predecessor_is_whole = predecessor_is_whole && (log.is_complete || log.data_end <= log.end);
@@ -65,54 +79,56 @@ Status Recovery::load_logs() {
   return {};
 }
 
-Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Log*>& later) {
-  SegmentReader reader(log.segment->file(), log.file_size);
-  const SegmentIdentity& identity = log.segment->identity();
-  std::uint64_t offset = std::min<std::uint64_t>(sizeof(SegmentHeader), log.file_size);
-  log.end = offset;
-  while (offset < log.file_size) {
-    auto frame = read_frame(reader, identity, offset);
-    if (!frame) return frame.status();
-    const bool follows = expected == 0 || frame->header.first_sequence == expected;
-    if (frame->kind == FrameAt::Kind::kWhole && follows) {
-      MINIKV_TRY(take_frame(*log.segment, *frame, findings_));
-      note_sequences(*frame, log.min_seq, log.max_seq);
-      offset = frame->end;
-      expected = frame->header.first_sequence + frame->header.record_count;
-      log.end = offset;
-      continue;
-    }
-    auto continued = continues_in(later, expected);
-    if (!continued) return continued.status();
-    log.is_complete = *continued;
-    if (log.is_complete) break;
-    auto covered = is_covered(log, offset, expected, later);
-    if (!covered) return covered.status();
-    if (!*covered) break;
-    // It had been synced: this is damage, not a torn write.
-    if (frame->kind == FrameAt::Kind::kWhole) {
-      MINIKV_TRY(unnamed_damage(*log.segment, offset));  // what should stand before it is gone
-      expected = frame->header.first_sequence;
-      continue;
-    }
-    const bool knows_end = frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all && follows;
-    auto again = read_frame(reader, identity, offset);  // the look ahead has moved the reader's window
-    if (!again) return again.status();
-    MINIKV_TRY(step_over_damage(reader, *log.segment, *again, offset, findings_));
-    if (log.min_seq == 0) log.min_seq = expected;
-    expected = knows_end ? expected + frame->header.record_count : 0;
-    log.max_seq = findings_.newest_sequence();  // logs are read last, front to back
-    log.end = offset;
-  }
+Status LogLoader::find_data_end(Log& log, SegmentReader& reader) {
   auto data_end = end_of_data(reader, log.end);
   if (!data_end) return data_end.status();
   log.data_end = *data_end;
   return {};
 }
 
-// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it, although
-// the frames there say that all before them was durable.
-Result<bool> Recovery::continues_in(const std::vector<Log*>& later, std::uint64_t expected) {
+Status LogLoader::scan(Log& log, std::uint64_t expected, const std::vector<Log*>& later) {
+  SegmentReader reader(log.segment->file(), log.file_size);
+  FrameLoader loader(state_, *log.segment, records_);
+  FrameCursor cursor(reader, log.segment->identity(),
+                     std::min<std::uint64_t>(sizeof(SegmentHeader), log.file_size));
+  log.end = cursor.offset();
+  while (!cursor.is_at_end()) {
+    auto frame = cursor.read();
+    if (!frame) return frame.status();
+    const bool follows = expected == 0 || frame->header.first_sequence == expected;
+    if (frame->kind == FrameAt::Kind::kWhole && follows) {
+      MINIKV_TRY(loader.load(*frame));
+      note_sequences(*frame, log.min_seq, log.max_seq);
+      cursor.move_to(frame->end);
+      expected = frame->header.first_sequence + frame->header.record_count;
+      log.end = cursor.offset();
+      continue;
+    }
+    auto continued = continues_in(later, expected);
+    if (!continued) return continued.status();
+    log.is_complete = *continued;
+    if (log.is_complete) break;
+    auto covered = is_covered(log, cursor.offset(), expected, later);
+    if (!covered) return covered.status();
+    if (!*covered) break;
+    // It had been synced: this is damage, not a torn write.
+    if (frame->kind == FrameAt::Kind::kWhole) {
+      MINIKV_TRY(loader.accept_unnamed_damage(cursor.offset()));  // what should stand before it is gone
+      expected = frame->header.first_sequence;
+      continue;
+    }
+    MINIKV_TRY(loader.step_over(cursor, *frame));
+    if (log.min_seq == 0) log.min_seq = expected;
+    expected = frame->has_all_names() && follows ? expected + frame->header.record_count : 0;
+    log.max_seq = records_.newest_sequence();  // logs are read last, front to back
+    log.end = cursor.offset();
+  }
+  return find_data_end(log, reader);
+}
+
+// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it,
+// although the frames there say that all before them was durable.
+Result<bool> LogLoader::continues_in(const std::vector<Log*>& later, std::uint64_t expected) {
   if (later.empty()) return false;
   const Log& next = *later.front();
   SegmentReader reader(next.segment->file(), next.file_size);
@@ -122,9 +138,10 @@ Result<bool> Recovery::continues_in(const std::vector<Log*>& later, std::uint64_
   return header && header->first_sequence == expected;
 }
 
-// Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been synced.
-Result<bool> Recovery::is_covered(Log& log, std::uint64_t offset, std::uint64_t expected,
-                                  const std::vector<Log*>& later) {
+// Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been
+// synced.
+Result<bool> LogLoader::is_covered(const Log& log, std::uint64_t offset, std::uint64_t expected,
+                                   const std::vector<Log*>& later) {
   const auto covers = [expected](const FrameHeader& header) {
     return header.watermark >= expected && header.watermark != 0;
   };
@@ -141,8 +158,15 @@ Result<bool> Recovery::is_covered(Log& log, std::uint64_t offset, std::uint64_t 
   return false;
 }
 
-// Of a log segment its good frames are sealed; a blank one is the next life's spare.
-Status Recovery::settle_log(Log& log) {
+Status LogLoader::settle() {
+  assert(stage_ == Stage::kLoaded);
+  stage_ = Stage::kSettled;
+  for (Log& log : logs_) MINIKV_TRY(settle(log));
+  return {};
+}
+
+// Of a log segment its good frames are sealed; a blank one is the next incarnation's spare.
+Status LogLoader::settle(Log& log) {
   ManifestSegment& entry = *log.entry;
   const bool is_torn = log.data_end > log.end;
   const bool has_frames = log.end > sizeof(SegmentHeader);
@@ -167,11 +191,11 @@ Status Recovery::settle_log(Log& log) {
   entry.max_seq = log.max_seq;
   log.segment->used_bytes.store(size, std::memory_order_relaxed);
   result_.without_hint.push_back(entry);
-  share(std::move(log.segment));
+  add_to_store(state_, std::move(log.segment));
   return {};
 }
 
-Status Recovery::keep_aside(const Log& log) {
+Status LogLoader::keep_aside(const Log& log) {
   const std::uint64_t bytes = log.data_end - log.end;
   const std::string path = fmt::format("{}/segment-{:08}-{}.cut", state_.directory, log.entry->id, log.end);
   state_.log.error(
@@ -189,7 +213,7 @@ Status Recovery::keep_aside(const Log& log) {
   return {};
 }
 
-Status Recovery::copy_tail(const Log& log, const std::string& path) {
+Status LogLoader::copy_tail(const Log& log, const std::string& path) {
   auto file = state_.file_system.open(path, OpenMode::kCreate);
   if (!file) return file.status();
   const std::uint64_t bytes = log.data_end - log.end;

@@ -1,0 +1,35 @@
+// How much room there is on the disk, and when what is dropped gives its own back.
+#include "engine/files/disk_space.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr std::uint64_t kMuchToRelease = 8;  // segments
+
+}  // namespace
+
+Result<std::uint64_t> DiskSpace::free_bytes() const {
+  auto free = state_.file_system.free_space(state_.directory);
+  if (free) *free += release_.bytes();
+  return free;
+}
+
+bool DiskSpace::may_grow_log(std::uint64_t bytes) const {
+  const auto free = free_bytes();
+  return !free || *free >= state_.options.segment_size + kMiB + bytes;
+}
+
+bool DiskSpace::is_release_due() const {
+  return is_giving_back() && !monitor_.is_stopping() &&
+         (is_release_late() || std::chrono::steady_clock::now() >= release_.next_at());
+}
+
+bool DiskSpace::is_release_late() const {
+  const std::uint64_t bytes = release_.bytes();
+  if (bytes == 0) return false;
+  if (bytes > kMuchToRelease * state_.options.segment_size) return true;
+  const auto free = state_.file_system.free_space(state_.directory);
+  return free && *free < 2 * state_.options.segment_size;
+}
+
+}  // namespace minikv::engine

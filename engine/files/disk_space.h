@@ -1,0 +1,61 @@
+// The room on the disk: what is free, and what is being given back.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/core/state.h"
+#include "engine/files/keeper_monitor.h"
+#include "engine/files/paced_release.h"
+
+namespace minikv::engine {
+
+// Thread safety: free_bytes(), is_tight(), may_grow_log() and tell_tight() may be called from any thread, the
+// others by the keeper's alone.
+class DiskSpace {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  DiskSpace(SharedState& state, KeeperMonitor& monitor) : state_(state), monitor_(monitor), release_(state) {}
+
+  // Bytes that may still be written, with those that are about to be given back.
+  Result<std::uint64_t> free_bytes() const;
+  // Whether there is no room for another segment.
+  bool is_tight() const { return !may_grow_log(0); }
+  // Whether a log without a spare may take `bytes` more of the disk and leave enough for one.
+  bool may_grow_log(std::uint64_t bytes) const;
+  // Called by tell_tight(), on its thread. Set before another thread sees this.
+  void on_tight(std::function<void()> callback) { tight_ = std::move(callback); }
+  // The disk has become tight, or something was refused because it is.
+  void tell_tight() const {
+    if (tight_) tight_();
+  }
+
+  // ---- what is being given back ----
+  // Segments whose files have been unlinked.
+  void give_back(std::vector<std::unique_ptr<Segment>> segments) { release_.add(std::move(segments)); }
+  bool is_giving_back() const { return !release_.is_empty(); }
+  std::size_t segments_to_give_back() const { return release_.count(); }
+  // Whether a piece should go now.
+  bool is_release_due() const MINIKV_REQUIRES(keeper_mutex);
+  // Whether so much has gathered, or there is so little other room, that it goes before the next spare and
+  // without rests.
+  bool is_release_late() const;
+  // When the next piece should go, while there is one.
+  Time next_release_at() const { return release_.next_at(); }
+  void release_piece() { release_.release_piece(is_release_late() ? Haste::kMost : Haste::kNone); }
+  void release_all() { release_.release_all(); }
+
+ private:
+  SharedState& state_;
+  KeeperMonitor& monitor_;
+  GentleRelease release_;
+  std::function<void()> tight_;
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,45 @@
+// Tells when the disk becomes full, and when it has room again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/base/thread_annotations.h"
+#include "engine/core/full_disk.h"
+#include "engine/core/state.h"
+#include "engine/files/disk_space.h"
+#include "engine/files/keeper_monitor.h"
+#include "engine/files/spare_segment.h"
+
+namespace minikv::engine {
+
+// A full disk is told of once when it begins and once when it is over, for which the keeper looks at it every
+// second.
+//
+// Thread safety: all members may be called from any thread, but look() by the keeper's alone.
+class DiskWatch {
+ public:
+  DiskWatch(SharedState& state, KeeperMonitor& monitor, const DiskSpace& disk, const SpareSegment& spare)
+      : state_(state), monitor_(monitor), disk_(disk), spare_(spare) {}
+
+  // The store was opened on a disk that is full.
+  void note_opened_full(const DiskRoom& room) const;
+  // A write was refused because the disk is full; one that takes room was not.
+  void note_refused(const Status& why) MINIKV_EXCLUDES(keeper_mutex);
+  void note_taken();
+
+  // ---- for the keeper ----
+  bool is_look_due() const MINIKV_REQUIRES(keeper_mutex);
+  // By the steady clock; nothing: the disk is not full.
+  std::optional<std::int64_t> next_look_ms() const MINIKV_REQUIRES(keeper_mutex);
+  void look() MINIKV_EXCLUDES(keeper_mutex);
+
+ private:
+  SharedState& state_;
+  KeeperMonitor& monitor_;
+  const DiskSpace& disk_;
+  const SpareSegment& spare_;
+  std::int64_t next_look_ms_ MINIKV_GUARDED_BY(keeper_mutex) = 0;
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,237 @@
+// What the keeper does for the log's segments and for the manifest: how it is asked for, and how it is done.
+
+#include <algorithm>
+#include <new>
+
+#include "engine/base/out_of_memory.h"
+#include "engine/files/keeper.h"
+#include "engine/files/missing_log.h"
+
+namespace minikv::engine {
+
+// ---- seals ----
+
+void Keeper::retire(const RetiredSegment& full, std::shared_ptr<Segment> next) {
+  const OneAtATime::Scope alone(writers_calls_);
+  MutexLock lock(monitor_.mutex());
+  log_.retire(full, std::move(next));
+  monitor_.notify_all();
+}
+
+Status Keeper::wait_until_sealed() {
+  monitor_.run_pending_if_single_threaded();
+  MutexLock lock(monitor_.mutex());
+  return monitor_.wait_for([this]() MINIKV_REQUIRES(keeper_mutex) { return !log_.has_retired(); });
+}
+
+Status Keeper::seal_oldest() {
+  RetiredSegment retired;
+  {
+    MutexLock lock(monitor_.mutex());
+    retired = log_.oldest_retired();
+  }
+  return seal(retired);
+}
+
+// The manifest says it before the file is cut: what is shorter than it says was cut by something else.
+Status Keeper::seal(const RetiredSegment& retired) {
+  File& file = retired.segment->file();
+  MINIKV_TRY(file.sync());
+  Manifest next = manifest_.copy();
+  const bool is_missing = retired.segment->id() == kNoSegment;
+  if (!is_missing) {
+    ManifestSegment& entry = *next.find(retired.segment->id());
+    entry.state = SegmentState::kSealed;
+    entry.size = retired.used_bytes;
+    entry.min_seq = retired.min_seq;
+    entry.max_seq = retired.max_seq;
+  }
+  {
+    MutexLock lock(monitor_.mutex());
+    ManifestSegment& following = *next.find(log_.behind_oldest_retired().id());
+    following.state = SegmentState::kActive;
+    following.min_seq = retired.max_seq + 1;
+  }
+  MINIKV_TRY(manifest_.commit(next));
+  if (!is_missing) {
+    MINIKV_TRY(cut(file, retired.segment->path(), retired.used_bytes));
+    retired.segment->file().settle();
+  }
+  {
+    MutexLock lock(monitor_.mutex());
+    log_.note_sealed();
+    spare_.want_if_none();
+  }
+  if (sealed_ && !is_missing) sealed_(*next.find(retired.segment->id()));
+  return {};
+}
+
+// At a clean close. A log without records is not sealed: it is dropped or, on a full disk, kept as the next
+// start's spare.
+Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence) {
+  Manifest next = manifest_.copy();
+  next.clean_sequence = next_sequence;
+  ManifestSegment* const entry = next.find(last.segment->id());
+  if (entry == nullptr) return manifest_.commit(next);  // there was no room for a log
+  File& file = last.segment->file();
+  MINIKV_TRY(file.sync());
+  state_.note_durable(last.max_seq);
+  // On a full disk what the log has left is the next start's, and not for whatever takes it first.
+  const bool keeps_room = !spare_.is_ready() && disk_.is_tight();
+  const bool is_blank = last.used_bytes == sizeof(SegmentHeader);
+  if (last.max_seq == 0 && (is_blank || !keeps_room)) {
+    entry->state = keeps_room ? SegmentState::kSpare : SegmentState::kDropped;
+    entry->min_seq = 0;
+    MINIKV_TRY(manifest_.commit(next));
+    // The manifest says already that it does not belong to the store; the next start would unlink it too.
+    if (keeps_room) return {};
+    MINIKV_TRY(remover_.remove_files(last.segment->id()));
+    return state_.file_system.sync_dir(state_.directory);
+  }
+  entry->state = SegmentState::kSealed;
+  entry->size = last.used_bytes;
+  entry->min_seq = last.max_seq == 0 ? next_sequence - 1 : last.min_seq;
+  entry->max_seq = last.max_seq == 0 ? next_sequence - 1 : last.max_seq;
+  const ManifestSegment sealed_as = *entry;
+  MINIKV_TRY(manifest_.commit(next));
+  if (!keeps_room) MINIKV_TRY(cut(file, last.segment->path(), last.used_bytes));
+  if (sealed_) sealed_(sealed_as);
+  return {};
+}
+
+// The manifest allows it. Nothing depends on it: what could not be cut now, the next start cuts.
+Status Keeper::cut(File& file, const std::string& path, std::uint64_t bytes) {
+  if (Status done = file.truncate(bytes); !done) {
+    state_.log.warn("{}: could not be cut to the {} bytes that count; the next start tries again: {}", path,
+                    bytes, done.message());
+    return {};
+  }
+  return file.sync();
+}
+
+// ---- sequences ----
+
+Status Keeper::reserve_sequences(std::uint64_t end) {
+  const OneAtATime::Scope alone(writers_calls_);
+  const std::uint64_t limit = seq_limit_.load(std::memory_order_acquire);
+  if (end + kSequenceBlock / 2 > limit) {
+    MutexLock lock(monitor_.mutex());
+    are_sequences_wanted_ = true;
+    monitor_.notify_all();
+  }
+  if (end <= limit) return {};
+  monitor_.run_pending_if_single_threaded();
+  MutexLock lock(monitor_.mutex());
+  return monitor_.wait_for([&] { return end <= seq_limit_.load(std::memory_order_acquire); });
+}
+
+Status Keeper::raise_seq_limit() {
+  Manifest next = manifest_.copy();
+  next.seq_limit += kSequenceBlock;
+  MINIKV_TRY(manifest_.commit(next));
+  seq_limit_.store(next.seq_limit, std::memory_order_release);
+  MutexLock lock(monitor_.mutex());
+  are_sequences_wanted_ = false;
+  return {};
+}
+
+bool Keeper::may_hold_up(std::uint64_t next_sequence) const {
+  if (next_sequence + kSequenceBlock / 4 > seq_limit_.load(std::memory_order_acquire)) return true;
+  return syncer_.may_hold_up();
+}
+
+// ---- what the manifest is to say for the writer ----
+
+Status Keeper::allow_cut(std::uint64_t segment_id, std::uint64_t bytes) {
+  const auto is_allowed = [&]() MINIKV_REQUIRES(keeper_mutex) {
+    const ManifestSegment* const entry = manifest_.find(segment_id);
+    return entry == nullptr || entry->size <= bytes;
+  };
+  {
+    MutexLock lock(monitor_.mutex());
+    if (is_allowed()) return {};
+    cut_wanted_ = {segment_id, bytes};
+    cut_failure_ = Status();
+    monitor_.notify_all();
+  }
+  monitor_.run_pending_if_single_threaded();
+  MutexLock lock(monitor_.mutex());
+  MINIKV_TRY(
+      monitor_.wait_for([&]() MINIKV_REQUIRES(keeper_mutex) { return is_allowed() || !cut_failure_; }));
+  return cut_failure_;
+}
+
+Status Keeper::record_cut() {
+  Manifest next = manifest_.copy();
+  {
+    MutexLock lock(monitor_.mutex());
+    if (ManifestSegment* const entry = next.find(cut_wanted_.segment_id))
+      entry->size = std::min(entry->size, cut_wanted_.bytes);
+  }
+  Status committed = manifest_.commit(next);
+  MutexLock lock(monitor_.mutex());
+  cut_wanted_ = {};
+  if (committed.code() != StatusCode::kDiskFull) return committed;
+  cut_failure_ = std::move(committed);  // the manifest is as it was
+  return {};
+}
+
+void Keeper::note_time() {
+  {
+    MutexLock lock(monitor_.mutex());
+    is_time_wanted_ = true;
+    monitor_.notify_all();
+  }
+  monitor_.run_pending_if_single_threaded();
+}
+
+Status Keeper::record_time() {
+  Manifest next = manifest_.copy();
+  const Status committed = manifest_.commit(next);
+  MutexLock lock(monitor_.mutex());
+  is_time_wanted_ = false;
+  return committed.code() == StatusCode::kDiskFull ? Status() : committed;
+}
+
+// ---- compaction ----
+
+Status Keeper::commit_compaction(const std::vector<ManifestSegment>& outputs,
+                                 const std::vector<std::uint64_t>& inputs) {
+  CompactionCommit request{outputs, inputs, false, {}};
+  {
+    MutexLock lock(monitor_.mutex());
+    commits_.push_back(&request);
+    monitor_.notify_all();
+  }
+  try {
+    monitor_.run_pending_if_single_threaded();
+  } catch (const std::bad_alloc&) {
+    give_up_waiting(out_of_memory("a commit of the manifest"));
+  }
+  MutexLock lock(monitor_.mutex());
+  // Waited for whatever happens: the request lives on this stack.
+  while (!request.done) monitor_.wait();
+  return request.status;
+}
+
+Status Keeper::commit_oldest() {
+  CompactionCommit* request = nullptr;
+  {
+    MutexLock lock(monitor_.mutex());
+    request = commits_.front();
+  }
+  Status status = state_.health.is_read_only() ? state_.health.refusal() : Status();
+  if (status) {
+    Manifest next = manifest_.copy();
+    for (const std::uint64_t id : request->inputs) next.find(id)->state = SegmentState::kDropped;
+    next.segments.insert(next.segments.end(), request->outputs.begin(), request->outputs.end());
+    status = manifest_.commit(next);
+  }
+  MutexLock lock(monitor_.mutex());
+  commits_.pop_front();
+  request->status = status;
+  request->done = true;
+  return status;
+}
+
+}  // namespace minikv::engine

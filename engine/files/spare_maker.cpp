@@ -1,0 +1,145 @@
+// A spare's file: created, filled with zeros, named in the manifest, opened.
+#include "engine/files/spare_maker.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "engine/core/full_disk.h"
+#include "engine/core/paced_file.h"
+#include "engine/format/file_names.h"
+
+namespace minikv::engine {
+namespace {
+
+// What a log for deletes alone is tried with, and the least that is of any use.
+constexpr std::uint64_t kSmallLogBytes = 16 * 1024, kLeastLogBytes = 4096;
+
+}  // namespace
+
+SpareMaker::SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
+                       std::function<bool()> is_urgent)
+    : state_(state), manifest_(manifest), disk_(disk), syncer_(syncer), is_urgent_(std::move(is_urgent)) {}
+
+Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
+  do {
+    const auto free = state_.file_system.free_space(state_.directory);
+    // Later than at the start it is tried often, and so only where it may succeed.
+    if (free && *free < kLeastLogBytes && !may_drop_hints) return {};
+    const std::uint64_t least = std::min(kLeastLogBytes, state_.options.segment_size);
+    std::uint64_t size = std::clamp(free ? std::max(*free, kSmallLogBytes) : kSmallLogBytes, least,
+                                    state_.options.segment_size);
+    for (; size >= least; size -= size / 4) {
+      MINIKV_TRY(create(size, 0, made));
+      if (made.code() != StatusCode::kDiskFull) return {};
+    }
+    if (!may_drop_hints) return {};
+    auto dropped = drop_largest_hint();
+    if (!dropped) return dropped.status();
+    may_drop_hints = *dropped;
+  } while (may_drop_hints);
+  return {};
+}
+
+// False: there is none.
+Result<bool> SpareMaker::drop_largest_hint() {
+  auto names = state_.file_system.list(state_.directory);
+  if (!names) return names.status();
+  std::string largest;
+  std::uint64_t most = 0;
+  for (const std::string& name : *names) {
+    if (parse_hint_name(name) == 0) continue;
+    auto file = state_.file_system.open(state_.directory + "/" + name, OpenMode::kRead);
+    if (!file) continue;
+    const auto size = (*file)->size();
+    if (size && *size > most) {
+      most = *size;
+      largest = state_.directory + "/" + name;
+    }
+  }
+  if (most == 0) return false;
+  state_.log.warn(
+      "{}: removed, to have room for deletes on a full disk; the next start reads the segment instead",
+      largest);
+  MINIKV_TRY(state_.file_system.remove(largest));
+  return true;
+}
+
+Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& made) {
+  const SegmentIdentity identity = manifest_.make_segment_identity();
+  const std::string path = state_.path_of(identity.id);
+  const std::string temporary = path + std::string(kTemporarySuffix);
+
+  auto free = state_.file_system.free_space(state_.directory);
+  if (free && *free < size + left_over && disk_.is_giving_back()) {
+    disk_.release_all();
+    free = state_.file_system.free_space(state_.directory);
+  }
+  made =
+      left_over > 0 && free && *free < size + left_over
+          ? disk_full(state_.directory, fmt::format("there is no room for another segment of {} bytes", size))
+          : write_blank(identity, size, temporary);
+  // The manifest must not name what a power cut could take.
+  if (made) made = state_.file_system.sync_dir(state_.directory);
+  if (!made) {
+    // Nothing depends on the file yet. The writer goes on in its segment, which grows meanwhile.
+    (void)state_.file_system.remove(temporary);
+    return {};
+  }
+  Manifest next = manifest_.copy();
+  ManifestSegment entry{};
+  entry.id = identity.id;
+  entry.salt = identity.salt;
+  entry.size = size;
+  entry.kind = SegmentKind::kLog;
+  entry.state = SegmentState::kSpare;
+  next.segments.push_back(entry);
+  MINIKV_TRY(manifest_.commit(next));
+  // Only a file under its final name is ever written to; one under the temporary name is blank.
+  MINIKV_TRY(state_.file_system.rename(temporary, path));
+  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  unopened_ = identity;
+  return {};
+}
+
+// Synced, but not its name.
+Status SpareMaker::write_blank(const SegmentIdentity& identity, std::uint64_t size, const std::string& path) {
+  auto file = create_segment_file(
+      state_.file_system, path,
+      make_segment_header(identity, SegmentKind::kLog, manifest_.store_id(), state_.clock.now_ms()));
+  if (!file) return file.status();
+  MINIKV_TRY(fill(**file, size));
+  return (*file)->sync();
+}
+
+Status SpareMaker::fill(File& file, std::uint64_t size) {
+  constexpr std::uint64_t kZeroesBytes = kMiB;
+  GentleFile gentle(file, {state_.options.fsync, state_.written_sequence}, [this] { return is_urgent_() ? Haste::kMost : Haste::kSome; });
+  const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
+  std::uint64_t offset = sizeof(SegmentHeader);
+  while (offset < size) {
+    const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
+    MINIKV_TRY(gentle.write(offset, std::array{std::string_view(zeros).substr(0, piece)}));
+    offset += piece;
+    MINIKV_TRY(syncer_.sync_if_due());
+  }
+  return {};
+}
+
+Result<std::shared_ptr<Segment>> SpareMaker::open() {
+  assert(has_unopened());
+  auto segment = open_segment(*state_.open_files, state_.path_of(unopened_->id), OpenMode::kReadWrite,
+                              *unopened_, SegmentKind::kLog, log_map_bytes(state_.options));
+  if (!segment) return segment.status();
+  (*segment)->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
+  // Without memory for it, the segment goes to the graveyard, which wakes the keeper: not under its lock.
+  auto shared = share_segment(std::move(*segment), state_.graveyard);
+  unopened_.reset();
+  return shared;
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,51 @@
+// Makes the file of a spare segment.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/core/state.h"
+#include "engine/files/disk_space.h"
+#include "engine/files/log_syncer.h"
+#include "engine/files/store_manifest.h"
+
+namespace minikv::engine {
+
+// Thread safety: the keeper's thread alone.
+class SpareMaker {
+ public:
+  // `is_urgent`: asked between two pieces, whether something waits for them.
+  SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
+             std::function<bool()> is_urgent);
+
+  // Makes a file full of zeros, durable and named in the manifest. `made`: kOk, or why there is none now. An
+  // error that is returned is one after which the store may take no writes.
+  //
+  // `left_over` bytes of room must remain; 0: how much there is is not known before it is tried.
+  Status create(std::uint64_t size, std::uint64_t left_over, Status& made);
+  // The same, as large as there is room for. Where there is hardly any, hints may go for it, which are only
+  // caches.
+  Status create_small(bool may_drop_hints, Status& made);
+
+  // Whether one that was made has not been opened yet.
+  bool has_unopened() const { return unopened_.has_value(); }
+  // Opens it. On an error it can be tried again.
+  Result<std::shared_ptr<Segment>> open();
+
+ private:
+  Status write_blank(const SegmentIdentity& identity, std::uint64_t size, const std::string& path);
+  Status fill(File& file, std::uint64_t size);
+  Result<bool> drop_largest_hint();
+
+  SharedState& state_;
+  StoreManifest& manifest_;
+  DiskSpace& disk_;
+  LogSyncer& syncer_;
+  const std::function<bool()> is_urgent_;
+  std::optional<SegmentIdentity> unopened_;
+};
+
+}  // namespace minikv::engine

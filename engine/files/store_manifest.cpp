@@ -1,0 +1,80 @@
+// Commits of the manifest.
+#include "engine/files/store_manifest.h"
+
+#include <random>
+#include <utility>
+
+namespace minikv::engine {
+
+StoreManifest::StoreManifest(SharedState& state, KeeperMonitor& monitor, Manifest manifest, ManifestFile file)
+    : state_(state),
+      monitor_(monitor),
+      store_id_(manifest.store_id),
+      file_(std::move(file)),
+      manifest_(std::move(manifest)),
+      next_segment_id_(manifest_.next_segment_id) {}
+
+std::uint64_t StoreManifest::allocate_segment_id() {
+  MutexLock lock(monitor_.mutex());
+  return next_segment_id_++;
+}
+
+SegmentIdentity StoreManifest::make_segment_identity() {
+  std::random_device random;
+  return {allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
+}
+
+Manifest StoreManifest::copy() const {
+  MutexLock lock(monitor_.mutex());
+  return manifest_;
+}
+
+std::vector<ManifestSegment> StoreManifest::segments() const {
+  MutexLock lock(monitor_.mutex());
+  return manifest_.segments;
+}
+
+LeadRecord StoreManifest::lead() const {
+  MutexLock lock(monitor_.mutex());
+  return manifest_.lead;
+}
+
+Status StoreManifest::commit(Manifest& next) {
+  const OneAtATime::Scope alone(commits_);
+  {
+    MutexLock lock(monitor_.mutex());
+    next.next_segment_id = next_segment_id_;
+  }
+  next.engine_time_ms = state_.clock.now_ms();
+  next.lead = state_.clock.record(next.lead);
+  const bool is_new_feature = !next.knows_lengths();
+  next.incompat_features |= kFeatureLengths;
+  Manifest kept = next;  // nothing may fail once it is on disk
+  MINIKV_TRY(file_.commit(next));
+  if (is_new_feature) {
+    state_.log.info(
+        "{}: the manifest knows the lengths of files from now on; versions of minikv from before that refuse "
+        "the store "
+        "(\"minikvd repair\" writes one that they open)",
+        state_.directory);
+  }
+  MutexLock lock(monitor_.mutex());
+  kept.generation = next.generation;
+  manifest_ = std::move(kept);
+  return {};
+}
+
+void StoreManifest::assume(Manifest next) {
+  const OneAtATime::Scope alone(commits_);
+  MutexLock lock(monitor_.mutex());
+  manifest_ = std::move(next);
+}
+
+void StoreManifest::forget_dropped() {
+  const OneAtATime::Scope alone(commits_);
+  MutexLock lock(monitor_.mutex());
+  std::erase_if(manifest_.segments,
+                [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; });
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,56 @@
+// The manifest of the running store: as it was last committed, and the commits.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/base/one_at_a_time.h"
+#include "engine/base/thread_annotations.h"
+#include "engine/core/state.h"
+#include "engine/files/keeper_monitor.h"
+#include "engine/format/manifest.h"
+
+namespace minikv::engine {
+
+// A commit takes a copy(), changes it and hands it to commit(): what the others read is always what is
+// durable.
+//
+// Thread safety: all members may be called from any thread, but commit(), assume() and forget_dropped() by
+// the keeper's alone.
+class StoreManifest {
+ public:
+  StoreManifest(SharedState& state, KeeperMonitor& monitor, Manifest manifest, ManifestFile file);
+
+  const StoreId& store_id() const { return store_id_; }
+  // An id that no segment has had.
+  std::uint64_t allocate_segment_id() MINIKV_EXCLUDES(keeper_mutex);
+  // Of a segment that is to be made: such an id, and a random salt.
+  SegmentIdentity make_segment_identity() MINIKV_EXCLUDES(keeper_mutex);
+
+  Manifest copy() const MINIKV_EXCLUDES(keeper_mutex);
+  std::vector<ManifestSegment> segments() const MINIKV_EXCLUDES(keeper_mutex);
+  LeadRecord lead() const MINIKV_EXCLUDES(keeper_mutex);
+  // Null: there is no such segment. Holds as long as the mutex is held.
+  const ManifestSegment* find(std::uint64_t segment_id) const MINIKV_REQUIRES(keeper_mutex) {
+    return manifest_.find(segment_id);
+  }
+
+  // Makes `next` durable, with the time, and the ids that have been given. On an error the others go on
+  // reading what they have read before.
+  Status commit(Manifest& next) MINIKV_EXCLUDES(keeper_mutex);
+  // Where there was no room to commit `next`: it counts, and becomes durable with the next commit.
+  void assume(Manifest next) MINIKV_EXCLUDES(keeper_mutex);
+  // Takes out the segments that have been dropped and are unlinked. The next commit makes that durable.
+  void forget_dropped() MINIKV_EXCLUDES(keeper_mutex);
+
+ private:
+  SharedState& state_;
+  KeeperMonitor& monitor_;
+  const StoreId store_id_;
+  ManifestFile file_;
+  OneAtATime commits_;
+  Manifest manifest_ MINIKV_GUARDED_BY(keeper_mutex);
+  std::uint64_t next_segment_id_ MINIKV_GUARDED_BY(keeper_mutex);
+};
+
+}  // namespace minikv::engine

@@ -1,0 +1,66 @@
+// The end of the log of a store that is being opened: what was written last may be torn, and must be told
+// from what is damaged.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/state.h"
+#include "engine/format/manifest.h"
+#include "engine/recovery/record_loader.h"
+#include "engine/recovery/recovered.h"
+#include "engine/segment/segment_reader.h"
+
+namespace minikv::engine {
+
+// The first frame that is not whole ends the log, unless the watermark of a later frame says that it had been
+// synced: then it is damage, and never cut.
+//
+// Thread safety: one thread. load() and settle() once each, in this order.
+class LogLoader {
+ public:
+  // `manifest` receives what has become of the log's segments, `records` what their records say.
+  LogLoader(SharedState& state, Manifest& manifest, RecordLoader& records, Recovered& result)
+      : state_(state), manifest_(manifest), records_(records), result_(result) {}
+
+  // After all sealed segments have been loaded. Changes nothing on disk.
+  Status load();
+  // The store is known to open: keeps torn tails aside, seals what has frames and gives it to the store, and
+  // keeps a blank segment as the spare.
+  Status settle();
+
+ private:
+  // What the scan of a log segment found.
+  struct Log {
+    ManifestSegment* entry = nullptr;
+    std::unique_ptr<Segment> segment;
+    std::uint64_t file_size = 0;
+    std::uint64_t end = 0;       // of the frames that count
+    std::uint64_t data_end = 0;  // of what is not zero behind them
+    std::uint64_t min_seq = 0, max_seq = 0;
+    bool is_complete = false;  // the next log segment goes on where this one ends
+  };
+  enum class Stage : std::uint8_t { kMade, kLoaded, kSettled };
+
+  Status open_all();
+  Status open(ManifestSegment& entry);
+  Status scan(Log& log, std::uint64_t expected, const std::vector<Log*>& later);
+  Status find_data_end(Log& log, SegmentReader& reader);
+  Result<bool> continues_in(const std::vector<Log*>& later, std::uint64_t expected);
+  Result<bool> is_covered(const Log& log, std::uint64_t offset, std::uint64_t expected,
+                          const std::vector<Log*>& later);
+  Status settle(Log& log);
+  Status keep_aside(const Log& log);
+  Status copy_tail(const Log& log, const std::string& path);
+
+  SharedState& state_;
+  Manifest& manifest_;
+  RecordLoader& records_;
+  Recovered& result_;
+  std::vector<Log> logs_;
+  Stage stage_ = Stage::kMade;
+};
+
+}  // namespace minikv::engine

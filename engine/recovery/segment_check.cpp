@@ -1,0 +1,75 @@
+// The checks of a segment file against the manifest.
+#include "engine/recovery/segment_check.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace minikv::engine {
+
+Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Manifest& manifest,
+                                                    const ManifestSegment& entry, bool writable) {
+  const std::string path = state.path_of(entry.id);
+  const SegmentIdentity identity{entry.id, entry.salt};
+  const std::uint64_t length = writable ? log_map_bytes(state.options) : entry.size;
+  auto segment = open_segment(*state.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
+                              identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
+  if (!segment) return segment.status();
+  // The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and
+  // speaks of another segment is of another store, or of another incarnation of this one.
+  SegmentHeader header{};
+  std::string bytes(sizeof(header), '\0');
+  if (!(*segment)->file().read(0, bytes)) {
+    state.log.error("{}: the file ends within its header", path);
+    return segment;
+  }
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (!segment_header_checks_out(header)) {
+    state.log.warn("{}: the header is damaged; what it says is known from the manifest", path);
+    return segment;
+  }
+  if (header.segment_id != entry.id || header.salt != entry.salt || header.kind != entry.kind ||
+      header.store_id != manifest.store_id) {
+    return {
+        StatusCode::kRefused,
+        fmt::format("{}: belongs to another store or to another life of this one: put the right file back",
+                    path)};
+  }
+  return segment;
+}
+
+// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut
+// a log segment before they said so.
+Status check_length(const SharedState& state, const Manifest& manifest, const ManifestSegment& entry,
+                    std::uint64_t file_bytes) {
+  if (file_bytes >= entry.size) return {};
+  if (entry.state != SegmentState::kSealed && !manifest.knows_lengths()) return {};
+  const std::string path = state.path_of(entry.id);
+  if (state.options.accept_data_loss) {
+    state.log.error(
+        "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
+        "back",
+        path, file_bytes, entry.size);
+    return {};
+  }
+  return {
+      StatusCode::kRefused,
+      fmt::format(
+          "{}: has {} bytes, and the manifest knows of {}: it was cut, or copied in part: copy it again, "
+          "restore "
+          "the directory from a backup, save what is there with \"minikvd repair\", or accept the loss with "
+          "--accept-data-loss (older values of keys may come back)",
+          path, file_bytes, entry.size)};
+}
+
+void add_to_store(SharedState& state, std::unique_ptr<Segment> segment) {
+  state.lock.assert_alone();
+  const auto id = static_cast<std::uint32_t>(segment->id());
+  segment->file().settle();
+  state.segments.emplace(id, share_segment(std::move(segment), state.graveyard));
+}
+
+}  // namespace minikv::engine

@@ -1,0 +1,27 @@
+// Opening the segments that a manifest names, and whether they are what it says.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "engine/core/state.h"
+#include "engine/format/manifest.h"
+#include "engine/segment/segment.h"
+
+namespace minikv::engine {
+
+// Opens the segment of `entry`. `writable`: one of the log, which is mapped with the room to grow. kRefused:
+// the file is not this store's. A damaged header is only told of: the manifest knows what it said.
+Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Manifest& manifest,
+                                                    const ManifestSegment& entry, bool writable);
+
+// Whether a file of `file_bytes` is as long as the manifest says, or longer. kRefused: it is not, and the
+// loss has not been accepted.
+Status check_length(const SharedState& state, const Manifest& manifest, const ManifestSegment& entry,
+                    std::uint64_t file_bytes);
+
+// Settles the file of a segment that was read, and gives it to the store. No other thread may look at the
+// segments.
+void add_to_store(SharedState& state, std::unique_ptr<Segment> segment);
+
+}  // namespace minikv::engine
