@@ -1,6 +1,7 @@
 #include "engine/core/pending_keys.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace minikv::engine {
 
@@ -48,7 +49,7 @@ void PendingKeys::remove(std::uint64_t hash, std::uint32_t number) noexcept {
 void PendingKeys::clear() noexcept {
   size_ = 0;
   if (slots_.size() <= kFewSlots) {
-    std::fill(slots_.begin(), slots_.end(), Slot());
+    std::memset(static_cast<void*>(slots_.data()), 0xFF, slots_.size() * sizeof(Slot));
   } else {
     std::vector<Slot>().swap(slots_);
   }
