@@ -11,7 +11,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kMovesPerHold = 256;
-constexpr std::size_t kMovesPerErrand = 512;  // then writes get their turn
+constexpr std::size_t kMovesPerCall = 512;  // then writes get their turn
 constexpr auto kRetryInstall = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -34,8 +34,8 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
     for (const auto& output : outputs)
       state_.segments.emplace(static_cast<std::uint32_t>(output->id()), output);
   }));
-  for (std::size_t first = 0; first < moves_.size(); first += kMovesPerErrand) {
-    const std::size_t last = std::min(first + kMovesPerErrand, moves_.size());
+  for (std::size_t first = 0; first < moves_.size(); first += kMovesPerCall) {
+    const std::size_t last = std::min(first + kMovesPerCall, moves_.size());
     MINIKV_TRY(on_writer([&] { apply_moves(first, last); }));
   }
   MINIKV_TRY(on_writer([&] {

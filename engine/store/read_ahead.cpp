@@ -1,11 +1,9 @@
-// Values for tasks that are going to read them on the writer: brought into memory before the task is queued; or before it
-// is executed, if they have changed and left memory again meanwhile.
+// Values for tasks that are going to read them on the writer, brought into memory before the task is queued.
+// If they have changed and left memory again by then, OldValueLoader brings them before the task is executed.
 
-#include <functional>
-#include <new>
 #include <utility>
 
-#include "engine/base/out_of_memory.h"
+#include "engine/commit/old_value_loader.h"
 #include "engine/store/engine.h"
 
 namespace minikv::engine {
@@ -19,15 +17,6 @@ std::optional<ValueHandle> wanted(const Engine& engine, OldValue& old) {
   old.version = handle->version();
   old.value.reset();
   return handle;
-}
-
-template <typename Read>
-Result<Value> read_or_say_why(Read read) noexcept {
-  try {
-    return read();
-  } catch (const std::bad_alloc&) {
-    return out_of_memory("reading a value");
-  }
 }
 
 }  // namespace
@@ -53,36 +42,6 @@ void Engine::load(std::span<OldValue> values) const {
     const std::size_t room = HandleAccess::room_bytes(old, handle->value_bytes(), options());
     old.value = read_or_say_why([&] { return read(old.key, *handle, room); });
   }
-}
-
-void Writer::set_fetching(bool fetching) {
-  MutexLock lock(mutex_);
-  fetching_ = fetching;
-  if (!fetching) wake_.notify_one();
-}
-
-// Whether the values that the task is going to ask for are in memory. If one is not, a reader brings it, and the task
-// stays where it is: at the head of the next group.
-bool Writer::has_old_values(WriteTask& task) {
-  for (OldValue& old : task.old_values()) {
-    const std::optional<ValueHandle> missing = group_.find_missing(old);
-    if (!missing) continue;
-    std::function<void()> bring = [this, &old, handle = *missing] {
-      const std::size_t room = HandleAccess::room_bytes(old, handle.value_bytes(), state_.options);
-      old.value = read_or_say_why(
-          [&] { return HandleAccess::read_from_disk(handle, old.key, state_.warm_pages, room); });
-      set_fetching(false);
-    };
-    set_fetching(true);
-    try {
-      readers_.run(std::move(bring));
-    } catch (const std::bad_alloc&) {
-      set_fetching(false);
-      throw;
-    }
-    return false;
-  }
-  return true;
 }
 
 }  // namespace minikv::engine
