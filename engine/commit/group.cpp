@@ -68,12 +68,24 @@ void Group::begin_task(std::span<OldValue> old_values, std::size_t bytes) {
 }
 
 void Group::end_task() {
-  assert(is_in_task_);
+  assert(is_in_task_ && is_within_batch_limit());
   is_in_task_ = false;
   if (changes_.size() == changes_before_.changes) return;
   budget_.end_task();
   changes_.end_task(changes_before_);
   frame_.join_batch(frame_before_.records);
+}
+
+// For an assert: whether the caller has kept to what Transaction says of sizes.
+bool Group::is_within_batch_limit() const {
+  std::uint64_t bytes = 0;
+  for (std::size_t i = changes_before_.changes; i < changes_.size(); ++i) {
+    const Change& change = changes_[i];
+    if (change.is_range()) continue;
+    const bool has_put = change.value != nullptr && change.place.sequence == change.place.version;
+    bytes += change.key.size() + (has_put ? change.place.value_bytes : 0);
+  }
+  return bytes <= state_.options.max_batch_bytes;
 }
 
 void Group::abort_task() noexcept {
@@ -93,6 +105,7 @@ std::uint64_t Group::room() const {
 // ---- what a task reads ----
 
 std::optional<Transaction::Entry> Group::find(std::string_view key) {
+  assert(is_in_task_);
   const auto found = view_.find(key);
   if (!found) return std::nullopt;
   const Place& place = found->place;
@@ -100,6 +113,7 @@ std::optional<Transaction::Entry> Group::find(std::string_view key) {
 }
 
 std::optional<ValueHandle> Group::locate(std::string_view key) {
+  assert(is_in_task_);
   const auto found = view_.find(key);
   if (!found) return std::nullopt;
   return HandleAccess::make(view_.segment_of(found->place), found->place);
@@ -147,10 +161,24 @@ std::optional<ValueHandle> Group::find_missing(OldValue& old) {
   return handle;
 }
 
-ScanPage Group::scan(const ScanOptions& options) { return view_.scan(options); }
+ScanPage Group::scan(const ScanOptions& options) {
+  assert(is_in_task_);
+  return view_.scan(options);
+}
 
 UnorderedPage Group::walk_unordered(std::uint64_t position, std::size_t count) {
+  assert(is_in_task_);
   return view_.walk_unordered(position, count);
+}
+
+std::uint64_t Group::size() {
+  assert(is_in_task_);
+  return view_.size();
+}
+
+void Group::look_up(KeyLookup& lookup) {
+  assert(is_in_task_);
+  view_.look_up(lookup);
 }
 
 // ---- what a task changes ----

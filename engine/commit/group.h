@@ -72,13 +72,13 @@ class Group final : public Transaction {
   std::optional<ValueHandle> locate(std::string_view key) override;
   ScanPage scan(const ScanOptions& options) override;
   UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) override;
-  std::uint64_t size() override { return view_.size(); }
+  std::uint64_t size() override;
   std::uint64_t room() const override;
   std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,
                     std::int64_t expiry_ms) override;
   bool remove(std::string_view key) override;
   bool set_expiry(std::string_view key, std::int64_t expiry_ms) override;
-  void look_up(KeyLookup& lookup) override { view_.look_up(lookup); }
+  void look_up(KeyLookup& lookup) override;
   std::uint64_t remove_range(RangeCount& counted) override;
   void remove_all() override;
 
@@ -89,6 +89,7 @@ class Group final : public Transaction {
   void add_range(RangeDelete range, std::uint64_t newly_covered);
   std::int64_t index_growth(std::string_view key, std::uint64_t hash, const Place& now) const;
   std::uint64_t index_bytes() const;
+  bool is_within_batch_limit() const;
 
   SharedState& state_;
   GroupChanges changes_;
