@@ -12,14 +12,15 @@
 namespace minikv::engine {
 
 Group::Group(SharedState& state)
-    : state_(state), view_(state, changes_), budget_(state.options.max_index_bytes) {}
+    : state_(state), view_(state, changes_), budget_(state.options.max_index_bytes) {
+  budget_.set_index_bytes(index_bytes());
+}
 
 // ---- a group ----
 
 void Group::begin(const std::shared_ptr<Segment>& segment, std::uint64_t first_sequence,
                   const StoreTime& now) {
   assert(!is_begun() && !is_in_task_);
-  budget_.note_logged(frame_.bytes());  // of the group before
   budget_.begin_group();
   if (budget_.is_near(0)) budget_.set_index_bytes(index_bytes());
   changes_.clear();
@@ -33,6 +34,7 @@ void Group::end() {
   constexpr std::size_t kManyChanges = 64 * 1024;
   assert(is_begun() && !is_in_task_);
   view_.end();
+  budget_.note_logged(frame_.bytes());
   if (frame_.bytes() < kLargeFrameBytes && changes_.size() < kManyChanges) return;
   struct Rest {
     FrameBuilder::Rest frame;
