@@ -1,3 +1,4 @@
+// How many expired keys go at once, and how often it is looked for some.
 #include "engine/commit/active_expiry.h"
 
 #include <algorithm>
@@ -6,8 +7,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerSlice = 64;
-// How often it looks while keys expire one by one, and while none does: the clock on the wall may be set forward.
-constexpr std::int64_t kPauseMs = 100, kLongestPauseMs = 1000;
+// How often it looks while keys expire one by one, and while none does: the wall clock may be set forward.
+constexpr std::int64_t kPauseMs = 100, kMaxPauseMs = 1000;
 
 }  // namespace
 
@@ -16,7 +17,7 @@ std::optional<std::int64_t> ActiveExpiry::due_in_ms() {
   state_.lock.assert_writer_thread();
   const auto next = state_.index.next_expiry();
   if (!next) return std::nullopt;
-  const std::int64_t wait = std::clamp<std::int64_t>(*next - state_.clock.now_ms(), 0, kLongestPauseMs);
+  const std::int64_t wait = std::clamp<std::int64_t>(*next - state_.clock.now_ms(), 0, kMaxPauseMs);
   if (state_.options.single_threaded) return wait;
   return std::max(wait, earliest_next_ms_ - state_.clock.steady_ms());
 }

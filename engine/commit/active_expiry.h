@@ -4,17 +4,17 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/commit/maintenance.h"
+#include "engine/commit/maintenance_task.h"
 #include "engine/core/state.h"
 
 namespace minikv::engine {
 
-// Nothing is written for it: the record on disk carries its expiry and loses by that at the next start, and compaction
-// knows that it may stand over older records. A key is not found from the moment of its expiry on, collected or not;
-// what this changes is memory, DBSIZE, and what compaction takes for dead.
+// Nothing is written for it: the record on disk carries its expiry and loses by that at the next start, and
+// compaction knows that it may stand over older records. A key is not found from the moment of its expiry on,
+// collected or not; what this changes is memory, DBSIZE, and what compaction takes for dead.
 //
-// Thread safety: the writer's alone.
-class ActiveExpiry final : public Chore {
+// Thread safety: as MaintenanceTask.
+class ActiveExpiry final : public MaintenanceTask {
  public:
   explicit ActiveExpiry(SharedState& state) : state_(state) {}
   std::optional<std::int64_t> due_in_ms() override;

@@ -1,18 +1,16 @@
-// One group commit in the making: what the tasks of the group see and change.
+// One group commit in the making: what the tasks of the group change becomes one frame.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "engine/base/chunked_vector.h"
-#include "engine/core/key_cursor.h"
-#include "engine/core/pending_keys.h"
+#include "engine/commit/group_changes.h"
+#include "engine/commit/group_view.h"
+#include "engine/commit/index_budget.h"
 #include "engine/core/state.h"
 #include "engine/core/value_reader.h"
 #include "engine/format/frame.h"
@@ -20,78 +18,55 @@
 
 namespace minikv::engine {
 
-class CountedRange;
-class FoundKeys;
-
-// A change that is in the frame but not yet in the index.
-struct Change {
-  static constexpr std::uint32_t kNone = UINT32_MAX;
-
-  std::string_view key;
-  std::uint64_t hash = 0;
-  Place place;                     // `deleted`: the key goes
-  const char* value = nullptr;     // where it was put by this group: Place::value_bytes of them
-  std::uint32_t previous = kNone;  // change of the key in this group
-  std::uint32_t range =
-      kNone;  // not kNone: this one of the group's ranges of keys goes, and all else means nothing
-  bool ends_task = false;
-  bool is_prepared = false;
-  Index::Step step;  // when it is prepared
-
-  bool is_range() const { return range != kNone; }
-};
-
-// A range of keys that goes. So many entries of the index, those that the group's changes before this one make included, are
-// covered by this one and were not before.
-struct GroupRange {
-  RangeDelete range;
-  std::uint64_t newly_covered = 0;
-  // When it is prepared: what is covered from then on; and where all keys go, what takes the place of the index.
-  RangeDeletes covered;
-  std::shared_ptr<Index> fresh;
-};
-
-// The Transaction that a group's tasks get, one after the other. Records go into one frame, and a small map in front of
-// the index shows each task what the ones before it have done.
+// The Transaction that a group's tasks get, one after the other. Records go into one frame, and each task
+// sees what the ones before it have done.
 //
-// Thread safety: the writer's alone.
+// Groups and tasks are begun and ended in pairs: begin(), then for each task begin_task() and either
+// end_task() or abort_task(), then end(). What Transaction promises is to be called between begin_task() and
+// its end; changes(), frame() and next_sequence() are complete when the last task has ended, and hold until
+// end().
+//
+// Thread safety: for the thread that acts as the writer (see WriterQueue).
 class Group final : public Transaction {
  public:
-  explicit Group(SharedState& state) : state_(state) {}
+  // `state` must outlive it.
+  explicit Group(SharedState& state);
 
-  // Where the frame will stand, and the first sequence it may use.
-  void begin(std::shared_ptr<Segment> segment, std::uint64_t offset, std::uint64_t first_sequence,
-             const StoreTime& now);
-  // Lets go of the segment, which may be about to be given up, and of memory that an ordinary group does not need.
+  // The frame will stand at the end of the segment, and may use sequences from `first_sequence` on. May throw
+  // std::bad_alloc, and is not begun then.
+  void begin(const std::shared_ptr<Segment>& segment, std::uint64_t first_sequence, const StoreTime& now);
+  bool is_begun() const { return view_.is_begun(); }
+  // Lets go of the segment, which may be about to be given up, and of memory that an ordinary group does not
+  // need.
   void end();
-  // The values that the task has announced, each as find_missing() has left it; and about how many bytes it adds to the log.
-  void begin_task(std::span<OldValue> old_values = {}, std::size_t bytes = 0);
+
+  // `old_values` are those that the task has announced, each as find_missing() has left it; `bytes` is about
+  // how many bytes it adds to the log.
+  void begin_task(std::span<OldValue> old_values, std::size_t bytes);
   // Whether the task has added keys for which the index has no room. Then it is to be undone.
-  bool passes_index_limit() const;
+  bool passes_index_limit() const { return budget_.is_passed(); }
   void end_task();
-  // Undoes what the task has changed, instead of end_task(): there was no memory for it.
+  // Undoes what the task has changed, instead of end_task().
   void abort_task() noexcept;
 
+  const std::shared_ptr<Segment>& segment() const { return view_.segment(); }
   std::uint64_t next_sequence() const { return next_sequence_; }
-  bool has_changes() const { return !changes_.empty(); }
+  bool has_changes() const { return !changes_.is_empty(); }
   // Later tasks belong into the next group: each range delete looks through all that its group has changed.
-  bool has_range() const { return !ranges_.empty(); }
-  bool task_has_changes() const { return changes_.size() > task_first_change_; }
-  ChunkedVector<Change>& changes() { return changes_; }
-  GroupRange& range_of(const Change& change) { return ranges_[change.range]; }
-  // Nothing in it takes room for good.
-  bool only_removes() const;
+  bool has_range() const { return !changes_.ranges().empty(); }
+  GroupChanges& changes() { return changes_; }
   FrameBuilder& frame() { return frame_; }
 
-  // Makes sure that get() can give `old` to the next task without waiting for the disk, or for the copying of a large value:
-  // nothing if it can; else where the value has to be read from, and OldValue::version is set to what it is.
+  // Between tasks. Makes sure that get() can give `old` to the next task without waiting for the disk, or for
+  // the copying of a large value: nothing if it can; else where the value has to be read from, and
+  // OldValue::version is set to what it is.
   std::optional<ValueHandle> find_missing(OldValue& old);
 
-  // Writes down that the key's record at `sequence` was damaged, if that is still the newest.
+  // Within a task: writes down that the key's record at `sequence` was damaged, if that is still the newest.
   void add_lost(std::string_view key, std::uint64_t sequence, std::string_view type);
 
   // Transaction
-  const StoreTime& time() const override { return now_; }
+  const StoreTime& time() const override { return view_.time(); }
   std::optional<Entry> find(std::string_view key) override;
   Result<Value> get(std::string_view key) override;
   std::optional<ValueHandle> locate(std::string_view key) override;
@@ -108,76 +83,26 @@ class Group final : public Transaction {
   void remove_all() override;
 
  private:
-  struct Pending {
-    Place place;
-    const char* value = nullptr;  // where it was put by this group
-  };
-
-  // What the key is at this point of the group; nothing if it is not there.
-  std::optional<Pending> present(std::string_view key) const { return present(key, hash_of(key)); }
-  std::optional<Pending> present(std::string_view key, std::uint64_t hash) const;
-  // The newest change of the key in this group; kNone and null if there is none.
-  std::uint32_t number_of_pending(std::string_view key, std::uint64_t hash) const {
-    return pending_.find(hash, [&](std::uint32_t i) { return changes_[i].key == key; });
-  }
-  const Change* pending(std::string_view key, std::uint64_t hash) const {
-    const std::uint32_t number = number_of_pending(key, hash);
-    return number == PendingKeys::kNone ? nullptr : &changes_[number];
-  }
-  // Shows the newest change of each key that this group has changed.
-  template <typename Visitor>
-  void for_each_pending(Visitor visit) const;
-  SegmentPtr segment_of(const Place& place) const;
-  Result<Value> copy_of(std::string_view key, const Pending& found) const;
-  // Of the keys that this group has changed, those of the walk, in its order.
-  std::vector<std::string_view> pending_keys(const Remaining& remaining) const;
+  Result<Value> copy_of(std::string_view key, const GroupView::Present& found) const;
   Place append(const NewRecord& record);
-  void change(std::string_view key, std::uint64_t hash, const Pending& now);
-  std::int64_t index_growth(std::string_view key, std::uint64_t hash, const Pending& now) const;
-  bool is_near_index_limit(std::uint64_t bytes) const;
-  void look_at_index();
-
-  // engine/commit/group_many.cpp
-  struct Covered {
-    std::uint64_t keys = 0;     // that are there
-    std::uint64_t entries = 0;  // those that have expired included
-
-    void add(const Place& place, std::int64_t now_ms) {
-      ++entries;
-      if (is_present(place, now_ms)) ++keys;
-    }
-  };
-  void add_pending(std::span<const std::string_view> keys, FoundKeys& found) const;
-  Covered count(const RangeDelete& range, const RangeCount& counted) const;
-  std::optional<Covered> count_of_index(const RangeDelete& range, const CountedRange* counted) const;
-  Covered walk(const RangeDelete& range) const;
-  bool is_covered(std::string_view key, const Place& place) const;
+  void change(std::string_view key, std::uint64_t hash, const GroupView::Present& now);
   void add_range(RangeDelete range, std::uint64_t newly_covered);
+  std::int64_t index_growth(std::string_view key, std::uint64_t hash, const Place& now) const;
+  std::uint64_t index_bytes() const;
+  bool is_within_batch_limit() const;
 
   SharedState& state_;
-  std::shared_ptr<Segment> segment_;
+  GroupChanges changes_;
+  GroupView view_;
   FrameBuilder frame_;
-  ChunkedVector<Change> changes_;
-  PendingKeys pending_;
-  std::span<OldValue> old_values_;        // of the present task
-  std::deque<GroupRange> ranges_;         // of this group
-  std::uint64_t size_behind_ranges_ = 0;  // while there are any: how many keys there are
-  // As the present task has found it.
-  FrameBuilder::Mark task_begin_;
-  std::size_t task_first_change_ = 0, task_first_range_ = 0;
-  std::uint64_t task_first_sequence_ = 0, task_size_behind_ranges_ = 0;
+  IndexBudget budget_;
   std::uint64_t next_sequence_ = 0;
-  StoreTime now_;
-  // What the index takes, when somebody looked last, and how much went into the log since then. While there is plenty of room,
-  // nobody looks, nor counts what a task adds.
-  std::uint64_t index_bytes_ = 0, logged_since_ = 0;
-  bool counts_growth_ = false;
-  std::int64_t growth_ = 0, task_growth_ = 0;  // of the index by this group and by the present task
+  bool is_in_task_ = false;
+  std::span<OldValue> old_values_;  // of the present task
+  // As the present task has found it.
+  GroupChanges::Mark changes_before_;
+  FrameBuilder::Mark frame_before_;
+  std::uint64_t next_sequence_before_ = 0;
 };
-
-template <typename Visitor>
-void Group::for_each_pending(Visitor visit) const {
-  pending_.for_each([&](std::uint32_t number) { visit(changes_[number]); });
-}
 
 }  // namespace minikv::engine

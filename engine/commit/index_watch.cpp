@@ -1,3 +1,4 @@
+// When the log is told of an index that is full, and of its end.
 #include "engine/commit/index_watch.h"
 
 #include <algorithm>
@@ -33,8 +34,7 @@ void IndexWatch::run_slice() {
     is_told_ = true;
     state_.log.warn(
         "{}: the keys take {} bytes of memory, and {} are allowed (max_index_memory): writes that add keys "
-        "are refused, "
-        "all others go on",
+        "are refused, all others go on",
         state_.directory, bytes, limit);
     return;
   }

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/commit/maintenance.h"
+#include "engine/commit/maintenance_task.h"
 #include "engine/core/state.h"
 
 namespace minikv::engine {
 
-// Thread safety: the writer's alone.
-class IndexWatch final : public Chore {
+// Thread safety: as MaintenanceTask.
+class IndexWatch final : public MaintenanceTask {
  public:
   // A store whose index is larger than that is open all the same.
   explicit IndexWatch(SharedState& state);

@@ -1,3 +1,4 @@
+// What is recorded and told of the lead of engine time.
 #include "engine/commit/lead_keeping.h"
 
 namespace minikv::engine {
@@ -13,8 +14,7 @@ LeadKeeping::LeadKeeping(SharedState& state, Keeper& keeper)
   if (!told_.lead.exists()) return;
   state_.log.warn(
       "{}: engine time is {:.1f} s ahead of this machine's clock, which was ahead once; it goes 1 % slower "
-      "until the "
-      "clock has caught up, in {:.0f} s",
+      "until the clock has caught up, in {:.0f} s",
       state_.directory, in_seconds(now.ahead_ms()), in_seconds(told_.lead.ends_ms() - now.wall_ms));
 }
 
@@ -43,10 +43,9 @@ void LeadKeeping::tell(const LeadRecord& before) const {
   } else {
     state_.log.warn(
         "{}: the clock was set back: engine time is {:.1f} s ahead of it, and goes 1 % slower until it has "
-        "caught up, "
-        "in {:.0f} s. Times that clients name are converted. Versions of minikv that don't know of this "
-        "refuse the store "
-        "until then (\"minikvd repair\" writes one that they open)",
+        "caught up, in {:.0f} s. Times that clients name are converted. Versions of minikv that don't know "
+        "of this "
+        "refuse the store until then (\"minikvd repair\" writes one that they open)",
         state_.directory, ahead, in_seconds(told_.lead.ends_ms() - now.wall_ms));
   }
 }

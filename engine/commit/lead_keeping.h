@@ -5,14 +5,14 @@
 #include <optional>
 
 #include "engine/base/lead_record.h"
-#include "engine/commit/maintenance.h"
+#include "engine/commit/maintenance_task.h"
 #include "engine/core/state.h"
 #include "engine/files/keeper.h"
 
 namespace minikv::engine {
 
-// Thread safety: the writer's alone.
-class LeadKeeping final : public Chore {
+// Thread safety: as MaintenanceTask.
+class LeadKeeping final : public MaintenanceTask {
  public:
   // Tells of the lead with which the store was opened, if there is one.
   LeadKeeping(SharedState& state, Keeper& keeper);

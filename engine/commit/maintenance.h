@@ -1,60 +1,69 @@
-// Work of the writer's that nobody waits for: expired keys leave memory, the time is written down.
+// The work of the writer that no client waits for: expired keys leave memory, the time is written down.
 //
-// It belongs on the writer's thread, because it changes the index or appends to the log, and it may be a lot: a million
-// keys that expire in the same second. So it is done in slices, one between two groups while there are writes, one
-// after the other while there are none. No write waits for more than one slice, no reader for more than one hold of it.
+// It belongs to the writer, because it changes the index or appends to the log, and it may be a lot: a
+// million keys that expire in the same second. So it is done in slices, one between two groups while there
+// are writes, one after the other while there are none. No write waits for more than one slice, no reader for
+// more than one hold of it.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
+
+#include "engine/commit/active_expiry.h"
+#include "engine/commit/index_watch.h"
+#include "engine/commit/lead_keeping.h"
+#include "engine/commit/log_room.h"
+#include "engine/commit/log_writer.h"
+#include "engine/commit/maintenance_task.h"
+#include "engine/commit/range_sweep.h"
+#include "engine/commit/time_keeping.h"
+#include "engine/core/state.h"
+#include "engine/files/keeper.h"
 
 namespace minikv::engine {
 
-// Thread safety: the writer's alone.
-class Chore {
+// Takes the tasks in turn. Where there is no memory for one, all rest for a second.
+//
+// Thread safety: for the thread that acts as the writer; next_deadline() also for one that is about to (see
+// WriterQueue).
+class Maintenance {
  public:
-  virtual ~Chore() = default;
-  // In how many milliseconds run_slice() should be called; 0: now; nothing: not before something was written. Asked often,
-  // so it costs little.
-  virtual std::optional<std::int64_t> due_in_ms() = 0;
-  // Does a bounded piece of the work: well under a millisecond, a sync aside.
-  virtual void run_slice() = 0;
-};
+  using TimePoint = std::chrono::steady_clock::time_point;
 
-// Takes the chores in turn.
-// Thread safety: the writer's alone.
-class Housekeeping {
- public:
-  // Not owned.
-  void add(Chore& chore) { chores_.push_back(&chore); }
+  // All must outlive it.
+  Maintenance(SharedState& state, Keeper& keeper, LogWriter& log, LogRoom& room);
+  Maintenance(const Maintenance&) = delete;
+  Maintenance& operator=(const Maintenance&) = delete;
 
-  // The earliest of the chores' answers.
-  std::optional<std::int64_t> due_in_ms() {
-    std::optional<std::int64_t> earliest;
-    for (Chore* chore : chores_) {
-      const auto due = chore->due_in_ms();
-      if (due && (!earliest || *due < *earliest)) earliest = due;
-    }
-    return earliest;
-  }
-
-  // Runs one slice of one chore that is due. Whether there was one.
-  bool run_slice() {
-    for (std::size_t tried = 0; tried < chores_.size(); ++tried) {
-      Chore& chore = *chores_[next_];
-      next_ = (next_ + 1) % chores_.size();
-      if (chore.due_in_ms() != std::optional<std::int64_t>(0)) continue;
-      chore.run_slice();
-      return true;
-    }
-    return false;
-  }
+  // When there is something to do; nothing: not before something was written. `may_be_idle`: run_when_idle()
+  // counts.
+  std::optional<TimePoint> next_deadline(bool may_be_idle);
+  // Runs one slice of one task that is due. False: none is, or there is no memory for it.
+  bool run_slice() noexcept;
+  // To be called where neither tasks nor calls wait: writes down how far the log is durable, if that is due.
+  void run_when_idle() noexcept;
+  // A group has been committed.
+  void note_group() { range_sweep_.note_group(); }
 
  private:
-  std::vector<Chore*> chores_;
-  std::size_t next_ = 0;
+  std::optional<std::int64_t> due_in_ms();
+  bool run_task_that_is_due();
+  template <typename Work>
+  bool run_if_there_is_memory(Work work) noexcept;
+
+  SharedState& state_;
+  LogWriter& log_;
+  ActiveExpiry active_expiry_;
+  RangeSweep range_sweep_;
+  TimeKeeping time_keeping_;
+  LeadKeeping lead_keeping_;
+  IndexWatch index_watch_;
+  const std::array<MaintenanceTask*, 5> tasks_;
+  std::size_t next_task_ = 0;
+  TimePoint retry_at_ = {};  // there was no memory; the epoch: there was
 };
 
 }  // namespace minikv::engine

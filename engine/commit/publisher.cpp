@@ -1,7 +1,9 @@
+// The two steps in which a group's changes get into the index: the first may fail, the second can't.
 #include "engine/commit/publisher.h"
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <new>
 #include <span>
 
@@ -16,13 +18,13 @@ constexpr std::size_t kRecordsPerHold = 256;  // published while the readers wai
 
 // ---- before it is written ----
 
-Status Publisher::prepare(Group& group) {
+Status Publisher::prepare(GroupChanges& changes) {
+  assert(index_ == nullptr);
   state_.lock.assert_writer_thread();
   index_ = &state_.index;
   first_in_index_ = 0;
   covered_ = &state_.ranges;
   fresh_ = expiring_ = gone_ = 0;
-  auto& changes = group.changes();
   std::array<std::string_view, Index::kMostAhead> keys;
   try {
     for (std::size_t i = 0, fetched = 0; i < changes.size(); ++i) {
@@ -33,18 +35,18 @@ Status Publisher::prepare(Group& group) {
         index_->fetch_ahead(std::span(keys).first(count), [](const Place&) {});
       }
       if (changes[i].is_range()) {
-        prepare_range(group.range_of(changes[i]));
+        prepare_range(changes.range_of(changes[i]));
         if (index_ != &state_.index) first_in_index_ = static_cast<std::uint32_t>(i + 1);
       } else {
-        prepare_put(group, changes[i]);
+        prepare_put(changes, changes[i]);
       }
     }
   } catch (const std::bad_alloc&) {
-    drop(group);
+    drop(changes);
     return out_of_memory("the index of what is to be written");
   }
   if (state_.reserve.ensure(index_->growth_bytes(fresh_, expiring_, fresh_ + gone_))) return {};
-  drop(group);
+  drop(changes);
   return out_of_memory("the index of what is to be written");
 }
 
@@ -59,8 +61,7 @@ void Publisher::prepare_range(GroupRange& range) {
   covered_ = &range.covered;
 }
 
-void Publisher::prepare_put(Group& group, Change& change) {
-  auto& changes = group.changes();
+void Publisher::prepare_put(GroupChanges& changes, Change& change) {
   Entry* before = nullptr;
   if (change.previous != Change::kNone && change.previous >= first_in_index_) {
     const Change& previous = changes[change.previous];
@@ -80,26 +81,27 @@ void Publisher::prepare_put(Group& group, Change& change) {
   change.is_prepared = true;
 }
 
-void Publisher::drop(Group& group) noexcept {
+void Publisher::drop(GroupChanges& changes) noexcept {
+  assert(index_ != nullptr);
   state_.lock.assert_writer_thread();
   Index* index = &state_.index;
-  auto& changes = group.changes();
   for (std::size_t i = 0; i < changes.size(); ++i) {
     Change& change = changes[i];
     if (change.is_range()) {
-      if (const auto& fresh = group.range_of(change).fresh) index = fresh.get();
+      if (const auto& fresh = changes.range_of(change).fresh) index = fresh.get();
     } else if (change.is_prepared) {
       index->drop(change.step, change.hash);
       change.is_prepared = false;
     }
   }
+  index_ = nullptr;
   state_.reserve.relax();
 }
 
 // ---- when it is on disk ----
 
-void Publisher::publish(Group& group) noexcept {
-  auto& changes = group.changes();
+void Publisher::publish(GroupChanges& changes, std::uint64_t last_sequence) noexcept {
+  assert(index_ != nullptr);
   std::size_t next = 0, fetched = 0;
   while (next < changes.size()) {
     ExclusiveGuard guard(state_.lock);
@@ -107,15 +109,19 @@ void Publisher::publish(Group& group) noexcept {
     for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
       if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
       if (next == fetched) fetched = fetch_ahead(changes, next);
-      apply(group, changes[next]);
+      apply(changes, changes[next]);
     }
   }
+  index_ = nullptr;
   state_.reserve.relax();
   forget_journal();
+  state_.counters.writes.fetch_add(changes.size(), std::memory_order_relaxed);
+  state_.visible_sequence.store(last_sequence, std::memory_order_release);
 }
 
-// What the next changes are about to touch in the index: its waits for memory overlap. Returns which is behind them.
-std::size_t Publisher::fetch_ahead(const ChunkedVector<Change>& changes, std::size_t first) const {
+// What the next changes are about to touch in the index: its waits for memory overlap. Returns which is
+// behind them.
+std::size_t Publisher::fetch_ahead(const GroupChanges& changes, std::size_t first) const {
   const std::size_t last = std::min(first + Index::kMostAhead, changes.size());
   if (last - first < 2) return last;
   for (std::size_t i = first; i < last; ++i) {
@@ -128,8 +134,9 @@ std::size_t Publisher::fetch_ahead(const ChunkedVector<Change>& changes, std::si
   return last;
 }
 
-void Publisher::apply(Group& group, Change& change) {
-  if (change.is_range()) return apply(group.range_of(change));
+void Publisher::apply(GroupChanges& changes, Change& change) {
+  if (change.is_range()) return apply(changes.range_of(change));
+  assert(change.is_prepared);
   const std::optional<Place> before = change.place.deleted
                                           ? state_.index.make_erase(change.step.before, change.hash)
                                           : state_.index.make_put(change.step, change.hash, change.place);
@@ -160,7 +167,7 @@ void Publisher::apply(GroupRange& range) {
   state_.background.free_later(std::move(range.fresh));
 }
 
-// What nobody follows any more is of no use.
+// What is not followed any more is of no use.
 void Publisher::forget_journal() {
   const auto is_left_over = [this] {
     state_.lock.assert_writer_thread();

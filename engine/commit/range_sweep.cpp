@@ -1,12 +1,15 @@
+// One slice of a sweep: some entries are found, then taken out.
 #include "engine/commit/range_sweep.h"
+
+#include <cassert>
 
 namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kSliceKeys = 64;
 constexpr std::size_t kSimulatedSliceKeys = 3;
-constexpr std::size_t kLooksPerSlice =
-    16;  // at so many entries for each one that may go, where newer keys stand between
+// Where newer keys stand between: at so many entries for each one that may go.
+constexpr std::size_t kLooksPerSlice = 16;
 
 }  // namespace
 
@@ -33,6 +36,7 @@ void RangeSweep::run_slice() {
 // Fills `found_`. Whether the range has been walked to its end.
 bool RangeSweep::find_some() {
   state_.lock.assert_writer_thread();
+  assert(!state_.ranges.is_empty() && state_.index.is_in_order());
   const RangeDelete& range = state_.ranges.ranges().front();
   if (sweeping_ != range.sequence) {
     sweeping_ = range.sequence;

@@ -1,7 +1,8 @@
 // Takes the keys that a range delete covers out of the index.
 //
-// A range delete is in force as soon as it is published, whatever number of keys it covers: from then on look-ups compare
-// sequences with it. The entries themselves go in slices, so that nobody waits for a million of them.
+// A range delete is in force as soon as it is published, whatever number of keys it covers: from then on
+// look-ups compare sequences with it. The entries themselves go in slices, so that no request waits for a
+// million of them.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +10,21 @@
 #include <string>
 #include <vector>
 
-#include "engine/commit/maintenance.h"
+#include "engine/commit/maintenance_task.h"
 #include "engine/core/state.h"
 
 namespace minikv::engine {
 
-// Thread safety: the writer's alone.
-class RangeSweep final : public Chore {
+// Thread safety: as MaintenanceTask.
+class RangeSweep final : public MaintenanceTask {
  public:
   explicit RangeSweep(SharedState& state) : state_(state) {}
 
   std::optional<std::int64_t> due_in_ms() override;
   // Takes out a bounded number of entries.
   void run_slice() override;
-  // A group has been committed. In single-threaded mode there is one slice for each, so that simulated histories go on while
-  // a sweep is half done.
+  // A group has been committed. In single-threaded mode there is one slice for each, so that simulated
+  // histories go on while a sweep is half done.
   void note_group() { rests_ = false; }
 
  private:

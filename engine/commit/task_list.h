@@ -16,11 +16,15 @@ class TaskList {
   TaskList() = default;
   TaskList(const TaskList&) = delete;
   TaskList& operator=(const TaskList&) = delete;
+  // Every task has been answered, which takes it out of its list.
+  ~TaskList() { assert(empty()); }
 
   bool empty() const { return first_ == nullptr; }
   std::size_t size() const { return size_; }
-  WriteTask& front() const { return *first_; }
-  WriteTask& back() const { return *last_; }
+  WriteTask& front() const {
+    assert(!empty());
+    return *first_;
+  }
   static WriteTask* behind(const WriteTask& task) { return task.next_; }
 
   void push_back(WriteTask& task) {
@@ -43,6 +47,7 @@ class TaskList {
   }
   // The task may be destroyed by its owner from then on.
   WriteTask& pop_front() {
+    assert(!empty());
     WriteTask& task = *first_;
     first_ = task.next_;
     if (first_ == nullptr) last_ = nullptr;

@@ -1,221 +1,191 @@
+// The way of a group, from top to bottom: taken from the queue, executed, appended, synced, published,
+// answered.
 #include "engine/commit/writer.h"
 
 #include <algorithm>
-#include <array>
+#include <cassert>
 #include <limits>
 #include <new>
 #include <stdexcept>
 
-#include <fmt/format.h>
+#include "engine/base/out_of_memory.h"
 
 namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
+// What an event loop may commit at once takes about a millisecond.
+constexpr std::uint64_t kBytesHere = 256 * 1024;
 
-Status zero_out(File& file, std::uint64_t begin, std::uint64_t end) {
-  static constexpr char kZeros[64 * 1024] = {};
-  while (begin < end) {
-    const std::string_view piece(
-        kZeros, static_cast<std::size_t>(std::min<std::uint64_t>(sizeof(kZeros), end - begin)));
-    MINIKV_TRY(file.write(begin, std::array{piece}));
-    begin += piece.size();
-  }
-  return {};
-}
-
-Status index_full(std::uint64_t limit) {
-  return {
-      StatusCode::kOutOfMemory,
-      fmt::format(
-          "the keys take all of the memory that they may, {} bytes (max_index_memory): nothing was changed; "
-          "delete some, or raise the setting",
-          limit)};
-}
+// LogRoom takes the lock where it uses the table.
+SegmentTable& segments_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS { return state.segments; }
 
 }  // namespace
 
-Writer::Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values,
-               std::shared_ptr<Segment> active, std::uint64_t next_sequence)
+Writer::Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values, std::shared_ptr<Segment> active,
+               std::uint64_t next_sequence)
     : state_(state),
       keeper_(keeper),
-      old_values_(old_values),
+      no_memory_(out_of_memory("carrying out the request")),
+      index_full_(IndexBudget::refusal(state.options.max_index_bytes)),
+      queue_(*this, state.reserve, state.options.single_threaded),
+      old_values_(old_values, queue_),
+      log_(state.options, state.log, state, state.health, state.counters, state.warm_pages, keeper,
+           std::move(active), next_sequence),
+      room_(state.options, state.directory, state.lock, segments_of(state), keeper, log_, queue_),
       group_(state),
       publisher_(state),
-      index_full_(index_full(state.options.max_index_bytes)),
-      active_(std::move(active)),
-      next_sequence_(next_sequence),
-      last_time_ms_(state.clock.now_ms()),
-      active_expiry_(state),
-      range_sweep_(state),
-      lead_keeping_(state, keeper),
-      index_watch_(state) {
-  note_own_bytes();
-  housekeeping_.add(active_expiry_);
-  housekeeping_.add(range_sweep_);
-  housekeeping_.add(time_keeping_);
-  housekeeping_.add(lead_keeping_);
-  housekeeping_.add(index_watch_);
-}
+      maintenance_(state, keeper, log_, room_) {}
 
 Writer::~Writer() { stop(); }
 
 void Writer::start() {
+  assert(!thread_.joinable());
   if (!state_.options.single_threaded) thread_ = std::thread([this] { run(); });
 }
 
 void Writer::stop() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-    wake_.notify_one();
-  }
+  queue_.stop();
   if (thread_.joinable()) thread_.join();
   drain_if_single_threaded();
-  MutexLock lock(mutex_);
-  stopped_ = true;
-  for (; first_errand_ != nullptr; first_errand_ = first_errand_->next) {
-    first_errand_->status = Status(StatusCode::kShutdown, "the store is closing");
-    first_errand_->done = true;
-  }
-  errand_done_.notify_all();
+  queue_.refuse_calls();
 }
 
 RetiredSegment Writer::active() const {
-  return {active_, active_->used_bytes.load(std::memory_order_relaxed), active_min_seq_, active_max_seq_};
+  assert(queue_.has_stopped());
+  return log_.active();
 }
 
-void Writer::on_group_done(std::function<void()> callback) { group_done_ = std::move(callback); }
+std::uint64_t Writer::next_sequence() const {
+  assert(queue_.has_stopped());
+  return log_.next_sequence();
+}
+
+// ---- which thread commits ----
 
 bool Writer::submit(std::span<WriteTask* const> tasks, CommitHere here) {
-  std::uint64_t bytes = 0;
-  for (const WriteTask* task : tasks) bytes += task->bytes();
-  bool refused = false, is_first = false, takes_place = false;
-  {
-    MutexLock lock(mutex_);
-    refused = stopping_;
-    if (!refused) {
-      queued_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-      takes_place = can_commit_here(tasks, bytes, here);
-      if (takes_place) {
-        is_taken_ = true;
-      } else {
-        is_first = queue_.empty();
-        queue_.push_back(tasks);
-      }
-    }
+  switch (queue_.submit(tasks, here)) {
+    case WriterQueue::Submitted::kHere:
+      queue_.taken().push_back(tasks);
+      commit_group();
+      // Otherwise a reader brings a value that is needed, or there are more than a group takes.
+      return queue_.end_turn();
+    case WriterQueue::Submitted::kQueued: drain_if_single_threaded(); return false;
+    case WriterQueue::Submitted::kRefused: refuse(tasks); return false;
   }
-  if (takes_place) return commit_here(tasks);
-  // Without the lock, which the writer would only have to wait for again.
-  if (is_first) wake_.notify_one();
-  if (refused) {
-    const Status status(StatusCode::kShutdown, "the store is closing");
-    for (WriteTask* task : tasks) task->done(status);
-    if (group_done_) group_done_();
-    return false;
-  }
-  drain_if_single_threaded();
   return false;
 }
 
-// ---- a group ----
+bool Writer::may_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) {
+  if (!room_.has_room(bytes)) return false;
+  if (here == CommitHere::kYes) return true;
+  return state_.options.fsync != Fsync::kAlways && bytes <= kBytesHere &&
+         !keeper_.may_hold_up(log_.next_sequence()) &&
+         std::none_of(tasks.begin(), tasks.end(), [](const WriteTask* task) { return task->takes_long(); });
+}
+
+void Writer::refuse(std::span<WriteTask* const> tasks) {
+  const Status status(StatusCode::kShutdown, "the store is closing");
+  for (WriteTask* task : tasks) task->done(status);
+  if (group_done_) group_done_();
+}
+
+// The writer's thread.
+void Writer::run() {
+  for (;;) {
+    const WriterQueue::Turn turn = queue_.next_turn();
+    if (turn.is_last) return;
+    while (queue_.run_call()) {
+    }
+    if (!queue_.taken().empty() && !turn.is_reading) {
+      commit_group();
+    } else if (turn.is_idle) {
+      maintenance_.run_when_idle();
+    }
+    (void)maintenance_.run_slice();
+  }
+}
+
+std::optional<WriterQueue::TimePoint> Writer::next_deadline(bool is_reading) {
+  return maintenance_.next_deadline(!is_reading);
+}
+
+void Writer::drain_if_single_threaded() {
+  if (!state_.options.single_threaded || !queue_.begin_turn()) return;
+  for (;;) {
+    queue_.take_queued();
+    if (!queue_.taken().empty()) {
+      commit_group();
+    } else if (queue_.has_stopped() || !maintenance_.run_slice()) {
+      break;
+    }
+  }
+  (void)queue_.end_turn();
+}
+
+// ---- a group: commit, execute ----
 
 // Where there is no memory for so much as to begin with a group, its first task is answered with that.
 void Writer::commit_group() {
   const MemoryReserve::Use use(&state_.reserve);
   try {
-    try_to_commit_group();
+    execute_group();
   } catch (const std::bad_alloc&) {
     refuse_without_memory();
   }
 }
 
-void Writer::try_to_commit_group() {
+void Writer::execute_group() {
   std::size_t bytes = 0;
-  for (const WriteTask* task = &waiting_.front(); task != nullptr; task = TaskList::behind(*task)) {
+  for (const WriteTask* task = &queue_.taken().front(); task != nullptr; task = TaskList::behind(*task)) {
     bytes += task->bytes();
     if (bytes > kGroupBytes) break;
   }
   // Asked once: it may become so meanwhile.
   const bool is_read_only = state_.health.is_read_only();
-  Status status = is_read_only ? Status() : make_room(bytes);
-  if (status.code() == StatusCode::kDiskFull) return commit_to_reserve(status);
-  group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
-               state_.clock.now());
+  Status status = is_read_only ? Status() : room_.make_room(bytes);
+  if (status.code() == StatusCode::kDiskFull) return execute_in_reserve(status);
+  begin_group(log_.segment());
   execute_tasks(std::numeric_limits<std::size_t>::max(), is_read_only);
-  if (group_tasks_.empty()) return;  // the first one waits for a value that it needs
-  if (is_read_only) {
-    refuse_changes();
-    return;
-  }
-  if (status && group_.has_changes()) status = append_group();
+  if (group_tasks_.empty()) return group_.end();  // the first one waits for a value that it needs
+  if (is_read_only) return refuse_changes();
+  if (status && group_.has_changes()) status = write_group();
   finish_group(status);
-  range_sweep_.note_group();
-  keeper_.run_pending_if_single_threaded();
+  note_group();
 }
 
-// Nothing of it is acknowledged, or can be seen, before all of this is done.
-Status Writer::append_group() {
-  if (state_.health.is_read_only()) return state_.health.refusal();
-  MINIKV_TRY(keeper_.reserve_sequences(group_.next_sequence()));
-  MINIKV_TRY(publisher_.prepare(group_));
-  Status done = write_frame();
-  if (done) done = without_throwing([this] { return sync_frame(); });
-  if (!done) {
-    publisher_.drop(group_);
-    return done;
-  }
-  if (state_.full_disk.is_full() && !group_.only_removes()) keeper_.disk_watch().note_taken();
-  publisher_.publish(group_);
-  state_.counters.writes.fetch_add(group_.changes().size(), std::memory_order_relaxed);
-  state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
-  return {};
-}
-
-// On a full disk the spare is the reserve, or what the active segment has left. One task a group: those that add something
-// are refused alone.
-void Writer::commit_to_reserve(const Status& full) {
-  const auto spare = in_reserve_ ? nullptr : keeper_.spare().reserve();
-  const auto& segment = spare ? spare : active_;
-  group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
-               state_.clock.now());
+// On a full disk. One task a group: those that add something are refused alone.
+void Writer::execute_in_reserve(const Status& full) {
+  const std::shared_ptr<Segment> segment = room_.reserve();
+  begin_group(segment);
   execute_tasks(1, false);
-  if (group_tasks_.empty()) return;
+  if (group_tasks_.empty()) return group_.end();
   Status status;
   if (group_.has_changes()) {
     const bool fits = segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
                       state_.options.segment_size;
-    status = fits && group_.only_removes() ? Status() : full;
-    if (status && spare) status = go_on_in_reserve(spare, full);
-    if (status) status = append_group();
+    status = fits && group_.changes().only_removes() ? Status() : full;
+    if (status) status = room_.go_on_in_reserve(segment, full);
+    if (status) status = write_group();
   }
   finish_group(status);
-  range_sweep_.note_group();
-  keeper_.run_pending_if_single_threaded();
+  note_group();
 }
 
-Status Writer::go_on_in_reserve(const std::shared_ptr<Segment>& spare, const Status& full) {
-  try {
-    MINIKV_TRY(settle_failed_write());
-    make_room_for_segment();
-    if (keeper_.spare().take_reserve() != spare) return full;
-    go_on_in(spare);
-    in_reserve_ = true;
-    return {};
-  } catch (const std::bad_alloc&) {
-    return no_memory_;
-  }
+void Writer::begin_group(const std::shared_ptr<Segment>& segment) {
+  group_.begin(segment, log_.next_sequence(), state_.clock.now());
 }
 
 // `up_to_a_change`: the first task that changes something is the last one.
 void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
-  while (!waiting_.empty() && group_tasks_.size() < limit) {
-    WriteTask& task = waiting_.front();
+  TaskList& waiting = queue_.taken();
+  while (!waiting.empty() && group_tasks_.size() < limit) {
+    WriteTask& task = waiting.front();
     // What a task really adds may be more than it said: append to a large value, for one.
     const std::uint64_t after = group_.frame().bytes() + task.bytes();
     if (!group_tasks_.empty() && (after > kGroupBytes || group_.frame().bytes() > kGroupBytes)) break;
     if (!make_ready(task)) break;
-    group_tasks_.push_back(waiting_.pop_front());
+    group_tasks_.push_back(waiting.pop_front());
     if (!TaskList::is_without_memory(task)) execute(task);
     if (group_.has_range() || (up_to_a_change && group_.has_changes())) break;
   }
@@ -224,7 +194,7 @@ void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
 // False: it waits for a value that it needs.
 bool Writer::make_ready(WriteTask& task) {
   try {
-    return has_old_values(task);
+    return old_values_.has_all(task, group_);
   } catch (const std::bad_alloc&) {
     TaskList::set_without_memory(task);
     return true;
@@ -232,8 +202,8 @@ bool Writer::make_ready(WriteTask& task) {
 }
 
 void Writer::execute(WriteTask& task) noexcept {
+  group_.begin_task(task.old_values(), task.bytes());
   try {
-    group_.begin_task(task.old_values(), task.bytes());
     task.execute(group_);
     if (group_.passes_index_limit()) {
       group_.abort_task();
@@ -250,108 +220,42 @@ void Writer::execute(WriteTask& task) noexcept {
   }
 }
 
-// A read-only store still answers tasks that change nothing. Each task that would have changed something ends the
-// group, so that none sees what never came to be.
-void Writer::refuse_changes() {
-  const Status refusal = state_.health.refusal();
-  while (!group_tasks_.empty()) {
-    WriteTask& task = group_tasks_.pop_front();
-    const bool changed = group_.has_changes() && group_tasks_.empty();
-    answer(task, changed ? refusal : Status());
+// ---- append, sync, publish ----
+
+// Nothing of the group is acknowledged, or can be seen, before all of this is done.
+Status Writer::write_group() {
+  if (state_.health.is_read_only()) return state_.health.refusal();
+  MINIKV_TRY(keeper_.reserve_sequences(group_.next_sequence()));
+  MINIKV_TRY(publisher_.prepare(group_.changes()));
+  assert(group_.segment() == log_.segment());
+  Status done = log_.append(group_.frame(), group_.next_sequence(), group_.now_ms());
+  if (done) done = without_throwing([this] { return log_.sync(); });
+  if (!done) {
+    publisher_.drop(group_.changes());
+    return done;
   }
-  group_.end();
-  if (group_done_) group_done_();
-}
-
-// The group has not been begun, or not been executed: nothing of it is anywhere.
-void Writer::refuse_without_memory() {
-  if (group_tasks_.empty() && !waiting_.empty()) group_tasks_.push_back(waiting_.pop_front());
-  finish_group(no_memory_);
-}
-
-Status Writer::write_at(std::uint64_t offset, const FrameHeader& header, bool& has_begun) {
-  const auto& pieces = group_.frame().finish(header);
-  has_begun = true;
-  return active_->file().write(offset, pieces);
-}
-
-// Nothing of the frame that could not be written may ever be taken for the log's. Zeros take its place: what the file has is
-// kept, which on a full disk is all there is.
-Status Writer::undo_write(std::uint64_t offset, std::uint64_t end) {
-  File& file = active_->file();
-  if (zero_out(file, offset, std::min(end, own_bytes_)))
-    return end > own_bytes_ ? file.truncate(std::max(offset, own_bytes_)) : Status();
-  MINIKV_TRY(keeper_.allow_cut(active_->id(), offset));
-  own_bytes_ = std::min(own_bytes_, offset);
-  return file.truncate(offset);
-}
-
-// Before anything else is written, and before the log goes on in another segment. On a disk that is so full that it can't be
-// done (where to overwrite takes room, too) it is tried again with each write, which is refused meanwhile.
-Status Writer::settle_failed_write() {
-  if (failed_end_ == 0) return {};
-  const std::uint64_t offset = active_->used_bytes.load(std::memory_order_relaxed);
-  Status undone = without_throwing([&] { return undo_write(offset, failed_end_); });
-  if (undone) failed_end_ = 0;
-  if (!undone && undone.code() != StatusCode::kDiskFull) fail(undone);
-  return undone;
-}
-
-Status Writer::write_frame() {
-  MINIKV_TRY(settle_failed_write());
-  FrameHeader header{};
-  header.first_sequence = next_sequence_;
-  header.engine_time_ms = group_.now_ms();
-  header.watermark = state_.durable_sequence.load(std::memory_order_acquire);
-  const std::uint64_t offset = active_->used_bytes.load(std::memory_order_relaxed);
-  bool has_begun = false;
-  const Status written = without_throwing([&] { return write_at(offset, header, has_begun); });
-  if (!written) {
-    if (has_begun) failed_end_ = offset + group_.frame().bytes();
-    (void)settle_failed_write();
-    if (written.code() != StatusCode::kDiskFull) {  // which is told once
-      state_.log.error("a group of {} records was refused: {}", group_.frame().record_count(),
-                       written.message());
-    }
-    return written;
-  }
-  state_.warm_pages.touch(active_->marks(), offset, group_.frame().bytes());
-  last_watermark_ = header.watermark;
-  last_time_ms_ = header.engine_time_ms;
-  put_off_watermark();
-  active_->used_bytes.store(offset + group_.frame().bytes(), std::memory_order_relaxed);
-  if (active_min_seq_ == 0) active_min_seq_ = next_sequence_;
-  next_sequence_ = group_.next_sequence();
-  active_max_seq_ = next_sequence_ - 1;
-  state_.written_sequence.store(next_sequence_ - 1, std::memory_order_release);
+  if (state_.full_disk.is_full() && !group_.changes().only_removes()) keeper_.disk_watch().note_taken();
+  publisher_.publish(group_.changes(), log_.next_sequence() - 1);
   return {};
 }
 
-Status Writer::sync_frame() {
-  if (state_.options.fsync != Fsync::kAlways) {
-    if (state_.options.fsync == Fsync::kNever) return {};
-    keeper_.syncer().note_unsynced();
-    return keeper_.syncer().wait_while_late();
-  }
-  // Whatever it was that went wrong: what the disk holds is unknown.
-  if (Status synced = without_throwing([&] { return active_->file().sync(); }); !synced) {
-    fail(synced);
-    return synced;
-  }
-  state_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
-  state_.note_durable(next_sequence_ - 1);
-  return {};
-}
+// ---- finish ----
 
 void Writer::finish_group(const Status& status) {
-  group_.end();
+  if (group_.is_begun()) group_.end();
   state_.counters.groups.fetch_add(1, std::memory_order_relaxed);
   while (!group_tasks_.empty()) answer(group_tasks_.pop_front(), status);
   if (group_done_) group_done_();
 }
 
+// Each group of a simulated history gives the rest of the store a turn.
+void Writer::note_group() {
+  maintenance_.note_group();
+  keeper_.run_pending_if_single_threaded();
+}
+
 void Writer::answer(WriteTask& task, const Status& status) {
-  queued_bytes_.fetch_sub(task.bytes(), std::memory_order_relaxed);
+  queue_.note_answered(task);
   const bool is_beyond_limit = TaskList::is_beyond_index_limit(task);
   const Status& answered = TaskList::is_without_memory(task) ? no_memory_
                            : is_beyond_limit                 ? index_full_
@@ -366,9 +270,23 @@ void Writer::answer(WriteTask& task, const Status& status) {
   task.done(answered);
 }
 
-void Writer::fail(const Status& status) {
-  state_.log.error("the store is read-only until it is restarted: {}", status.message());
-  state_.health.fail(status);
+// A read-only store still answers tasks that change nothing. Each task that would have changed something ends
+// the group, so that none sees what never came to be.
+void Writer::refuse_changes() {
+  const Status refusal = state_.health.refusal();
+  while (!group_tasks_.empty()) {
+    WriteTask& task = group_tasks_.pop_front();
+    const bool changed = group_.has_changes() && group_tasks_.empty();
+    answer(task, changed ? refusal : Status());
+  }
+  group_.end();
+  if (group_done_) group_done_();
+}
+
+// The group has not been begun, or not been written: nothing of it is anywhere.
+void Writer::refuse_without_memory() {
+  if (group_tasks_.empty() && !queue_.taken().empty()) group_tasks_.push_back(queue_.taken().pop_front());
+  finish_group(no_memory_);
 }
 
 }  // namespace minikv::engine

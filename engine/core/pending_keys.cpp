@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 
 namespace minikv::engine {
 
@@ -54,7 +55,7 @@ void PendingKeys::remove(std::uint64_t hash, std::uint32_t number) noexcept {
 void PendingKeys::clear() noexcept {
   size_ = 0;
   if (slots_.size() <= kFewSlots) {
-    std::fill(slots_.begin(), slots_.end(), Slot());
+    std::memset(static_cast<void*>(slots_.data()), 0xFF, slots_.size() * sizeof(Slot));
   } else {
     std::vector<Slot>().swap(slots_);
   }

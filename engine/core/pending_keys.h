@@ -7,8 +7,8 @@
 
 namespace minikv::engine {
 
-// A hash table of numbers: whoever asks knows which key a number stands for. Where there is no memory to grow it says so by
-// std::bad_alloc and is as it was before, which absl's tables are not.
+// A hash table of numbers: whoever asks knows which key a number stands for. Where there is no memory to grow
+// it says so by std::bad_alloc and is as it was before, which absl's tables are not.
 //
 // Thread safety: none.
 class PendingKeys {
@@ -44,9 +44,10 @@ class PendingKeys {
 
  private:
   static constexpr std::size_t kFewSlots = 64;
+  // Free: all bits set.
   struct Slot {
     std::uint32_t number = kNone;
-    std::uint32_t tag = 0;  // enough of the hash to find its place in a table of four billion
+    std::uint32_t tag = UINT32_MAX;  // enough of the hash to find its place in a table of four billion
   };
 
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }

@@ -19,6 +19,7 @@
 #include "engine/core/change_journal.h"
 #include "engine/core/counted_range.h"
 #include "engine/core/full_disk.h"
+#include "engine/core/log_progress.h"
 #include "engine/core/range_deletes.h"
 #include "engine/core/segment_table.h"
 #include "engine/format/file_names.h"
@@ -84,10 +85,11 @@ inline bool is_present(const Place& place, std::int64_t now_ms) {
 
 // The index and the segments it points into: what readers see. Changed by the writer alone, under the lock; the writer
 // may look without it.
-struct SharedState {
+struct SharedState : LogProgress {
   SharedState(const Options& given, const std::shared_ptr<FileSystem>& files, const Clock& system_clock,
               std::string where, const FileBudget& descriptors)
-      : options(given),
+      : LogProgress(system_clock),
+        options(given),
         file_system(*files),
         file_budget(descriptors),
         open_files(std::make_shared<OpenFiles>(files, descriptors.kept_open)),
@@ -173,27 +175,7 @@ struct SharedState {
   // The index has let go of this place.
   void forget(std::string_view key, const Place& place) MINIKV_REQUIRES(lock);
 
-  // The last sequence whose write() has returned, and the last one that a successful sync covers: its write had
-  // returned before that sync was called.
-  std::atomic<std::uint64_t> written_sequence{0};
-  std::atomic<std::uint64_t> durable_sequence{0};
-  // When that last became so, or was found to be so, by the wall clock.
-  std::atomic<std::int64_t> durable_wall_ms{0};
-  // The last sequence that readers see.
-  std::atomic<std::uint64_t> visible_sequence{0};
-
-  // A sync has covered everything up to there.
-  void note_durable(std::uint64_t sequence) {
-    raise(durable_sequence, sequence);
-    durable_wall_ms.store(clock.wall_ms(), std::memory_order_relaxed);
-  }
-
   std::string path_of(std::uint64_t segment_id) const { return directory + "/" + segment_name(segment_id); }
-  static void raise(std::atomic<std::uint64_t>& number, std::uint64_t to) {
-    std::uint64_t seen = number.load(std::memory_order_relaxed);
-    while (seen < to && !number.compare_exchange_weak(seen, to, std::memory_order_acq_rel)) {
-    }
-  }
 };
 
 inline void SharedState::forget(std::string_view key, const Place& place) {

@@ -145,6 +145,12 @@ const std::vector<std::string_view>& FrameBuilder::finish(FrameHeader header) {
   return pieces_;
 }
 
+void finish_empty_frame(FrameHeader& header, const SegmentIdentity& identity, std::uint64_t offset) {
+  header.magic = kFrameMagic;
+  header.body_length = header.record_count = 0;
+  header.checksum = frame_checksum(header, identity, offset);
+}
+
 FrameBuilder::Rest FrameBuilder::shrink() {
   constexpr std::size_t kKeptChunks = 4, kKeptRecords = 4096;
   cut({});

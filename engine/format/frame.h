@@ -100,6 +100,9 @@ class FrameBuilder {
   std::vector<std::string_view> pieces_;
 };
 
+// Fills in the rest of a frame without records, which is a header alone, as FrameBuilder::finish() does.
+void finish_empty_frame(FrameHeader& header, const SegmentIdentity& identity, std::uint64_t offset);
+
 // A record as it was read. The views point into the bytes that were parsed.
 struct RecordView {
   RecordHeader header{};

@@ -541,5 +541,34 @@ TEST_F(FullDiskStoreTest, IsToldWhenItBeginsAndWhenItIsOverAndNoMoreOften) {
   store_.reset();  // before what its log counts in
 }
 
+// Or it might be taken for the log's after a crash.
+TEST_F(FullDiskStoreTest, WhatAFailedWriteHasLeftIsUndoneBeforeTheLogGoesOn) {
+  using Kind = sim::SimCall::Kind;
+  const std::string first = "data/segment-00000001.dat", second = "data/segment-00000002.dat";
+  Options options;
+  options.single_threaded = true;
+  open(options);
+  ASSERT_TRUE(store_->set("key", "value"));
+  files_.set_judge([&, writes = 0](const sim::SimCall& call) mutable {
+    if (call.path != first || (call.kind != Kind::kWrite && call.kind != Kind::kTruncate))
+      return sim::SimFault::kNone;
+    return ++writes == 1 ? sim::SimFault::kHalfDiskFull : sim::SimFault::kDiskFull;
+  });
+  EXPECT_EQ(store_->set("refused", std::string(1000, 'r')).code(), StatusCode::kDiskFull);
+  files_.set_judge(nullptr);
+  const std::uint64_t before = files_.calls();
+  ASSERT_TRUE(store_->set("large", std::string(kSegmentBytes, 'l')));
+  const auto calls = files_.log();
+  const auto next = std::find_if(calls.begin(), calls.end(), [&](const sim::SimCall& call) {
+    return call.kind == Kind::kWrite && call.path == second;
+  });
+  ASSERT_NE(next, calls.end());
+  EXPECT_TRUE(std::any_of(calls.begin(), next, [&](const sim::SimCall& call) {
+    return call.number > before && call.kind == Kind::kTruncate && call.path == first;
+  }));
+  EXPECT_EQ(store_->get("key")->data, "value");
+  EXPECT_FALSE(store_->exists("refused"));
+}
+
 }  // namespace
 }  // namespace minikv

@@ -209,5 +209,40 @@ TEST_F(IndexLimitTest, ALimitThatIsFarAwayIsMetAllTheSame) {
   EXPECT_GE(store_->stats().index_bytes, kFar - 2 * kMiB);
 }
 
+// What a group has added counts, though its memory is given back when the group has been so large.
+TEST_F(IndexLimitTest, ALimitThatIsFarAwayIsMetByLargeGroups) {
+  constexpr std::uint64_t kFar = 112 * kMiB;
+  constexpr int kKeys = 64 * 1024;
+  options_.max_index_bytes = kFar;
+  options_.segment_size = 64 * kMiB;
+  open();
+  std::uint64_t batches = 0;
+  for (bool fits = true; fits && batches < 20;) {
+    WriteBatch batch;
+    for (int i = 0; i < kKeys; ++i)
+      batch.set(fmt::format("{}{:02}{}", std::string(90, 'k'), batches, i), "");
+    fits = store_->write(batch).is_ok();
+    if (fits) ++batches;
+  }
+  EXPECT_EQ(store_->size(), batches * kKeys);
+  EXPECT_LE(store_->stats().index_bytes, kFar + kMiB);
+}
+
+TEST_F(IndexLimitTest, ALimitThatIsFarAwayHoldsAfterARestart) {
+  constexpr std::uint64_t kFar = 80 * kMiB;
+  options_.max_index_bytes = 0;
+  options_.segment_size = 64 * kMiB;
+  open();
+  WriteBatch batch;
+  for (int i = 0; i < 100'000; ++i) batch.set(fmt::format("{}{}", std::string(900, 'k'), i), "");
+  ASSERT_TRUE(store_->write(batch));
+  ASSERT_GT(store_->stats().index_bytes, kFar);
+  ASSERT_TRUE(store_->close());
+  options_.max_index_bytes = kFar;
+  open();
+  EXPECT_EQ(store_->set("one more", "v").code(), StatusCode::kOutOfMemory);
+  EXPECT_TRUE(*store_->remove(fmt::format("{}0", std::string(900, 'k'))));
+}
+
 }  // namespace
 }  // namespace minikv::sim

@@ -18,7 +18,7 @@ namespace minikv {
 namespace engine {
 class CountedRange;
 class FoundKeys;
-class Group;
+class GroupView;
 class KeyFinder;
 }  // namespace engine
 
@@ -60,7 +60,7 @@ class KeyLookup {
 
  private:
   friend class engine::KeyFinder;
-  friend class engine::Group;
+  friend class engine::GroupView;
 
   std::span<const std::string_view> keys_;
   bool is_done_ = false;
@@ -83,7 +83,7 @@ class RangeCount {
 
  private:
   friend class engine::KeyFinder;
-  friend class engine::Group;
+  friend class engine::GroupView;
 
   std::string from_, to_;
   std::shared_ptr<engine::CountedRange> counted_;  // null until it has been counted

@@ -1,0 +1,190 @@
+// How a frame gets to the end of the log and becomes durable, and how a write that failed is undone.
+#include "engine/commit/log_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <utility>
+
+#include "engine/base/out_of_memory.h"
+#include "engine/format/object_bytes.h"
+
+namespace minikv::engine {
+namespace {
+
+constexpr auto kWatermarkDelay = std::chrono::milliseconds(100);
+
+Status zero_out(File& file, std::uint64_t begin, std::uint64_t end) {
+  static constexpr char kZeros[64 * 1024] = {};
+  while (begin < end) {
+    const std::string_view piece(
+        kZeros, static_cast<std::size_t>(std::min<std::uint64_t>(sizeof(kZeros), end - begin)));
+    MINIKV_TRY(file.write(begin, std::array{piece}));
+    begin += piece.size();
+  }
+  return {};
+}
+
+}  // namespace
+
+LogWriter::LogWriter(const Options& options, const Log& log, LogProgress& progress, Health& health,
+                     Counters& counters, WarmPages& warm_pages, Keeper& keeper,
+                     std::shared_ptr<Segment> active, std::uint64_t next_sequence)
+    : options_(options),
+      log_(log),
+      progress_(progress),
+      health_(health),
+      counters_(counters),
+      warm_pages_(warm_pages),
+      keeper_(keeper),
+      active_(std::move(active)),
+      next_sequence_(next_sequence) {
+  note_own_bytes();
+}
+
+void LogWriter::note_own_bytes() {
+  const auto size = active_->file().size();
+  own_bytes_ = size ? *size : 0;
+}
+
+void LogWriter::fail(const Status& status) {
+  log_.error("the store is read-only until it is restarted: {}", status.message());
+  health_.fail(status);
+}
+
+// ---- append ----
+
+FrameHeader LogWriter::next_header(std::int64_t now_ms) const {
+  FrameHeader header{};
+  header.first_sequence = next_sequence_;
+  header.engine_time_ms = now_ms;
+  header.watermark = progress_.durable_sequence.load(std::memory_order_acquire);
+  return header;
+}
+
+Status LogWriter::append(FrameBuilder& frame, std::uint64_t end_sequence, std::int64_t now_ms) {
+  assert(end_sequence >= next_sequence_);
+  MINIKV_TRY(undo_failed_write());
+  const FrameHeader header = next_header(now_ms);
+  const Status written = without_throwing([&] { return write(frame.finish(header), frame.bytes()); });
+  if (!written) return refuse(written, frame.record_count());
+  note_appended(header, frame.bytes(), end_sequence);
+  return {};
+}
+
+Status LogWriter::append_mark(std::int64_t now_ms) {
+  MINIKV_TRY(undo_failed_write());
+  FrameHeader header = next_header(now_ms);
+  finish_empty_frame(header, active_->identity(), used_bytes());
+  const Status written =
+      without_throwing([&] { return write(std::array{bytes_of(header)}, sizeof(header)); });
+  if (!written) return refuse(written, 0);
+  note_appended(header, sizeof(header), next_sequence_);
+  return {};
+}
+
+Status LogWriter::write(std::span<const std::string_view> pieces, std::uint64_t bytes) {
+  const std::uint64_t offset = used_bytes();
+  failed_end_ = offset + bytes;  // until it has succeeded
+  MINIKV_TRY(active_->file().write(offset, pieces));
+  failed_end_ = 0;
+  return {};
+}
+
+Status LogWriter::refuse(const Status& why, std::size_t records) {
+  (void)undo_failed_write();
+  // A full disk is told of once, by the keeper.
+  if (why.code() != StatusCode::kDiskFull)
+    log_.error("a group of {} records was refused: {}", records, why.message());
+  return why;
+}
+
+// Nothing may fail once it is written.
+void LogWriter::note_appended(const FrameHeader& header, std::uint64_t bytes,
+                              std::uint64_t end_sequence) noexcept {
+  const std::uint64_t offset = used_bytes();
+  warm_pages_.touch(active_->marks(), offset, bytes);
+  last_watermark_ = header.watermark;
+  last_time_ms_ = header.engine_time_ms;
+  put_off_watermark();
+  active_->used_bytes.store(offset + bytes, std::memory_order_relaxed);
+  if (active_min_seq_ == 0) active_min_seq_ = next_sequence_;
+  next_sequence_ = end_sequence;
+  active_max_seq_ = end_sequence - 1;
+  progress_.written_sequence.store(end_sequence - 1, std::memory_order_release);
+}
+
+// ---- a write that failed ----
+
+Status LogWriter::overwrite_failed() {
+  Status undone = without_throwing([this] { return overwrite(used_bytes(), failed_end_); });
+  if (undone) failed_end_ = 0;
+  if (!undone && undone.code() != StatusCode::kDiskFull) fail(undone);
+  return undone;
+}
+
+// Nothing of the frame may ever be taken for the log's. Zeros take its place: what the file has is kept,
+// which on a full disk is all there is.
+Status LogWriter::overwrite(std::uint64_t offset, std::uint64_t end) {
+  File& file = active_->file();
+  if (zero_out(file, offset, std::min(end, own_bytes_)))
+    return end > own_bytes_ ? file.truncate(std::max(offset, own_bytes_)) : Status();
+  MINIKV_TRY(keeper_.allow_cut(active_->id(), offset));
+  own_bytes_ = std::min(own_bytes_, offset);
+  return file.truncate(offset);
+}
+
+// ---- sync ----
+
+Status LogWriter::sync() {
+  assert(failed_end_ == 0);
+  if (options_.fsync == Fsync::kNever) return {};
+  if (options_.fsync == Fsync::kInterval) {
+    keeper_.syncer().note_unsynced();
+    return keeper_.syncer().wait_while_late();
+  }
+  // Whatever it was that went wrong: what the disk holds is unknown.
+  if (Status synced = without_throwing([this] { return active_->file().sync(); }); !synced) {
+    fail(synced);
+    return synced;
+  }
+  counters_.syncs.fetch_add(1, std::memory_order_relaxed);
+  progress_.note_durable(next_sequence_ - 1);
+  return {};
+}
+
+// ---- roll ----
+
+void LogWriter::roll_to(std::shared_ptr<Segment> next) {
+  assert(failed_end_ == 0);
+  assert(next != active_ && next->used_bytes.load(std::memory_order_relaxed) == sizeof(SegmentHeader));
+  RetiredSegment full = active();
+  // Nothing but times: the next one goes on all the same with the sequence behind the last that was given.
+  if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
+  keeper_.retire(full, next);
+  active_ = std::move(next);
+  note_own_bytes();
+  active_min_seq_ = active_max_seq_ = 0;
+}
+
+// ---- the watermark ----
+
+bool LogWriter::wants_watermark() const {
+  if (options_.fsync == Fsync::kNever || health_.is_read_only()) return false;
+  return has_frames() && last_watermark_ + 1 < next_sequence_;
+}
+
+void LogWriter::put_off_watermark() { watermark_due_ = std::chrono::steady_clock::now() + kWatermarkDelay; }
+
+void LogWriter::append_watermark(std::int64_t now_ms) {
+  put_off_watermark();
+  const std::uint64_t durable = progress_.durable_sequence.load(std::memory_order_acquire);
+  if (durable + 1 < next_sequence_) return;
+  if (!append_mark(now_ms)) {
+    last_watermark_ = durable;  // the log has no room: not tried again for the same records
+    return;
+  }
+  if (options_.fsync == Fsync::kAlways) (void)sync();
+}
+
+}  // namespace minikv::engine
