@@ -48,6 +48,11 @@ int refuse_store(const Config& config, const Status& status) {
   return kExitRefused;
 }
 
+std::uint64_t client_memory(const Config& config) {
+  return config.max_client_memory != 0 ? config.max_client_memory
+                                       : default_client_memory(config.max_value_bytes);
+}
+
 ServerOptions server_options(const Config& config, const std::string& version) {
   ServerOptions options;
   options.bind = config.bind;
@@ -57,8 +62,7 @@ ServerOptions server_options(const Config& config, const std::string& version) {
   options.idle_timeout = std::chrono::seconds(config.idle_timeout);
   options.tcp_keepalive = std::chrono::seconds(config.tcp_keepalive);
   options.max_reply_bytes = config.max_reply_bytes;
-  options.max_client_memory = config.max_client_memory != 0 ? config.max_client_memory
-                                                            : default_client_memory(config.max_value_bytes);
+  options.max_client_memory = client_memory(config);
   options.max_output_bytes = config.max_client_reply_bytes;
   options.max_total_output_bytes = config.max_waiting_reply_bytes;
   options.request_timeout = std::chrono::seconds(config.request_timeout);
@@ -86,7 +90,8 @@ Options store_options(const Config& config) {
   options.compaction_dead_ratio = config.compaction_dead_ratio;
   options.compaction_threads = static_cast<std::uint32_t>(config.compaction_threads);
   options.compaction_rate_limit = config.compaction_rate_limit;
-  options.max_index_bytes = config.max_index_memory != 0 ? config.max_index_memory : default_index_memory();
+  options.max_index_bytes =
+      config.max_index_memory != 0 ? config.max_index_memory : default_index_memory(client_memory(config));
   options.accept_data_loss = config.accept_data_loss;
   options.accept_clock_jump = config.accept_clock_jump;
   return options;

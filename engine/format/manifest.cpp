@@ -15,12 +15,16 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
+// So often a file that could not grow, as the disk was full, is tried to be made larger before it has to be.
+constexpr std::uint64_t kGrowthTries = 64;
 constexpr std::size_t kManifestChecksummedFrom = offsetof(ManifestHeader, format_version);
 // Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use up is left.
 constexpr std::uint64_t kMostSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
 // Far beyond what can be used up; so that no sum overflows.
 constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
+
+constexpr std::uint64_t grow_from(std::uint64_t copy_bytes) { return copy_bytes / 2; }
 
 // Whose checksum is right is ours, but for a bug or somebody's intent: even then no segment may pass for another.
 Status check_numbers(const Manifest& manifest) {
@@ -165,6 +169,7 @@ Result<Manifest> ManifestFile::load(std::string* note) {
   if (!size) return size.status();
   file_ = std::move(*file);
   copy_bytes_ = *size / 2;
+  grow_from_bytes_ = grow_from(copy_bytes_);
   is_synced_ = false;
 
   std::optional<Manifest> newest;
@@ -203,7 +208,16 @@ Result<Manifest> ManifestFile::load(std::string* note) {
 Status ManifestFile::commit(Manifest& manifest) {
   ++manifest.generation;
   const std::string encoded = encode_manifest(manifest);
-  if (!file_ || encoded.size() > copy_bytes_) return rewrite(encoded);
+  const bool fits = file_ && encoded.size() <= copy_bytes_;
+  lacked_room_ = false;
+  if (!fits || encoded.size() >= grow_from_bytes_) {
+    // It grows long before it has to: on a full disk it can't, and the store has to open and to close all the same.
+    const Status grown = rewrite(encoded, fits ? 2 * copy_bytes_ : copy_bytes_);
+    lacked_room_ = grown.code() == StatusCode::kDiskFull;
+    if (!fits || !lacked_room_) return grown;
+    lacked_room_ = false;
+    grow_from_bytes_ = encoded.size() + copy_bytes_ / kGrowthTries;
+  }
   if (!is_synced_) MINIKV_TRY(file_->sync());
   is_synced_ = true;
   const std::array<std::string_view, 1> pieces{encoded};
@@ -215,9 +229,10 @@ Status ManifestFile::commit(Manifest& manifest) {
   return {};
 }
 
-Status ManifestFile::rewrite(std::string_view encoded) {
-  std::uint64_t copy_bytes = std::max(kFirstCopyBytes, copy_bytes_);
-  while (copy_bytes < encoded.size()) copy_bytes *= 2;
+// In a new file of two copies, each of at least `copy_bytes`. kDiskFull: the old one is still there and is as it was.
+Status ManifestFile::rewrite(std::string_view encoded, std::uint64_t copy_bytes) {
+  copy_bytes = std::max(kFirstCopyBytes, copy_bytes);
+  while (encoded.size() > copy_bytes) copy_bytes *= 2;
   const std::string temporary = directory_ + "/" + kTemporaryName;
   if (Status removed = file_system_.remove(temporary); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
@@ -228,12 +243,22 @@ Status ManifestFile::rewrite(std::string_view encoded) {
   std::memcpy(both.data(), encoded.data(), encoded.size());
   std::memcpy(both.data() + copy_bytes, encoded.data(), encoded.size());
   const std::array<std::string_view, 1> pieces{both};
-  MINIKV_TRY((*file)->write(0, pieces));
-  MINIKV_TRY((*file)->sync());
-  MINIKV_TRY(file_system_.rename(temporary, directory_ + "/" + kName));
-  MINIKV_TRY(file_system_.sync_dir(directory_));
+  Status written = (*file)->write(0, pieces);
+  if (written) written = (*file)->sync();
+  if (!written) {
+    // What it has taken is needed elsewhere.
+    if (written.code() == StatusCode::kDiskFull) (void)file_system_.remove(temporary);
+    return written;
+  }
+  Status named = file_system_.rename(temporary, directory_ + "/" + kName);
+  if (named) named = file_system_.sync_dir(directory_);
+  if (!named) {
+    // Which of the two files the name stands for is not known: nobody may go on with either.
+    return named.code() == StatusCode::kDiskFull ? Status(StatusCode::kIoError, named.message()) : named;
+  }
   file_ = std::move(*file);
   copy_bytes_ = copy_bytes;
+  grow_from_bytes_ = grow_from(copy_bytes);
   return {};
 }
 

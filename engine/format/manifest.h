@@ -51,16 +51,21 @@ class ManifestFile {
   // Durable when it returns ok. On an error the file may hold either state.
   Status commit(Manifest& manifest);
 
+  // Whether the last commit() has found no room for a longer manifest (kDiskFull), and has changed nothing.
+  bool lacked_room() const { return lacked_room_; }
+
   static constexpr const char* kName = "MANIFEST";
   static constexpr const char* kTemporaryName = "MANIFEST.tmp";
 
  private:
-  Status rewrite(std::string_view encoded);
+  Status rewrite(std::string_view encoded, std::uint64_t copy_bytes);
 
   FileSystem& file_system_;
   std::string directory_;
   std::unique_ptr<File> file_;
-  std::uint64_t copy_bytes_ = 0;  // of one copy's room in the file
+  std::uint64_t copy_bytes_ = 0;       // of one copy's room in the file
+  std::uint64_t grow_from_bytes_ = 0;  // a copy that is as long wants more room, if there is some
+  bool lacked_room_ = false;
   // The copy that a commit begins with: not the one that is the newest, which may be the only one that is whole.
   std::uint64_t staler_copy_ = 0;
   bool is_synced_ = true;  // false: what was read may be what memory remembers of a commit that was cut short

@@ -27,7 +27,11 @@ Status Compaction::install(const std::vector<ManifestSegment>& inputs) {
   note_dead_at_birth(outputs);
   std::vector<std::shared_ptr<Segment>> dropped;
   dropped.reserve(inputs.size());
-  MINIKV_TRY(keeper_.commit_compaction(output_.entries(), input_ids_));
+  if (Status committed = keeper_.commit_compaction(output_.entries(), input_ids_); !committed) {
+    // There was no room to say so, and the store goes on as it was.
+    if (committed.code() == StatusCode::kDiskFull && !state_.health.is_read_only()) output_.remove_kept();
+    return committed;
+  }
   // From here on it has happened.
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);

@@ -24,6 +24,13 @@ CompactionOutput::~CompactionOutput() {
   }
 }
 
+void CompactionOutput::remove_kept() {
+  for (const ManifestSegment& entry : entries_) {
+    (void)state_.file_system.remove(state_.directory + "/" + hint_name(entry.id));
+    (void)state_.file_system.remove(state_.path_of(entry.id));
+  }
+}
+
 Status CompactionOutput::begin_segment() {
   std::random_device random;
   const SegmentIdentity identity{keeper_.allocate_segment_id(), std::uint64_t{random()} << 32 | random()};

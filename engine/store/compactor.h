@@ -40,6 +40,8 @@ class CompactionOutput {
   Status finish();
   // After finish(), and after the manifest names them: they stay.
   std::vector<std::shared_ptr<Segment>> keep();
+  // Of what is kept: the manifest does not name it, for certain, and never will.
+  void remove_kept();
   const std::vector<ManifestSegment>& entries() const { return entries_; }
   std::uint64_t bytes() const;
 

@@ -47,6 +47,14 @@ void Group::end() {
 
 // ---- the index's limit ----
 
+namespace {
+
+// To give a key that is there an expiry takes memory, too. It may go on where no key may be added, up to such a part of the
+// limit beyond it.
+constexpr std::int64_t kExpiriesPart = 8;
+
+}  // namespace
+
 // `bytes` more in the log make the index at most kGrowth times as much larger.
 bool Group::is_near_index_limit(std::uint64_t bytes) const {
   constexpr std::uint64_t kGrowth = 4, kPlentyBytes = 64 * kMiB;
@@ -61,17 +69,19 @@ void Group::look_at_index() {
 }
 
 std::int64_t Group::index_growth(std::string_view key, std::uint64_t hash, const Pending& now) const {
-  const bool was_there = present(key, hash).has_value();
+  const std::optional<Pending> before = present(key, hash);
   const bool is_there = !now.place.deleted && is_present(now.place, now_.engine_ms);
-  if (was_there == is_there) return 0;
-  const auto bytes = static_cast<std::int64_t>(Index::bytes_of_key(key.size()));
-  return is_there ? bytes : -bytes;
+  const auto bytes_of = [&](const Place& place) {
+    return static_cast<std::int64_t>(Index::bytes_of_key(key.size(), place));
+  };
+  return (is_there ? bytes_of(now.place) : 0) - (before ? bytes_of(before->place) : 0);
 }
 
 bool Group::passes_index_limit() const {
   if (!counts_growth_ || task_growth_ <= 0) return false;
-  return static_cast<std::int64_t>(index_bytes_) + growth_ + task_growth_ >
-         static_cast<std::int64_t>(state_.options.max_index_bytes);
+  const auto limit = static_cast<std::int64_t>(state_.options.max_index_bytes);
+  const std::int64_t for_expiries = task_adds_keys_ ? 0 : limit / kExpiriesPart;
+  return static_cast<std::int64_t>(index_bytes_) + growth_ + task_growth_ > limit + for_expiries;
 }
 
 // ---- a task ----
@@ -80,6 +90,7 @@ void Group::begin_task(std::span<OldValue> old_values, std::size_t bytes) {
   counts_growth_ = is_near_index_limit(frame_.bytes() + bytes);
   if (counts_growth_ && logged_since_ > 0) look_at_index();
   task_growth_ = 0;
+  task_adds_keys_ = false;
   old_values_ = old_values;
   task_begin_ = frame_.mark();
   task_first_change_ = changes_.size();
@@ -204,7 +215,10 @@ std::optional<ValueHandle> Group::find_missing(OldValue& old) {
 }
 
 void Group::change(std::string_view key, std::uint64_t hash, const Pending& now) {
-  if (counts_growth_) task_growth_ += index_growth(key, hash, now);
+  if (counts_growth_) {
+    task_growth_ += index_growth(key, hash, now);
+    task_adds_keys_ |= !now.place.deleted && !present(key, hash);
+  }
   if (!ranges_.empty()) {
     if (present(key, hash)) --size_behind_ranges_;
     if (!now.place.deleted && is_present(now.place, now_.engine_ms)) ++size_behind_ranges_;

@@ -66,7 +66,7 @@ class Group final : public Transaction {
   void end();
   // The values that the task has announced, each as find_missing() has left it; and about how many bytes it adds to the log.
   void begin_task(std::span<OldValue> old_values = {}, std::size_t bytes = 0);
-  // Whether the task has added keys for which the index has no room. Then it is to be undone.
+  // Whether the index has no room for the keys, or the expiries of keys, that the task has added. Then it is to be undone.
   bool passes_index_limit() const;
   void end_task();
   // Undoes what the task has changed, instead of end_task(): there was no memory for it.
@@ -172,6 +172,7 @@ class Group final : public Transaction {
   // nobody looks, nor counts what a task adds.
   std::uint64_t index_bytes_ = 0, logged_since_ = 0;
   bool counts_growth_ = false;
+  bool task_adds_keys_ = false;
   std::int64_t growth_ = 0, task_growth_ = 0;  // of the index by this group and by the present task
 };
 

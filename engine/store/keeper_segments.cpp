@@ -157,17 +157,20 @@ Status Keeper::commit_compaction(const std::vector<ManifestSegment>& outputs,
 
 Status Keeper::commit_now(CompactionCommit& request) {
   Status status = state_.health.is_read_only() ? state_.health.refusal() : Status();
+  bool lacked_room = false;
   if (status) {
     Manifest next = manifest_copy();
     for (const std::uint64_t id : request.inputs) next.find(id)->state = SegmentState::kDropped;
     next.segments.insert(next.segments.end(), request.outputs.begin(), request.outputs.end());
     status = commit(next);
+    lacked_room = file_.lacked_room();
   }
   MutexLock lock(mutex_);
   commits_.pop_front();
   request.status = status;
   request.done = true;
-  return status;
+  // There was no room to say so: the compaction is given up, and the store is as it was.
+  return lacked_room ? Status() : status;
 }
 
 Status Keeper::remove_segment_files(std::uint64_t id) {

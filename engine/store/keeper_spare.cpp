@@ -151,7 +151,13 @@ Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over, Status&
   entry.kind = SegmentKind::kLog;
   entry.state = SegmentState::kSpare;
   next.segments.push_back(entry);
-  MINIKV_TRY(commit(next));
+  if (Status committed = commit(next); !committed) {
+    if (!file_.lacked_room()) return committed;
+    // The manifest wants the room that the file has taken.
+    (void)state_.file_system.remove(temporary);
+    made = std::move(committed);
+    return {};
+  }
   // Only a file under its final name is ever written to; one under the temporary name is blank.
   MINIKV_TRY(state_.file_system.rename(temporary, path));
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));

@@ -221,7 +221,8 @@ constexpr std::array kSettings = {
         .min = 0,
         .max = 1024 * kGiB,
         .operand = "SIZE",
-        .help = "Memory for all that clients make the server hold; 0: a quarter of what the process may use"},
+        .help = "Memory for all that clients make the server hold; 0: a quarter of what the process may use, "
+                "or what the largest value needs"},
     Setting{.key = "max_index_memory",
             .section = kLimits,
             .type = SettingType::kSize,
@@ -229,8 +230,8 @@ constexpr std::array kSettings = {
             .min = 0,
             .max = 1024 * kGiB,
             .operand = "SIZE",
-            .help = "Memory for keys; writes that add some are refused beyond it; 0: half of what the "
-                    "process may use"},
+            .help = "Memory for keys; writes that add some are refused beyond it; 0: up to half "
+                    "of what the process may use"},
     Setting{.key = "request_timeout",
             .section = kLimits,
             .type = SettingType::kInteger,

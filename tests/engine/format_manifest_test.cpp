@@ -287,6 +287,53 @@ TEST_F(ManifestFileTest, ACommitThatACrashInterruptsLeavesTheStateBeforeOrAfter)
   }
 }
 
+// On a disk that is full it could not, and the store would not open.
+TEST_F(ManifestFileTest, GrowsLongBeforeItHasTo) {
+  ManifestFile file(*files_, "d");
+  Manifest manifest = example();
+  ASSERT_TRUE(file.commit(manifest));
+  const std::uint64_t room = copy_bytes();
+  while (encode_manifest(manifest).size() < room / 2) {
+    ASSERT_EQ(copy_bytes(), room);
+    manifest.segments.push_back(segment(manifest.segments.size() + 1, SegmentState::kSealed));
+    ASSERT_TRUE(file.commit(manifest));
+  }
+  EXPECT_EQ(copy_bytes(), 2 * room);
+  EXPECT_EQ(load()->segments.size(), manifest.segments.size());
+}
+
+TEST_F(ManifestFileTest, OnAFullDiskUsesTheRoomThatItHasAndChangesNothingWhereThatIsTooLittle) {
+  ManifestFile file(*files_, "d");
+  Manifest manifest = example();
+  ASSERT_TRUE(file.commit(manifest));
+  const std::uint64_t room = copy_bytes();
+  int tries = 0;
+  files_->set_judge([&](const sim::SimCall& call) {
+    const bool grows = call.kind == sim::SimCall::Kind::kWrite && call.path == "d/MANIFEST.tmp";
+    tries += grows ? 1 : 0;
+    return grows ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  Status committed;
+  std::size_t held = 0;
+  while (committed) {
+    held = manifest.segments.size();
+    manifest.segments.push_back(segment(manifest.segments.size() + 1, SegmentState::kSealed));
+    committed = file.commit(manifest);
+    ASSERT_EQ(files_->disk().files().size(), 1u) << "something that takes room was left";
+    ASSERT_FALSE(committed && file.lacked_room());
+  }
+  EXPECT_EQ(committed.code(), StatusCode::kDiskFull);
+  EXPECT_TRUE(file.lacked_room());
+  EXPECT_GT(encode_manifest(manifest).size(), room);
+  EXPECT_GT(tries, 2);
+  EXPECT_LT(tries, 100) << "each try costs a disk that is full already";
+  EXPECT_EQ(load()->segments.size(), held);
+  files_->clear_faults();
+  ASSERT_TRUE(file.commit(manifest));
+  EXPECT_EQ(copy_bytes(), 2 * room);
+  EXPECT_FALSE(file.lacked_room());
+}
+
 TEST(SegmentName, OnlyWhatWeWriteIsTakenForOne) {
   EXPECT_EQ(segment_name(1), "segment-00000001.dat");
   EXPECT_EQ(segment_name(123'456'789), "segment-123456789.dat");

@@ -537,5 +537,41 @@ TEST_F(FullDiskStoreTest, IsToldWhenItBeginsAndWhenItIsOverAndNoMoreOften) {
   store_.reset();  // before what its log counts in
 }
 
+// So many segments that the manifest is as long as its file allows, as each start has made one.
+TEST_F(FullDiskStoreTest, OpensThoughTheManifestCantGrow) {
+  files_.set_judge([](const sim::SimCall& call) {
+    const bool grows = call.kind == sim::SimCall::Kind::kWrite && call.path == "data/MANIFEST.tmp" &&
+                       call.length > 128 * 1024;
+    return grows ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  Options options;
+  options.single_threaded = true;
+  int keys = 0;
+  const auto reopen = [&](std::uint64_t manifest_bytes) {
+    while (store_ == nullptr || files_.disk().size("data/MANIFEST") <= manifest_bytes) {
+      store_.reset();
+      ASSERT_NO_FATAL_FAILURE(open(options));
+      if (!store_->set(key(keys), "v")) return;
+      ++keys;
+    }
+  };
+  ASSERT_NO_FATAL_FAILURE(reopen(1 << 20));
+  ASSERT_GT(keys, 1'300) << "it was not as full as it can be";
+  for (int start = 0; start < 5; ++start) {
+    store_.reset();
+    ASSERT_NO_FATAL_FAILURE(open(options));
+    EXPECT_EQ(store_->get(key(start))->data, "v");
+    EXPECT_EQ(store_->size(), static_cast<std::uint64_t>(keys));
+    // There is no entry left for a log, not even for one of deletes.
+    EXPECT_EQ(store_->remove(key(start)).code(), StatusCode::kDiskFull);
+  }
+  // With room it all goes on.
+  store_.reset();
+  files_.clear_faults();
+  ASSERT_NO_FATAL_FAILURE(open(options));
+  EXPECT_TRUE(store_->set("more", "v"));
+  EXPECT_EQ(store_->size(), static_cast<std::uint64_t>(keys + 1));
+}
+
 }  // namespace
 }  // namespace minikv
