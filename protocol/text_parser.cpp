@@ -144,7 +144,8 @@ ParseResult TextParser::take_args(std::string_view text, std::size_t consumed, R
   }
   const auto refuse_this = [&](ErrorReply error) {
     ParseResult result = refuse(std::move(error), consumed);
-    result.is_of_watch = command.id == CommandId::kWatch && text.find_first_not_of(' ') != std::string_view::npos;
+    result.is_of_watch =
+        command.id == CommandId::kWatch && text.find_first_not_of(' ') != std::string_view::npos;
     return result;
   };
   if (tokens.fault() != TokenFault::kNone)
@@ -153,8 +154,7 @@ ParseResult TextParser::take_args(std::string_view text, std::size_t consumed, R
   const bool too_many = command.text_args_max != kAnyNumber && count > command.text_args_max;
   if (!complete || count < command.text_args_min || too_many)
     return refuse_this(errors::wrong_arity(command));
-  if (count >= limits_.max_arguments)
-    return refuse_this(errors::too_many_arguments(limits_.max_arguments));
+  if (count >= limits_.max_arguments) return refuse_this(errors::too_many_arguments(limits_.max_arguments));
   if (auto error = check_sizes(command, request.args, limits_)) return refuse_this(std::move(*error));
   state_ = State::kIdle;
   return {.outcome = ParseOutcome::kRequest, .consumed = consumed};

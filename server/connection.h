@@ -33,7 +33,8 @@ struct ClientState {
 
   std::uint64_t id = 0;
   bool resp3 = false;
-  enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext };
+  // kNotThis: while the request runs that is not answered.
+  enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext, kNotThis };
   Replies replies = Replies::kAll;  // which are sent
   bool authenticated = true;        // or nobody asks
   std::string address;
@@ -41,8 +42,8 @@ struct ClientState {
   std::string name;
   std::string library_name;
   std::string library_version;
-  std::unique_ptr<Multi> multi;  // the transaction that is open, if one is
-  std::shared_ptr<Watch> watch;  // what its next transaction depends on, if it does
+  std::unique_ptr<Multi> multi;    // the transaction that is open, if one is
+  std::shared_ptr<Watch> watch;    // what its next transaction depends on, if it does
   bool watch_was_refused = false;  // keys that it should depend on are not watched: it is not to be executed
   const std::shared_ptr<ClientFigures> figures = std::make_shared<ClientFigures>();  // never null
 };

@@ -69,7 +69,8 @@ void dispatch(const protocol::RequestView& request, protocol::ReplyBuffer& out, 
   protocol::ReplyEncoder reply(reply_format(request.dialect, connection.client()), out);
   ClientState& client = connection.client();
   if (!client.authenticated && (request.command->flags & protocol::kFlagNoAuth) == 0) {
-    return reply.error(protocol::errors::no_auth());
+    const bool is_exec = request.command->id == protocol::CommandId::kExec;
+    return reply.error(is_exec ? protocol::errors::exec_without_auth() : protocol::errors::no_auth());
   }
   if (client.multi && (request.command->flags & protocol::kFlagAtOnce) == 0) {
     return queue_for_exec(request, connection, server, reply);

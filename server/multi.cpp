@@ -23,6 +23,12 @@ bool is_beside_the_store(const protocol::CommandSpec& command) {
   return (command.flags & (protocol::kFlagWrite | protocol::kFlagReadOnly)) == 0;
 }
 
+bool is_walk(protocol::CommandId command) {
+  using enum protocol::CommandId;
+  return command == kKeys || command == kList || command == kRange || command == kScan ||
+         command == kRandomKey;
+}
+
 }  // namespace
 
 // ---- Multi ----
@@ -43,6 +49,7 @@ void Multi::add(const protocol::RequestView& request, std::size_t bytes, std::ve
   queued_.push_back({request.command, arena_.copy(request.verb), arena_.copy(request.subcommand), args.data(),
                      args.size()});
   bytes_ += bytes;
+  walks_ |= is_walk(request.command->id);
   if (kept.capacity() == 0) return;
   block_bytes_ += kept.capacity();
   blocks_.push_back(std::move(kept));
@@ -97,6 +104,7 @@ void ExecTask::perform(Transaction& transaction) {
     aborted_ = true;
     return;
   }
+  BoundedWalks bounded(transaction);
   for (Part& part : parts_) {
     if (!part.task) continue;
     // What it brings, and what it makes anew of what is there.
@@ -106,7 +114,10 @@ void ExecTask::perform(Transaction& transaction) {
       if (entry) most += std::min<std::uint64_t>(entry->value_bytes, old.max_bytes);
     }
     part.refused = most > transaction.room();
-    if (!part.refused) part.task->perform(transaction);
+    if (part.refused) continue;
+    part.task->perform(bounded);
+    part.walked_too_far = bounded.take_exceeded();
+    if (part.walked_too_far) part.task.reset();
   }
 }
 
@@ -125,6 +136,8 @@ Answered ExecTask::encode_some(protocol::ReplyEncoder& reply, const Reading& rea
     if (part.is_late) {
       if (reading.may_wait) return Answered::kInPart;  // the event loop's
       run_late(answered_, in_its_format);
+    } else if (part.walked_too_far) {
+      in_its_format.error(protocol::errors::transaction_walks_too_far(kMaxWalkedBytes));
     } else if (!part.task) {
       reply.raw(std::move(part.reply));
     } else if (part.refused) {

@@ -12,6 +12,7 @@
 
 #include "protocol/request.h"
 #include "server/arena.h"
+#include "server/bounded_walks.h"
 #include "server/connection.h"
 #include "server/task.h"
 #include "server/watched_keys.h"
@@ -37,6 +38,8 @@ class Multi {
   bool is_spoiled() const { return spoiled_; }
   // At most what they add to the log.
   std::size_t bytes() const { return bytes_; }
+  // Whether one of them walks over keys.
+  bool walks() const { return walks_; }
   // What they occupy of memory, and how much one more might.
   std::size_t memory() const { return arena_.memory() + queued_.capacity() * sizeof(Queued) + block_bytes_; }
   static std::size_t bytes_of(const protocol::RequestView& request);
@@ -55,6 +58,7 @@ class Multi {
 
   protocol::Dialect dialect_;
   bool spoiled_ = false;
+  bool walks_ = false;
   std::size_t bytes_ = 0;
   std::size_t block_bytes_ = 0;
   Arena arena_;
@@ -84,7 +88,9 @@ class ExecTask final : public Task {
   // Whether some of its commands change the connection when it is answered.
   bool has_late_parts() const { return has_late_parts_; }
   // About what it takes of memory beside the arguments.
-  std::size_t overhead_bytes() const { return multi_->size() * kPartBytes; }
+  std::size_t overhead_bytes() const {
+    return multi_->size() * kPartBytes + (multi_->walks() ? kMaxWalkedBytes : 0);
+  }
 
   bool acts_when_answered() const override { return true; }
 
@@ -102,6 +108,7 @@ class ExecTask final : public Task {
     protocol::ReplyBuffer reply;
     std::unique_ptr<Task> task;
     bool refused = false;  // there was no room left for it in the batch
+    bool walked_too_far = false;
     bool is_late = false;  // its command is run when it is answered
   };
 

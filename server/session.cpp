@@ -86,6 +86,7 @@ void Session::begin_stop() {
     cancel_aside();
     protocol::ReplyEncoder(format_, output_).error(protocol::errors::shutting_down());
   }
+  if (input_waits_) give_up_request("the server is shutting down");
   if (state_ == State::kOpen && starved_ && !peer_closed_) {
     refusing_ = true;
     receive();
@@ -237,7 +238,8 @@ void Session::fetch_ahead() {
 void Session::run_requests() {
   const std::size_t waiting_before = output_.size() + tail_bytes_;
   while (may_run() && output_.size() + tail_bytes_ < waiting_before + kTurnReplyBytes) {
-    if (memory_.is_used_up() && !memory_.try_take(1)) {
+    // What has begun goes on: when it has been carried out, or given up, its memory is free.
+    if (!parser_.is_busy() && memory_.is_used_up() && !memory_.try_take(1)) {
       requests_wait_ = true;
       (void)memory_.take(1);
       return wait_for_memory();
@@ -290,6 +292,7 @@ void Session::run(const protocol::Request& request) {
   client_.figures->last_command.set(command_);
   const ClientState::Replies replies = client_.replies;
   is_silent_ = replies != ClientState::Replies::kAll;
+  if (replies == ClientState::Replies::kNotTheNext) client_.replies = ClientState::Replies::kNotThis;
   const bool had_blocks = has_blocks_;
   if (refusing_) {
     protocol::ReplyEncoder(format_, target).error(protocol::errors::shutting_down());
@@ -306,10 +309,10 @@ void Session::run(const protocol::Request& request) {
     }
   }
   if (is_silent_) {
-    // CLIENT REPLY ON is answered, and the one that is not to be answered was this.
+    // CLIENT REPLY ON is answered; OFF and SKIP may stand behind SKIP.
     if (client_.replies != ClientState::Replies::kAll) target.rewind(before);
-    if (replies == ClientState::Replies::kNotTheNext && !deferred_)
-      client_.replies = ClientState::Replies::kAll;
+    if (client_.replies == ClientState::Replies::kNotThis)
+      client_.replies = deferred_ ? ClientState::Replies::kNotTheNext : ClientState::Replies::kAll;
   }
   count_reply(target, before);
   end_reply(last);

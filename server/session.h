@@ -153,6 +153,10 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void fail(Task& task, const Status& why);
   void wait_for_memory();
   void settle_memory();
+  std::uint64_t held_bytes() const;
+  void give_up_what_has_no_room();
+  // A request has begun to arrive, and nothing but the rest of it is waited for.
+  bool is_half_read() const { return starved_ && parser_.is_busy() && !input_waits_; }
   void refuse_what_waits();
   void take_values(Task& task, std::uint64_t bytes);
   void release_values(Task& task);

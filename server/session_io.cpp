@@ -31,6 +31,8 @@ constexpr std::size_t kPiecesAtOnce = 64;
 constexpr std::size_t kHoardedBytes = 64 * 1024;
 constexpr int kHoarderPart = 10;
 constexpr std::chrono::seconds kLingerTime{2};
+// For so long the rest of a request may stay away where memory is used up and others wait.
+constexpr std::chrono::seconds kHalfTimeWhenUsedUp{1};
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -216,6 +218,7 @@ void Session::flush() {
 // The end of a turn: what is to happen next.
 void Session::go_on() {
   if (state_ == State::kClosed) return;
+  give_up_what_has_no_room();
   account_replies();
   settle_memory();
   publish_figures();
@@ -322,9 +325,10 @@ void Session::tick(Clock::time_point now, Clock::duration not_run) {
     refuse_what_waits();
     return take_turn();
   }
-  // Half of a large request that does not go on is in the way of others, and gives way before they have waited too long.
-  const bool is_half_read = input_.has_own_blocks() && starved_ && !input_waits_;
-  if (is_half_read && memory_.is_wanted_by_others() && now - last_received_ - forgiven_ >= timeout / 2) {
+  // Half of a request that does not go on is in the way of others, and gives way before they have waited too long.
+  const Clock::duration patience =
+      memory_.is_used_up() ? std::min<Clock::duration>(kHalfTimeWhenUsedUp, timeout / 2) : timeout / 2;
+  if (is_half_read() && memory_.is_wanted_by_others() && now - last_received_ - forgiven_ >= patience) {
     give_up_request("the rest of the request did not come in time, and others wait for the memory");
     take_turn();
   }

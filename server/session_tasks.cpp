@@ -298,13 +298,22 @@ void Session::memory_again() {
 // What is held is counted exactly between the turns.
 void Session::settle_memory() {
   if (!input_waits_ && !requests_wait_ && !task_waits_) memory_.stop_waiting();
+  memory_.settle(held_bytes(), state_ != State::kClosed && input_.has_own_blocks());
+}
+
+std::uint64_t Session::held_bytes() const {
   const std::size_t multi = client_.multi ? client_.multi->memory() : 0;
   const std::size_t names =
       client_.name.size() + client_.library_name.size() + client_.library_version.size();
-  const std::uint64_t held = input_.memory() + parser_.memory() + output_.memory() + tail_bytes_ +
-                             in_flight_bytes_ + tasks_.size() * kTaskBytes + held_by_tasks_ + multi +
-                             2 * names;
-  memory_.settle(held, state_ != State::kClosed && input_.has_own_blocks());
+  return input_.memory() + parser_.memory() + output_.memory() + tail_bytes_ + in_flight_bytes_ +
+         tasks_.size() * kTaskBytes + held_by_tasks_ + multi + 2 * names;
+}
+
+// Half of a request is not kept where there is no memory for it: many of those would keep others from being served.
+void Session::give_up_what_has_no_room() {
+  if (state_ != State::kOpen || !is_half_read() || !memory_.has_no_room_for(held_bytes())) return;
+  give_up_request("only half of the request has come, and there is no memory left to keep that");
+  run_requests();
 }
 
 // A request that has waited for memory for too long is answered with an error, so that others get what it holds. One that
