@@ -194,6 +194,16 @@ std::optional<RecordView> parse_record(std::string_view bytes, const SegmentIden
   return record;
 }
 
+std::optional<RecordView> parse_cut_record(std::string_view bytes, const SegmentIdentity& identity,
+                                           std::uint64_t offset) {
+  auto record = parse_record_header(bytes, identity, offset);
+  if (!record) return std::nullopt;
+  const std::size_t named = sizeof(RecordHeader) + record->key.size();
+  if (bytes.size() - named >= record->header.value_length) return std::nullopt;
+  record->value_intact = false;
+  return record;
+}
+
 FrameBody parse_frame_body(std::string_view body, const FrameHeader& header, const SegmentIdentity& identity,
                            std::uint64_t body_offset) {
   FrameBody result;

@@ -52,6 +52,13 @@ std::uint32_t lead_checksum(const ManifestLead& block, std::uint32_t manifest_ch
   return crc32c(bytes_of(block).substr(offsetof(ManifestLead, reserved)), manifest_checksum);
 }
 
+// The clock may have been set to before 1970. Beyond kLatestMs none is believed, so that no sum overflows.
+bool is_possible(const LeadRecord& record) {
+  constexpr std::int64_t kMost = 2 * kLatestMs;  // time has passed since the clock was read
+  return record.lead.exists() && record.lead.wall_ms >= -kMost && record.lead.engine_ms <= kMost &&
+         record.steady_ms >= 0 && record.steady_ms <= kMost;
+}
+
 std::string encode_lead(const LeadRecord& record, std::uint32_t manifest_checksum) {
   ManifestLead block{0, 0, record.lead.wall_ms, record.lead.engine_ms, record.steady_ms, record.boot};
   block.checksum = lead_checksum(block, manifest_checksum);
@@ -59,14 +66,11 @@ std::string encode_lead(const LeadRecord& record, std::uint32_t manifest_checksu
 }
 
 Result<LeadRecord> decode_lead(std::string_view bytes, std::uint32_t manifest_checksum) {
-  constexpr std::int64_t kLatestMs = std::int64_t{1} << 52;  // so that no sum overflows
   ManifestLead block;
   if (bytes.size() < sizeof(block)) return {StatusCode::kCorruption, "the manifest ends too early"};
   std::memcpy(&block, bytes.data(), sizeof(block));
   const LeadRecord record{{block.wall_ms, block.engine_ms}, block.steady_ms, block.boot};
-  const bool is_possible = block.wall_ms >= 0 && block.engine_ms <= kLatestMs && record.lead.exists() &&
-                           block.steady_ms >= 0 && block.steady_ms <= kLatestMs;
-  if (block.checksum != lead_checksum(block, manifest_checksum) || !is_possible)
+  if (block.checksum != lead_checksum(block, manifest_checksum) || !is_possible(record))
     return {StatusCode::kCorruption, "what the manifest says of engine time does not check out"};
   return record;
 }
@@ -161,48 +165,81 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
 ManifestFile::ManifestFile(FileSystem& file_system, std::string directory)
     : file_system_(file_system), directory_(std::move(directory)) {}
 
+const ManifestCopy* ManifestCopies::newest() const {
+  const ManifestCopy* newest = nullptr;
+  for (const ManifestCopy& copy : copies) {
+    if (!copy.manifest) continue;
+    if (newest == nullptr || copy.manifest->generation > newest->manifest->generation) newest = &copy;
+  }
+  return newest;
+}
+
+bool ManifestCopies::is_refused_for_length() const {
+  const ManifestCopy* const good = newest();
+  return good != nullptr && good->manifest->knows_lengths() && file_bytes != made_bytes;
+}
+
+std::string ManifestCopies::tell(const ManifestCopy& damaged) const {
+  const char* outcome = "; another one does, and a start that succeeds writes both anew";
+  if (newest() == nullptr) outcome = "";
+  if (is_refused_for_length()) outcome = "; another one does";
+  return fmt::format("a copy does not check out ({}){}", damaged.manifest.status().message(), outcome);
+}
+
+Result<ManifestCopies> read_manifest_copies(const File& file) {
+  auto size = file.size();
+  if (!size) return size.status();
+  ManifestCopies result;
+  result.file_bytes = *size;
+  result.made_bytes = manifest_file_bytes(*size);
+  const auto read_copy = [&](std::uint64_t offset) -> Result<Manifest> {
+    if (offset >= *size) return {StatusCode::kCorruption, "the file ends before it"};
+    std::string bytes(static_cast<std::size_t>(*size - offset), '\0');
+    MINIKV_TRY(file.read(offset, bytes));
+    return decode_manifest(bytes);
+  };
+  for (const std::uint64_t offset : {std::uint64_t{0}, result.made_bytes / 2})
+    result.copies.push_back({offset, read_copy(offset)});
+  for (std::uint64_t offset = kFirstCopyBytes; offset < *size; offset *= 2) {
+    if (offset == result.made_bytes / 2) continue;
+    if (ManifestCopy copy{offset, read_copy(offset)}; copy.manifest) result.copies.push_back(std::move(copy));
+  }
+  return result;
+}
+
 Result<Manifest> ManifestFile::load(std::string* note) {
   const std::string path = directory_ + "/" + kName;
   auto file = file_system_.open(path, OpenMode::kReadWrite);
   if (!file) return file.status();
-  auto size = (*file)->size();
-  if (!size) return size.status();
-  file_ = std::move(*file);
-  copy_bytes_ = *size / 2;
-  grow_from_bytes_ = grow_from(copy_bytes_);
-  is_synced_ = false;
-
-  std::optional<Manifest> newest;
-  Status problem(StatusCode::kCorruption, "the manifest is empty");
-  for (std::uint64_t copy = 0; copy < 2; ++copy) {
-    std::string bytes(copy_bytes_, '\0');
-    Status read = file_->read(copy * copy_bytes_, bytes);
-    auto manifest = read.is_ok() ? decode_manifest(bytes) : Result<Manifest>(read);
-    if (manifest.code() == StatusCode::kRefused) return manifest.status().with_context(path);
-    if (!manifest) {
-      problem = manifest.status();
-      if (note)
-        *note =
-            fmt::format("copy {} of {} is damaged ({}); it is written anew", copy, path, problem.message());
-    } else if (!newest || manifest->generation > newest->generation) {
-      newest = std::move(*manifest);
-      staler_copy_ = 1 - copy;
-    }
+  auto read = read_manifest_copies(**file);
+  if (!read) return read.status();
+  for (const ManifestCopy& copy : read->copies) {
+    if (copy.manifest.code() == StatusCode::kRefused) return copy.manifest.status().with_context(path);
   }
-  if (!newest) {
+  const ManifestCopy* const newest = read->newest();
+  if (newest == nullptr) {
     return {StatusCode::kRefused,
-            fmt::format("{}: neither copy checks out ({}): restore the directory from a backup", path,
-                        problem.message())};
+            fmt::format("{}: no copy checks out ({}): restore the directory from a backup", path,
+                        read->copies.front().manifest.status().message())};
   }
-  if (const std::uint64_t made = manifest_file_bytes(*size); newest->knows_lengths() && *size != made) {
-    return {
-        StatusCode::kRefused,
-        fmt::format(
-            "{}: has {} bytes and was made with {}: it was cut, or copied in part: copy it again, restore "
-            "the directory from a backup, or save what is there with \"minikvd repair\"",
-            path, *size, made)};
+  if (read->is_refused_for_length()) {
+    return {StatusCode::kRefused,
+            fmt::format("{}: has {} bytes and was made with {} or more: it was cut, or copied in part: copy "
+                        "it again, restore "
+                        "the directory from a backup, or save what is there with \"minikvd repair\"",
+                        path, read->file_bytes, read->made_bytes)};
   }
-  return std::move(*newest);
+  for (const ManifestCopy& copy : read->copies) {
+    if (!copy.manifest && note)
+      *note = fmt::format("{} at offset {}: {}", path, copy.offset, read->tell(copy));
+  }
+  file_ = std::move(*file);
+  copy_bytes_ = read->made_bytes / 2;
+  grow_from_bytes_ = grow_from(copy_bytes_);
+  has_wrong_length_ = read->file_bytes != read->made_bytes;
+  is_synced_ = false;
+  staler_copy_ = newest->offset == 0 ? 1 : 0;
+  return *newest->manifest;
 }
 
 Status ManifestFile::commit(Manifest& manifest) {
@@ -210,6 +247,15 @@ Status ManifestFile::commit(Manifest& manifest) {
   const std::string encoded = encode_manifest(manifest);
   const bool fits = file_ && encoded.size() <= copy_bytes_;
   lacked_room_ = false;
+  // Whatever has gone wrong in this process: what is on the disk is not replaced by what nobody could read.
+  if (auto read_back = decode_manifest(encoded); read_back.code() == StatusCode::kCorruption)
+    return read_back.status().with_context(directory_ + "/" + kName +
+                                           ": not written, as it could not be read");
+  if (has_wrong_length_) {
+    MINIKV_TRY(rewrite(encoded, copy_bytes_));
+    has_wrong_length_ = false;
+    return {};
+  }
   if (!fits || encoded.size() >= grow_from_bytes_) {
     // It grows long before it has to: on a full disk it can't, and the store has to open and to close all the same.
     const Status grown = rewrite(encoded, fits ? 2 * copy_bytes_ : copy_bytes_);

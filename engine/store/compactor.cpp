@@ -7,6 +7,8 @@
 
 #include "engine/format/file_names.h"
 #include "engine/store/hints.h"
+#include "engine/store/segment_walk.h"
+#include "engine/store/survey.h"
 
 namespace minikv::engine {
 namespace {
@@ -16,6 +18,15 @@ bool is_meant(const Place& place, std::uint32_t segment, const RecordView& recor
   if (!place.is_at(segment, record.offset)) return false;
   return place.lost ||
          (place.version == record.header.version && place.value_bytes == record.header.value_length);
+}
+
+// Whether what can't be read of it is what somebody has accepted, and no more.
+Result<bool> may_give_up_loss(const ManifestSegment& input, const Segment& segment,
+                              std::uint64_t file_bytes) {
+  if (input.accepted_loss == 0) return false;
+  const auto survey = survey_segment(segment.file(), segment.identity(), file_bytes);
+  if (!survey) return survey.status();
+  return std::max<std::uint32_t>(survey->loss, 1) == input.accepted_loss;
 }
 
 }  // namespace
@@ -85,13 +96,30 @@ Status Compaction::merge(const ManifestSegment& input) {
     SharedGuard guard(state_.lock);
     segment = state_.segments.find(static_cast<std::uint32_t>(input.id))->second;
   }
-  SegmentReader reader(segment->file(), input.size);
+  const auto file_bytes = segment->file().size();
+  if (!file_bytes) return file_bytes.status();
+  SegmentReader reader(segment->file(), std::min(*file_bytes, input.size));
+  bool is_readable = true;
+  const Status merged = merge(input, *segment, reader, is_readable);
+  // The others are compacted without it.
+  if (!is_readable || merged.code() == StatusCode::kCorruption)
+    segment->is_left_alone.store(true, std::memory_order_relaxed);
+  return merged;
+}
+
+Status Compaction::merge(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
+                         bool& is_readable) {
   live_bytes_met_ = 0;
+  auto gives_up_loss = may_give_up_loss(input, segment, reader.size());
+  is_readable = gives_up_loss.is_ok();
+  if (!gives_up_loss) return gives_up_loss.status();
+  gives_up_loss_ = *gives_up_loss;
   for (std::uint64_t offset = sizeof(SegmentHeader); offset < input.size;) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
     }
-    auto frame = read_frame(reader, segment->identity(), offset);
+    auto frame = read_frame(reader, segment.identity(), offset);
+    is_readable = frame.is_ok();
     if (!frame) return frame.status();
     if (frame->kind == FrameAt::Kind::kWhole ||
         (frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all)) {
@@ -103,45 +131,51 @@ Status Compaction::merge(const ManifestSegment& input) {
       rate_.spend(frame->end - offset, cancelled_);
       offset = frame->end;
     } else {
-      auto next = find_frame(reader, segment->identity(), offset + kAlignment,
+      auto next = find_frame(reader, segment.identity(), offset + kAlignment,
                              [](const FrameHeader&) { return true; });
+      is_readable = next.is_ok();
       if (!next) return next.status();
       const std::uint64_t end = next->value_or(input.size);
-      if (Status merged = merge_damaged(input, *segment, offset, end); !merged) {
-        segment->has_unnamed_damage.store(merged.code() == StatusCode::kCorruption,
-                                          std::memory_order_relaxed);
-        return merged;
-      }
+      MINIKV_TRY(merge_damaged(input, segment, reader, offset, end));
       offset = end;
     }
   }
   // Nothing becomes live in a sealed segment, so that there can only be less by now.
-  if (segment->live_bytes.load(std::memory_order_relaxed) > live_bytes_met_) {
-    segment->has_unnamed_damage.store(true, std::memory_order_relaxed);
+  if (segment.live_bytes.load(std::memory_order_relaxed) > live_bytes_met_) {
     return {StatusCode::kCorruption,
             fmt::format(
                 "{}: the index names records that are not in it (its hint is wrong): compaction leaves the "
                 "segment as it is",
-                segment->path())};
+                segment.path())};
   }
   return {};
 }
 
-Status Compaction::merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
-                                 std::uint64_t end) {
+Status Compaction::merge_damaged(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
+                                 std::uint64_t begin, std::uint64_t end) {
   const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input.id),
                               hint_identity(keeper_.store_id(), input));
-  if (!hint) {
+  if (hint) {
+    state_.log.error("{}: damaged at offset {}; its hint says of which keys", segment.path(), begin);
+    return merge_hinted(*hint, segment, begin, end);
+  }
+  if (!gives_up_loss_) {
     return {StatusCode::kCorruption,
             fmt::format(
                 "{}: damaged at offset {}, and there is no hint that says of which keys: compaction leaves "
                 "the segment as it is",
                 segment.path(), begin)};
   }
-  state_.log.error("{}: damaged at offset {}; its hint says of which keys", segment.path(), begin);
+  state_.log.warn("{}: damaged at offset {}; what can't be read is given up, as was accepted", segment.path(),
+                  begin);
+  return merge_salvaged(segment, reader, begin, std::min(end, reader.size()));
+}
+
+Status Compaction::merge_hinted(const Hint& hint, const Segment& segment, std::uint64_t begin,
+                                std::uint64_t end) {
   Status status;
   std::string bytes;
-  hint->for_each([&](const HintEntry& entry) {
+  hint.for_each([&](const HintEntry& entry) {
     if (entry.offset < begin || entry.offset >= end) return true;
     RecordView record;
     record.header = entry.header;
@@ -154,10 +188,32 @@ Status Compaction::merge_damaged(const ManifestSegment& input, const Segment& se
     if (segment.file().read(entry.offset, bytes)) {
       if (const auto sound = parse_record(bytes, segment.identity(), entry.offset)) record = *sound;
     }
-    status = take_record(record, static_cast<std::uint32_t>(input.id));
+    status = take_record(record, static_cast<std::uint32_t>(segment.id()));
     return status.is_ok();
   });
   return status;
+}
+
+// The records name themselves, as they did when the store was opened.
+Status Compaction::merge_salvaged(const Segment& segment, SegmentReader& reader, std::uint64_t begin,
+                                  std::uint64_t end) {
+  class Taker final : public WalkVisitor {
+   public:
+    Taker(Compaction& compaction, std::uint32_t segment) : compaction_(compaction), segment_(segment) {}
+    void frame(std::uint64_t, const FrameAt&) override {}
+    void gap(std::uint64_t, std::uint64_t) override {}
+    void record(const RecordView& record, bool) override {
+      if (status) status = compaction_.take_record(record, segment_);
+    }
+    Status status;
+
+   private:
+    Compaction& compaction_;
+    const std::uint32_t segment_;
+  };
+  Taker taker(*this, static_cast<std::uint32_t>(segment.id()));
+  MINIKV_TRY(walk_records(reader, segment.identity(), begin, end, taker));
+  return taker.status;
 }
 
 Status Compaction::copy(const RecordView& record) {
@@ -246,6 +302,7 @@ Status Compaction::take_dead(const RecordView& record) {
 
 Status Compaction::take_range_delete(const RecordView& record) {
   if (!record.value_intact) {
+    if (gives_up_loss_) return {};
     return {StatusCode::kCorruption, "a range delete is damaged: compaction leaves the segment as it is"};
   }
   if (may_drop({std::string(record.key), std::string(record.value), record.header.sequence})) return {};

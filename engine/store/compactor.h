@@ -123,9 +123,15 @@ class Compaction {
 
   void look_outside();
   Status merge(const ManifestSegment& input);
-  // What the hint knows of a stretch of the segment that can't be read as frames.
-  Status merge_damaged(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
-                       std::uint64_t end);
+  // `is_readable`: false if it was the segment that could not be read.
+  Status merge(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
+               bool& is_readable);
+  // What is known of a stretch of the segment that can't be read as frames.
+  Status merge_damaged(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
+                       std::uint64_t begin, std::uint64_t end);
+  Status merge_hinted(const Hint& hint, const Segment& segment, std::uint64_t begin, std::uint64_t end);
+  Status merge_salvaged(const Segment& segment, SegmentReader& reader, std::uint64_t begin,
+                        std::uint64_t end);
   void fetch_ahead(std::span<const RecordView> records) const;
   Status take_record(const RecordView& record, std::uint32_t segment);
   Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
@@ -155,6 +161,7 @@ class Compaction {
   std::vector<std::uint64_t> input_ids_;
   std::vector<Move> moves_;
   std::uint64_t live_bytes_met_ = 0;  // of records in this input that the index names
+  bool gives_up_loss_ = false;        // what of this input says no keys may go
 };
 
 }  // namespace minikv::engine

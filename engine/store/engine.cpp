@@ -203,6 +203,13 @@ Status Engine::start() {
   MINIKV_TRY(keeper_->settle(recovered->overlong));
   auto active = keeper_->open_log(std::move(recovered->spare), next);
   if (!active) return active.status();
+  for (const std::string& path : recovered->accepted) {
+    state_->log.warn(
+        "{}: what was accepted of it is written down: the next start needs no flag for it, and compaction "
+        "gives up "
+        "what can't be read",
+        path);
+  }
   if ((*active)->id() != kNoSegment) {
     ExclusiveGuard guard(state_->lock);
     state_->segments.emplace(static_cast<std::uint32_t>((*active)->id()), *active);

@@ -73,14 +73,18 @@ Status Keeper::prepare_small_spare(bool may_drop_hints) {
   return {};
 }
 
-// False: there is none.
+// False: there is none. Of a segment that was cut, its hint is all that knows the rest.
 Result<bool> Keeper::drop_largest_hint() {
   auto names = state_.file_system.list(state_.directory);
   if (!names) return names.status();
+  const Manifest manifest = manifest_copy();
   std::string largest;
   std::uint64_t most = 0;
   for (const std::string& name : *names) {
-    if (parse_hint_name(name) == 0) continue;
+    const std::uint64_t id = parse_hint_name(name);
+    if (id == 0) continue;
+    if (const ManifestSegment* entry = manifest.find(id); entry != nullptr && entry->accepted_loss != 0)
+      continue;
     auto file = state_.file_system.open(state_.directory + "/" + name, OpenMode::kRead);
     if (!file) continue;
     const auto size = (*file)->size();

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "engine/store/file_check.h"
+#include "engine/store/survey.h"
 
 namespace minikv::engine {
 namespace {
@@ -52,7 +54,7 @@ Status Recovery::check_numbers_and_time() const {
   // What is on record was accepted, or seen to come about.
   const TimeLead& lead = manifest_.lead.lead;
   const std::int64_t known_ms = lead.exists() ? lead.engine_ms - lead.wall_ms : 0;
-  const std::int64_t ahead_ms = findings_.newest_time_ms() - state_.clock.wall_ms();
+  const std::int64_t ahead_ms = std::min(findings_.newest_time_ms(), kLatestMs) - state_.clock.wall_ms();
   if (ahead_ms > known_ms + kClockJumpMs && !state_.options.accept_clock_jump) {
     return {
         StatusCode::kRefused,
@@ -94,19 +96,8 @@ Result<std::unique_ptr<Segment>> Recovery::open(const ManifestSegment& entry, bo
   return segment;
 }
 
-// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut a log segment
-// before they said so.
-Status Recovery::check_length(const ManifestSegment& entry, std::uint64_t file_bytes) const {
-  if (file_bytes >= entry.size) return {};
-  if (entry.state != SegmentState::kSealed && !manifest_.knows_lengths()) return {};
-  const std::string path = state_.path_of(entry.id);
-  if (state_.options.accept_data_loss) {
-    state_.log.error(
-        "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
-        "back",
-        path, file_bytes, entry.size);
-    return {};
-  }
+// Why a file that is shorter than the manifest says is refused.
+Status Recovery::cut_short(const ManifestSegment& entry, std::uint64_t file_bytes) const {
   return {
       StatusCode::kRefused,
       fmt::format(
@@ -114,32 +105,43 @@ Status Recovery::check_length(const ManifestSegment& entry, std::uint64_t file_b
           "restore "
           "the directory from a backup, save what is there with \"minikvd repair\", or accept the loss with "
           "--accept-data-loss (older values of keys may come back)",
-          path, file_bytes, entry.size)};
+          state_.path_of(entry.id), file_bytes, entry.size)};
+}
+
+void Recovery::tell_cut(const ManifestSegment& entry, std::uint64_t file_bytes) const {
+  state_.log.error(
+      "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
+      "back",
+      state_.path_of(entry.id), file_bytes, entry.size);
 }
 
 // Goes on behind damage, if all that is damaged has a name, or if the loss is accepted.
-Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment, const FrameAt& frame,
-                                  std::uint64_t& offset, Findings& findings) {
-  if (frame.kind == FrameAt::Kind::kDamaged) {
-    if (!frame.body.names_all) MINIKV_TRY(unnamed_damage(segment, offset));
-    MINIKV_TRY(take_frame(segment, frame, findings));
-    offset = frame.body.names_all ? frame.end : offset + kAlignment;
-  } else {
-    MINIKV_TRY(unnamed_damage(segment, offset));
-    offset += kAlignment;
+Status Recovery::step_over_damage(Scan& scan, const FrameAt& frame, std::uint64_t& offset) {
+  SegmentReader& reader = scan.reader;
+  const SegmentIdentity& identity = scan.segment.identity();
+  const bool is_frame = frame.kind == FrameAt::Kind::kDamaged;
+  if (is_frame) MINIKV_TRY(take_frame(scan, frame));
+  if (is_frame && frame.body.names_all) {
+    offset = frame.end;
+    return {};
   }
-  if (frame.kind == FrameAt::Kind::kDamaged && frame.body.names_all) return {};
+  MINIKV_TRY(unnamed_damage(scan, offset));
+  offset += kAlignment;
   // Records name themselves: those behind the damage are found one by one up to the next frame.
-  auto next = find_frame(reader, segment.identity(), offset, [](const FrameHeader&) { return true; });
+  auto next = find_frame(reader, identity, offset, [](const FrameHeader&) { return true; });
   if (!next) return next.status();
   const std::uint64_t end = *next ? **next : reader.size();
   while (offset < end) {
     auto bytes = reader.bytes(offset, end - offset);
     if (!bytes) return bytes.status();
-    if (const auto record = parse_record(*bytes, segment.identity(), offset)) {
-      MINIKV_TRY(take_record(segment, *record, findings));
-      findings.flush();
+    if (const auto record = parse_record(*bytes, identity, offset)) {
+      MINIKV_TRY(take_record(scan, *record));
+      scan.findings.flush();
       offset += record->bytes();
+    } else if (const auto cut = parse_cut_record(*bytes, identity, offset); cut && end == reader.size()) {
+      MINIKV_TRY(take_record(scan, *cut));
+      scan.findings.flush();
+      offset = end;
     } else {
       offset += kAlignment;
     }
@@ -148,19 +150,31 @@ Status Recovery::step_over_damage(SegmentReader& reader, const Segment& segment,
   return {};
 }
 
-Status Recovery::take_frame(const Segment& segment, const FrameAt& frame, Findings& findings) {
-  findings.note_time(frame.header.engine_time_ms);
-  for (const RecordView& record : frame.body.records) MINIKV_TRY(take_record(segment, record, findings));
-  findings.flush();
+Status Recovery::take_frame(Scan& scan, const FrameAt& frame) {
+  scan.findings.note_time(frame.header.engine_time_ms);
+  for (const RecordView& record : frame.body.records) MINIKV_TRY(take_record(scan, record));
+  scan.findings.flush();
   return {};
 }
 
-Status Recovery::take_record(const Segment& segment, const RecordView& record, Findings& findings) {
-  const Status taken = findings.take(segment, record);
-  return taken.code() == StatusCode::kCorruption ? unnamed_damage(segment, record.offset) : taken;
+Status Recovery::take_record(Scan& scan, const RecordView& record) {
+  const Status taken = scan.findings.take(scan.segment, record);
+  return taken.code() == StatusCode::kCorruption ? unnamed_damage(scan, record.offset) : taken;
 }
 
-Status Recovery::unnamed_damage(const Segment& segment, std::uint64_t offset) {
+Status Recovery::unnamed_damage(Scan& scan, std::uint64_t offset) {
+  const Segment& segment = scan.segment;
+  if (!std::exchange(scan.has_loss, true) && scan.accepted_loss != 0) {
+    const auto survey = survey_segment(segment.file(), segment.identity(), scan.reader.size());
+    if (!survey) return survey.status();
+    scan.is_known_loss = survey->loss == scan.accepted_loss;
+    if (scan.is_known_loss) {
+      state_.log.warn(
+          "{}: a part of it can't be read; an earlier start has accepted that, and compaction gives it up",
+          segment.path());
+    }
+  }
+  if (scan.is_known_loss) return {};
   if (state_.options.accept_data_loss) {
     state_.log.error(
         "{}: damage at offset {} that can't be told to be of which key; opened all the same, as was asked "

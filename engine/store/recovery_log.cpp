@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/store/recovery.h"
+#include "engine/store/survey.h"
 
 namespace minikv::engine {
 namespace {
@@ -65,8 +66,19 @@ Status Recovery::load_logs() {
   return {};
 }
 
+// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut a log
+// segment before they said so.
+Status Recovery::check_length(const ManifestSegment& entry, std::uint64_t file_bytes) {
+  if (file_bytes >= entry.size || !manifest_.knows_lengths()) return {};
+  if (!state_.options.accept_data_loss) return cut_short(entry, file_bytes);
+  tell_cut(entry, file_bytes);
+  result_.accepted.push_back(state_.path_of(entry.id));
+  return {};
+}
+
 Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Log*>& later) {
-  SegmentReader reader(log.segment->file(), log.file_size);
+  Scan scan{*log.segment, SegmentReader(log.segment->file(), log.file_size), findings_};
+  SegmentReader& reader = scan.reader;
   const SegmentIdentity& identity = log.segment->identity();
   std::uint64_t offset = std::min<std::uint64_t>(sizeof(SegmentHeader), log.file_size);
   log.end = offset;
@@ -75,7 +87,7 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
     if (!frame) return frame.status();
     const bool follows = expected == 0 || frame->header.first_sequence == expected;
     if (frame->kind == FrameAt::Kind::kWhole && follows) {
-      MINIKV_TRY(take_frame(*log.segment, *frame, findings_));
+      MINIKV_TRY(take_frame(scan, *frame));
       note_sequences(*frame, log.min_seq, log.max_seq);
       offset = frame->end;
       expected = frame->header.first_sequence + frame->header.record_count;
@@ -91,14 +103,14 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
     if (!*covered) break;
     // It had been synced: this is damage, not a torn write.
     if (frame->kind == FrameAt::Kind::kWhole) {
-      MINIKV_TRY(unnamed_damage(*log.segment, offset));  // what should stand before it is gone
+      MINIKV_TRY(unnamed_damage(scan, offset));  // what should stand before it is gone
       expected = frame->header.first_sequence;
       continue;
     }
     const bool knows_end = frame->kind == FrameAt::Kind::kDamaged && frame->body.names_all && follows;
     auto again = read_frame(reader, identity, offset);  // the look ahead has moved the reader's window
     if (!again) return again.status();
-    MINIKV_TRY(step_over_damage(reader, *log.segment, *again, offset, findings_));
+    MINIKV_TRY(step_over_damage(scan, *again, offset));
     if (log.min_seq == 0) log.min_seq = expected;
     expected = knows_end ? expected + frame->header.record_count : 0;
     log.max_seq = findings_.newest_sequence();  // logs are read last, front to back
@@ -107,6 +119,7 @@ Status Recovery::scan_log(Log& log, std::uint64_t expected, const std::vector<Lo
   auto data_end = end_of_data(reader, log.end);
   if (!data_end) return data_end.status();
   log.data_end = *data_end;
+  log.has_loss = scan.has_loss;
   return {};
 }
 
@@ -166,7 +179,14 @@ Status Recovery::settle_log(Log& log) {
   entry.min_seq = log.min_seq;
   entry.max_seq = log.max_seq;
   log.segment->used_bytes.store(size, std::memory_order_relaxed);
-  result_.without_hint.push_back(entry);
+  if (log.has_loss) {
+    const auto survey = survey_segment(log.segment->file(), log.segment->identity(), size);
+    if (!survey) return survey.status();
+    entry.accepted_loss = std::max<std::uint32_t>(survey->loss, 1);
+    result_.accepted.push_back(log.segment->path());
+  } else {
+    result_.without_hint.push_back(entry);
+  }
   share(std::move(log.segment));
   return {};
 }

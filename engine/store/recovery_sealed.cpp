@@ -9,6 +9,7 @@
 #include "engine/format/file_names.h"
 #include "engine/store/hints.h"
 #include "engine/store/recovery.h"
+#include "engine/store/survey.h"
 
 namespace minikv::engine {
 namespace {
@@ -44,6 +45,7 @@ Status Recovery::load_sealed_segments() {
     load_or_say_why(sealed);
   }
   MutexLock lock(mutex_);
+  for (const ManifestSegment& entry : accepted_) *manifest_.find(entry.id) = entry;
   return problem_;
 }
 
@@ -82,28 +84,86 @@ void Recovery::tell_progress() {
 }
 
 // `buffer` goes from one hint to the next: the kernel would have to give, and clear, new memory for each.
-Status Recovery::load_sealed(const ManifestSegment& entry, Findings& findings, std::string& buffer) {
+Status Recovery::load_sealed(ManifestSegment entry, Findings& findings, std::string& buffer) {
+  const ManifestSegment before = entry;
   auto opened = open(entry, false);
   if (!opened) return opened.status();
   Segment& segment = **opened;
   auto size = segment.file().size();
   if (!size) return size.status();
-  MINIKV_TRY(check_length(entry, *size));
-  const bool has_hint = *size >= entry.size && load_hint(entry, segment, findings, buffer);
-  if (!has_hint) MINIKV_TRY(scan_sealed(entry, segment, findings));
+  bool has_hint = false;
+  if (*size < entry.size) {
+    auto loaded = load_cut(entry, *size, segment, findings, buffer);
+    if (!loaded) return loaded.status();
+    has_hint = *loaded;
+  } else {
+    has_hint = load_hint(entry, *size, segment, findings, buffer);
+    if (!has_hint) MINIKV_TRY(scan_sealed(entry, *size, segment, findings));
+  }
   segment.used_bytes.store(entry.size, std::memory_order_relaxed);
   MutexLock lock(mutex_);
+  if (entry.accepted_loss != before.accepted_loss || entry.size != before.size) accept_loss(entry);
+  if (entry.state == SegmentState::kDropped) return {};
   // A crash came between the seal and the cut. The zeros, or the torn tail that was kept aside, mean nothing.
-  if (entry.kind == SegmentKind::kLog && *size > entry.size)
+  const bool is_cut_anew = entry.size != before.size;
+  if ((entry.kind == SegmentKind::kLog || is_cut_anew) && *size > entry.size)
     result_.overlong.push_back({entry.id, entry.size});
-  if (!has_hint) result_.without_hint.push_back(entry);
+  // A hint that is made of what is left would name what it does not know.
+  if (!has_hint && entry.accepted_loss == 0) result_.without_hint.push_back(entry);
   share(std::move(*opened));
   return {};
 }
 
+void Recovery::accept_loss(const ManifestSegment& entry) {
+  accepted_.push_back(entry);
+  result_.accepted.push_back(state_.path_of(entry.id));
+}
+
+// Of a file that is too short. Its hint names all that stood behind the end: if there is one, nothing is lost in
+// silence, and the segment stays as it is until compaction gives it up. Returns whether there is one.
+Result<bool> Recovery::load_cut(ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
+                                Findings& findings, std::string& buffer) {
+  const std::uint32_t loss = loss_of_cut(file_bytes, entry.size);
+  const bool is_accepted = state_.options.accept_data_loss;
+  if (!is_accepted && entry.accepted_loss != loss) return cut_short(entry, file_bytes);
+  if (load_hint(entry, file_bytes, segment, findings, buffer)) {
+    if (entry.accepted_loss == loss) {
+      state_.log.warn(
+          "{}: has {} bytes of {}; an earlier start has accepted that, and compaction gives it up",
+          segment.path(), file_bytes, entry.size);
+    } else {
+      state_.log.error(
+          "{}: has {} bytes of {}; opened all the same, as was asked for: its hint says of which keys the "
+          "rest was",
+          segment.path(), file_bytes, entry.size);
+    }
+    entry.accepted_loss = loss;
+    return true;
+  }
+  if (!is_accepted) return cut_short(entry, file_bytes);  // the hint was there when it was accepted
+  tell_cut(entry, file_bytes);
+  MINIKV_TRY(scan_sealed(entry, file_bytes, segment, findings));
+  MINIKV_TRY(give_up_rest(entry, file_bytes, segment));
+  return false;
+}
+
+// The entry becomes one of a shorter segment: what can't be read at its end is no part of it any more.
+Status Recovery::give_up_rest(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment) {
+  auto survey = survey_segment(segment.file(), segment.identity(), file_bytes);
+  if (!survey) return survey.status();
+  entry.size = survey->end;
+  entry.min_seq = survey->min_seq;
+  entry.max_seq = survey->max_seq;
+  if (entry.max_seq == 0) entry.state = SegmentState::kDropped;
+  survey = survey_segment(segment.file(), segment.identity(), entry.size);
+  if (!survey) return survey.status();
+  entry.accepted_loss = survey->loss;
+  return {};
+}
+
 // False: there is no hint, or none that can be believed. Nothing of it has been taken then.
-bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Findings& findings,
-                         std::string& buffer) {
+bool Recovery::load_hint(const ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
+                         Findings& findings, std::string& buffer) {
   const std::string path = state_.directory + "/" + hint_name(entry.id);
   auto hint =
       read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry), std::move(buffer));
@@ -120,7 +180,8 @@ bool Recovery::load_hint(const ManifestSegment& entry, Segment& segment, Finding
   Status taken;
   hint->for_each([&](const HintEntry& told) {
     keys.add(told);
-    taken = findings.take(segment, told);
+    const std::uint64_t end = told.offset + sizeof(RecordHeader) + told.key.size() + told.header.value_length;
+    taken = findings.take(segment, told, end <= file_bytes);
     return taken.is_ok();
   });
   findings.flush();
@@ -149,21 +210,25 @@ void Recovery::expect_keys(const Hint& like) {
 }
 
 // Every byte of a sealed segment has been durable, so whatever does not check out is damage.
-Status Recovery::scan_sealed(const ManifestSegment& entry, const Segment& segment, Findings& findings) {
-  auto size = segment.file().size();
-  if (!size) return size.status();
+Status Recovery::scan_sealed(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment,
+                             Findings& findings) {
   std::call_once(expected_, [] {});  // not known
-  SegmentReader reader(segment.file(), std::min(*size, entry.size));
-  for (std::uint64_t offset = sizeof(SegmentHeader); offset < reader.size();) {
-    auto frame = read_frame(reader, segment.identity(), offset);
+  Scan scan{segment, SegmentReader(segment.file(), std::min(file_bytes, entry.size)), findings,
+            entry.accepted_loss};
+  for (std::uint64_t offset = sizeof(SegmentHeader); offset < scan.reader.size();) {
+    auto frame = read_frame(scan.reader, segment.identity(), offset);
     if (!frame) return frame.status();
     if (frame->kind == FrameAt::Kind::kWhole) {
-      MINIKV_TRY(take_frame(segment, *frame, findings));
+      MINIKV_TRY(take_frame(scan, *frame));
       offset = frame->end;
     } else {
-      MINIKV_TRY(step_over_damage(reader, segment, *frame, offset, findings));
+      MINIKV_TRY(step_over_damage(scan, *frame, offset));
     }
   }
+  if (!scan.has_loss || scan.is_known_loss) return {};
+  const auto survey = survey_segment(segment.file(), segment.identity(), scan.reader.size());
+  if (!survey) return survey.status();
+  entry.accepted_loss = std::max<std::uint32_t>(survey->loss, 1);
   return {};
 }
 

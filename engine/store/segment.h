@@ -57,8 +57,8 @@ class Segment {
   }
   const SegmentKeys* keys() const { return keys_.load(std::memory_order_acquire); }
 
-  // A part of it does not say of which keys it is: compaction leaves the segment alone.
-  std::atomic<bool> has_unnamed_damage{false};
+  // A part of it can't be read, or does not say of which keys it is: compaction leaves the segment alone.
+  std::atomic<bool> is_left_alone{false};
 
   // Compacted, and the index does not point to all of its live records yet: what is live can't be told.
   std::atomic<bool> is_being_installed{false};

@@ -80,12 +80,33 @@ TEST(Manifest, ALeadComesBackAndSetsItsFeatureBitForAsLongAsThereIsOne) {
 }
 
 TEST(Manifest, ALeadThatNoClockCanHaveIsNotBelieved) {
-  for (const LeadRecord& wrong : {LeadRecord{{-1, 5}, 0, 0}, LeadRecord{{1, INT64_MAX}, 0, 0},
+  for (const LeadRecord& wrong : {LeadRecord{{-kLatestMs * 3, 5}, 0, 0}, LeadRecord{{1, INT64_MAX}, 0, 0},
                                   LeadRecord{{1, 5}, -1, 0}, LeadRecord{{1, 5}, INT64_MAX, 0}}) {
     Manifest manifest = example();
     manifest.lead = wrong;
     EXPECT_EQ(decode_manifest(encode_manifest(manifest)).code(), StatusCode::kCorruption);
   }
+}
+
+TEST(Manifest, ALeadFromBefore1970ComesBack) {
+  Manifest manifest = example();
+  manifest.lead = {{-100'000, 1'700'000'000'000}, 5, 6};
+  const auto after = decode_manifest(encode_manifest(manifest));
+  ASSERT_TRUE(after) << after.status().message();
+  EXPECT_EQ(after->lead, manifest.lead);
+}
+
+TEST(Manifest, WhatCouldNotBeReadIsNotWritten) {
+  sim::SimFileSystem disk;
+  ASSERT_TRUE(disk.create_dir("data").is_ok());
+  ManifestFile file(disk, "data");
+  Manifest manifest = example();
+  ASSERT_TRUE(file.commit(manifest).is_ok());
+  manifest.segments[1].id = manifest.segments[0].id;
+  EXPECT_FALSE(file.commit(manifest).is_ok());
+  const auto loaded = ManifestFile(disk, "data").load(nullptr);
+  ASSERT_TRUE(loaded) << loaded.status().message();
+  EXPECT_EQ(loaded->segments[1].id, example().segments[1].id);
 }
 
 class ManifestBits : public testing::TestWithParam<bool> {};
@@ -195,7 +216,8 @@ TEST_F(ManifestFileTest, EitherCopyWillDoAndTheOtherIsSpokenOf) {
     const auto manifest = load();
     ASSERT_TRUE(manifest) << manifest.status().message();
     EXPECT_EQ(manifest->seq_limit, 1000u);
-    EXPECT_NE(note_.find("is damaged"), std::string::npos);
+    EXPECT_NE(note_.find("does not check out"), std::string::npos);
+    EXPECT_NE(note_.find("writes both anew"), std::string::npos);
     flip(damaged + 50);
   }
 }

@@ -1,4 +1,4 @@
-#include "engine/tools/segment_walk.h"
+#include "engine/store/segment_walk.h"
 
 #include <algorithm>
 #include <cstring>
@@ -26,28 +26,37 @@ bool may_be_record(std::string_view bytes) {
          (header.flags & ~kKnownRecordFlags) == 0;
 }
 
-void visit_body(const FrameAt& frame, std::uint64_t begin, std::uint64_t end, WalkVisitor& visitor) {
+// Returns the end of the last one.
+std::uint64_t visit_records(const FrameAt& frame, std::uint64_t begin, std::uint64_t end,
+                            WalkVisitor& visitor) {
   std::uint64_t at = begin;
   for (const RecordView& record : frame.body.records) {
     if (record.offset > at) visitor.gap(at, record.offset);
     visitor.record(record, padding_is_zero(record, end));
     at = record.offset + record.bytes();
   }
-  if (at < end) visitor.gap(at, end);
+  return at;
 }
 
-// Records name themselves: those behind a frame header that does not check out are found one by one.
-Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
+}  // namespace
+
+Status walk_records(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     std::uint64_t end, WalkVisitor& visitor) {
   std::uint64_t gap_begin = begin;
   for (std::uint64_t at = begin; at < end;) {
     auto head = reader.bytes(at, sizeof(RecordHeader));
     if (!head) return head.status();
-    std::optional<RecordView> record;
+    std::optional<RecordView> record, cut;
     if (may_be_record(*head)) {
       auto bytes = reader.bytes(at, end - at);
       if (!bytes) return bytes.status();
       record = parse_record(*bytes, identity, at);
+      if (!record && end == reader.size()) cut = parse_cut_record(*bytes, identity, at);
+    }
+    if (cut) {
+      if (gap_begin < at) visitor.gap(gap_begin, at);
+      visitor.record(*cut, true);
+      return {};
     }
     if (!record) {
       at += kAlignment;
@@ -62,8 +71,6 @@ Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std:
   return {};
 }
 
-}  // namespace
-
 Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     WalkVisitor& visitor) {
   for (std::uint64_t offset = begin; offset < reader.size();) {
@@ -72,14 +79,19 @@ Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std:
     if (frame->kind == FrameAt::Kind::kWhole || frame->kind == FrameAt::Kind::kDamaged) {
       visitor.frame(offset, *frame);
       const std::uint64_t end = std::min(frame->end, reader.size());
-      visit_body(*frame, offset + sizeof(FrameHeader), end, visitor);
+      const std::uint64_t at = visit_records(*frame, offset + sizeof(FrameHeader), end, visitor);
+      if (frame->end > end) {
+        MINIKV_TRY(walk_records(reader, identity, at, end, visitor));
+      } else if (at < end) {
+        visitor.gap(at, end);
+      }
       offset = end;
       continue;
     }
     auto next = find_frame(reader, identity, offset + kAlignment, [](const FrameHeader&) { return true; });
     if (!next) return next.status();
     const std::uint64_t end = *next ? **next : reader.size();
-    MINIKV_TRY(visit_strays(reader, identity, offset, end, visitor));
+    MINIKV_TRY(walk_records(reader, identity, offset, end, visitor));
     offset = end;
   }
   return {};
