@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -40,9 +42,16 @@ int refuse(const Status& status) {
   return kExitRefused;
 }
 
-// The system's own words ("Not a directory") say what is wrong; what to do is the same for all of them.
+// Whether the path or its owner is what is wrong. The system's own words ("Not a directory") say which; what
+// to do is the same for all of them. About the others the status says itself what to do.
+bool is_wrong_directory(const Status& status) {
+  constexpr int kErrors[] = {EACCES, EPERM, ENOTDIR, ENOENT, EEXIST, ELOOP, ENAMETOOLONG, EISDIR, EINVAL};
+  return status.code() == StatusCode::kIoError &&
+         std::find(std::begin(kErrors), std::end(kErrors), status.error()) != std::end(kErrors);
+}
+
 int refuse_store(const Config& config, const Status& status) {
-  if (status.code() != StatusCode::kIoError) return refuse(status);
+  if (!is_wrong_directory(status)) return refuse(status);
   print_refusal(fmt::format("{}: data_dir {} has to be a directory that this user may read and write",
                             status.message(), config.data_dir));
   return kExitRefused;
@@ -174,23 +183,17 @@ void log_start(const Config& config, const std::vector<std::string>& addresses, 
 }
 
 // From the open store to the closed one.
-int serve_until_signal(Server& server, Store& store, PortFile& port_file, SignalWatch& signals,
-                       spdlog::logger& logger) {
-  int exit_code = kExitOk;
-  if (const Status status = port_file.write(server.port()); status) {
-    notify_supervisor("READY=1\nSTATUS=Serving");
-    signals.wait();
-  } else {
-    exit_code = refuse(status);
-  }
+int serve_until_signal(Server& server, Store& store, SignalWatch& signals, spdlog::logger& logger) {
+  notify_supervisor("READY=1\nSTATUS=Serving");
+  signals.wait();
   notify_supervisor("STOPPING=1\nSTATUS=Stopping");
   server.stop();
   if (const Status status = store.close(); !status) {
     logger.error("the store did not close cleanly: {}", status.message());
     return kExitRefused;
   }
-  if (exit_code == kExitOk) logger.info("stopped: everything is on disk");
-  return exit_code;
+  logger.info("stopped: everything is on disk");
+  return kExitOk;
 }
 
 int serve(const Settled& settled, const std::string& version) {
@@ -216,14 +219,17 @@ int serve(const Settled& settled, const std::string& version) {
   opening = false;
   signals.store_is_open();
 
+  // Before anybody is served; and not while a data directory that it is to lie in is looked at.
+  if (const Status status = port_file.prepare(listener->port()); !status) return refuse(status);
   fit_max_clients(config, *descriptors, *logger);
   ServerOptions options = server_options(config, version);
   options.max_turned_away = descriptors->turned_away;
   options.password = *password;
   Server server(std::move(options), std::move(*listener), store, logger);
   if (const Status status = server.start(); !status) return refuse(status);
+  if (const Status status = port_file.publish(); !status) return refuse(status);
   log_start(config, addresses, version, !password->empty(), *logger);
-  return serve_until_signal(server, store, port_file, signals, *logger);
+  return serve_until_signal(server, store, signals, *logger);
 }
 
 int print(const std::string& text) {

@@ -38,19 +38,23 @@ class PortFile {
   PortFile(const PortFile&) = delete;
   PortFile& operator=(const PortFile&) = delete;
 
-  // Whether write() has a chance; touches nothing. What is there already may be written over only if it is empty, or a port
-  // and a line end and nothing else, as a run that was killed leaves it: kInvalidArgument otherwise.
+  // Whether prepare() has a chance; touches nothing. What is there already may be written over only if it is
+  // empty, or a port and a line end and nothing else, as a run that was killed leaves it: kInvalidArgument
+  // otherwise.
   Status check() const;
+  // Writes all of it to a file beside it, so that publish() takes no room any more.
+  Status prepare(std::uint16_t port);
   // The file appears whole: readers find the port with a line end, or what was there before. check() is asked once more.
-  Status write(std::uint16_t port);
+  Status publish();
 
  private:
   Status failed(std::string_view what) const;
 
-  // Whether the file at the path is the one that write() has made.
+  // Whether the file at the path is the one that prepare() has made.
   bool is_ours() const;
 
   std::string path_;
+  std::string temporary_;  // what prepare() has made; empty: nothing, or it is published
   bool written_ = false;
   dev_t device_ = 0;  // of what was written
   ino_t inode_ = 0;

@@ -189,6 +189,12 @@ Status Engine::start() {
         "nobody removes it",
         state_->directory, StoreLock::kFileName);
   }
+  if (const Status& failed = lock_.file_failure(); !failed) {
+    state_->log.warn(
+        "{}: no file {}: the lock on the directory keeps other processes away, but not versions of minikv "
+        "that know only the file: {}",
+        state_->directory, StoreLock::kFileName, failed.message());
+  }
   ManifestFile file(state_->file_system, state_->directory);
   auto manifest = load_or_create_manifest(*state_, file);
   if (!manifest) return manifest.status();
@@ -329,6 +335,10 @@ Stats Engine::stats() const {
   stats.index_full = stats.index_full_ms > 0;
   stats.disk_full_ms = static_cast<std::uint64_t>(state_->full_disk.duration_ms(state_->clock.steady_ms()));
   stats.disk_full = stats.disk_full_ms > 0;
+  stats.writes_failing_ms =
+      static_cast<std::uint64_t>(state_->failing_writes.duration_ms(state_->clock.steady_ms()));
+  stats.writes_failing = stats.writes_failing_ms > 0;
+  if (stats.writes_failing) stats.writes_failing_reason = state_->failing_writes.why().message();
   const DiskRoom room = keeper_->room();
   stats.disk_free_bytes = room.free_bytes;
   stats.disk_reserve_bytes = room.reserve_bytes;

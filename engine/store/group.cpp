@@ -196,7 +196,8 @@ Result<Value> Group::get(std::string_view key) {
     if (value) value->expiry_ms = found->place.expiry_ms;
     return value;
   }
-  return HandleAccess::read(HandleAccess::make(segment_of(found->place), found->place), key);
+  return HandleAccess::read(HandleAccess::make(segment_of(found->place), found->place), key,
+                            state_.warm_pages);
 }
 
 std::optional<ValueHandle> Group::find_missing(OldValue& old) {

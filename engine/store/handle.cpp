@@ -130,11 +130,14 @@ void HandleAccess::fetch_ahead(const ValueHandle& handle) {
   handle.segment_->mapping().fetch_ahead(handle.offset_, sizeof(RecordHeader) + handle.value_bytes_);
 }
 
-Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::span<char> out) {
+Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::span<char> out,
+                          WarmPages& warm) {
   if (handle.lost_) return lost();
-  const Mapping& mapping = handle.segment_->mapping();
   RecordRead record(handle, *handle.segment_, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
+  if (!handle.segment_->is_mapped(handle.offset_, record.bytes()))
+    return read_from_disk(handle, key, out, warm, {});
+  const Mapping& mapping = handle.segment_->mapping();
   MINIKV_TRY(mapping.copy(handle.offset_, record.head()));
   MINIKV_TRY(record.check_head());
   return record.read_value(
@@ -168,7 +171,7 @@ Status HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view 
 
 std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::string_view key,
                                              std::span<char> out, WarmPages& warm) {
-  if (handle.lost_ || is_warm(handle, key, warm)) return read(handle, key, out);
+  if (handle.lost_ || is_warm(handle, key, warm)) return read(handle, key, out, warm);
   const Segment& segment = *handle.segment_;
   RecordRead record(handle, segment, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
@@ -182,8 +185,9 @@ std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::str
   return record.check_value();
 }
 
-Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, std::size_t room_bytes) {
-  return read_string(handle, room_bytes, [&](std::span<char> out) { return read(handle, key, out); });
+Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, WarmPages& warm,
+                                 std::size_t room_bytes) {
+  return read_string(handle, room_bytes, [&](std::span<char> out) { return read(handle, key, out, warm); });
 }
 
 Result<Value> HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,
@@ -212,7 +216,8 @@ std::size_t HandleAccess::room_bytes(const OldValue& old, std::uint64_t value_by
 
 bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
   const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
-  return warm.has(handle.segment_->marks(), handle.offset_, bytes);
+  return handle.segment_->is_mapped(handle.offset_, bytes) &&
+         warm.has(handle.segment_->marks(), handle.offset_, bytes);
 }
 
 }  // namespace minikv::engine

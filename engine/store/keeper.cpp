@@ -58,9 +58,9 @@ void Keeper::stop() {
 
 Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare,
                                                   std::uint64_t first_sequence) {
+  Status full;
   if (!spare) {
     MINIKV_TRY(prepare_spare());
-    Status full;
     {
       MutexLock lock(mutex_);
       full = spare_failure_;
@@ -92,12 +92,12 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
     active_ = spare;
     spare_wanted_ = true;
   }
-  if (const DiskRoom now = room();
-      spare->id() == kNoSegment || now.reserve_bytes < state_.options.segment_size / kReservedPart) {
+  if (const DiskRoom now = room(); spare->id() == kNoSegment || now.reserve_bytes < reserved_bytes()) {
     state_.full_disk.note_no_room(state_.clock.steady_ms());
     state_.log.warn(
-        "{}: the disk is full: opened for reading and deleting; {} bytes are free, {} are kept for deletes",
-        state_.directory, now.free_bytes, now.reserve_bytes);
+        "{}: the disk is full: opened for reading and deleting; {} bytes are free, {} are kept for deletes "
+        "({})",
+        state_.directory, now.free_bytes, now.reserve_bytes, full.message());
   }
   return spare;
 }
@@ -181,7 +181,7 @@ bool Keeper::may_bury() const {
 }
 
 bool Keeper::look_is_due() const {
-  return state_.full_disk.is_full() && !stopping_ && state_.clock.steady_ms() >= next_look_ms_;
+  return are_writes_refused() && !stopping_ && state_.clock.steady_ms() >= next_look_ms_;
 }
 
 bool Keeper::has_job() const {
@@ -203,7 +203,7 @@ void Keeper::wait_for_job() {
       not_after(in_ms(unsynced_since_ms_ + state_.options.fsync_interval_ms - now_ms));
     if (spare_wanted_ && spare_holds_ == 0) not_after(in_ms(spare_retry_ms_ - now_ms));
     if (!release_.is_empty()) not_after(release_.next_at());
-    if (state_.full_disk.is_full()) not_after(in_ms(next_look_ms_ - now_ms));
+    if (are_writes_refused()) not_after(in_ms(next_look_ms_ - now_ms));
   }
   if (until) {
     changed_.wait_until(mutex_, *until);
@@ -317,7 +317,7 @@ bool Keeper::run_one_job() {
   switch (job) {
     case Job::kCut: status = record_cut(); break;
     case Job::kTime: status = record_time(); break;
-    case Job::kLook: look_at_disk(); break;
+    case Job::kLook: look_at_refusals(); break;
     case Job::kSync: status = sync_log(); break;
     case Job::kCommit: status = commit_now(*compaction); break;
     case Job::kSequences: status = raise_seq_limit(); break;

@@ -23,9 +23,6 @@
 
 namespace minikv::engine {
 
-// Without a spare, such a part of a segment is kept for deletes.
-inline constexpr std::uint64_t kReservedPart = 4;
-
 // A log segment that takes no more frames.
 struct RetiredSegment {
   std::shared_ptr<Segment> segment;
@@ -85,7 +82,7 @@ class Keeper {
   void note_time();
   // What the manifest says of it.
   LeadRecord lead() const;
-  // A write was refused because the disk is full; one that takes room was not.
+  // A write was refused that the store could not carry out; one that takes room was not.
   void note_refused(const Status& why);
   void note_taken();
   // Whether a group of sequences from `next_sequence` on may have to wait for a sync that is late, or for sequences.
@@ -93,6 +90,9 @@ class Keeper {
 
   // Free, and kept for deletes and compaction.
   DiskRoom room() const;
+  // Without a spare, so much of a log is kept for deletes: a part of a segment, or of all the room that there
+  // is for the store where that is less than a segment.
+  std::uint64_t reserved_bytes() const;
 
   // ---- for compaction ----
   // Bytes that may still be written, with those that are about to be given back.
@@ -176,7 +176,8 @@ class Keeper {
   Status cut(File& file, const std::string& path, std::uint64_t bytes);
   Status record_cut();
   Status record_time();
-  void look_at_disk() MINIKV_EXCLUDES(mutex_);
+  void look_at_refusals() MINIKV_EXCLUDES(mutex_);
+  bool are_writes_refused() const { return state_.full_disk.is_on() || state_.failing_writes.is_on(); }
   Status commit(Manifest& next) MINIKV_EXCLUDES(mutex_);
   Manifest manifest_copy() const MINIKV_EXCLUDES(mutex_);
   void fail(const Status& status);
@@ -188,6 +189,7 @@ class Keeper {
   ManifestFile file_;  // the keeper's thread alone, once it runs; so is the next
   std::optional<SegmentIdentity>
       unopened_spare_;                   // is there and in the manifest, but could not be opened yet
+  std::uint64_t unused_id_ = 0;          // of a spare that could not be made; the keeper's thread alone
   bool is_without_memory_told_ = false;  // the keeper's thread alone
   bool is_log_missing_ = false;          // the keeper's thread alone
   GentleRelease release_;                // the keeper's thread alone, but for what it says of itself
@@ -214,7 +216,7 @@ class Keeper {
   Overlong cut_wanted_ MINIKV_GUARDED_BY(mutex_);
   Status cut_failure_ MINIKV_GUARDED_BY(mutex_);  // there was no room to record it
   bool time_wanted_ MINIKV_GUARDED_BY(mutex_) = false;
-  std::int64_t next_look_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // at a disk that is full
+  std::int64_t next_look_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // while writes are refused
 
   std::atomic<std::uint64_t> seq_limit_;
   bool sequences_wanted_ MINIKV_GUARDED_BY(mutex_) = false;

@@ -12,11 +12,15 @@
 namespace minikv::engine {
 namespace {
 
+constexpr std::uint64_t kReservedPart = 4;
 constexpr std::int64_t kSpareRetryMs = 1000, kLookEveryMs = 1000;
 // Less than makes a disk tight: the reserve is there again after a compaction that worked in its room and gained little.
 constexpr std::uint64_t kLeftOverBytes = 64 * 1024;
 // What a log for deletes alone is tried with, and the least that is of any use.
 constexpr std::uint64_t kSmallLogBytes = 16 * 1024, kLeastLogBytes = 4096;
+// A log that is all that the disk has room for leaves such a part of it to what else needs some; one for
+// deletes alone leaves nothing, or each start would find less.
+constexpr std::uint64_t kLeftOverPart = 32;
 
 }  // namespace
 
@@ -55,8 +59,9 @@ Status Keeper::prepare_small_spare(bool may_drop_hints) {
     // Later than at the start it is tried often, and so only where it may succeed.
     if (free && *free < kLeastLogBytes && !may_drop_hints) return {};
     const std::uint64_t least = std::min(kLeastLogBytes, state_.options.segment_size);
-    std::uint64_t size = std::clamp(free ? std::max(*free, kSmallLogBytes) : kSmallLogBytes, least,
-                                    state_.options.segment_size);
+    std::uint64_t size = free ? *free : 0;
+    if (size > reserved_bytes()) size -= size / kLeftOverPart;
+    size = std::clamp(std::max(size, kSmallLogBytes), least, state_.options.segment_size);
     for (; size >= least; size -= size / 4) {
       Status made;
       MINIKV_TRY(create_spare(size, 0, made));
@@ -126,7 +131,9 @@ Status Keeper::open_spare() {
 // `left_over` bytes of room must remain; 0: nobody knows how much there is before it is tried.
 Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over, Status& made) {
   std::random_device random;
-  const SegmentIdentity identity{allocate_segment_id(), std::uint64_t{random()} << 32 | random()};
+  // Each write that is refused for want of a spare tries to have one: that takes no number.
+  if (unused_id_ == 0) unused_id_ = allocate_segment_id();
+  const SegmentIdentity identity{unused_id_, std::uint64_t{random()} << 32 | random()};
   const std::string path = state_.path_of(identity.id);
   const std::string temporary = path + std::string(kTemporarySuffix);
 
@@ -162,6 +169,7 @@ Status Keeper::create_spare(std::uint64_t size, std::uint64_t left_over, Status&
     made = std::move(committed);
     return {};
   }
+  unused_id_ = 0;
   // Only a file under its final name is ever written to; one under the temporary name is blank.
   MINIKV_TRY(state_.file_system.rename(temporary, path));
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
@@ -306,27 +314,54 @@ DiskRoom Keeper::room() const {
   return room;
 }
 
+std::uint64_t Keeper::reserved_bytes() const {
+  const std::uint64_t size = state_.options.segment_size;
+  std::uint64_t room = 0;
+  {
+    MutexLock lock(mutex_);
+    for (const ManifestSegment& entry : manifest_.segments) {
+      if (room >= size) break;
+      if (entry.state != SegmentState::kDropped) room += entry.size;
+    }
+  }
+  if (room < size) {
+    const auto free = free_space();
+    room += free ? *free : size;
+  }
+  return std::min(room, size) / kReservedPart;
+}
+
 void Keeper::note_refused(const Status& why) {
-  if (!state_.full_disk.note_refused(state_.clock.steady_ms())) return;
-  const DiskRoom now = room();
-  state_.log.warn(
-      "{}: the disk is full: writes that take room are refused, reads and deletes go on; {} bytes are free, "
-      "{} are kept "
-      "for deletes and compaction ({})",
-      state_.directory, now.free_bytes, now.reserve_bytes, why.message());
+  const std::int64_t now_ms = state_.clock.steady_ms();
+  if (why.code() == StatusCode::kDiskFull) {
+    if (!state_.full_disk.note_refused(now_ms)) return;
+    const DiskRoom now = room();
+    state_.log.warn(
+        "{}: the disk is full: writes that take room are refused, reads and deletes go on; {} bytes are "
+        "free, {} are kept for deletes and compaction ({})",
+        state_.directory, now.free_bytes, now.reserve_bytes, why.message());
+  } else {
+    if (state_.health.is_read_only() || !state_.failing_writes.note_refused(now_ms, why)) return;
+    state_.log.warn("{}: writes are refused, reads go on; it is tried again with each write: {}",
+                    state_.directory, why.message());
+  }
   MutexLock lock(mutex_);
-  next_look_ms_ = state_.clock.steady_ms() + kLookEveryMs;
+  next_look_ms_ = now_ms + kLookEveryMs;
   changed_.notify_all();
 }
 
 void Keeper::note_taken() {
-  if (state_.full_disk.is_full()) state_.full_disk.note_taken();
+  if (state_.full_disk.is_on()) state_.full_disk.note_taken();
+  if (state_.failing_writes.is_on()) state_.failing_writes.note_taken();
 }
 
-void Keeper::look_at_disk() {
+void Keeper::look_at_refusals() {
   const std::int64_t now_ms = state_.clock.steady_ms();
-  const auto over = state_.full_disk.look(now_ms, !is_disk_tight());
-  if (over) {
+  if (const auto over = state_.failing_writes.look(now_ms, has_spare())) {
+    state_.log.warn("{}: writes are taken again after {} s; {} were refused meanwhile", state_.directory,
+                    over->duration_ms / 1000, over->refused);
+  }
+  if (const auto over = state_.full_disk.look(now_ms, !is_disk_tight())) {
     state_.log.warn(
         "{}: the disk has room again after {} s; {} writes were refused meanwhile, {} bytes are free",
         state_.directory, over->duration_ms / 1000, over->refused, room().free_bytes);

@@ -50,14 +50,14 @@ Result<Value> Engine::get(std::string_view key) const {
 Result<Value> Engine::read(std::string_view key, const ValueHandle& handle, std::size_t room_bytes) const {
   if (reads_from_disk(handle))
     return HandleAccess::read_from_disk(handle, key, state_->warm_pages, room_bytes);
-  return HandleAccess::read(handle, key, room_bytes);
+  return HandleAccess::read(handle, key, state_->warm_pages, room_bytes);
 }
 
 Status Engine::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                          const std::function<bool()>& should_stop) const {
   if (reads_from_disk(handle))
     return HandleAccess::read_from_disk(handle, key, out, state_->warm_pages, should_stop);
-  return HandleAccess::read(handle, key, out);
+  return HandleAccess::read(handle, key, out, state_->warm_pages);
 }
 
 std::optional<Result<Value>> Engine::try_read(std::string_view key, const ValueHandle& handle) const {

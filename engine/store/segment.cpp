@@ -9,7 +9,7 @@ Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::strin
   if (!file) return file.status();
   auto mapping = (*file)->map(length);
   if (!mapping) return mapping.status();
-  return std::make_unique<Segment>(identity, kind, path, std::move(*file), std::move(*mapping), length);
+  return std::make_unique<Segment>(identity, kind, path, std::move(*file), std::move(*mapping));
 }
 
 void Graveyard::add(std::unique_ptr<Segment> segment) noexcept {

@@ -139,7 +139,8 @@ void Writer::try_to_commit_group() {
   // Asked once: it may become so meanwhile.
   const bool is_read_only = state_.health.is_read_only();
   Status status = is_read_only ? Status() : make_room(bytes);
-  if (status.code() == StatusCode::kDiskFull) return commit_to_reserve(status);
+  if (!status && !state_.health.is_read_only() && status.code() != StatusCode::kShutdown)
+    return commit_to_reserve(status);
   group_.begin(active_, active_->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now());
   execute_tasks(std::numeric_limits<std::size_t>::max(), is_read_only);
@@ -165,17 +166,27 @@ Status Writer::append_group() {
     publisher_.drop(group_);
     return done;
   }
-  if (state_.full_disk.is_full() && !group_.only_removes()) keeper_.note_taken();
+  if ((state_.full_disk.is_on() || state_.failing_writes.is_on()) && !group_.only_removes())
+    keeper_.note_taken();
   publisher_.publish(group_);
   state_.counters.writes.fetch_add(group_.changes().size(), std::memory_order_relaxed);
   state_.visible_sequence.store(next_sequence_ - 1, std::memory_order_release);
   return {};
 }
 
+// On a full disk it is what the segment has left. Where it is something else that keeps the log from going on
+// in another one (no inode, no descriptor), there is room to grow.
+bool Writer::has_reserve(const Segment& segment, std::uint64_t bytes) const {
+  const std::uint64_t size = state_.options.segment_size;
+  const std::uint64_t end = segment.used_bytes.load(std::memory_order_relaxed) + bytes;
+  return end <= size || (end <= 2 * size && keeper_.may_grow_log(bytes));
+}
+
 // On a full disk the spare is the reserve, or what the active segment has left. One task a group: those that add something
 // are refused alone.
-void Writer::commit_to_reserve(const Status& full) {
-  const auto spare = in_reserve_ ? nullptr : keeper_.reserve();
+void Writer::commit_to_reserve(const Status& refusal) {
+  const bool is_full = refusal.code() == StatusCode::kDiskFull;
+  const auto spare = in_reserve_ || !is_full ? nullptr : keeper_.reserve();
   const auto& segment = spare ? spare : active_;
   group_.begin(segment, segment->used_bytes.load(std::memory_order_relaxed), next_sequence_,
                state_.clock.now());
@@ -183,10 +194,8 @@ void Writer::commit_to_reserve(const Status& full) {
   if (group_tasks_.empty()) return;
   Status status;
   if (group_.has_changes()) {
-    const bool fits = segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
-                      state_.options.segment_size;
-    status = fits && group_.only_removes() ? Status() : full;
-    if (status && spare) status = go_on_in_reserve(spare, full);
+    status = group_.only_removes() && has_reserve(*segment, group_.frame().bytes()) ? Status() : refusal;
+    if (status && spare) status = go_on_in_reserve(spare, refusal);
     if (status) status = append_group();
   }
   finish_group(status);
@@ -361,7 +370,10 @@ void Writer::answer(WriteTask& task, const Status& status) {
     (void)state_.full_index.note_refused(state_.clock.steady_ms());
   } else if (!answered) {
     state_.counters.note_refused(answered.code());
-    if (answered.code() == StatusCode::kDiskFull) keeper_.note_refused(answered);
+    const bool is_told_elsewhere =
+        answered.code() == StatusCode::kReadOnly || answered.code() == StatusCode::kShutdown;
+    // What there was no memory for in a task says nothing of others.
+    if (&answered == &status && !is_told_elsewhere) keeper_.note_refused(answered);
   }
   task.done(answered);
 }

@@ -127,7 +127,7 @@ class Writer {
   bool run_if_there_is_memory(Work work) noexcept;
   void refuse_changes();
 
-  // kDiskFull: only deletes are taken now.
+  // An error: only deletes are taken now.
   Status make_room(std::size_t bytes);
   bool fits(std::size_t bytes) const;
   // Where the active segment would end.
@@ -136,7 +136,8 @@ class Writer {
   Status go_on_for(std::size_t bytes);
   void note_own_bytes();
   void slow_down() MINIKV_EXCLUDES(mutex_);
-  void commit_to_reserve(const Status& full);
+  bool has_reserve(const Segment& segment, std::uint64_t bytes) const;
+  void commit_to_reserve(const Status& refusal);
   Status go_on_in_reserve(const std::shared_ptr<Segment>& spare, const Status& full);
   void make_room_for_segment();
   Status append_group();
@@ -180,7 +181,8 @@ class Writer {
   const Status no_memory_ = out_of_memory("carrying out the request");
   const Status index_full_;
   std::shared_ptr<Segment> active_;
-  std::uint64_t failed_end_ = 0;  // of a write that failed and is not undone yet; 0: there is none
+  std::uint64_t failed_end_ = 0;      // of a write that failed and is not undone yet; 0: there is none
+  std::uint64_t reserved_bytes_ = 0;  // of the active segment, for deletes, as long as there is no spare
   std::uint64_t own_bytes_ = 0;  // of the disk, that the active segment had before anything was written to it
   std::chrono::steady_clock::time_point plenty_until_ = {};  // of room on the disk
   std::uint64_t active_min_seq_ = 0, active_max_seq_ = 0;

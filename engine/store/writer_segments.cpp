@@ -72,7 +72,7 @@ Status Writer::go_on_for(std::size_t bytes) {
 // Whether deletes will still find room, however full the disk is by then.
 bool Writer::leaves_reserve(std::size_t bytes) const {
   const std::uint64_t end = end_with(bytes);
-  if (end + state_.options.segment_size / kReservedPart <= own_bytes_) return true;
+  if (end + reserved_bytes_ <= own_bytes_) return true;
   // The keeper may well be slower than the writer; the disk need not be asked each time.
   if (end <= own_bytes_ && std::chrono::steady_clock::now() < plenty_until_) return true;
   return keeper_.has_spare();
@@ -114,6 +114,7 @@ void Writer::go_on_in(std::shared_ptr<Segment> next) {
 void Writer::note_own_bytes() {
   const auto size = active_->file().size();
   own_bytes_ = size ? *size : 0;
+  reserved_bytes_ = keeper_.reserved_bytes();
 }
 
 Status Writer::rotate() {

@@ -445,7 +445,7 @@ TEST_F(FullDiskStoreTest, ServesReadsAndDeletesAtEachStartOnADiskWithoutAnyRoom)
     const Stats stats = store_->stats();
     EXPECT_TRUE(stats.disk_full);
     EXPECT_EQ(stats.refused_disk_full, 1U);
-    EXPECT_EQ(stats.disk_free_bytes, 0U);
+    EXPECT_LT(stats.disk_free_bytes, kSegmentBytes / 32);
     EXPECT_GT(stats.disk_reserve_bytes, kSegmentBytes / 8) << start;
   }
   EXPECT_FALSE(store_->get(key(10)));
@@ -546,6 +546,71 @@ TEST_F(FullDiskStoreTest, IsToldWhenItBeginsAndWhenItIsOverAndNoMoreOften) {
   EXPECT_EQ(lines_.count("writes were refused meanwhile"), 1);
   EXPECT_EQ(lines_.count("the disk is full: writes that take room are refused"), 1);
   store_.reset();  // before what its log counts in
+}
+
+// A disk with room for less than a segment: what is kept for deletes is a part of what there is, at the first
+// start and at later ones.
+TEST_F(FullDiskStoreTest, ADiskSmallerThanASegmentIsFullAtThreeFourthsOfIt) {
+  constexpr std::uint64_t kDiskBytes = 600'000;
+  files_.set_capacity(kDiskBytes);
+  const std::string value(5'000, 'v');
+  int keys = 0;
+  for (int start = 0; start < 4; ++start) {
+    lines_.clear();
+    Options options;
+    options.log = lines_.sink();
+    ASSERT_NO_FATAL_FAILURE(open(options));
+    int written = 0;
+    Status refused;
+    for (; refused && written < 1'000; ++written) refused = store_->set(key(keys + written), value).status();
+    EXPECT_EQ(refused.code(), StatusCode::kDiskFull) << refused.message();
+    keys += --written;
+    if (start == 0) {
+      const std::uint64_t bytes = static_cast<std::uint64_t>(keys) * value.size();
+      EXPECT_GT(bytes, kDiskBytes / 2);
+      EXPECT_LT(bytes, kDiskBytes * 4 / 5);
+      EXPECT_EQ(lines_.count("the disk is full: writes that take room are refused"), 1);
+    }
+    EXPECT_GT(store_->stats().disk_reserve_bytes, kDiskBytes / 6) << start;
+    EXPECT_TRUE(store_->stats().disk_full);
+    for (int i = 0; i < 10; ++i) {
+      const auto removed = store_->remove(key(10 * start + i));
+      EXPECT_TRUE(removed && *removed) << start << ": " << removed.status().message();
+    }
+    EXPECT_EQ(store_->set("more", value).code(), StatusCode::kDiskFull);
+    store_.reset();
+  }
+  files_.set_capacity(std::nullopt);
+  ASSERT_NO_FATAL_FAILURE(open({}));
+  EXPECT_EQ(store_->size(), static_cast<std::uint64_t>(keys - 40));
+  EXPECT_TRUE(store_->set("again", value));
+}
+
+// No inode, say, though there is room. The directory's own lock keeps others away.
+TEST_F(FullDiskStoreTest, OpensWithoutALockFileWhereNoneCanBeMade) {
+  open({});
+  ASSERT_TRUE(store_->set("key", "value"));
+  ASSERT_TRUE(store_->set("other", "value"));
+  store_.reset();
+  files_.damage([](sim::SimDisk& disk) { disk.erase("data/LOCK"); });
+  files_.set_judge([](const sim::SimCall& call) {
+    const bool makes_file = call.kind == sim::SimCall::Kind::kCreate ||
+                            (call.kind == sim::SimCall::Kind::kLock && call.path.ends_with("/LOCK"));
+    return makes_file ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  Options options;
+  options.log = lines_.sink();
+  ASSERT_NO_FATAL_FAILURE(open(options));
+  EXPECT_EQ(lines_.count("no file LOCK"), 1);
+  EXPECT_EQ(store_->get("key")->data, "value");
+  options.file_system = &files_;
+  const auto second = Store::open("data", options);
+  EXPECT_EQ(second.code(), StatusCode::kLocked) << second.status().message();
+  EXPECT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  EXPECT_TRUE(store_->remove("other"));
+  files_.set_judge(nullptr);
+  EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+  store_.reset();
 }
 
 // With as many segments as its file has room for, and a disk on which it can't be made longer.
