@@ -228,7 +228,15 @@ void SegmentInspector::finish() {
     }
   }
   settle_gaps(Effect::kNameless, expected_, 0);
+  report_lack();
   check_range();
+}
+
+// An accepted cut makes a segment end within a frame, of which it keeps the records that are there.
+void SegmentInspector::report_lack() {
+  if (!segment_.is_sealed() || segment_.file_size < segment_.entry.size || frame_end_ <= segment_.end) return;
+  report(FindingKind::kShortFile, segment_.is_loss_accepted ? Effect::kAccepted : Effect::kNameless,
+         segment_.end, frame_end_ - segment_.end, "the segment ends within a group of records");
 }
 
 void SegmentInspector::check_range() {
