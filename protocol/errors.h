@@ -142,12 +142,14 @@ ErrorReply no_key_arguments();
 // ---- transactions ----
 ErrorReply watched_key_changed();                      // text only
 ErrorReply exec_abort();                               // EXECABORT: a command was refused before EXEC
+ErrorReply exec_without_auth();                        // the same: the password is missing
 ErrorReply without_multi(const CommandSpec& command);  // "ERR EXEC without MULTI"
 ErrorReply inside_multi(const CommandSpec& command);   // "ERR WATCH inside MULTI is not allowed"
 ErrorReply not_in_multi();                             // a command that can't be queued
 ErrorReply other_dialect_in_multi();
 ErrorReply transaction_too_long(std::size_t limit_bytes);
 ErrorReply watch_without_memory();
+ErrorReply transaction_walks_too_far(std::size_t limit_bytes);
 ErrorReply transaction_without_memory();
 ErrorReply no_room_in_transaction();  // for what one of its commands would make
 

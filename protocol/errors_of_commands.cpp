@@ -138,6 +138,11 @@ ErrorReply exec_abort() {
           "EXECABORT Transaction discarded because of previous errors."};
 }
 
+ErrorReply exec_without_auth() {
+  return {ErrorCode::kNoAuth, "Authentication required.",
+          "EXECABORT Transaction discarded because of: NOAUTH Authentication required."};
+}
+
 ErrorReply without_multi(const CommandSpec& command) {
   return in_both(ErrorCode::kUsage, "ERR", fmt::format("{} without MULTI", upper_name(command)));
 }
@@ -169,6 +174,13 @@ ErrorReply watch_without_memory() {
 ErrorReply transaction_without_memory() {
   return out_of_memory(
       "there is no room in max_client_memory for more of this transaction; queue less in one");
+}
+
+ErrorReply transaction_walks_too_far(std::size_t limit_bytes) {
+  return in_both(ErrorCode::kTooLong, "ERR",
+                 fmt::format("the keys that a transaction walks over may take {} bytes; ask for fewer, or "
+                             "outside of a transaction",
+                             limit_bytes));
 }
 
 ErrorReply no_room_in_transaction() {

@@ -17,6 +17,9 @@ std::int64_t slack_ms(std::int64_t elapsed_ms) {
   return kSlackMs + std::max<std::int64_t>(elapsed_ms, 0) / kSlackPart;
 }
 
+// What no clock says that tells the time: so that no sum overflows, and the manifest can say what was read.
+std::int64_t believable(std::int64_t wall_ms) { return std::clamp(wall_ms, -kLatestMs, kLatestMs); }
+
 std::int64_t distance(std::int64_t a, std::int64_t b) { return a > b ? a - b : b - a; }
 
 }  // namespace
@@ -28,16 +31,17 @@ EngineClock::Reading EngineClock::read_together() const {
   Reading reading;
   for (int i = 0; i < kTries; ++i) {
     const std::int64_t before = clock_.steady_ms();
-    reading.wall_ms = clock_.wall_ms();
+    reading.wall_ms = wall_ms();
     reading.steady_ms = clock_.steady_ms();
     if (reading.steady_ms - before <= kTogetherMs) break;
   }
   return reading;
 }
 
+std::int64_t EngineClock::wall_ms() const { return believable(clock_.wall_ms()); }
+
 void EngineClock::resume(std::int64_t floor_ms, const LeadRecord& recorded) {
   MutexLock lock(mutex_);
-  constexpr std::int64_t kLatestMs = std::int64_t{1} << 52;  // so that no sum overflows
   const Reading now = read_together();
   last_wall_ms_ = now.wall_ms;
   last_steady_ms_ = now.steady_ms;
@@ -65,7 +69,7 @@ StoreTime EngineClock::now() {
 
 void EngineClock::advance() {
   Reading now;
-  now.wall_ms = clock_.wall_ms();  // first: then no waiting in between makes later steps too long
+  now.wall_ms = wall_ms();  // first: then no waiting in between makes later steps too long
   now.steady_ms = clock_.steady_ms();
   const auto by_steady = [this](const Reading& reading) MINIKV_REQUIRES(mutex_) {
     return last_centi_ms_ + (reading.steady_ms - last_steady_ms_) * kSlow;
@@ -95,7 +99,8 @@ bool EngineClock::lags(const Reading& reading, std::int64_t centi_ms) {
 void EngineClock::begin_lead(const Reading& reading, std::int64_t centi_ms) {
   const std::int64_t engine_ms = (centi_ms + kCenti - 1) / kCenti;
   last_centi_ms_ = engine_ms * kCenti;
-  lead_ = {{reading.wall_ms, engine_ms}, reading.steady_ms, clock_.boot()};
+  const std::int64_t steady_ms = std::clamp<std::int64_t>(reading.steady_ms, 0, kLatestMs);
+  lead_ = {{reading.wall_ms, engine_ms}, steady_ms, clock_.boot()};
   changes_.fetch_add(1, std::memory_order_release);
 }
 

@@ -33,7 +33,8 @@ class EngineClock {
   LeadRecord record(const LeadRecord& recorded);
 
   std::int64_t steady_ms() const { return clock_.steady_ms(); }
-  std::int64_t wall_ms() const { return clock_.wall_ms(); }
+  // At most kLatestMs before or behind 1970, whatever the clock says.
+  std::int64_t wall_ms() const;
 
  private:
   struct Reading {

@@ -7,6 +7,9 @@
 
 namespace minikv::engine {
 
+// No clock that says more, or less than its negative, is believed.
+inline constexpr std::int64_t kLatestMs = std::int64_t{1} << 52;
+
 struct LeadRecord {
   TimeLead lead;
   std::int64_t steady_ms = 0;  // what the steady clock said when it began

@@ -26,6 +26,13 @@ std::string_view advice_on(int error) {
     case EACCES:
     case EPERM: return " (does it belong to the user that runs this program?)";
     case EMFILE: return " (raise this process's limit, as with ulimit -n)";
+    case ENFILE: return " (raise the system's limit, fs.file-max)";
+    case EFBIG: return " (raise this process's limit of file sizes, as with ulimit -f)";
+    case ENOMEM: return " (raise this process's limits, as with ulimit -v, or give it more memory)";
+    case EROFS: return " (it is mounted read-only: mount it for writing)";
+    case EIO: return " (the disk has failed: the kernel's log may say more, see dmesg)";
+    case ENOSPC: return " (room or inodes are used up: see df and df -i)";
+    case EDQUOT: return " (see quota)";
     case EWOULDBLOCK: return " (another process holds the lock)";
     default: return "";
   }
@@ -53,7 +60,9 @@ Status Status::from_errno(int error, std::string_view what) noexcept {
   } catch (const std::bad_alloc&) {
     message = "I/O error";  // which needs no memory
   }
-  return {code_of(error), std::move(message)};
+  Status status(code_of(error), std::move(message));
+  status.error_ = error;
+  return status;
 }
 
 Status Status::with_context(std::string_view where) const {
@@ -61,7 +70,9 @@ Status Status::with_context(std::string_view where) const {
   std::string message(where);
   message += ": ";
   message += this->message();
-  return {code_, std::move(message)};
+  Status status(code_, std::move(message));
+  status.error_ = error_;
+  return status;
 }
 
 }  // namespace minikv

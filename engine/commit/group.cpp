@@ -144,7 +144,8 @@ Result<Value> Group::get(std::string_view key) {
     if (value) value->expiry_ms = found->place.expiry_ms;
     return value;
   }
-  return HandleAccess::read(HandleAccess::make(view_.segment_of(found->place), found->place), key);
+  return HandleAccess::read(HandleAccess::make(view_.segment_of(found->place), found->place), key,
+                            state_.warm_pages);
 }
 
 std::optional<ValueHandle> Group::find_missing(OldValue& old) {
@@ -198,7 +199,10 @@ Place Group::append(const NewRecord& record) {
 }
 
 void Group::change(std::string_view key, std::uint64_t hash, const GroupView::Present& now) {
-  if (budget_.counts()) budget_.add(index_growth(key, hash, now.place));
+  if (budget_.counts()) {
+    budget_.add(index_growth(key, hash, now.place));
+    if (!now.place.deleted && !view_.find(key, hash)) budget_.note_key_added();
+  }
   if (has_range()) {
     std::uint64_t keys = changes_.keys_behind_ranges();
     if (view_.find(key, hash)) --keys;
@@ -210,11 +214,12 @@ void Group::change(std::string_view key, std::uint64_t hash, const GroupView::Pr
 
 // By how much the index grows if the key's place is `now` from here on.
 std::int64_t Group::index_growth(std::string_view key, std::uint64_t hash, const Place& now) const {
-  const bool was_there = view_.find(key, hash).has_value();
+  const auto before = view_.find(key, hash);
   const bool is_there = !now.deleted && is_present(now, now_ms());
-  if (was_there == is_there) return 0;
-  const auto bytes = static_cast<std::int64_t>(Index::bytes_of_key(key.size()));
-  return is_there ? bytes : -bytes;
+  const auto bytes_of = [&](const Place& place) {
+    return static_cast<std::int64_t>(Index::bytes_of_key(key.size(), place));
+  };
+  return (is_there ? bytes_of(now) : 0) - (before ? bytes_of(before->place) : 0);
 }
 
 std::uint64_t Group::put(std::string_view key, std::string_view value, std::uint32_t checksum,

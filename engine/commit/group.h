@@ -43,7 +43,8 @@ class Group final : public Transaction {
   // `old_values` are those that the task has announced, each as find_missing() has left it; `bytes` is about
   // how many bytes it adds to the log.
   void begin_task(std::span<OldValue> old_values, std::size_t bytes);
-  // Whether the task has added keys for which the index has no room. Then it is to be undone.
+  // Whether the index has no room for the keys, or the expiries of keys, that the task has added. Then it is
+  // to be undone.
   bool passes_index_limit() const { return budget_.is_passed(); }
   void end_task();
   // Undoes what the task has changed, instead of end_task().

@@ -38,15 +38,19 @@ class IndexBudget {
   void begin_task(bool counts) {
     counts_ = counts;
     task_growth_ = 0;
+    task_adds_keys_ = false;
   }
   bool counts() const { return counts_; }
   // By so many bytes the task makes the index larger, or smaller.
   void add(std::int64_t bytes) { task_growth_ += bytes; }
-  // Whether the task has added keys for which there is no room.
+  // It adds a key, and not only an expiry to one that is there.
+  void note_key_added() { task_adds_keys_ = true; }
+  // Whether there is no room for the keys, or the expiries of keys, that the task has added.
   bool is_passed() const {
     if (!counts_ || task_growth_ <= 0) return false;
-    return static_cast<std::int64_t>(index_bytes_) + group_growth_ + task_growth_ >
-           static_cast<std::int64_t>(limit_);
+    const auto limit = static_cast<std::int64_t>(limit_);
+    const std::int64_t for_expiries = task_adds_keys_ ? 0 : limit / kExpiriesPart;
+    return static_cast<std::int64_t>(index_bytes_) + group_growth_ + task_growth_ > limit + for_expiries;
   }
   void end_task() { group_growth_ += task_growth_; }
 
@@ -54,10 +58,14 @@ class IndexBudget {
   // So many times what is added to the log may the index grow by at most.
   static constexpr std::uint64_t kMaxGrowth = 4;
   static constexpr std::uint64_t kPlentyBytes = 64 * kMiB;
+  // To give a key that is there an expiry takes memory, too. It may go on where no key may be added, up to
+  // such a part of the limit beyond it.
+  static constexpr std::int64_t kExpiriesPart = 8;
 
   const std::uint64_t limit_;
   std::uint64_t index_bytes_ = 0, logged_since_ = 0;
   bool counts_ = false;
+  bool task_adds_keys_ = false;
   std::int64_t group_growth_ = 0, task_growth_ = 0;  // of the index, by the present ones
 };
 

@@ -22,7 +22,7 @@ std::uint64_t IndexWatch::index_bytes() const {
 }
 
 std::optional<std::int64_t> IndexWatch::due_in_ms() {
-  if (!is_told_) return state_.full_index.is_full() ? std::optional<std::int64_t>(0) : std::nullopt;
+  if (!is_told_) return state_.full_index.is_on() ? std::optional<std::int64_t>(0) : std::nullopt;
   return std::max<std::int64_t>(next_look_ms_ - state_.clock.steady_ms(), 0);
 }
 

@@ -24,14 +24,16 @@ LogRoom::LogRoom(const Options& options, const std::string& directory, ReaderLoc
       segments_(segments),
       keeper_(keeper),
       log_(log),
-      queue_(queue) {}
+      queue_(queue),
+      reserved_bytes_(keeper.disk().reserved_bytes()) {}
 
 bool LogRoom::has_room(std::size_t bytes) const {
   return !in_reserve_ && log_.fits(bytes) && leaves_reserve(bytes);
 }
 
 Status LogRoom::make_room(std::size_t bytes) {
-  if (in_reserve_ && keeper_.spare().is_ready()) in_reserve_ = false;  // there is room for another segment again
+  if (in_reserve_ && keeper_.spare().is_ready())
+    in_reserve_ = false;  // there is room for another segment again
   if (in_reserve_) return disk_full(directory_, kRoomIsKept);
   if (!log_.fits(bytes)) {
     slow_down();
@@ -51,7 +53,7 @@ Status LogRoom::make_room(std::size_t bytes) {
 // Whether deletes will still find room, however full the disk is by then.
 bool LogRoom::leaves_reserve(std::size_t bytes) const {
   const std::uint64_t end = log_.end_with(bytes);
-  if (end + options_.segment_size / kReservedPart <= log_.own_bytes()) return true;
+  if (end + reserved_bytes_ <= log_.own_bytes()) return true;
   // The keeper may well be slower than the writer; the disk need not be asked each time.
   if (end <= log_.own_bytes() && std::chrono::steady_clock::now() < plenty_until_) return true;
   return keeper_.spare().is_ready();
@@ -98,6 +100,7 @@ void LogRoom::go_on_in(std::shared_ptr<Segment> next) {
     segments_.emplace(static_cast<std::uint32_t>(next->id()), next);
   }
   log_.roll_to(std::move(next));
+  reserved_bytes_ = keeper_.disk().reserved_bytes();
 }
 
 Status LogRoom::rotate() {
@@ -119,18 +122,26 @@ bool LogRoom::make_room_for_mark() {
   return true;
 }
 
-// ---- the reserve of a full disk ----
+// ---- the reserve ----
 
-std::shared_ptr<Segment> LogRoom::reserve() const {
-  if (in_reserve_) return log_.segment();
+std::shared_ptr<Segment> LogRoom::reserve(const Status& refusal) const {
+  if (in_reserve_ || refusal.code() != StatusCode::kDiskFull) return log_.segment();
   auto spare = keeper_.spare().reserve();
   return spare ? spare : log_.segment();
 }
 
-Status LogRoom::go_on_in_reserve(const std::shared_ptr<Segment>& reserve, const Status& full) {
+// On a full disk it is what the segment has left. Where it is something else that keeps the log from going on
+// in another one (no inode, no descriptor), there is room to grow.
+bool LogRoom::reserve_fits(const Segment& reserve, std::uint64_t bytes) const {
+  const std::uint64_t size = options_.segment_size;
+  const std::uint64_t end = reserve.used() + bytes;
+  return end <= size || (end <= 2 * size && keeper_.disk().may_grow_log(bytes));
+}
+
+Status LogRoom::go_on_in_reserve(const std::shared_ptr<Segment>& reserve, const Status& refusal) {
   if (reserve == log_.segment()) return {};
   MINIKV_TRY(prepare_to_go_on());
-  if (keeper_.spare().take_reserve() != reserve) return full;
+  if (keeper_.spare().take_reserve() != reserve) return refusal;
   go_on_in(reserve);
   in_reserve_ = true;
   return {};

@@ -37,13 +37,16 @@ class LogRoom {
 
   // Whether a frame whose records take `bytes` can be appended without waiting for room.
   bool has_room(std::size_t bytes) const;
-  // Waits for it if need be. kDiskFull: only deletes are taken now, in the reserve.
+  // Waits for it if need be. An error: only deletes are taken now, in the reserve.
   Status make_room(std::size_t bytes);
 
-  // Where deletes go on a full disk, which may be the segment that the log is in.
-  std::shared_ptr<Segment> reserve() const;
-  // Goes on in it, if the log is not there yet; `full` if it has gone meanwhile. May throw std::bad_alloc.
-  Status go_on_in_reserve(const std::shared_ptr<Segment>& reserve, const Status& full);
+  // Where deletes go when make_room() has returned `refusal`: the spare on a full disk, or the segment that
+  // the log is in.
+  std::shared_ptr<Segment> reserve(const Status& refusal) const;
+  // Whether a frame of `bytes` that only removes may be appended to it.
+  bool reserve_fits(const Segment& reserve, std::uint64_t bytes) const;
+  // Goes on in it, if the log is not there yet; `refusal` if it has gone meanwhile. May throw std::bad_alloc.
+  Status go_on_in_reserve(const std::shared_ptr<Segment>& reserve, const Status& refusal);
 
   // For a frame without records. False: the disk is too full even for that. May throw std::bad_alloc.
   bool make_room_for_mark();
@@ -66,6 +69,7 @@ class LogRoom {
   LogWriter& log_;
   WriterQueue& queue_;
   std::function<bool()> is_behind_;
+  std::uint64_t reserved_bytes_;  // of the log's segment, for deletes, as long as there is no spare
   std::chrono::steady_clock::time_point plenty_until_ = {};  // of room on the disk
   bool in_reserve_ = false;  // the disk is full, and the log's segment is for deletes alone
 };

@@ -22,8 +22,8 @@ SegmentTable& segments_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS {
 
 }  // namespace
 
-Writer::Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values, std::shared_ptr<Segment> active,
-               std::uint64_t next_sequence)
+Writer::Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values,
+               std::shared_ptr<Segment> active, std::uint64_t next_sequence)
     : state_(state),
       keeper_(keeper),
       no_memory_(out_of_memory("carrying out the request")),
@@ -144,7 +144,8 @@ void Writer::execute_group() {
   // Asked once: it may become so meanwhile.
   const bool is_read_only = state_.health.is_read_only();
   Status status = is_read_only ? Status() : room_.make_room(bytes);
-  if (status.code() == StatusCode::kDiskFull) return execute_in_reserve(status);
+  if (!status && !state_.health.is_read_only() && status.code() != StatusCode::kShutdown)
+    return execute_in_reserve(status);
   begin_group(log_.segment());
   execute_tasks(std::numeric_limits<std::size_t>::max(), is_read_only);
   if (group_tasks_.empty()) return group_.end();  // the first one waits for a value that it needs
@@ -154,18 +155,17 @@ void Writer::execute_group() {
   note_group();
 }
 
-// On a full disk. One task a group: those that add something are refused alone.
-void Writer::execute_in_reserve(const Status& full) {
-  const std::shared_ptr<Segment> segment = room_.reserve();
+// There is no room for more than deletes. One task a group: those that add something are refused alone.
+void Writer::execute_in_reserve(const Status& refusal) {
+  const std::shared_ptr<Segment> segment = room_.reserve(refusal);
   begin_group(segment);
   execute_tasks(1, false);
   if (group_tasks_.empty()) return group_.end();
   Status status;
   if (group_.has_changes()) {
-    const bool fits = segment->used_bytes.load(std::memory_order_relaxed) + group_.frame().bytes() <=
-                      state_.options.segment_size;
-    status = fits && group_.changes().only_removes() ? Status() : full;
-    if (status) status = room_.go_on_in_reserve(segment, full);
+    const bool may_be_written =
+        group_.changes().only_removes() && room_.reserve_fits(*segment, group_.frame().bytes());
+    status = may_be_written ? room_.go_on_in_reserve(segment, refusal) : refusal;
     if (status) status = write_group();
   }
   finish_group(status);
@@ -234,7 +234,8 @@ Status Writer::write_group() {
     publisher_.drop(group_.changes());
     return done;
   }
-  if (state_.full_disk.is_full() && !group_.changes().only_removes()) keeper_.disk_watch().note_taken();
+  if ((state_.full_disk.is_on() || state_.failing_writes.is_on()) && !group_.changes().only_removes())
+    keeper_.refusal_watch().note_taken();
   publisher_.publish(group_.changes(), log_.next_sequence() - 1);
   return {};
 }
@@ -265,7 +266,10 @@ void Writer::answer(WriteTask& task, const Status& status) {
     (void)state_.full_index.note_refused(state_.clock.steady_ms());
   } else if (!answered) {
     state_.counters.note_refused(answered.code());
-    if (answered.code() == StatusCode::kDiskFull) keeper_.disk_watch().note_refused(answered);
+    const bool is_told_elsewhere =
+        answered.code() == StatusCode::kReadOnly || answered.code() == StatusCode::kShutdown;
+    // What there was no memory for in a task says nothing of others.
+    if (&answered == &status && !is_told_elsewhere) keeper_.refusal_watch().note_refused(answered);
   }
   task.done(answered);
 }

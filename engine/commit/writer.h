@@ -36,8 +36,8 @@ class Writer final : private WriterQueue::Owner {
  public:
   // `state`, `keeper` and `old_values` must outlive it. The log goes on in `active`, its next record gets
   // `next_sequence`.
-  Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values, std::shared_ptr<Segment> active,
-         std::uint64_t next_sequence);
+  Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values,
+         std::shared_ptr<Segment> active, std::uint64_t next_sequence);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -76,7 +76,7 @@ class Writer final : private WriterQueue::Owner {
 
   void commit_group();
   void execute_group();
-  void execute_in_reserve(const Status& full);
+  void execute_in_reserve(const Status& refusal);
   void begin_group(const std::shared_ptr<Segment>& segment);
   void execute_tasks(std::size_t limit, bool up_to_a_change);
   bool make_ready(WriteTask& task);

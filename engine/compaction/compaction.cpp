@@ -9,8 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "engine/core/hint_file.h"
-#include "engine/format/file_names.h"
+#include "engine/compaction/salvage.h"
 
 namespace minikv::engine {
 namespace {
@@ -95,30 +94,56 @@ std::shared_ptr<Segment> Compaction::segment_of(const ManifestSegment& input) {
 
 Status Compaction::merge(const ManifestSegment& input) {
   const std::shared_ptr<Segment> segment = segment_of(input);
-  SegmentReader reader(segment->file(), input.size);
+  MINIKV_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, segment->file().size());
+  SegmentReader reader(segment->file(), std::min(file_bytes, input.size));
+  bool is_readable = true;
+  const Status merged = merge(input, *segment, reader, is_readable);
+  // The others are compacted without it.
+  if (!is_readable || merged.code() == StatusCode::kCorruption)
+    segment->is_left_alone.store(true, std::memory_order_relaxed);
+  return merged;
+}
+
+Status Compaction::merge(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
+                         bool& is_readable) {
   live_bytes_met_ = 0;
-  FrameCursor cursor(reader, segment->identity());
-  while (!cursor.is_at_end()) {
+  Salvage salvage(state_, keeper_.manifest().store_id(), input, segment, reader);
+  const Status compared = salvage.compare_with_accepted_loss();
+  is_readable = compared.is_ok();
+  if (!compared) return compared;
+  gives_up_loss_ = salvage.gives_up_loss();
+  const auto take = [&](const RecordView& record) {
+    return take_record(record, static_cast<std::uint32_t>(input.id));
+  };
+  FrameCursor cursor(reader, segment.identity());
+  // The file may be shorter: of the rest its hint tells.
+  while (cursor.offset() < input.size) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
     }
-    MINIKV_ASSIGN_OR_RETURN(const FrameAt frame, cursor.read());
-    if (frame.has_all_names()) {
-      MINIKV_TRY(take_frame(frame, input.id));
-      rate_.spend(frame.end - cursor.offset(), cancelled_);
-      cursor.move_to(frame.end);
+    auto frame = cursor.read();
+    is_readable = frame.is_ok();
+    if (!frame) return frame.status();
+    if (frame->has_all_names()) {
+      MINIKV_TRY(take_frame(*frame, input.id));
+      rate_.spend(frame->end - cursor.offset(), cancelled_);
+      cursor.move_to(frame->end);
     } else {
-      MINIKV_TRY(step_over_damage(cursor, input, *segment));
+      auto next = cursor.find_next_header();
+      is_readable = next.is_ok();
+      if (!next) return next.status();
+      const std::uint64_t end = *next < reader.size() ? *next : input.size;
+      MINIKV_TRY(salvage.take(cursor.offset(), end, take));
+      cursor.move_to(end);
     }
   }
   // Nothing becomes live in a sealed segment, so that there can only be less by now.
-  if (segment->live() > live_bytes_met_) {
-    segment->has_unnamed_damage.store(true, std::memory_order_relaxed);
+  if (segment.live() > live_bytes_met_) {
     return {StatusCode::kCorruption,
             fmt::format(
                 "{}: the index names records that are not in it (its hint is wrong): compaction leaves the "
                 "segment as it is",
-                segment->path())};
+                segment.path())};
   }
   return {};
 }
@@ -130,50 +155,6 @@ Status Compaction::take_frame(const FrameAt& frame, std::uint64_t segment) {
     MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(segment)));
   }
   return {};
-}
-
-// Takes what the hint knows of a stretch that can't be read as frames.
-Status Compaction::step_over_damage(FrameCursor& cursor, const ManifestSegment& input, Segment& segment) {
-  MINIKV_ASSIGN_OR_RETURN(const std::uint64_t end, cursor.find_next_header());
-  if (Status taken = take_from_hint(input, segment, cursor.offset(), end); !taken) {
-    segment.has_unnamed_damage.store(taken.code() == StatusCode::kCorruption, std::memory_order_relaxed);
-    return taken;
-  }
-  cursor.move_to(end);
-  return {};
-}
-
-Status Compaction::take_from_hint(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
-                                  std::uint64_t end) {
-  const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input.id),
-                              hint_identity(keeper_.manifest().store_id(), input));
-  if (!hint) {
-    return {StatusCode::kCorruption,
-            fmt::format(
-                "{}: damaged at offset {}, and there is no hint that says of which keys: compaction leaves "
-                "the segment as it is",
-                segment.path(), begin)};
-  }
-  state_.log.error("{}: damaged at offset {}; its hint says of which keys", segment.path(), begin);
-  Status status;
-  std::string bytes;
-  hint->for_each([&](const HintEntry& entry) {
-    if (entry.offset < begin || entry.offset >= end) return true;
-    RecordView record;
-    record.header = entry.header;
-    record.offset = entry.offset;
-    record.key = entry.key;
-    record.value = entry.value;
-    record.value_intact = entry.header.type != RecordType::kPut;
-    // Some of the stretch may be sound.
-    bytes.resize(sizeof(RecordHeader) + entry.key.size() + entry.header.value_length);
-    if (segment.file().read(entry.offset, bytes)) {
-      if (const auto sound = parse_record(bytes, segment.identity(), entry.offset)) record = *sound;
-    }
-    status = take_record(record, static_cast<std::uint32_t>(input.id));
-    return status.is_ok();
-  });
-  return status;
 }
 
 Status Compaction::copy(const RecordView& record) {
@@ -262,6 +243,7 @@ Status Compaction::take_dead(const RecordView& record) {
 
 Status Compaction::take_range_delete(const RecordView& record) {
   if (!record.value_intact) {
+    if (gives_up_loss_) return {};
     return {StatusCode::kCorruption, "a range delete is damaged: compaction leaves the segment as it is"};
   }
   if (others_.may_drop({std::string(record.key), std::string(record.value), record.header.sequence})) {

@@ -71,10 +71,10 @@ class Compaction {
   Status check_space(const std::vector<ManifestSegment>& inputs);
   std::shared_ptr<Segment> segment_of(const ManifestSegment& input);
   Status merge(const ManifestSegment& input);
+  // `is_readable`: false if it was the segment that could not be read.
+  Status merge(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
+               bool& is_readable);
   Status take_frame(const FrameAt& frame, std::uint64_t segment);
-  Status step_over_damage(FrameCursor& cursor, const ManifestSegment& input, Segment& segment);
-  Status take_from_hint(const ManifestSegment& input, const Segment& segment, std::uint64_t begin,
-                        std::uint64_t end);
   void fetch_ahead(std::span<const RecordView> records) const;
 
   Status take_record(const RecordView& record, std::uint32_t segment);
@@ -97,6 +97,7 @@ class Compaction {
   std::vector<std::uint64_t> inputs_;
   std::vector<Relocation> relocations_;
   std::uint64_t live_bytes_met_ = 0;  // of records in this input that the index names
+  bool gives_up_loss_ = false;        // what of this input says no keys may go
 };
 
 }  // namespace minikv::engine

@@ -44,7 +44,11 @@ Status Installer::install(CompactionOutput& output, const std::vector<std::uint6
   note_dead_at_birth(segments, relocations);
   std::vector<std::shared_ptr<Segment>> dropped;
   dropped.reserve(inputs.size());
-  MINIKV_TRY(keeper_.commit_compaction(output.entries(), inputs));
+  if (Status committed = keeper_.commit_compaction(output.entries(), inputs); !committed) {
+    // There was no room to say so, and the store goes on as it was.
+    if (committed.code() == StatusCode::kDiskFull && !state_.health.is_read_only()) output.remove_kept();
+    return committed;
+  }
   // From here on it has happened.
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);

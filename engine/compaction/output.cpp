@@ -27,6 +27,14 @@ CompactionOutput::~CompactionOutput() {
   }
 }
 
+void CompactionOutput::remove_kept() {
+  assert(is_finished_ && segments_.empty());
+  for (const ManifestSegment& entry : entries_) {
+    (void)state_.file_system.remove(state_.directory + "/" + hint_name(entry.id));
+    (void)state_.file_system.remove(state_.path_of(entry.id));
+  }
+}
+
 Status CompactionOutput::begin_segment() {
   const SegmentIdentity identity = keeper_.manifest().make_segment_identity();
   const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);

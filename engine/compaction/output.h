@@ -37,6 +37,8 @@ class CompactionOutput {
   Status finish();
   // After finish(), and before the manifest names them: they stay. Once.
   std::vector<std::shared_ptr<Segment>> keep();
+  // After keep(): removes what is kept. The manifest does not name it, for certain, and never will.
+  void remove_kept();
   const std::vector<ManifestSegment>& entries() const { return entries_; }
   std::uint64_t bytes() const;
 

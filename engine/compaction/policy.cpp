@@ -20,6 +20,9 @@ std::uint64_t most_in_a_step(const CompactionPolicy& policy) {
   return policy.disk_is_tight ? policy.room : std::min(policy.room, kStepSegments * policy.segment_size);
 }
 
+// Until it is compacted, what can't be read of it and was accepted to be lost is in the way of its hint.
+bool is_to_be_given_up(const SegmentUse& segment) { return segment.entry.accepted_loss != 0; }
+
 double dead_ratio(const SegmentUse& segment) { return ratio(segment.dead_bytes(), segment.used_bytes); }
 
 std::vector<ManifestSegment> pick_for_tight_disk(std::vector<SegmentUse> sealed,
@@ -50,7 +53,7 @@ double backlog(const std::vector<SegmentUse>& sealed, std::uint64_t segment_size
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy) {
   if (policy.disk_is_tight) return pick_for_tight_disk(sealed, policy);
-  if (sealed.size() < policy.threshold) return {};
+  const bool are_enough = sealed.size() >= policy.threshold;
   std::uint64_t used = 0, dead = 0;
   std::size_t small = 0;
   const auto is_small = [&](const SegmentUse& s) {
@@ -66,10 +69,13 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
   const bool folds_small = small >= std::max<std::size_t>(kSmallSegments, policy.threshold);
   std::vector<SegmentUse> worth;
   for (const SegmentUse& segment : sealed) {
-    if (dead_ratio(segment) >= wanted || (folds_small && is_small(segment))) worth.push_back(segment);
+    const bool is_worth_it = dead_ratio(segment) >= wanted || (folds_small && is_small(segment));
+    if ((are_enough && is_worth_it) || is_to_be_given_up(segment)) worth.push_back(segment);
   }
-  std::stable_sort(worth.begin(), worth.end(),
-                   [](const SegmentUse& a, const SegmentUse& b) { return dead_ratio(a) > dead_ratio(b); });
+  std::stable_sort(worth.begin(), worth.end(), [](const SegmentUse& a, const SegmentUse& b) {
+    if (is_to_be_given_up(a) != is_to_be_given_up(b)) return is_to_be_given_up(a);
+    return dead_ratio(a) > dead_ratio(b);
+  });
   std::vector<ManifestSegment> inputs;
   std::uint64_t live = 0;
   for (const SegmentUse& segment : worth) {
@@ -99,12 +105,14 @@ std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> seal
   };
   for (const SegmentUse& segment : sealed) {
     if (segment.live_bytes > policy.room) continue;
-    if (policy.disk_is_tight && dead_ratio(segment) < kWorthOnTightDisk) continue;
+    if (policy.disk_is_tight && dead_ratio(segment) < kWorthOnTightDisk && !is_to_be_given_up(segment))
+      continue;
     if (!step.empty() && live + segment.live_bytes > most_in_a_step(policy)) close_step();
     step.push_back(segment.entry);
     live += segment.live_bytes;
     small += segment.used_bytes < policy.segment_size / 2 ? 1 : 0;
-    is_worth_it |= segment.entry.kind == SegmentKind::kLog || dead_ratio(segment) > 0.01;
+    is_worth_it |=
+        segment.entry.kind == SegmentKind::kLog || dead_ratio(segment) > 0.01 || is_to_be_given_up(segment);
   }
   close_step();
   return steps;

@@ -46,7 +46,7 @@ std::vector<SegmentUse> CompactionScheduler::sealed_segments() const {
     const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
     if (found == state_.segments.end()) continue;
     const Segment& segment = *found->second;
-    if (segment.has_unnamed_damage.load(std::memory_order_relaxed) ||
+    if (segment.is_left_alone.load(std::memory_order_relaxed) ||
         segment.is_being_installed.load(std::memory_order_acquire)) {
       continue;
     }

@@ -1,4 +1,5 @@
-// Whether writes are refused because the disk is full, or the index: when it began, and whether it is over.
+// Whether writes are refused because the disk is full, or the index, or for another reason: when it began,
+// and whether it is over.
 #pragma once
 
 #include <algorithm>
@@ -24,22 +25,25 @@ struct DiskRoom {
 
 // It begins with the first write that is refused. It is over when none has been refused for a while, and a
 // write that takes room was taken or there is room for another segment: a disk that has room for some writes
-// and not for others is told of once.
+// and not for others is told of once. What is refused for another reason than want of room is the same, with
+// what was wrong in place of the room.
 //
 // Thread safety: all members may be called from any thread.
-class FullSpell {
+class RefusalSpell {
  public:
   struct Spell {
     std::int64_t duration_ms = 0;
     std::uint64_t refused = 0;
   };
 
-  bool is_full() const { return is_full_.load(std::memory_order_acquire); }
+  bool is_on() const { return is_on_.load(std::memory_order_acquire); }
 
   // True: it begins.
-  bool note_refused(std::int64_t now_ms) MINIKV_EXCLUDES(mutex_) { return note(now_ms, 1); }
+  bool note_refused(std::int64_t now_ms, const Status& why = {}) MINIKV_EXCLUDES(mutex_) {
+    return note(now_ms, 1, why);
+  }
   // There is no room to begin with.
-  bool note_no_room(std::int64_t now_ms) MINIKV_EXCLUDES(mutex_) { return note(now_ms, 0); }
+  bool note_no_room(std::int64_t now_ms) MINIKV_EXCLUDES(mutex_) { return note(now_ms, 0, {}); }
   // Of a write that takes room.
   void note_taken() MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
@@ -48,41 +52,47 @@ class FullSpell {
   // What it was, if it is over.
   std::optional<Spell> look(std::int64_t now_ms, bool has_room) MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    if (!is_full() || now_ms - last_ms_ < kCalmMs || (!has_room && !was_taken_)) return std::nullopt;
-    is_full_.store(false, std::memory_order_release);
+    if (!is_on() || now_ms - last_ms_ < kCalmMs || (!has_room && !was_taken_)) return std::nullopt;
+    is_on_.store(false, std::memory_order_release);
+    why_ = Status();
     return Spell{now_ms - since_ms_, refused_};
   }
-  // 0: it is not full.
+  // Why the last one was refused.
+  Status why() const MINIKV_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return why_;
+  }
+  // 0: none are refused.
   std::int64_t duration_ms(std::int64_t now_ms) const MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    return is_full() ? std::max<std::int64_t>(now_ms - since_ms_, 1) : 0;
+    return is_on() ? std::max<std::int64_t>(now_ms - since_ms_, 1) : 0;
   }
 
  private:
   static constexpr std::int64_t kCalmMs = 10'000;
 
-  bool note(std::int64_t now_ms, std::uint64_t refused) MINIKV_EXCLUDES(mutex_) {
+  bool note(std::int64_t now_ms, std::uint64_t refused, const Status& why) MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    const bool begins = !is_full();
+    const bool begins = !is_on();
     if (begins) {
       since_ms_ = now_ms;
       refused_ = 0;
     }
     refused_ += refused;
     last_ms_ = now_ms;
+    why_ = why;
     was_taken_ = false;
-    is_full_.store(true, std::memory_order_release);
+    is_on_.store(true, std::memory_order_release);
     return begins;
   }
 
-  std::atomic<bool> is_full_{false};
+  std::atomic<bool> is_on_{false};
   mutable Mutex mutex_;
   std::int64_t since_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::int64_t last_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // that one was refused
   std::uint64_t refused_ MINIKV_GUARDED_BY(mutex_) = 0;
+  Status why_ MINIKV_GUARDED_BY(mutex_);
   bool was_taken_ MINIKV_GUARDED_BY(mutex_) = false;  // since the last one was refused
 };
-
-using FullDisk = FullSpell;
 
 }  // namespace minikv::engine

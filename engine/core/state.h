@@ -115,8 +115,9 @@ struct SharedState : LogProgress {
   WarmPages warm_pages;
   Health health;
   Counters counters;
-  FullDisk full_disk;
-  FullSpell full_index;  // writes that add keys are refused
+  RefusalSpell full_disk;
+  RefusalSpell full_index;      // writes that add keys are refused
+  RefusalSpell failing_writes;  // for any other reason, by which the store is not read-only yet
 
   ReaderLock lock;
   Index index MINIKV_GUARDED_BY(lock);
@@ -191,10 +192,11 @@ inline void SharedState::forget(std::string_view key, const Place& place) {
   }
 }
 
-// How much of a log segment is mapped: it may grow beyond its size by a frame that began inside it, and where no spare
-// can be had. Costs addresses, not memory.
+// How much of a log segment is mapped: it grows by a fourth where the spare is not ready, and by an ordinary
+// group. What a large batch or want of a spare has put behind that is read without the mapping until the next
+// start. Costs addresses, not memory.
 inline std::uint64_t log_map_bytes(const Options& options) {
-  return 2 * options.segment_size + options.max_batch_bytes + 8 * kMiB;
+  return options.segment_size + options.segment_size / 4 + 8 * kMiB;
 }
 
 }  // namespace minikv::engine

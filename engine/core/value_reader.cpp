@@ -137,11 +137,14 @@ void HandleAccess::fetch_ahead(const ValueHandle& handle) {
   handle.segment_->mapping().fetch_ahead(handle.offset_, sizeof(RecordHeader) + handle.value_bytes_);
 }
 
-Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::span<char> out) {
+Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::span<char> out,
+                          WarmPages& warm) {
   if (handle.lost_) return lost();
-  const Mapping& mapping = handle.segment_->mapping();
   RecordRead record(handle, *handle.segment_, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
+  if (!handle.segment_->is_mapped(handle.offset_, record.bytes()))
+    return read_from_disk(handle, key, out, warm, {});
+  const Mapping& mapping = handle.segment_->mapping();
   MINIKV_TRY(mapping.copy(handle.offset_, record.head()));
   MINIKV_TRY(record.check_head());
   return record.read_value(
@@ -175,7 +178,7 @@ Status HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view 
 
 std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::string_view key,
                                              std::span<char> out, WarmPages& warm) {
-  if (handle.lost_ || is_warm(handle, key, warm)) return read(handle, key, out);
+  if (handle.lost_ || is_warm(handle, key, warm)) return read(handle, key, out, warm);
   const Segment& segment = *handle.segment_;
   RecordRead record(handle, segment, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
@@ -189,8 +192,9 @@ std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::str
   return record.check_value();
 }
 
-Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, std::size_t room_bytes) {
-  return read_string(handle, room_bytes, [&](std::span<char> out) { return read(handle, key, out); });
+Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, WarmPages& warm,
+                                 std::size_t room_bytes) {
+  return read_string(handle, room_bytes, [&](std::span<char> out) { return read(handle, key, out, warm); });
 }
 
 Result<Value> HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,
@@ -220,19 +224,20 @@ std::size_t HandleAccess::room_bytes(const OldValue& old, std::uint64_t value_by
 bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
   assert(handle.segment_ != nullptr);
   const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
-  return warm.has(handle.segment_->marks(), handle.offset_, bytes);
+  return handle.segment_->is_mapped(handle.offset_, bytes) &&
+         warm.has(handle.segment_->marks(), handle.offset_, bytes);
 }
 
 Result<Value> ValueReader::read(std::string_view key, const ValueHandle& handle,
                                 std::size_t room_bytes) const {
   if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, warm_, room_bytes);
-  return HandleAccess::read(handle, key, room_bytes);
+  return HandleAccess::read(handle, key, warm_, room_bytes);
 }
 
 Status ValueReader::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                               const std::function<bool()>& should_stop) const {
   if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, out, warm_, should_stop);
-  return HandleAccess::read(handle, key, out);
+  return HandleAccess::read(handle, key, out, warm_);
 }
 
 std::optional<Result<Value>> ValueReader::try_read(std::string_view key, const ValueHandle& handle) const {

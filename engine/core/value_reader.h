@@ -26,8 +26,8 @@ struct HandleAccess {
 
   // Says that it will be read through the mapping soon.
   static void fetch_ahead(const ValueHandle& handle);
-  // Through the mapping; waits for the disk in a page fault if it must.
-  static Status read(const ValueHandle& handle, std::string_view key, std::span<char> out);
+  // Through the mapping, or by system call where that ends before; waits for the disk if it must.
+  static Status read(const ValueHandle& handle, std::string_view key, std::span<char> out, WarmPages& warm);
   // By system call; waits for the disk if it must. For readers (see ReaderPool). `should_stop` may be empty; it is asked
   // before each piece, and true ends the read with kCancelled.
   static Status read_from_disk(const ValueHandle& handle, std::string_view key, std::span<char> out,
@@ -37,7 +37,8 @@ struct HandleAccess {
                                         WarmPages& warm);
 
   // The same into a new string, with capacity for `room_bytes` if that is more. kOutOfMemory if there is no memory for it.
-  static Result<Value> read(const ValueHandle& handle, std::string_view key, std::size_t room_bytes = 0);
+  static Result<Value> read(const ValueHandle& handle, std::string_view key, WarmPages& warm,
+                            std::size_t room_bytes = 0);
   static Result<Value> read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,
                                       std::size_t room_bytes = 0);
   static std::optional<Result<Value>> try_read(const ValueHandle& handle, std::string_view key,

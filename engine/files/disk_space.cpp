@@ -1,10 +1,13 @@
 // How much room there is on the disk, and when what is dropped gives its own back.
 #include "engine/files/disk_space.h"
 
+#include <algorithm>
+
 namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kMuchToRelease = 8;  // segments
+constexpr std::uint64_t kReservedPart = 4;
 
 }  // namespace
 
@@ -17,6 +20,16 @@ Result<std::uint64_t> DiskSpace::free_bytes() const {
 bool DiskSpace::may_grow_log(std::uint64_t bytes) const {
   const auto free = free_bytes();
   return !free || *free >= state_.options.segment_size + kMiB + bytes;
+}
+
+std::uint64_t DiskSpace::reserved_bytes() const {
+  const std::uint64_t size = state_.options.segment_size;
+  std::uint64_t room = manifest_.segment_bytes(size);
+  if (room < size) {
+    const auto free = free_bytes();
+    room += free ? *free : size;
+  }
+  return std::min(room, size) / kReservedPart;
 }
 
 bool DiskSpace::is_release_due() const {

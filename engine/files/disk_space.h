@@ -12,16 +12,18 @@
 #include "engine/core/state.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/paced_release.h"
+#include "engine/files/store_manifest.h"
 
 namespace minikv::engine {
 
-// Thread safety: free_bytes(), is_tight(), may_grow_log() and tell_tight() may be called from any thread, the
-// others by the keeper's alone.
+// Thread safety: free_bytes(), is_tight(), may_grow_log(), reserved_bytes() and tell_tight() may be called
+// from any thread, the others by the keeper's alone.
 class DiskSpace {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  DiskSpace(SharedState& state, KeeperMonitor& monitor) : state_(state), monitor_(monitor), release_(state) {}
+  DiskSpace(SharedState& state, KeeperMonitor& monitor, const StoreManifest& manifest)
+      : state_(state), monitor_(monitor), manifest_(manifest), release_(state) {}
 
   // Bytes that may still be written, with those that are about to be given back.
   Result<std::uint64_t> free_bytes() const;
@@ -29,6 +31,9 @@ class DiskSpace {
   bool is_tight() const { return !may_grow_log(0); }
   // Whether a log without a spare may take `bytes` more of the disk and leave enough for one.
   bool may_grow_log(std::uint64_t bytes) const;
+  // Without a spare, so much of a log is kept for deletes: a part of a segment, or of all the room that there
+  // is for the store where that is less than a segment.
+  std::uint64_t reserved_bytes() const MINIKV_EXCLUDES(keeper_mutex);
   // Called by tell_tight(), on its thread. Set before another thread sees this.
   void on_tight(std::function<void()> callback) { tight_ = std::move(callback); }
   // The disk has become tight, or something was refused because it is.
@@ -54,6 +59,7 @@ class DiskSpace {
  private:
   SharedState& state_;
   KeeperMonitor& monitor_;
+  const StoreManifest& manifest_;
   GentleRelease release_;
   std::function<void()> tight_;
 };

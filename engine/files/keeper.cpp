@@ -25,12 +25,12 @@ Keeper::Keeper(SharedState& state, Manifest manifest, ManifestFile file)
     : state_(state),
       monitor_(state, [this] { run_pending(); }),
       manifest_(state, monitor_, std::move(manifest), std::move(file)),
-      disk_(state, monitor_),
+      disk_(state, monitor_, manifest_),
       remover_(state, monitor_, manifest_, disk_),
       syncer_(state, monitor_, log_),
       spare_(state, monitor_, manifest_, log_, disk_, remover_, syncer_,
              [this] { return is_spare_urgent(); }),
-      disk_watch_(state, monitor_, disk_, spare_),
+      refusal_watch_(state, monitor_, disk_, spare_),
       seq_limit_(manifest_.copy().seq_limit) {}
 
 Keeper::~Keeper() { stop(); }
@@ -64,8 +64,9 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
                                                   std::uint64_t first_sequence) {
   assert(stage_ == Stage::kSettled);
   stage_ = Stage::kLogOpen;
+  Status full;
   if (!spare) {
-    auto made = spare_.make_first();
+    auto made = spare_.make_first(full);
     if (!made) return made.status();
     spare = std::move(*made);
     if (!spare)
@@ -91,10 +92,8 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
     log_.begin(spare);
     spare_.want();
   }
-  if (const DiskRoom room = spare_.room();
-      is_missing || room.reserve_bytes < state_.options.segment_size / kReservedPart) {
-    disk_watch_.note_opened_full(room);
-  }
+  if (const DiskRoom room = spare_.room(); is_missing || room.reserve_bytes < disk_.reserved_bytes())
+    refusal_watch_.note_opened_full(room, full);
   return spare;
 }
 
@@ -154,7 +153,7 @@ Keeper::Job Keeper::next_job() const {
   if (are_sequences_wanted_) return Job::kSequences;
   if (log_.has_retired()) return Job::kSeal;
   if (is_time_wanted_) return Job::kTime;
-  if (disk_watch_.is_look_due()) return Job::kLook;
+  if (refusal_watch_.is_look_due()) return Job::kLook;
   if (remover_.may_bury()) return Job::kBury;
   if (spare_.is_unwanted()) return Job::kDropSpare;
   const bool is_spare_due = spare_.is_due();
@@ -171,7 +170,7 @@ Status Keeper::carry_out(Job job) {
     case Job::kSequences: return raise_seq_limit();
     case Job::kSeal: return seal_oldest();
     case Job::kTime: return record_time();
-    case Job::kLook: disk_watch_.look(); break;
+    case Job::kLook: refusal_watch_.look(); break;
     case Job::kBury: return remover_.bury_some();
     case Job::kDropSpare: return spare_.drop();
     case Job::kSpare: return spare_.prepare();
@@ -226,7 +225,8 @@ void Keeper::wait_for_job() {
   };
   if (!state_.health.is_read_only()) {
     const std::int64_t now_ms = state_.clock.steady_ms();
-    for (const auto at_ms : {syncer_.interval_ends_at_ms(), spare_.due_at_ms(), disk_watch_.next_look_ms()}) {
+    for (const auto at_ms :
+         {syncer_.interval_ends_at_ms(), spare_.due_at_ms(), refusal_watch_.next_look_ms()}) {
       if (at_ms) not_after(in_ms(*at_ms - now_ms));
     }
     if (disk_.is_giving_back()) not_after(disk_.next_release_at());

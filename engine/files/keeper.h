@@ -19,10 +19,10 @@
 #include "engine/base/thread_annotations.h"
 #include "engine/core/state.h"
 #include "engine/files/disk_space.h"
-#include "engine/files/disk_watch.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/log_segments.h"
 #include "engine/files/log_syncer.h"
+#include "engine/files/refusal_watch.h"
 #include "engine/files/segment_remover.h"
 #include "engine/files/spare_segment.h"
 #include "engine/files/store_manifest.h"
@@ -65,10 +65,12 @@ class Keeper {
   void run_pending_if_single_threaded() { monitor_.run_pending_if_single_threaded(); }
 
   StoreManifest& manifest() { return manifest_; }
+  const StoreManifest& manifest() const { return manifest_; }
   LogSyncer& syncer() { return syncer_; }
   SpareSegment& spare() { return spare_; }
+  const SpareSegment& spare() const { return spare_; }
   DiskSpace& disk() { return disk_; }
-  DiskWatch& disk_watch() { return disk_watch_; }
+  RefusalWatch& refusal_watch() { return refusal_watch_; }
 
   // ---- for the writer ----
   // `full` is to be synced and sealed; `next` is what the log goes on in.
@@ -145,7 +147,7 @@ class Keeper {
   SegmentRemover remover_;
   LogSyncer syncer_;
   SpareSegment spare_;
-  DiskWatch disk_watch_;
+  RefusalWatch refusal_watch_;
   std::function<void(const ManifestSegment&)> sealed_;
   std::thread thread_;
   Stage stage_ = Stage::kMade;           // of the opening and the closing thread

@@ -221,17 +221,20 @@ Status Keeper::commit_oldest() {
     request = commits_.front();
   }
   Status status = state_.health.is_read_only() ? state_.health.refusal() : Status();
+  bool lacked_room = false;
   if (status) {
     Manifest next = manifest_.copy();
     for (const std::uint64_t id : request->inputs) next.find(id)->state = SegmentState::kDropped;
     next.segments.insert(next.segments.end(), request->outputs.begin(), request->outputs.end());
     status = manifest_.commit(next);
+    lacked_room = manifest_.lacked_room();
   }
   MutexLock lock(monitor_.mutex());
   commits_.pop_front();
   request->status = status;
   request->done = true;
-  return status;
+  // There was no room to say so: the compaction is given up, and the store is as it was.
+  return lacked_room ? Status() : status;
 }
 
 }  // namespace minikv::engine

@@ -10,6 +10,7 @@ namespace {
 
 class NoMapping final : public Mapping {
  public:
+  std::uint64_t length() const override { return 0; }
   Status copy(std::uint64_t, std::span<char>) const override {
     return {StatusCode::kIoError, "there is no log that could be read"};
   }
@@ -43,7 +44,7 @@ std::unique_ptr<Segment> make_missing_log(const std::shared_ptr<OpenFiles>& file
                                           const std::string& directory) {
   auto file = std::make_unique<DataFile>(files, directory, std::make_shared<NoFile>(directory));
   auto segment = std::make_unique<Segment>(SegmentIdentity{kNoSegment, 0}, SegmentKind::kLog, directory,
-                                           std::move(file), std::make_unique<NoMapping>(), kPageBytes);
+                                           std::move(file), std::make_unique<NoMapping>());
   segment->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
   return segment;
 }

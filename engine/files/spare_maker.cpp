@@ -18,6 +18,9 @@ namespace {
 
 // What a log for deletes alone is tried with, and the least that is of any use.
 constexpr std::uint64_t kSmallLogBytes = 16 * 1024, kLeastLogBytes = 4096;
+// A log that is all that the disk has room for leaves such a part of it to what else needs some; one for
+// deletes alone leaves nothing, or each start would find less.
+constexpr std::uint64_t kLeftOverPart = 32;
 
 }  // namespace
 
@@ -31,8 +34,9 @@ Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
     // Later than at the start it is tried often, and so only where it may succeed.
     if (free && *free < kLeastLogBytes && !may_drop_hints) return {};
     const std::uint64_t least = std::min(kLeastLogBytes, state_.options.segment_size);
-    std::uint64_t size = std::clamp(free ? std::max(*free, kSmallLogBytes) : kSmallLogBytes, least,
-                                    state_.options.segment_size);
+    std::uint64_t size = free ? *free : 0;
+    if (size > disk_.reserved_bytes()) size -= size / kLeftOverPart;
+    size = std::clamp(std::max(size, kSmallLogBytes), least, state_.options.segment_size);
     for (; size >= least; size -= size / 4) {
       MINIKV_TRY(create(size, 0, made));
       if (made.code() != StatusCode::kDiskFull) return {};
@@ -45,14 +49,18 @@ Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
   return {};
 }
 
-// False: there is none.
+// False: there is none. Of a segment that was cut, its hint is all that knows the rest.
 Result<bool> SpareMaker::drop_largest_hint() {
   auto names = state_.file_system.list(state_.directory);
   if (!names) return names.status();
+  const Manifest manifest = manifest_.copy();
   std::string largest;
   std::uint64_t most = 0;
   for (const std::string& name : *names) {
-    if (parse_hint_name(name) == 0) continue;
+    const std::uint64_t id = parse_hint_name(name);
+    if (id == 0) continue;
+    if (const ManifestSegment* const entry = manifest.find(id); entry != nullptr && entry->accepted_loss != 0)
+      continue;
     auto file = state_.file_system.open(state_.directory + "/" + name, OpenMode::kRead);
     if (!file) continue;
     const auto size = (*file)->size();
@@ -70,7 +78,9 @@ Result<bool> SpareMaker::drop_largest_hint() {
 }
 
 Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& made) {
-  const SegmentIdentity identity = manifest_.make_segment_identity();
+  // Each write that is refused for want of a spare tries to have one: that takes no number.
+  if (!unused_) unused_ = manifest_.make_segment_identity();
+  const SegmentIdentity identity = *unused_;
   const std::string path = state_.path_of(identity.id);
   const std::string temporary = path + std::string(kTemporarySuffix);
 
@@ -98,7 +108,14 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
   entry.kind = SegmentKind::kLog;
   entry.state = SegmentState::kSpare;
   next.segments.push_back(entry);
-  MINIKV_TRY(manifest_.commit(next));
+  if (Status committed = manifest_.commit(next); !committed) {
+    if (!manifest_.lacked_room()) return committed;
+    // The manifest wants the room that the file has taken.
+    (void)state_.file_system.remove(temporary);
+    made = std::move(committed);
+    return {};
+  }
+  unused_.reset();
   // Only a file under its final name is ever written to; one under the temporary name is blank.
   MINIKV_TRY(state_.file_system.rename(temporary, path));
   MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
@@ -118,7 +135,8 @@ Status SpareMaker::write_blank(const SegmentIdentity& identity, std::uint64_t si
 
 Status SpareMaker::fill(File& file, std::uint64_t size) {
   constexpr std::uint64_t kZeroesBytes = kMiB;
-  GentleFile gentle(file, {state_.options.fsync, state_.written_sequence}, [this] { return is_urgent_() ? Haste::kMost : Haste::kSome; });
+  GentleFile gentle(file, {state_.options.fsync, state_.written_sequence},
+                    [this] { return is_urgent_() ? Haste::kMost : Haste::kSome; });
   const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
   std::uint64_t offset = sizeof(SegmentHeader);
   while (offset < size) {

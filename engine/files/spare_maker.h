@@ -45,6 +45,7 @@ class SpareMaker {
   DiskSpace& disk_;
   LogSyncer& syncer_;
   const std::function<bool()> is_urgent_;
+  std::optional<SegmentIdentity> unused_;  // of one that could not be made
   std::optional<SegmentIdentity> unopened_;
 };
 

@@ -174,14 +174,15 @@ void SpareSegment::go_without(const Status& why) {
   if (why.code() == StatusCode::kDiskFull) disk_.tell_tight();
 }
 
-Result<std::shared_ptr<Segment>> SpareSegment::make_first() {
+Result<std::shared_ptr<Segment>> SpareSegment::make_first(Status& full) {
   MINIKV_TRY(prepare());
   const auto failure = [this] {
     MutexLock lock(monitor_.mutex());
     return failure_;
   };
   const OneAtATime::Scope alone(keepers_calls_);
-  if (failure().code() == StatusCode::kDiskFull) MINIKV_TRY(prepare_small(true));
+  full = failure();
+  if (full.code() == StatusCode::kDiskFull) MINIKV_TRY(prepare_small(true));
   if (Status why = failure(); !why && why.code() != StatusCode::kDiskFull) return why;
   MutexLock lock(monitor_.mutex());
   return std::exchange(segment_, nullptr);

@@ -20,9 +20,6 @@
 
 namespace minikv::engine {
 
-// Without a spare, such a part of a segment is kept for deletes.
-inline constexpr std::uint64_t kReservedPart = 4;
-
 // A spare is written full of zeros, synced, named in the manifest and opened; then the writer may take it.
 // The last one that there is room for is the reserve: the writer gives it to deletes alone, or compaction
 // works in its room.
@@ -58,8 +55,9 @@ class SpareSegment {
 
   // ---- for the keeper ----
   // For the log of a store that is being opened, once: makes one and takes it. On a full disk a small one
-  // will do, for which hints are given up; null if there is no room for that either.
-  Result<std::shared_ptr<Segment>> make_first() MINIKV_EXCLUDES(keeper_mutex);
+  // will do, for which hints are given up; null if there is no room for that either. `full`: why it is not a
+  // whole one.
+  Result<std::shared_ptr<Segment>> make_first(Status& full) MINIKV_EXCLUDES(keeper_mutex);
   // Has one made.
   void want() MINIKV_REQUIRES(keeper_mutex) { is_wanted_ = true; }
   // The same unless there is one.

@@ -1,6 +1,7 @@
 // Commits of the manifest.
 #include "engine/files/store_manifest.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -37,6 +38,16 @@ std::vector<ManifestSegment> StoreManifest::segments() const {
 LeadRecord StoreManifest::lead() const {
   MutexLock lock(monitor_.mutex());
   return manifest_.lead;
+}
+
+std::uint64_t StoreManifest::segment_bytes(std::uint64_t most) const {
+  std::uint64_t bytes = 0;
+  MutexLock lock(monitor_.mutex());
+  for (const ManifestSegment& entry : manifest_.segments) {
+    if (bytes >= most) break;
+    if (entry.state != SegmentState::kDropped) bytes += entry.size;
+  }
+  return std::min(bytes, most);
 }
 
 Status StoreManifest::commit(Manifest& next) {

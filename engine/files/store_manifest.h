@@ -15,8 +15,8 @@ namespace minikv::engine {
 // A commit takes a copy(), changes it and hands it to commit(): what the others read is always what is
 // durable.
 //
-// Thread safety: all members may be called from any thread, but commit(), assume() and forget_dropped() by
-// the keeper's alone.
+// Thread safety: all members may be called from any thread, but commit(), lacked_room(), assume() and
+// forget_dropped() by the keeper's alone.
 class StoreManifest {
  public:
   StoreManifest(SharedState& state, KeeperMonitor& monitor, Manifest manifest, ManifestFile file);
@@ -30,6 +30,8 @@ class StoreManifest {
   Manifest copy() const MINIKV_EXCLUDES(keeper_mutex);
   std::vector<ManifestSegment> segments() const MINIKV_EXCLUDES(keeper_mutex);
   LeadRecord lead() const MINIKV_EXCLUDES(keeper_mutex);
+  // What the files of the segments take, as far as it is less than `most`.
+  std::uint64_t segment_bytes(std::uint64_t most) const MINIKV_EXCLUDES(keeper_mutex);
   // Null: there is no such segment. Holds as long as the mutex is held.
   const ManifestSegment* find(std::uint64_t segment_id) const MINIKV_REQUIRES(keeper_mutex) {
     return manifest_.find(segment_id);
@@ -38,6 +40,9 @@ class StoreManifest {
   // Makes `next` durable, with the time, and the ids that have been given. On an error the others go on
   // reading what they have read before.
   Status commit(Manifest& next) MINIKV_EXCLUDES(keeper_mutex);
+  // Whether the last commit() has found no room for a longer manifest (kDiskFull): then the one before
+  // counts, and the store may go on with it.
+  bool lacked_room() const { return file_.lacked_room(); }
   // Where there was no room to commit `next`: it counts, and becomes durable with the next commit.
   void assume(Manifest next) MINIKV_EXCLUDES(keeper_mutex);
   // Takes out the segments that have been dropped and are unlinked. The next commit makes that durable.

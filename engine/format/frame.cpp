@@ -31,8 +31,8 @@ std::uint32_t record_checksum(std::string_view header_and_key, const SegmentIden
 
 }  // namespace
 
-SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind,
-                                  const StoreId& store_id, std::int64_t created_ms) {
+SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind, const StoreId& store_id,
+                                  std::int64_t created_ms) {
   SegmentHeader header{};
   std::memcpy(header.magic, kSegmentMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
@@ -197,6 +197,16 @@ std::optional<RecordView> parse_record(std::string_view bytes, const SegmentIden
   if (bytes.size() - named < record->header.value_length) return std::nullopt;
   record->value = bytes.substr(named, record->header.value_length);
   record->value_intact = crc32c(record->value) == record->header.value_checksum;
+  return record;
+}
+
+std::optional<RecordView> parse_cut_record(std::string_view bytes, const SegmentIdentity& identity,
+                                           std::uint64_t offset) {
+  auto record = parse_record_header(bytes, identity, offset);
+  if (!record) return std::nullopt;
+  const std::size_t named = sizeof(RecordHeader) + record->key.size();
+  if (bytes.size() - named >= record->header.value_length) return std::nullopt;
+  record->value_intact = false;
   return record;
 }
 

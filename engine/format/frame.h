@@ -128,6 +128,11 @@ std::optional<RecordView> parse_record_header(std::string_view bytes, const Segm
 std::optional<RecordView> parse_record(std::string_view bytes, const SegmentIdentity& identity,
                                        std::uint64_t offset);
 
+// The record at the front of `bytes`, where these end within its value: that is lost, and what the record
+// says of itself is known.
+std::optional<RecordView> parse_cut_record(std::string_view bytes, const SegmentIdentity& identity,
+                                           std::uint64_t offset);
+
 struct FrameBody {
   std::vector<RecordView> records;  // those whose headers check out, in order
   bool names_all = true;            // every byte of the body belongs to one of `records`

@@ -143,7 +143,10 @@ struct ManifestSegment {
   std::uint64_t max_seq;
   SegmentKind kind;
   SegmentState state;
-  std::uint8_t reserved[6];
+  std::uint8_t reserved[2];
+  // Sealed: stands for what can't be read of it and was accepted to be lost (engine/segment/survey.h); 0:
+  // nothing. Versions that don't know it keep it, and refuse the segment.
+  std::uint32_t accepted_loss;
 };
 static_assert(sizeof(ManifestSegment) == 48 && std::is_trivially_copyable_v<ManifestSegment>);
 

@@ -15,12 +15,16 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
+// So often a file that could not grow, as the disk was full, is tried to be made larger before it has to be.
+constexpr std::uint64_t kGrowthTries = 64;
 constexpr std::size_t kManifestChecksummedFrom = offsetof(ManifestHeader, format_version);
 // Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use up is left.
 constexpr std::uint64_t kMostSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
 // Far beyond what can be used up; so that no sum overflows.
 constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
+
+constexpr std::uint64_t grow_from(std::uint64_t copy_bytes) { return copy_bytes / 2; }
 
 // Whose checksum is right is ours, but for a bug or somebody's intent: even then no segment may pass for another.
 Status check_numbers(const Manifest& manifest) {
@@ -48,6 +52,13 @@ std::uint32_t lead_checksum(const ManifestLead& block, std::uint32_t manifest_ch
   return crc32c(bytes_of(block).substr(offsetof(ManifestLead, reserved)), manifest_checksum);
 }
 
+// The clock may have been set to before 1970. Beyond kLatestMs none is believed, so that no sum overflows.
+bool is_possible(const LeadRecord& record) {
+  constexpr std::int64_t kMost = 2 * kLatestMs;  // time has passed since the clock was read
+  return record.lead.exists() && record.lead.wall_ms >= -kMost && record.lead.engine_ms <= kMost &&
+         record.steady_ms >= 0 && record.steady_ms <= kMost;
+}
+
 std::string encode_lead(const LeadRecord& record, std::uint32_t manifest_checksum) {
   ManifestLead block{0, 0, record.lead.wall_ms, record.lead.engine_ms, record.steady_ms, record.boot};
   block.checksum = lead_checksum(block, manifest_checksum);
@@ -55,14 +66,11 @@ std::string encode_lead(const LeadRecord& record, std::uint32_t manifest_checksu
 }
 
 Result<LeadRecord> decode_lead(std::string_view bytes, std::uint32_t manifest_checksum) {
-  constexpr std::int64_t kLatestMs = std::int64_t{1} << 52;  // so that no sum overflows
   ManifestLead block;
   if (bytes.size() < sizeof(block)) return {StatusCode::kCorruption, "the manifest ends too early"};
   std::memcpy(&block, bytes.data(), sizeof(block));
   const LeadRecord record{{block.wall_ms, block.engine_ms}, block.steady_ms, block.boot};
-  const bool is_possible = block.wall_ms >= 0 && block.engine_ms <= kLatestMs && record.lead.exists() &&
-                           block.steady_ms >= 0 && block.steady_ms <= kLatestMs;
-  if (block.checksum != lead_checksum(block, manifest_checksum) || !is_possible)
+  if (block.checksum != lead_checksum(block, manifest_checksum) || !is_possible(record))
     return {StatusCode::kCorruption, "what the manifest says of engine time does not check out"};
   return record;
 }
@@ -155,51 +163,104 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
 ManifestFile::ManifestFile(FileSystem& file_system, std::string directory)
     : file_system_(file_system), directory_(std::move(directory)) {}
 
+const ManifestCopy* ManifestCopies::newest() const {
+  const ManifestCopy* newest = nullptr;
+  for (const ManifestCopy& copy : copies) {
+    if (!copy.manifest) continue;
+    if (newest == nullptr || copy.manifest->generation > newest->manifest->generation) newest = &copy;
+  }
+  return newest;
+}
+
+bool ManifestCopies::is_refused_for_length() const {
+  const ManifestCopy* const good = newest();
+  return good != nullptr && good->manifest->knows_lengths() && file_bytes != made_bytes;
+}
+
+std::string ManifestCopies::tell(const ManifestCopy& damaged) const {
+  const char* outcome = "; another one does, and a start that succeeds writes both anew";
+  if (newest() == nullptr) outcome = "";
+  if (is_refused_for_length()) outcome = "; another one does";
+  return fmt::format("a copy does not check out ({}){}", damaged.manifest.status().message(), outcome);
+}
+
+Result<ManifestCopies> read_manifest_copies(const File& file) {
+  auto size = file.size();
+  if (!size) return size.status();
+  ManifestCopies result;
+  result.file_bytes = *size;
+  result.made_bytes = manifest_file_bytes(*size);
+  const auto read_copy = [&](std::uint64_t offset) -> Result<Manifest> {
+    if (offset >= *size) return {StatusCode::kCorruption, "the file ends before it"};
+    std::string bytes(static_cast<std::size_t>(*size - offset), '\0');
+    MINIKV_TRY(file.read(offset, bytes));
+    return decode_manifest(bytes);
+  };
+  for (const std::uint64_t offset : {std::uint64_t{0}, result.made_bytes / 2})
+    result.copies.push_back({offset, read_copy(offset)});
+  for (std::uint64_t offset = kFirstCopyBytes; offset < *size; offset *= 2) {
+    if (offset == result.made_bytes / 2) continue;
+    if (ManifestCopy copy{offset, read_copy(offset)}; copy.manifest) result.copies.push_back(std::move(copy));
+  }
+  return result;
+}
+
 Result<Manifest> ManifestFile::load(std::string* note) {
   const std::string path = directory_ + "/" + kName;
   MINIKV_ASSIGN_OR_RETURN(auto file, file_system_.open(path, OpenMode::kReadWrite));
-  MINIKV_ASSIGN_OR_RETURN(const auto size, file->size());
-  file_ = std::move(file);
-  copy_bytes_ = size / 2;
-  is_synced_ = false;
-
-  std::optional<Manifest> newest;
-  Status problem(StatusCode::kCorruption, "the manifest is empty");
-  for (std::uint64_t copy = 0; copy < 2; ++copy) {
-    std::string bytes(copy_bytes_, '\0');
-    Status read = file_->read(copy * copy_bytes_, bytes);
-    auto manifest = read.is_ok() ? decode_manifest(bytes) : Result<Manifest>(read);
-    if (manifest.code() == StatusCode::kRefused) return manifest.status().with_context(path);
-    if (!manifest) {
-      problem = manifest.status();
-      if (note)
-        *note =
-            fmt::format("copy {} of {} is damaged ({}); it is written anew", copy, path, problem.message());
-    } else if (!newest || manifest->generation > newest->generation) {
-      newest = std::move(*manifest);
-      staler_copy_ = 1 - copy;
-    }
+  MINIKV_ASSIGN_OR_RETURN(const ManifestCopies read, read_manifest_copies(*file));
+  for (const ManifestCopy& copy : read.copies) {
+    if (copy.manifest.code() == StatusCode::kRefused) return copy.manifest.status().with_context(path);
   }
-  if (!newest) {
+  const ManifestCopy* const newest = read.newest();
+  if (newest == nullptr) {
     return {StatusCode::kRefused,
-            fmt::format("{}: neither copy checks out ({}): restore the directory from a backup", path,
-                        problem.message())};
+            fmt::format("{}: no copy checks out ({}): restore the directory from a backup", path,
+                        read.copies.front().manifest.status().message())};
   }
-  if (const std::uint64_t made = manifest_file_bytes(size); newest->knows_lengths() && size != made) {
-    return {
-        StatusCode::kRefused,
-        fmt::format(
-            "{}: has {} bytes and was made with {}: it was cut, or copied in part: copy it again, restore "
-            "the directory from a backup, or save what is there with \"minikvd repair\"",
-            path, size, made)};
+  if (read.is_refused_for_length()) {
+    return {StatusCode::kRefused,
+            fmt::format("{}: has {} bytes and was made with {} or more: it was cut, or copied in part: copy "
+                        "it again, restore the directory from a backup, or save what is there with "
+                        "\"minikvd repair\"",
+                        path, read.file_bytes, read.made_bytes)};
   }
-  return std::move(*newest);
+  for (const ManifestCopy& copy : read.copies) {
+    if (!copy.manifest && note)
+      *note = fmt::format("{} at offset {}: {}", path, copy.offset, read.tell(copy));
+  }
+  file_ = std::move(file);
+  copy_bytes_ = read.made_bytes / 2;
+  grow_from_bytes_ = grow_from(copy_bytes_);
+  has_wrong_length_ = read.file_bytes != read.made_bytes;
+  is_synced_ = false;
+  staler_copy_ = newest->offset == 0 ? 1 : 0;
+  return *newest->manifest;
 }
 
 Status ManifestFile::commit(Manifest& manifest) {
   ++manifest.generation;
   const std::string encoded = encode_manifest(manifest);
-  if (!file_ || encoded.size() > copy_bytes_) return rewrite(encoded);
+  const bool fits = file_ && encoded.size() <= copy_bytes_;
+  lacked_room_ = false;
+  // Whatever has gone wrong in this process: what is on the disk is not replaced by what nobody could read.
+  if (auto read_back = decode_manifest(encoded); read_back.code() == StatusCode::kCorruption)
+    return read_back.status().with_context(directory_ + "/" + kName +
+                                           ": not written, as it could not be read");
+  if (has_wrong_length_) {
+    MINIKV_TRY(rewrite(encoded, copy_bytes_));
+    has_wrong_length_ = false;
+    return {};
+  }
+  if (!fits || encoded.size() >= grow_from_bytes_) {
+    // It grows long before it has to: on a full disk it can't, and the store has to open and to close all the
+    // same.
+    const Status grown = rewrite(encoded, fits ? 2 * copy_bytes_ : copy_bytes_);
+    lacked_room_ = grown.code() == StatusCode::kDiskFull;
+    if (!fits || !lacked_room_) return grown;
+    lacked_room_ = false;
+    grow_from_bytes_ = encoded.size() + copy_bytes_ / kGrowthTries;
+  }
   if (!is_synced_) MINIKV_TRY(file_->sync());
   is_synced_ = true;
   const std::array<std::string_view, 1> pieces{encoded};
@@ -211,9 +272,11 @@ Status ManifestFile::commit(Manifest& manifest) {
   return {};
 }
 
-Status ManifestFile::rewrite(std::string_view encoded) {
-  std::uint64_t copy_bytes = std::max(kFirstCopyBytes, copy_bytes_);
-  while (copy_bytes < encoded.size()) copy_bytes *= 2;
+// In a new file of two copies, each of at least `copy_bytes`. kDiskFull: the old one is still there and is as
+// it was.
+Status ManifestFile::rewrite(std::string_view encoded, std::uint64_t copy_bytes) {
+  copy_bytes = std::max(kFirstCopyBytes, copy_bytes);
+  while (encoded.size() > copy_bytes) copy_bytes *= 2;
   const std::string temporary = directory_ + "/" + kTemporaryName;
   if (Status removed = file_system_.remove(temporary); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
@@ -223,12 +286,22 @@ Status ManifestFile::rewrite(std::string_view encoded) {
   std::memcpy(both.data(), encoded.data(), encoded.size());
   std::memcpy(both.data() + copy_bytes, encoded.data(), encoded.size());
   const std::array<std::string_view, 1> pieces{both};
-  MINIKV_TRY(file->write(0, pieces));
-  MINIKV_TRY(file->sync());
-  MINIKV_TRY(file_system_.rename(temporary, directory_ + "/" + kName));
-  MINIKV_TRY(file_system_.sync_dir(directory_));
+  Status written = file->write(0, pieces);
+  if (written) written = file->sync();
+  if (!written) {
+    // What it has taken is needed elsewhere.
+    if (written.code() == StatusCode::kDiskFull) (void)file_system_.remove(temporary);
+    return written;
+  }
+  Status named = file_system_.rename(temporary, directory_ + "/" + kName);
+  if (named) named = file_system_.sync_dir(directory_);
+  if (!named) {
+    // Which of the two files the name stands for is not known: nobody may go on with either.
+    return named.code() == StatusCode::kDiskFull ? Status(StatusCode::kIoError, named.message()) : named;
+  }
   file_ = std::move(file);
   copy_bytes_ = copy_bytes;
+  grow_from_bytes_ = grow_from(copy_bytes);
   return {};
 }
 

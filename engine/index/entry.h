@@ -44,6 +44,9 @@ class Entry {
   std::string_view key() const { return {tail() + room(flags()), key_length_}; }
   Place place() const;
   std::size_t bytes() const { return sizeof(Entry) + room(flags()) + key_length_; }
+  static std::size_t bytes(std::size_t key_bytes, const Place& place) {
+    return sizeof(Entry) + room(room_flags(place)) + key_bytes;
+  }
 
   // Parts of place(), for those who need no more.
   std::uint64_t sequence() const { return sequence_; }

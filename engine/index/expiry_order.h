@@ -37,6 +37,8 @@ class ExpiryOrder {
   void build(const std::vector<Entry*>& entries);
 
   std::size_t size() const { return order_.size(); }
+  // About what one key with an expiry takes.
+  static constexpr std::size_t kBytesOfKey = (sizeof(std::int64_t) + sizeof(Entry*)) * 4 / 3;
   // At most so much memory is allocated by `count` insertions.
   std::size_t growth_bytes(std::size_t count) const {
     return growth_of_tree(order_.size(), count, sizeof(Due));

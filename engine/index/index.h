@@ -84,11 +84,13 @@ class Index {
   std::size_t size() const;
   // What it takes in memory, the allocator's share included: an estimate.
   std::size_t memory_bytes() const;
-  // About how much of that one key takes.
-  static std::size_t bytes_of_key(std::size_t key_bytes) {
+  // About how much of that one key takes that has no expiry.
+  static std::size_t bytes_of_key(std::size_t key_bytes) { return bytes_of_key(key_bytes, Place()); }
+  static std::size_t bytes_of_key(std::size_t key_bytes, const Place& place) {
     constexpr std::size_t kBesides =
         (sizeof(Entry*) + sizeof(std::uint64_t)) * 4 / 3;  // in the order, and in the hash table
-    return EntryPool::taken_by(sizeof(Entry) + key_bytes) + kBesides;
+    return EntryPool::taken_by(Entry::bytes(key_bytes, place)) + kBesides +
+           (place.expiry_ms == 0 ? 0 : ExpiryOrder::kBytesOfKey);
   }
 
   // ---- walks: while is_in_order() ----

@@ -23,6 +23,8 @@ namespace minikv::engine {
 class Mapping {
  public:
   virtual ~Mapping() = default;
+  // How many bytes it covers, from the file's first one on.
+  virtual std::uint64_t length() const = 0;
   // Fills `out` from `offset`. Beyond the mapping, beyond the page that the file ends in, or on a page that
   // can't be read: kIoError. Between the file's end and the end of its page there are zeros.
   virtual Status copy(std::uint64_t offset, std::span<char> out) const = 0;
@@ -66,7 +68,8 @@ class File {
   virtual bool has_no_name() const { return false; }
   // Forgets cached pages, so that the next read shows what the disk holds. Advice; failures do not matter.
   virtual void drop_cache() = 0;
-  // A view of the first `length` bytes, which may reach beyond the end of a file that is still growing.
+  // A view of the first `length` bytes, which may reach beyond the end of a file that is still growing. Where
+  // the process may have few addresses (`ulimit -v`) it is of fewer, perhaps of none.
   virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t length) const = 0;
 };
 

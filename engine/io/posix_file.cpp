@@ -14,7 +14,6 @@
 #include <atomic>
 #include <cstddef>
 #include <limits>
-#include <new>
 
 #include <fmt/format.h>
 
@@ -25,17 +24,6 @@ namespace {
 
 constexpr mode_t kFileMode = 0640;
 constexpr std::size_t kMaxReadPieces = 4;  // of one call
-
-// What `say()` says was being done; less where there is no memory for it: a call that has failed must not be taken for one that
-// was never made.
-template <typename Say>
-Status error_of(int error, Say say) noexcept {
-  try {
-    return Status::from_errno(error, say());
-  } catch (const std::bad_alloc&) {
-    return Status::from_errno(error, "");
-  }
-}
 
 Result<off_t> checked_offset(std::uint64_t offset, const char* call, const std::string& path) {
   if (offset <= static_cast<std::uint64_t>(std::numeric_limits<off_t>::max()))
@@ -246,12 +234,12 @@ Result<Descriptor> Descriptor::open(const std::string& path, int flags) {
 Result<Descriptor> Descriptor::open_at(int directory, const char* name, int flags, const std::string& path) {
   const int fd =
       without_interruption([&] { return ::openat(directory, name, flags | O_CLOEXEC, kFileMode); });
-  if (fd < 0) return Status::from_errno(errno, fmt::format("open {}", path));
+  if (fd < 0) return error_of(errno, [&] { return fmt::format("open {}", path); });
   if (fd > STDERR_FILENO) return Descriptor(fd);
   // In a program that has closed one of its standard descriptors, what is meant for that must not go into a data file.
   const Descriptor low(fd);
   const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  if (high < 0) return Status::from_errno(errno, fmt::format("open {}", path));
+  if (high < 0) return error_of(errno, [&] { return fmt::format("open {}", path); });
   return Descriptor(high);
 }
 
@@ -261,7 +249,7 @@ std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path) {
 
 Result<std::unique_ptr<FileLock>> lock_posix_file(Descriptor descriptor, const std::string& path) {
   if (without_interruption([&] { return flock(descriptor.fd(), LOCK_EX | LOCK_NB); }) != 0) {
-    return Status::from_errno(errno, fmt::format("lock {}", path));
+    return error_of(errno, [&] { return fmt::format("lock {}", path); });
   }
   return std::unique_ptr<FileLock>(std::make_unique<PosixFileLock>(std::move(descriptor)));
 }

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,18 @@ auto without_interruption(Call call) {
   auto result = call();
   while (result < 0 && errno == EINTR) result = call();
   return result;
+}
+
+// What `say()` says was being done; less where there is no memory for it: a call that has failed must not be
+// taken for one that was never made. A function, so that errno has been read before the words are made: what
+// has to look for memory may change it.
+template <typename Say>
+Status error_of(int error, Say say) noexcept {
+  try {
+    return Status::from_errno(error, say());
+  } catch (const std::bad_alloc&) {
+    return Status::from_errno(error, "");
+  }
 }
 
 // An open file descriptor, closed at the end of its life.

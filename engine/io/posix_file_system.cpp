@@ -59,21 +59,21 @@ Result<std::vector<std::string>> list_entries(DIR* directory, const std::string&
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  if (errno != 0) return Status::from_errno(errno, fmt::format("list directory {}", path));
+  if (errno != 0) return error_of(errno, [&] { return fmt::format("list directory {}", path); });
   return names;
 }
 
 Status renamed(int result, const std::string& from, const std::string& to) {
-  return result == 0 ? Status() : Status::from_errno(errno, fmt::format("rename {} to {}", from, to));
+  return result == 0 ? Status() : error_of(errno, [&] { return fmt::format("rename {} to {}", from, to); });
 }
 
 Status removed(int result, const std::string& path) {
-  return result == 0 ? Status() : Status::from_errno(errno, fmt::format("remove {}", path));
+  return result == 0 ? Status() : error_of(errno, [&] { return fmt::format("remove {}", path); });
 }
 
 Status synced_directory(int fd, const std::string& path) {
   if (without_interruption([&] { return fsync(fd); }) == 0) return {};
-  return Status::from_errno(errno, fmt::format("fsync directory {}", path));
+  return error_of(errno, [&] { return fmt::format("fsync directory {}", path); });
 }
 
 std::uint64_t free_bytes(const struct statvfs& info) { return std::uint64_t{info.f_bavail} * info.f_frsize; }
@@ -116,7 +116,7 @@ class PosixFileSystem final : public FileSystem {
       if (Status above = create_dir(parent); !above) return above;
     }
     if (::mkdir(path.c_str(), kDirectoryMode) != 0 && !(errno == EEXIST && is_directory(path))) {
-      return Status::from_errno(errno, fmt::format("create directory {}", path));
+      return error_of(errno, [&] { return fmt::format("create directory {}", path); });
     }
     return sync_dir(parent);
   }
@@ -128,7 +128,7 @@ class PosixFileSystem final : public FileSystem {
 
   Result<std::vector<std::string>> list(const std::string& path) override {
     DIR* const directory = ::opendir(path.c_str());
-    if (directory == nullptr) return Status::from_errno(errno, fmt::format("list directory {}", path));
+    if (directory == nullptr) return error_of(errno, [&] { return fmt::format("list directory {}", path); });
     return list_entries(directory, path);
   }
 
@@ -158,7 +158,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::uint64_t> free_space(const std::string& path) override {
     struct statvfs info{};
     if (without_interruption([&] { return statvfs(path.c_str(), &info); }) != 0) {
-      return Status::from_errno(errno, fmt::format("statvfs {}", path));
+      return error_of(errno, [&] { return fmt::format("statvfs {}", path); });
     }
     return free_bytes(info);
   }
@@ -231,7 +231,9 @@ class OpenDirectory final : public FileSystem {
   Result<std::vector<std::string>> list(const std::string& path) override {
     if (path != path_) return others_.list(path);
     // The position of a directory belongs to who has opened it: each list needs a descriptor of its own.
-    const auto failed = [&path] { return Status::from_errno(errno, fmt::format("list directory {}", path)); };
+    const auto failed = [&path] {
+      return error_of(errno, [&] { return fmt::format("list directory {}", path); });
+    };
     const int own = ::openat(fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (own < 0) return failed();
     DIR* const directory = ::fdopendir(own);
@@ -263,7 +265,7 @@ class OpenDirectory final : public FileSystem {
     if (path != path_) return others_.free_space(path);
     struct statvfs info{};
     if (without_interruption([&] { return fstatvfs(fd(), &info); }) != 0)
-      return Status::from_errno(errno, fmt::format("statvfs {}", path));
+      return error_of(errno, [&] { return fmt::format("statvfs {}", path); });
     return free_bytes(info);
   }
 
@@ -305,7 +307,8 @@ Result<std::unique_ptr<LockedDirectory>> PosixFileSystem::lock_directory(const s
   MINIKV_ASSIGN_OR_RETURN(auto descriptor, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
   const bool is_locked =
       without_interruption([&] { return ::flock(descriptor.fd(), LOCK_EX | LOCK_NB); }) == 0;
-  if (!is_locked && errno == EWOULDBLOCK) return Status::from_errno(errno, fmt::format("lock {}", path));
+  if (!is_locked && errno == EWOULDBLOCK)
+    return error_of(errno, [&] { return fmt::format("lock {}", path); });
   auto directory = std::make_shared<OpenDirectory>(*this, path, std::move(descriptor));
   return std::unique_ptr<LockedDirectory>(
       std::make_unique<PosixLockedDirectory>(std::move(directory), is_locked));

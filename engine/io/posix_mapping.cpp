@@ -1,14 +1,18 @@
 #include "engine/io/posix_mapping.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <fstream>
 
 #include <fmt/format.h>
 
 #include "engine/io/fault_guard.h"
+#include "engine/io/posix_file.h"
 
 namespace minikv::engine {
 namespace {
@@ -23,6 +27,8 @@ class PosixMapping final : public Mapping {
   ~PosixMapping() override {
     if (memory_ != nullptr) munmap(const_cast<char*>(memory_), length_);
   }
+
+  std::uint64_t length() const override { return length_; }
 
   Status copy(std::uint64_t offset, std::span<char> out) const override {
     if (out.empty()) return Status::ok();
@@ -54,14 +60,37 @@ class PosixMapping final : public Mapping {
   std::string path_;
 };
 
+constexpr std::uint64_t kAddressesForMemory = std::uint64_t{512} << 20;
+
+// How much of `wanted` may be mapped. What is not can be read by other means, and memory can't be had
+// otherwise: so where the process's addresses are limited, half of them, and no fewer than threads and
+// buffers take, are left to its memory.
+std::uint64_t addresses_to_map(std::uint64_t wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  std::ifstream statm("/proc/self/statm");
+  std::uint64_t pages = 0;
+  if (!(statm >> pages)) return wanted;
+  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t for_memory = std::max<std::uint64_t>(limit.rlim_cur / 2, kAddressesForMemory);
+  const std::uint64_t most = limit.rlim_cur - std::min<std::uint64_t>(limit.rlim_cur, for_memory);
+  const std::uint64_t taken = pages * page_bytes;
+  if (taken >= most) return 0;
+  return wanted <= most - taken ? wanted : (most - taken) / page_bytes * page_bytes;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Mapping>> map_posix_file(int fd, const std::string& path, std::uint64_t length) {
   install_fault_guard();
+  length = addresses_to_map(length);
   void* memory = nullptr;
   if (length > 0) {
     memory = mmap(nullptr, length, PROT_READ, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED) return Status::from_errno(errno, fmt::format("map {}, {} bytes", path, length));
+    // No addresses, or more mappings than the system allows.
+    if (memory == MAP_FAILED && errno == ENOMEM) return map_posix_file(fd, path, 0);
+    if (memory == MAP_FAILED)
+      return error_of(errno, [&] { return fmt::format("map {}, {} bytes", path, length); });
     // Reads are of one record each: what lies around it would only displace what is wanted more.
     madvise(memory, length, MADV_RANDOM);
   }

@@ -29,8 +29,13 @@ Result<StoreLock> StoreLock::take(FileSystem& file_system, const std::string& di
   auto lock = take_directory(file_system, directory);
   if (!lock) return lock;
   auto file = lock->files_->lock(directory + "/" + kFileName);
-  if (!file) return explained(file.status(), directory);
-  lock->file_ = *std::move(file);
+  if (file) {
+    lock->file_ = *std::move(file);
+  } else if (file.code() == StatusCode::kDiskFull && lock->is_directory_locked()) {
+    lock->file_failure_ = file.status();
+  } else {
+    return explained(file.status(), directory);
+  }
   return lock;
 }
 

@@ -17,7 +17,8 @@ class StoreLock {
  public:
   static constexpr const char* kFileName = "LOCK";
 
-  // For who changes the store; makes LOCK if it is missing. Taken: kLocked.
+  // For who changes the store; makes LOCK if it is missing, and does without where the disk has no room for
+  // it and the directory is locked. Taken: kLocked.
   static Result<StoreLock> take(FileSystem& file_system, const std::string& directory);
   // For who reads only: nothing is made. LOCK may be missing, as in a backup.
   static Result<StoreLock> take_for_reading(FileSystem& file_system, const std::string& directory);
@@ -27,6 +28,8 @@ class StoreLock {
   const std::shared_ptr<FileSystem>& files() const { return files_; }
   // Whether anything keeps others away.
   bool is_locked() const { return is_directory_locked() || file_ != nullptr; }
+  // Why LOCK is not locked though it should be.
+  const Status& file_failure() const { return file_failure_; }
   bool is_directory_locked() const { return directory_ != nullptr && directory_->is_locked(); }
   // Others may take it.
   void let_go() {
@@ -41,6 +44,7 @@ class StoreLock {
   std::shared_ptr<FileSystem> files_;
   std::unique_ptr<LockedDirectory> directory_;
   std::unique_ptr<FileLock> file_;
+  Status file_failure_;
 };
 
 }  // namespace minikv::engine

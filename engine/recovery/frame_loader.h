@@ -10,27 +10,36 @@
 namespace minikv::engine {
 
 // Damage has a name if it is known of which keys it is. Where it has none the store is refused (kRefused),
-// unless the loss was accepted.
+// unless the loss is accepted now, or was accepted at an earlier start and is still the same.
 //
 // Thread safety: not thread-safe.
 class FrameLoader {
  public:
-  FrameLoader(const SharedState& state, const Segment& segment, RecordLoader& records)
-      : state_(state), segment_(segment), records_(records) {}
+  // `bytes`: how many of the segment's file count. `accepted_loss`: as in the manifest.
+  FrameLoader(const SharedState& state, const Segment& segment, std::uint64_t bytes, RecordLoader& records,
+              std::uint32_t accepted_loss = 0)
+      : state_(state), segment_(segment), bytes_(bytes), accepted_loss_(accepted_loss), records_(records) {}
 
   // Takes those of the frame's records whose headers check out.
   Status load(const FrameAt& frame);
   // Takes what can be read of `damaged`, which stands at the cursor, and moves the cursor behind the damage.
   Status step_over(FrameCursor& cursor, const FrameAt& damaged);
-  // Ok if the loss was accepted, which is logged.
-  Status accept_unnamed_damage(std::uint64_t offset) const;
+  // Ok if the loss is accepted, which is logged.
+  Status accept_unnamed_damage(std::uint64_t offset);
+  // Whether something without a name could not be read, which is not what an earlier start has accepted.
+  bool has_new_loss() const { return has_loss_ && !is_known_loss_; }
 
  private:
   Status load(const RecordView& record);
+  Status compare_with_accepted_loss();
 
   const SharedState& state_;
   const Segment& segment_;
+  const std::uint64_t bytes_;
+  const std::uint32_t accepted_loss_;
   RecordLoader& records_;
+  bool has_loss_ = false;       // something can't be read and has no name
+  bool is_known_loss_ = false;  // and that is what was accepted at an earlier start
 };
 
 }  // namespace minikv::engine

@@ -11,6 +11,7 @@
 
 #include "engine/recovery/frame_loader.h"
 #include "engine/recovery/segment_check.h"
+#include "engine/segment/survey.h"
 
 namespace minikv::engine {
 namespace {
@@ -46,7 +47,7 @@ Status LogLoader::open(ManifestSegment& entry) {
   auto size = log.segment->file().size();
   if (!size) return size.status();
   log.file_size = *size;
-  MINIKV_TRY(check_length(state_, manifest_, entry, *size));
+  MINIKV_TRY(check_length(entry, *size));
   logs_.push_back(std::move(log));
   return {};
 }
@@ -79,6 +80,16 @@ Status LogLoader::load() {
   return {};
 }
 
+// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut
+// a log segment before they said so.
+Status LogLoader::check_length(const ManifestSegment& entry, std::uint64_t file_bytes) {
+  if (file_bytes >= entry.size || !manifest_.knows_lengths()) return {};
+  if (!state_.options.accept_data_loss) return cut_short(state_, entry, file_bytes);
+  tell_accepted_cut(state_, entry, file_bytes);
+  result_.accepted.push_back(state_.path_of(entry.id));
+  return {};
+}
+
 Status LogLoader::find_data_end(Log& log, SegmentReader& reader) {
   auto data_end = end_of_data(reader, log.end);
   if (!data_end) return data_end.status();
@@ -88,7 +99,7 @@ Status LogLoader::find_data_end(Log& log, SegmentReader& reader) {
 
 Status LogLoader::scan(Log& log, std::uint64_t expected, const std::vector<Log*>& later) {
   SegmentReader reader(log.segment->file(), log.file_size);
-  FrameLoader loader(state_, *log.segment, records_);
+  FrameLoader loader(state_, *log.segment, log.file_size, records_);
   FrameCursor cursor(reader, log.segment->identity(),
                      std::min<std::uint64_t>(sizeof(SegmentHeader), log.file_size));
   log.end = cursor.offset();
@@ -123,6 +134,7 @@ Status LogLoader::scan(Log& log, std::uint64_t expected, const std::vector<Log*>
     log.max_seq = records_.newest_sequence();  // logs are read last, front to back
     log.end = cursor.offset();
   }
+  log.has_loss = loader.has_new_loss();
   return find_data_end(log, reader);
 }
 
@@ -190,7 +202,14 @@ Status LogLoader::settle(Log& log) {
   entry.min_seq = log.min_seq;
   entry.max_seq = log.max_seq;
   log.segment->used_bytes.store(size, std::memory_order_relaxed);
-  result_.without_hint.push_back(entry);
+  if (log.has_loss) {
+    MINIKV_ASSIGN_OR_RETURN(const Survey survey,
+                            survey_segment(log.segment->file(), log.segment->identity(), size));
+    entry.accepted_loss = std::max<std::uint32_t>(survey.loss, 1);
+    result_.accepted.push_back(log.segment->path());
+  } else {
+    result_.without_hint.push_back(entry);
+  }
   add_to_store(state_, std::move(log.segment));
   return {};
 }

@@ -41,11 +41,13 @@ class LogLoader {
     std::uint64_t data_end = 0;  // of what is not zero behind them
     std::uint64_t min_seq = 0, max_seq = 0;
     bool is_complete = false;  // the next log segment goes on where this one ends
+    bool has_loss = false;     // something of it can't be read and has no name, which was accepted
   };
   enum class Stage : std::uint8_t { kMade, kLoaded, kSettled };
 
   Status open_all();
   Status open(ManifestSegment& entry);
+  Status check_length(const ManifestSegment& entry, std::uint64_t file_bytes);
   Status scan(Log& log, std::uint64_t expected, const std::vector<Log*>& later);
   Status find_data_end(Log& log, SegmentReader& reader);
   Result<bool> continues_in(const std::vector<Log*>& later, std::uint64_t expected);

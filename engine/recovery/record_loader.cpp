@@ -20,8 +20,9 @@ Status RecordLoader::take(const Segment& segment, const RecordView& record) {
   return take(segment, record.header, record.offset, record.key, record.value, record.value_intact);
 }
 
-Status RecordLoader::take(const Segment& segment, const HintEntry& entry) {
-  return take(segment, entry.header, entry.offset, entry.key, entry.value, true);
+Status RecordLoader::take(const Segment& segment, const HintEntry& entry, bool is_there) {
+  const bool value_intact = is_there || entry.header.type != RecordType::kPut;
+  return take(segment, entry.header, entry.offset, entry.key, entry.value, value_intact);
 }
 
 void RecordLoader::flush() { loader_.flush(); }

@@ -32,7 +32,8 @@ class RecordLoader {
   // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no
   // keys. Keys must stay where they are until flush().
   Status take(const Segment& segment, const RecordView& record);
-  Status take(const Segment& segment, const HintEntry& entry);
+  // `is_there`: false if the value is known to be lost.
+  Status take(const Segment& segment, const HintEntry& entry, bool is_there);
   void flush();
   void note_time(std::int64_t engine_time_ms);
   // After the last flush() of `other`.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/format/manifest.h"
@@ -17,7 +18,8 @@ struct Recovered {
   std::uint64_t next_sequence = 1;
   std::vector<Overlong> overlong;  // to be cut, once the manifest is durable
   std::vector<LostKey> lost;
-  std::vector<ManifestSegment> without_hint;  // sealed segments that had to be scanned
+  std::vector<ManifestSegment> without_hint;  // sealed segments that had to be scanned, and may have a hint
+  std::vector<std::string> accepted;          // files with damage that is accepted now, which `manifest` says
 };
 
 }  // namespace minikv::engine

@@ -1,6 +1,7 @@
 // The steps of a start, from the files to the index.
 #include "engine/recovery/recovery.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -56,7 +57,7 @@ Status Recovery::check_numbers_and_time() const {
   // What is on record was accepted, or seen to come about.
   const TimeLead& lead = manifest_.lead.lead;
   const std::int64_t known_ms = lead.exists() ? lead.engine_ms - lead.wall_ms : 0;
-  const std::int64_t ahead_ms = records_.newest_time_ms() - state_.clock.wall_ms();
+  const std::int64_t ahead_ms = std::min(records_.newest_time_ms(), kLatestMs) - state_.clock.wall_ms();
   if (ahead_ms > known_ms + kClockJumpMs && !state_.options.accept_clock_jump) {
     return {
         StatusCode::kRefused,

@@ -14,6 +14,7 @@
 #include "engine/recovery/segment_check.h"
 #include "engine/segment/segment_keys.h"
 #include "engine/segment/segment_reader.h"
+#include "engine/segment/survey.h"
 
 namespace minikv::engine {
 namespace {
@@ -55,6 +56,7 @@ Status SealedLoader::load() {
     load_or_say_why(sealed);
   }
   MutexLock lock(mutex_);
+  for (const ManifestSegment& entry : accepted_) *manifest_.find(entry.id) = entry;
   return problem_;
 }
 
@@ -93,28 +95,83 @@ void SealedLoader::tell_progress() {
 }
 
 // `buffer` goes from one hint to the next: the kernel would have to give, and clear, new memory for each.
-Status SealedLoader::load_segment(const ManifestSegment& entry, RecordLoader& records, std::string& buffer) {
+Status SealedLoader::load_segment(ManifestSegment entry, RecordLoader& records, std::string& buffer) {
+  const ManifestSegment before = entry;
   auto opened = open_named_segment(state_, manifest_, entry, false);
   if (!opened) return opened.status();
   Segment& segment = **opened;
   auto size = segment.file().size();
   if (!size) return size.status();
-  MINIKV_TRY(check_length(state_, manifest_, entry, *size));
-  const bool has_hint = *size >= entry.size && load_hint(entry, segment, records, buffer);
-  if (!has_hint) MINIKV_TRY(scan(entry, segment, records));
+  bool has_hint = false;
+  if (*size < entry.size) {
+    MINIKV_ASSIGN_OR_RETURN(has_hint, load_cut(entry, *size, segment, records, buffer));
+  } else {
+    has_hint = load_hint(entry, *size, segment, records, buffer);
+    if (!has_hint) MINIKV_TRY(scan(entry, *size, segment, records));
+  }
   segment.used_bytes.store(entry.size, std::memory_order_relaxed);
   MutexLock lock(mutex_);
+  if (entry.accepted_loss != before.accepted_loss || entry.size != before.size) accept_loss(entry);
+  if (entry.state == SegmentState::kDropped) return {};
   // A crash came between the seal and the cut. The zeros, or the torn tail that was kept aside, mean nothing.
-  if (entry.kind == SegmentKind::kLog && *size > entry.size)
+  const bool is_cut_anew = entry.size != before.size;
+  if ((entry.kind == SegmentKind::kLog || is_cut_anew) && *size > entry.size)
     result_.overlong.push_back({entry.id, entry.size});
-  if (!has_hint) result_.without_hint.push_back(entry);
+  // A hint that is made of what is left would name what it does not know.
+  if (!has_hint && entry.accepted_loss == 0) result_.without_hint.push_back(entry);
   add_to_store(state_, std::move(*opened));
   return {};
 }
 
+void SealedLoader::accept_loss(const ManifestSegment& entry) {
+  accepted_.push_back(entry);
+  result_.accepted.push_back(state_.path_of(entry.id));
+}
+
+// Of a file that is too short. Its hint names all that stood behind the end: if there is one, nothing is lost
+// in silence, and the segment stays as it is until compaction gives it up. Returns whether there is one.
+Result<bool> SealedLoader::load_cut(ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
+                                    RecordLoader& records, std::string& buffer) {
+  const std::uint32_t loss = loss_of_cut(file_bytes, entry.size);
+  const bool is_accepted = state_.options.accept_data_loss;
+  if (!is_accepted && entry.accepted_loss != loss) return cut_short(state_, entry, file_bytes);
+  if (load_hint(entry, file_bytes, segment, records, buffer)) {
+    if (entry.accepted_loss == loss) {
+      state_.log.warn(
+          "{}: has {} bytes of {}; an earlier start has accepted that, and compaction gives it up",
+          segment.path(), file_bytes, entry.size);
+    } else {
+      state_.log.error(
+          "{}: has {} bytes of {}; opened all the same, as was asked for: its hint says of which keys the "
+          "rest was",
+          segment.path(), file_bytes, entry.size);
+    }
+    entry.accepted_loss = loss;
+    return true;
+  }
+  // The hint was there when it was accepted.
+  if (!is_accepted) return cut_short(state_, entry, file_bytes);
+  tell_accepted_cut(state_, entry, file_bytes);
+  MINIKV_TRY(scan(entry, file_bytes, segment, records));
+  MINIKV_TRY(give_up_rest(entry, file_bytes, segment));
+  return false;
+}
+
+// The entry becomes one of a shorter segment: what can't be read at its end is no part of it any more.
+Status SealedLoader::give_up_rest(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment) {
+  MINIKV_ASSIGN_OR_RETURN(const Survey whole, survey_segment(segment.file(), segment.identity(), file_bytes));
+  entry.size = whole.end;
+  entry.min_seq = whole.min_seq;
+  entry.max_seq = whole.max_seq;
+  if (entry.max_seq == 0) entry.state = SegmentState::kDropped;
+  MINIKV_ASSIGN_OR_RETURN(const Survey kept, survey_segment(segment.file(), segment.identity(), entry.size));
+  entry.accepted_loss = kept.loss;
+  return {};
+}
+
 // False: there is no hint, or none that can be believed. Nothing of it has been taken then.
-bool SealedLoader::load_hint(const ManifestSegment& entry, Segment& segment, RecordLoader& records,
-                             std::string& buffer) {
+bool SealedLoader::load_hint(const ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
+                             RecordLoader& records, std::string& buffer) {
   const std::string path = state_.directory + "/" + hint_name(entry.id);
   auto hint =
       read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry), std::move(buffer));
@@ -131,7 +188,8 @@ bool SealedLoader::load_hint(const ManifestSegment& entry, Segment& segment, Rec
   Status taken;
   hint->for_each([&](const HintEntry& told) {
     keys.add(told);
-    taken = records.take(segment, told);
+    const std::uint64_t end = told.offset + sizeof(RecordHeader) + told.key.size() + told.header.value_length;
+    taken = records.take(segment, told, end <= file_bytes);
     return taken.is_ok();
   });
   records.flush();
@@ -162,12 +220,11 @@ void SealedLoader::expect_keys(const Hint& like) {
 }
 
 // Every byte of a sealed segment has been durable, so whatever does not check out is damage.
-Status SealedLoader::scan(const ManifestSegment& entry, const Segment& segment, RecordLoader& records) {
-  auto size = segment.file().size();
-  if (!size) return size.status();
+Status SealedLoader::scan(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment,
+                          RecordLoader& records) {
   std::call_once(expected_, [] {});  // not known
-  SegmentReader reader(segment.file(), std::min(*size, entry.size));
-  FrameLoader loader(state_, segment, records);
+  SegmentReader reader(segment.file(), std::min(file_bytes, entry.size));
+  FrameLoader loader(state_, segment, reader.size(), records, entry.accepted_loss);
   for (FrameCursor cursor(reader, segment.identity()); !cursor.is_at_end();) {
     auto frame = cursor.read();
     if (!frame) return frame.status();
@@ -178,6 +235,10 @@ Status SealedLoader::scan(const ManifestSegment& entry, const Segment& segment, 
       MINIKV_TRY(loader.step_over(cursor, *frame));
     }
   }
+  if (!loader.has_new_loss()) return {};
+  MINIKV_ASSIGN_OR_RETURN(const Survey survey,
+                          survey_segment(segment.file(), segment.identity(), reader.size()));
+  entry.accepted_loss = std::max<std::uint32_t>(survey.loss, 1);
   return {};
 }
 

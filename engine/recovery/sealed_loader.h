@@ -23,8 +23,9 @@ namespace minikv::engine {
 // Thread safety: load() once, by one thread, which starts the others.
 class SealedLoader {
  public:
-  // `records` receives what the records say, `result` what was found of the segments.
-  SealedLoader(SharedState& state, const Manifest& manifest, RecordLoader& records, Recovered& result)
+  // `manifest` receives what is accepted of the segments, `records` what the records say, `result` what else
+  // was found.
+  SealedLoader(SharedState& state, Manifest& manifest, RecordLoader& records, Recovered& result)
       : state_(state), manifest_(manifest), records_(records), result_(result) {}
 
   Status load() MINIKV_EXCLUDES(mutex_);
@@ -33,16 +34,22 @@ class SealedLoader {
   std::vector<ManifestSegment> sealed_segments();
   void load_until_done(const std::vector<ManifestSegment>& sealed) MINIKV_EXCLUDES(mutex_);
   void load_or_say_why(const std::vector<ManifestSegment>& sealed) noexcept MINIKV_EXCLUDES(mutex_);
-  Status load_segment(const ManifestSegment& entry, RecordLoader& records, std::string& buffer)
+  Status load_segment(ManifestSegment entry, RecordLoader& records, std::string& buffer)
       MINIKV_EXCLUDES(mutex_);
-  bool load_hint(const ManifestSegment& entry, Segment& segment, RecordLoader& records, std::string& buffer);
-  Status scan(const ManifestSegment& entry, const Segment& segment, RecordLoader& records);
+  Result<bool> load_cut(ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
+                        RecordLoader& records, std::string& buffer);
+  Status give_up_rest(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment);
+  bool load_hint(const ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
+                 RecordLoader& records, std::string& buffer);
+  Status scan(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment,
+              RecordLoader& records);
+  void accept_loss(const ManifestSegment& entry) MINIKV_REQUIRES(mutex_);
   std::uint64_t hint_bytes_of(const ManifestSegment& entry) const;
   void expect_keys(const Hint& like);
   void tell_progress() MINIKV_REQUIRES(mutex_);
 
   SharedState& state_;
-  const Manifest& manifest_;
+  Manifest& manifest_;            // not written while there are several threads
   std::uint64_t hint_bytes_ = 0;  // of all that are there
   std::once_flag expected_;
   std::atomic<std::size_t> next_{0};
@@ -50,6 +57,7 @@ class SealedLoader {
   Mutex mutex_;
   RecordLoader& records_ MINIKV_GUARDED_BY(mutex_);
   Recovered& result_ MINIKV_GUARDED_BY(mutex_);  // and state_.segments, until all threads have ended
+  std::vector<ManifestSegment> accepted_ MINIKV_GUARDED_BY(mutex_);  // as the manifest is to have them
   Status problem_ MINIKV_GUARDED_BY(mutex_);
   std::size_t loaded_ MINIKV_GUARDED_BY(mutex_) = 0;
   std::int64_t told_ms_ MINIKV_GUARDED_BY(mutex_) = 0;

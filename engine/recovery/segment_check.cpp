@@ -41,20 +41,7 @@ Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Ma
   return segment;
 }
 
-// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut
-// a log segment before they said so.
-Status check_length(const SharedState& state, const Manifest& manifest, const ManifestSegment& entry,
-                    std::uint64_t file_bytes) {
-  if (file_bytes >= entry.size) return {};
-  if (entry.state != SegmentState::kSealed && !manifest.knows_lengths()) return {};
-  const std::string path = state.path_of(entry.id);
-  if (state.options.accept_data_loss) {
-    state.log.error(
-        "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
-        "back",
-        path, file_bytes, entry.size);
-    return {};
-  }
+Status cut_short(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes) {
   return {
       StatusCode::kRefused,
       fmt::format(
@@ -62,7 +49,14 @@ Status check_length(const SharedState& state, const Manifest& manifest, const Ma
           "restore "
           "the directory from a backup, save what is there with \"minikvd repair\", or accept the loss with "
           "--accept-data-loss (older values of keys may come back)",
-          path, file_bytes, entry.size)};
+          state.path_of(entry.id), file_bytes, entry.size)};
+}
+
+void tell_accepted_cut(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes) {
+  state.log.error(
+      "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
+      "back",
+      state.path_of(entry.id), file_bytes, entry.size);
 }
 
 void add_to_store(SharedState& state, std::unique_ptr<Segment> segment) {

@@ -15,10 +15,11 @@ namespace minikv::engine {
 Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Manifest& manifest,
                                                     const ManifestSegment& entry, bool writable);
 
-// Whether a file of `file_bytes` is as long as the manifest says, or longer. kRefused: it is not, and the
-// loss has not been accepted.
-Status check_length(const SharedState& state, const Manifest& manifest, const ManifestSegment& entry,
-                    std::uint64_t file_bytes);
+// Why a file of `file_bytes`, fewer than the manifest says, is refused.
+Status cut_short(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes);
+
+// Logs that such a file was accepted, and that nothing names what it has lost.
+void tell_accepted_cut(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes);
 
 // Settles the file of a segment that was read, and gives it to the store. No other thread may look at the
 // segments.

@@ -23,7 +23,7 @@ Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::strin
                                               std::uint64_t length) {
   MINIKV_ASSIGN_OR_RETURN(auto file, files.open(path, mode));
   MINIKV_ASSIGN_OR_RETURN(auto mapping, file->map(length));
-  return std::make_unique<Segment>(identity, kind, path, std::move(file), std::move(mapping), length);
+  return std::make_unique<Segment>(identity, kind, path, std::move(file), std::move(mapping));
 }
 
 void Graveyard::add(std::unique_ptr<Segment> segment) noexcept {

@@ -25,13 +25,14 @@ namespace minikv::engine {
 class Segment {
  public:
   Segment(SegmentIdentity identity, SegmentKind kind, std::string path, std::unique_ptr<DataFile> file,
-          std::unique_ptr<Mapping> mapping, std::uint64_t mapped_bytes)
+          std::unique_ptr<Mapping> mapping)
       : identity_(identity),
         kind_(kind),
         path_(std::move(path)),
         file_(std::move(file)),
         mapping_(std::move(mapping)),
-        marks_(mapped_bytes) {}
+        mapped_bytes_(mapping_->length()),
+        marks_(mapped_bytes_) {}
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
   ~Segment() { delete keys_.load(std::memory_order_relaxed); }
@@ -48,6 +49,10 @@ class Segment {
   DataFile& file() const { return *file_; }
 
   const Mapping& mapping() const { return *mapping_; }
+  // Whether the mapping covers these bytes: it may end before the file does.
+  bool is_mapped(std::uint64_t offset, std::uint64_t length) const {
+    return offset <= mapped_bytes_ && length <= mapped_bytes_ - offset;
+  }
   const PageMarks& marks() const { return marks_; }
 
   // What is known of the segment's keys; null until somebody has read them all. Set once.
@@ -57,8 +62,8 @@ class Segment {
   }
   const SegmentKeys* keys() const { return keys_.load(std::memory_order_acquire); }
 
-  // A part of it does not say of which keys it is: compaction leaves the segment alone.
-  std::atomic<bool> has_unnamed_damage{false};
+  // A part of it can't be read, or does not say of which keys it is: compaction leaves the segment alone.
+  std::atomic<bool> is_left_alone{false};
 
   // Compacted, and the index does not point to all of its live records yet: what is live can't be told.
   std::atomic<bool> is_being_installed{false};
@@ -80,6 +85,7 @@ class Segment {
   std::string path_;
   const std::unique_ptr<DataFile> file_;
   const std::unique_ptr<Mapping> mapping_;
+  const std::uint64_t mapped_bytes_;
   const PageMarks marks_;
   std::atomic<const SegmentKeys*> keys_{nullptr};
   std::unique_ptr<Segment> next_dead_;  // the graveyard's
@@ -97,7 +103,7 @@ struct Overlong {
 Result<std::unique_ptr<File>> create_segment_file(FileSystem& file_system, const std::string& path,
                                                   const SegmentHeader& header);
 
-// Opens the file at `path` and maps `length` bytes of it. The file is not settled.
+// Opens the file at `path` and maps up to `length` bytes of it. The file is not settled.
 Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,
                                               std::uint64_t length);

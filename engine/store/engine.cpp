@@ -128,6 +128,12 @@ Status Engine::start() {
         "nobody removes it",
         state_->directory, StoreLock::kFileName);
   }
+  if (const Status& failed = lock_.file_failure(); !failed) {
+    state_->log.warn(
+        "{}: no file {}: the lock on the directory keeps other processes away, but not versions of minikv "
+        "that know only the file: {}",
+        state_->directory, StoreLock::kFileName, failed.message());
+  }
   ManifestFile file(state_->file_system, state_->directory);
   MINIKV_ASSIGN_OR_RETURN(auto manifest, load_or_create_manifest(*state_, file));
   Recovery recovery(*state_, std::move(manifest));
@@ -137,6 +143,12 @@ Status Engine::start() {
   state_->written_sequence = state_->durable_sequence = state_->visible_sequence = next - 1;
   state_->durable_wall_ms = state_->clock.wall_ms();
   MINIKV_TRY(make_parts(recovered, std::move(file)));
+  for (const std::string& path : recovered.accepted) {
+    state_->log.warn(
+        "{}: what was accepted of it is written down: the next start needs no flag for it, and compaction "
+        "gives up what can't be read",
+        path);
+  }
   keeper_->start();
   writer_->start();
   sorted_index_->start();

@@ -60,6 +60,10 @@ Stats gather_stats(SharedState& state, const Keeper& keeper) {
   stats.index_full = stats.index_full_ms > 0;
   stats.disk_full_ms = static_cast<std::uint64_t>(state.full_disk.duration_ms(state.clock.steady_ms()));
   stats.disk_full = stats.disk_full_ms > 0;
+  stats.writes_failing_ms =
+      static_cast<std::uint64_t>(state.failing_writes.duration_ms(state.clock.steady_ms()));
+  stats.writes_failing = stats.writes_failing_ms > 0;
+  if (stats.writes_failing) stats.writes_failing_reason = state.failing_writes.why().message();
   const DiskRoom room = keeper.spare().room();
   stats.disk_free_bytes = room.free_bytes;
   stats.disk_reserve_bytes = room.reserve_bytes;

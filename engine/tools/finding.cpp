@@ -37,6 +37,7 @@ std::string_view name_of(Effect effect) {
     case Effect::kSuperseded: return "superseded";
     case Effect::kKeyLost: return "key-lost";
     case Effect::kNameless: return "nameless";
+    case Effect::kAccepted: return "accepted";
     case Effect::kBlocking: return "blocking";
   }
   return "unknown";
@@ -51,6 +52,11 @@ std::string_view meaning_of(Effect effect) {
     case Effect::kNameless:
       return "it can't be told which keys that concerns: they may be missing, show an older value or be back "
              "although they were deleted; minikvd refuses to open the store";
+    case Effect::kAccepted:
+      return "it can't be told which keys that concerns, and a start with --accept-data-loss has accepted "
+             "it: they "
+             "may be missing, show an older value or be back although they were deleted; the next compaction "
+             "gives up what can't be read";
     case Effect::kBlocking: return "nothing is lost by it, but minikvd refuses to open the store";
   }
   return "";

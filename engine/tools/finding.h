@@ -43,6 +43,7 @@ enum class Effect : std::uint8_t {
   kSuperseded,   // it concerns an old record of a key that has a newer one
   kKeyLost,      // the newest value of `key` is lost
   kNameless,     // it can't be told which keys are concerned
+  kAccepted,     // nor here, and a start has accepted it: minikvd opens the store
   kBlocking,     // nothing is lost, but minikvd refuses to open the store
 };
 std::string_view name_of(Effect effect);     // "key-lost"

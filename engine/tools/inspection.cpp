@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/segment/survey.h"
 #include "engine/tools/log_end.h"
 #include "engine/tools/segment_inspector.h"
 
@@ -86,6 +87,7 @@ Status Inspection::inspect(SegmentFile& segment) {
     MINIKV_ASSIGN_OR_RETURN(hint, SegmentHint::load(files_.file_system(), files_.directory(), segment,
                                                     files_.manifest()->store_id, findings_));
   }
+  MINIKV_TRY(compare_with_accepted_loss(segment, hint != nullptr));
   SegmentInspector inspector(*this, segment, hint.get(), sequence_limit(files_.manifest()));
   if (!segment.file) {
     if (hint) name_what_is_missing(segment);
@@ -101,6 +103,20 @@ Status Inspection::inspect(SegmentFile& segment) {
   if (segment.is_sealed() && segment.file_size > segment.entry.size) report_overlong(segment);
   if (is_short_log(segment)) report_short_log(segment, inspector.next_sequence());
   return segment.is_sealed() || segment.data_end <= segment.end ? Status() : inspect_tail(segment);
+}
+
+Status Inspection::compare_with_accepted_loss(SegmentFile& segment, bool has_hint) {
+  if (!segment.file || segment.entry.accepted_loss == 0) return {};
+  std::uint32_t loss = 0;
+  if (segment.file_size < segment.entry.size) {
+    if (has_hint) loss = loss_of_cut(segment.file_size, segment.entry.size);
+  } else {
+    const auto survey = survey_segment(*segment.file, segment.identity(), segment.end);
+    if (!survey) return survey.status();
+    loss = survey->loss;
+  }
+  segment.is_loss_accepted = loss == segment.entry.accepted_loss;
+  return {};
 }
 
 // A log segment is cut once it is sealed: a crash may come in between.

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/tools/segment_walk.h"
+#include "engine/segment/segment_walk.h"
 #include "engine/tools/store_files.h"
 
 namespace minikv::engine {
@@ -65,6 +65,7 @@ class Inspection {
   friend class SegmentInspector;
   Status inspect(SegmentFile& segment);
   Status inspect_tail(SegmentFile& segment);
+  static Status compare_with_accepted_loss(SegmentFile& segment, bool has_hint);
   void report_overlong(const SegmentFile& segment);
   bool is_short_log(const SegmentFile& segment) const;
   void report_short_log(const SegmentFile& segment, std::uint64_t next_sequence);

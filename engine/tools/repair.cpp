@@ -77,7 +77,7 @@ void collect_outcome(const KeyTable& table, Repair& result) {
   // Up to which sequence something may be missing that has no name.
   std::uint64_t doubtful_below = 0;
   for (const Finding& finding : result.findings) {
-    if (finding.effect != Effect::kNameless) continue;
+    if (finding.effect != Effect::kNameless && finding.effect != Effect::kAccepted) continue;
     doubtful_below =
         finding.last_sequence == 0 ? result.next_sequence : std::max(doubtful_below, finding.last_sequence);
   }

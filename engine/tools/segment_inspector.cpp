@@ -89,7 +89,8 @@ RecordState SegmentInspector::judge(const RecordView& record) {
   if (record.header.type == RecordType::kPut) {
     report_record(FindingKind::kDamagedValue, Effect::kKeyLost, record, "the value does not check out");
   } else if (record.header.type == RecordType::kRangeDelete && (!hint_ || !hint_->find(record.offset))) {
-    report_record(FindingKind::kDamagedValue, Effect::kNameless, record,
+    report_record(FindingKind::kDamagedValue,
+                  segment_.is_loss_accepted ? Effect::kAccepted : Effect::kNameless, record,
                   "the end of a deleted range does not check out; it begins at this key");
   } else {
     report_record(FindingKind::kDamagedValue, Effect::kNothingLost, record,
@@ -192,8 +193,12 @@ void SegmentInspector::report_gap(const ByteRange& gap, Effect effect, std::uint
                                   std::uint64_t last_missing) {
   const bool is_named = effect == Effect::kNameless && hint_ != nullptr;
   const bool is_missing = gap.begin >= segment_.file_size;  // minikvd refuses a file that is too short
-  if (is_named || effect == Effect::kNothingLost)
-    effect = is_missing ? Effect::kBlocking : Effect::kNothingLost;
+  const bool is_accepted = segment_.is_loss_accepted;
+  if (is_named || effect == Effect::kNothingLost) {
+    effect = is_missing && !is_accepted ? Effect::kBlocking : Effect::kNothingLost;
+  } else if (is_accepted) {
+    effect = Effect::kAccepted;
+  }
   const char* what =
       is_missing ? (is_named ? "the file ends here, too early: it was cut, or copied in part; what stood "
                                "here is told by the hint"
@@ -203,6 +208,7 @@ void SegmentInspector::report_gap(const ByteRange& gap, Effect effect, std::uint
                                        : "neither a frame nor a record checks out here";
   const FindingKind kind = is_missing ? FindingKind::kShortFile : FindingKind::kDamagedBytes;
   Finding& finding = report(kind, effect, gap.begin, gap.end - gap.begin, what);
+  if (is_missing && is_accepted) finding.what += "; an earlier start has accepted that";
   finding.first_sequence = first_missing;
   finding.last_sequence = last_missing;
 }
@@ -222,7 +228,15 @@ void SegmentInspector::finish() {
     }
   }
   settle_gaps(Effect::kNameless, expected_, 0);
+  report_lack();
   check_range();
+}
+
+// An accepted cut makes a segment end within a frame, of which it keeps the records that are there.
+void SegmentInspector::report_lack() {
+  if (!segment_.is_sealed() || segment_.file_size < segment_.entry.size || frame_end_ <= segment_.end) return;
+  report(FindingKind::kShortFile, segment_.is_loss_accepted ? Effect::kAccepted : Effect::kNameless,
+         segment_.end, frame_end_ - segment_.end, "the segment ends within a group of records");
 }
 
 void SegmentInspector::check_range() {

@@ -38,6 +38,7 @@ class SegmentInspector final : public WalkVisitor {
   void report_gap(const ByteRange& gap, Effect effect, std::uint64_t first_missing,
                   std::uint64_t last_missing);
   void settle_gaps(Effect effect, std::uint64_t first_missing, std::uint64_t last_missing);
+  void report_lack();
   void check_range();
 
   Inspection& inspection_;

@@ -14,8 +14,6 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::uint64_t kLeastCopyBytes = 16 * kPageBytes;
-
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -29,15 +27,6 @@ std::optional<SegmentHeader> read_header(const File& file) {
   SegmentHeader header;
   std::memcpy(&header, bytes.data(), sizeof(header));
   return header;
-}
-
-// The second copy stands in the middle of the file. Of a file that was cut short, the middle is somewhere else now.
-std::vector<std::uint64_t> possible_copies(std::uint64_t file_size) {
-  std::vector<std::uint64_t> offsets = {0, file_size / 2};
-  for (std::uint64_t at = kLeastCopyBytes; at < file_size; at *= 2) {
-    if (at != file_size / 2) offsets.push_back(at);
-  }
-  return offsets;
 }
 
 void sort_by_sequence(std::vector<SegmentFile>& segments) {
@@ -92,31 +81,26 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
   }
   MINIKV_ASSIGN_OR_RETURN(auto opened, file_system_->open(directory_ + "/" + kName, OpenMode::kRead));
   TolerantFile file(std::move(opened));
-  MINIKV_ASSIGN_OR_RETURN(const auto size, file.size());
-  for (const std::uint64_t offset : possible_copies(size)) {
-    const bool is_expected = copies_.size() < 2;
-    std::string bytes(static_cast<std::size_t>(std::min(size - offset, std::max(size / 2, kLeastCopyBytes))),
-                      '\0');
-    MINIKV_TRY(file.read(offset, bytes));
-    auto manifest = decode_manifest(bytes);
-    if (manifest.code() == StatusCode::kRefused)
-      return manifest.status().with_context(directory_ + "/" + kName);
-    if (manifest && (!manifest_ || manifest->generation > manifest_->generation)) manifest_ = *manifest;
-    if (is_expected || manifest) copies_.push_back({offset, std::move(manifest)});
+  MINIKV_ASSIGN_OR_RETURN(auto read, read_manifest_copies(file));
+  for (const ManifestCopy& copy : read.copies) {
+    if (copy.manifest.code() == StatusCode::kRefused)
+      return copy.manifest.status().with_context(directory_ + "/" + kName);
   }
-  if (const std::uint64_t made = manifest_file_bytes(size); made != size) {
-    report(FindingKind::kShortFile,
-           manifest_ && manifest_->knows_lengths() ? Effect::kBlocking : Effect::kNothingLost, kName,
-           fmt::format("it has {} bytes and was made with {}: it was cut, or copied in part", size, made));
+  if (const ManifestCopy* const newest = read.newest()) manifest_ = *newest->manifest;
+  if (read.file_bytes != read.made_bytes) {
+    report(FindingKind::kShortFile, read.is_refused_for_length() ? Effect::kBlocking : Effect::kNothingLost,
+           kName,
+           fmt::format("it has {} bytes and was made with {} or more: it was cut, or copied in part",
+                       read.file_bytes, read.made_bytes));
   }
-  for (const ManifestCopy& copy : copies_) {
+  for (const ManifestCopy& copy : read.copies) {
     if (copy.manifest) continue;
     report(FindingKind::kManifestCopy, manifest_ ? Effect::kNothingLost : Effect::kNameless, kName,
-           fmt::format("a copy does not check out ({}){}", copy.manifest.status().message(),
-                       manifest_ ? "; the other does, and the next start writes both anew" : ""));
+           read.tell(copy));
     findings_.back().has_place = true;
     findings_.back().offset = copy.offset;
   }
+  copies_ = std::move(read.copies);
   for (const ByteRange& range : file.unreadable()) {
     findings_.push_back(unreadable_finding(kName, range));
   }

@@ -16,11 +16,6 @@
 
 namespace minikv::engine {
 
-struct ManifestCopy {
-  std::uint64_t offset = 0;
-  Result<Manifest> manifest = Status(StatusCode::kCorruption, "not read");
-};
-
 // A segment that belongs to the store.
 struct SegmentFile {
   ManifestSegment entry{};  // without a manifest: what its header says
@@ -31,6 +26,8 @@ struct SegmentFile {
   // sealed is zeros behind its last frame.
   std::uint64_t end = 0;
   std::uint64_t data_end = 0;
+  // What can't be read of it is what an earlier start has accepted, and no more.
+  bool is_loss_accepted = false;
 
   SegmentIdentity identity() const { return {entry.id, entry.salt}; }
   bool is_sealed() const { return entry.state == SegmentState::kSealed; }

@@ -251,7 +251,7 @@ void handle<kClientReply>(Context& context) {
   if (is_word(context.args[0], "off")) {
     client.replies = ClientState::Replies::kNone;
   } else if (is_word(context.args[0], "skip")) {
-    if (client.replies == ClientState::Replies::kAll) client.replies = ClientState::Replies::kNotTheNext;
+    if (client.replies != ClientState::Replies::kNone) client.replies = ClientState::Replies::kNotTheNext;
   } else {
     context.fail(errors::usage(context.command));
   }

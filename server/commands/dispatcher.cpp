@@ -71,7 +71,8 @@ void dispatch(const protocol::RequestView& request, protocol::ReplyBuffer& out, 
   const protocol::CommandSpec& command = *request.command;
   const ClientState& client = connection.client();
   if (!client.authenticated && !command.has(protocol::kFlagNoAuth)) {
-    return reply.error(protocol::errors::no_auth());
+    const bool is_exec = command.id == protocol::CommandId::kExec;
+    return reply.error(is_exec ? protocol::errors::exec_without_auth() : protocol::errors::no_auth());
   }
   if (client.multi && !command.has(protocol::kFlagAtOnce)) {
     return queue_for_exec(request, connection, server, reply);

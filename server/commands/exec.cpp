@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/commands/dispatcher.h"
+#include "server/request/bounded_walks.h"
 #include "server/request/errors.h"
 
 namespace minikv::server {
@@ -138,6 +139,7 @@ void ExecTask::perform(Transaction& transaction) {
     aborted_ = true;
     return;
   }
+  BoundedWalks bounded(transaction);
   for (Part& part : parts_) {
     if (!part.task) continue;
     // What it brings, and what it makes anew of what is there.
@@ -147,7 +149,10 @@ void ExecTask::perform(Transaction& transaction) {
       if (entry) most += std::min<std::uint64_t>(entry->value_bytes, old.max_bytes);
     }
     part.refused = most > transaction.room();
-    if (!part.refused) part.task->perform(transaction);
+    if (part.refused) continue;
+    part.task->perform(bounded);
+    part.walked_too_far = bounded.take_exceeded();
+    if (part.walked_too_far) part.task.reset();
   }
 }
 
@@ -166,6 +171,8 @@ Answered ExecTask::encode_some(protocol::ReplyEncoder& reply, const Reading& rea
     if (part.is_late) {
       if (reading.may_wait) return Answered::kInPart;  // the event loop's
       run_late(answered_, in_its_format);
+    } else if (part.walked_too_far) {
+      in_its_format.error(protocol::errors::transaction_walks_too_far(kMaxWalkedBytes));
     } else if (!part.task) {
       reply.raw(std::move(part.reply));
     } else if (part.refused) {
@@ -197,6 +204,10 @@ Answered ExecTask::refuse_next(protocol::ReplyEncoder& reply, const protocol::Er
   }
   ++answered_;
   return answered_ >= parts_.size() ? Answered::kWhole : Answered::kInPart;
+}
+
+std::size_t ExecTask::overhead_bytes() const {
+  return multi_->size() * kPartBytes + (multi_->walks() ? kMaxWalkedBytes : 0);
 }
 
 std::uint64_t ExecTask::bytes_for_reader() const {

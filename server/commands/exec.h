@@ -35,7 +35,7 @@ class ExecTask final : public BatchTask {
   // Has the handlers of some more commands run: what they answer, or submit, becomes a part of the task.
   bool build(Connection& connection) override;
   bool has_late_parts() const override { return has_late_parts_; }
-  std::size_t overhead_bytes() const override { return multi_->size() * kPartBytes; }
+  std::size_t overhead_bytes() const override;
   // The command whose handler runs is `task`. To be called by build()'s handlers only, once for each at most.
   void add_task(std::unique_ptr<Task> task);
 
@@ -54,8 +54,9 @@ class ExecTask final : public BatchTask {
   struct Part {
     protocol::ReplyBuffer reply;
     std::unique_ptr<Task> task;
-    bool refused = false;  // there was no room left for it in the batch
-    bool is_late = false;  // its command is run when it is answered
+    bool refused = false;         // there was no room left for it in the batch
+    bool walked_too_far = false;  // its walk would have found more than was left (BoundedWalks)
+    bool is_late = false;         // its command is run when it is answered
   };
 
   bool is_built() const { return built_ == multi_->size(); }

@@ -14,6 +14,7 @@
 #include "protocol/ascii.h"
 #include "server/commands/compatibility.h"
 #include "server/commands/handlers.h"
+#include "server/config/text.h"
 #include "server/log/log.h"
 #include "server/memory/process_memory.h"
 
@@ -101,6 +102,8 @@ Fields store_fields(const ServerState& server, const Stats& stats) {
           {"index_full", stats.index_full ? "yes" : "no"},
           {"index_full_s", text(stats.index_full_ms / 1000)},
           {"writes_refused_index_full", text(stats.refused_index_full)},
+          {"writes_failing", stats.writes_failing ? "yes" : "no"},
+          {"writes_failing_s", text(stats.writes_failing_ms / 1000)},
           {"read_only", stats.read_only ? "yes" : "no"}};
 }
 
@@ -183,7 +186,9 @@ constexpr Section kSections[] = {
                         {"aof_enabled", "1"},
                         {"aof_rewrite_in_progress", "0"},
                         {"aof_rewrite_scheduled", "0"},
-                        {"aof_last_write_status", stats.read_only || stats.disk_full ? "err" : "ok"},
+                        {"aof_last_write_status",
+                         stats.read_only || stats.disk_full || stats.writes_failing ? "err" : "ok"},
+                        {"writes_failing_reason", one_line(stats.writes_failing_reason)},
                         {"read_only_reason", stats.read_only_reason}};
        for (auto& field : store_fields(server, stats)) fields.push_back(std::move(field));
        return fields;

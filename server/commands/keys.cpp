@@ -25,7 +25,7 @@ constexpr std::size_t kPageKeys = 10'000;
 constexpr std::uint64_t kPageBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kStepsInSlice = std::uint64_t{1} << 24;
 constexpr std::uint64_t kStepsForKey = 100;
-constexpr std::size_t kKeysToFindOne = 64;  // the first may have expired, or be covered by a range delete
+constexpr std::size_t kKeysToFindOne = 64;  // where the first has expired, or is covered by a range delete
 
 // ---- RENAME, COPY ----
 
@@ -91,10 +91,12 @@ template <typename Walk>
 std::optional<std::string> some_key(Walk walk) {
   for (std::uint64_t position = random_position();; position = 0) {
     const bool is_from_start = position == 0;
+    std::size_t keys = 1;
     do {
-      const UnorderedPage page = walk(position, kKeysToFindOne);
+      const UnorderedPage page = walk(position, keys);
       if (!page.keys.empty()) return page.keys.front();
       position = page.next;
+      keys = kKeysToFindOne;
     } while (position != 0);
     if (is_from_start) return std::nullopt;
   }

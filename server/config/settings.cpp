@@ -222,7 +222,8 @@ constexpr std::array kSettings = {
         .min = 0,
         .max = 1024 * kGiB,
         .operand = "SIZE",
-        .help = "Memory for all that clients make the server hold; 0: a quarter of what the process may use"},
+        .help = "Memory for all that clients make the server hold; 0: a quarter of what the process may use, "
+                "or what the largest value needs"},
     Setting{.key = "max_index_memory",
             .section = kLimits,
             .type = SettingType::kSize,
@@ -230,8 +231,8 @@ constexpr std::array kSettings = {
             .min = 0,
             .max = 1024 * kGiB,
             .operand = "SIZE",
-            .help = "Memory for keys; writes that add some are refused beyond it; 0: half of what the "
-                    "process may use"},
+            .help = "Memory for keys; writes that add some are refused beyond it; 0: up to half "
+                    "of what the process may use"},
     Setting{.key = "request_timeout",
             .section = kLimits,
             .type = SettingType::kInteger,
@@ -272,7 +273,7 @@ constexpr std::array kSettings = {
         .field = &Config::accept_data_loss,
         .help =
             "Open a store although records are damaged beyond a name; older values of their keys may come "
-            "back"},
+            "back. Needed once: what was accepted is written down"},
     Setting{
         .key = "accept_clock_jump",
         .section = kConsent,

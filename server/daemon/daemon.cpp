@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -28,8 +30,8 @@
 namespace minikv::server {
 namespace {
 
-// Descriptors for what the server does beside clients and data files: an event loop each, and a few for what is opened for a
-// moment, as the files in /proc that INFO reads.
+// Descriptors for what the server does beside clients and data files: an event loop each, and a few for what
+// is opened for a moment, as the files in /proc that INFO reads.
 constexpr std::uint64_t kFilesPerLoop = 3;
 constexpr std::uint64_t kOtherFiles = 10;
 constexpr std::uint64_t kMostDataFiles = 2048;
@@ -40,12 +42,24 @@ int refuse(const Status& status) {
   return kExitRefused;
 }
 
-// The system's own words ("Not a directory") say what is wrong; what to do is the same for all of them.
+// Whether the path or its owner is what is wrong. The system's own words ("Not a directory") say which; what
+// to do is the same for all of them. About the others the status says itself what to do.
+bool is_wrong_directory(const Status& status) {
+  constexpr int kErrors[] = {EACCES, EPERM, ENOTDIR, ENOENT, EEXIST, ELOOP, ENAMETOOLONG, EISDIR, EINVAL};
+  return status.code() == StatusCode::kIoError &&
+         std::find(std::begin(kErrors), std::end(kErrors), status.error()) != std::end(kErrors);
+}
+
 int refuse_store(const Config& config, const Status& status) {
-  if (status.code() != StatusCode::kIoError) return refuse(status);
+  if (!is_wrong_directory(status)) return refuse(status);
   print_refusal(fmt::format("{}: data_dir {} has to be a directory that this user may read and write",
                             status.message(), config.data_dir));
   return kExitRefused;
+}
+
+std::uint64_t client_memory(const Config& config) {
+  return config.max_client_memory != 0 ? config.max_client_memory
+                                       : default_client_memory(config.max_value_bytes);
 }
 
 ServerOptions server_options(const Config& config, const std::string& version) {
@@ -57,8 +71,7 @@ ServerOptions server_options(const Config& config, const std::string& version) {
   options.idle_timeout = std::chrono::seconds(config.idle_timeout);
   options.tcp_keepalive = std::chrono::seconds(config.tcp_keepalive);
   options.max_reply_bytes = config.max_reply_bytes;
-  options.max_client_memory = config.max_client_memory != 0 ? config.max_client_memory
-                                                            : default_client_memory(config.max_value_bytes);
+  options.max_client_memory = client_memory(config);
   options.max_output_bytes = config.max_client_reply_bytes;
   options.max_total_output_bytes = config.max_waiting_reply_bytes;
   options.request_timeout = std::chrono::seconds(config.request_timeout);
@@ -86,14 +99,15 @@ Options store_options(const Config& config) {
   options.compaction_dead_ratio = config.compaction_dead_ratio;
   options.compaction_threads = static_cast<std::uint32_t>(config.compaction_threads);
   options.compaction_rate_limit = config.compaction_rate_limit;
-  options.max_index_bytes = config.max_index_memory != 0 ? config.max_index_memory : default_index_memory();
+  options.max_index_bytes =
+      config.max_index_memory != 0 ? config.max_index_memory : default_index_memory(client_memory(config));
   options.accept_data_loss = config.accept_data_loss;
   options.accept_clock_jump = config.accept_clock_jump;
   return options;
 }
 
-// Who may have how many of the process's descriptors: data files have theirs for themselves, so that no crowd of clients can
-// take them.
+// Who may have how many of the process's descriptors: data files have theirs for themselves, so that no crowd
+// of clients can take them.
 struct Descriptors {
   std::uint64_t data_files = 0;
   std::uint64_t turned_away = 0;
@@ -169,23 +183,17 @@ void log_start(const Config& config, const std::vector<std::string>& addresses, 
 }
 
 // From the open store to the closed one.
-int serve_until_signal(Server& server, Store& store, PortFile& port_file, SignalWatch& signals,
-                       spdlog::logger& logger) {
-  int exit_code = kExitOk;
-  if (const Status status = port_file.write(server.port()); status) {
-    notify_supervisor("READY=1\nSTATUS=Serving");
-    signals.wait();
-  } else {
-    exit_code = refuse(status);
-  }
+int serve_until_signal(Server& server, Store& store, SignalWatch& signals, spdlog::logger& logger) {
+  notify_supervisor("READY=1\nSTATUS=Serving");
+  signals.wait();
   notify_supervisor("STOPPING=1\nSTATUS=Stopping");
   server.stop();
   if (const Status status = store.close(); !status) {
     logger.error("the store did not close cleanly: {}", status.message());
     return kExitRefused;
   }
-  if (exit_code == kExitOk) logger.info("stopped: everything is on disk");
-  return exit_code;
+  logger.info("stopped: everything is on disk");
+  return kExitOk;
 }
 
 int serve(const Settled& settled, const std::string& version) {
@@ -211,14 +219,17 @@ int serve(const Settled& settled, const std::string& version) {
   opening = false;
   signals.store_is_open();
 
+  // Before anybody is served; and not while a data directory that it is to lie in is looked at.
+  if (const Status status = port_file.prepare(listener->port()); !status) return refuse(status);
   fit_max_clients(config, *descriptors, *logger);
   ServerOptions options = server_options(config, version);
   options.max_turned_away = descriptors->turned_away;
   options.password = *password;
   Server server(std::move(options), std::move(*listener), store, logger);
   if (const Status status = server.start(); !status) return refuse(status);
+  if (const Status status = port_file.publish(); !status) return refuse(status);
   log_start(config, addresses, version, !password->empty(), *logger);
-  return serve_until_signal(server, store, port_file, signals, *logger);
+  return serve_until_signal(server, store, signals, *logger);
 }
 
 int print(const std::string& text) {

@@ -1,11 +1,14 @@
 // minikvd, the server program.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "server/config/load.h"
@@ -38,6 +41,20 @@ int main(int argc, char** argv) {
     const std::vector<std::string> environment = take_environment();
     const std::span<const char* const> arguments(argv, static_cast<std::size_t>(argc));
     return minikv::server::run_minikvd(arguments.subspan(argc > 0 ? 1 : 0), environment, MINIKV_VERSION);
+  } catch (const std::bad_alloc&) {
+    minikv::server::print_refusal(
+        "there is no memory to start: raise the limit that the process runs under (ulimit -v, its memory "
+        "cgroup), or give the machine more");
+    return minikv::server::kExitRefused;
+  } catch (const std::system_error& error) {
+    // Of a thread that can't be had, whoever wanted it: Asio's errors have a category of their own.
+    const bool is_thread = error.code().value() == EAGAIN;
+    minikv::server::print_refusal(
+        is_thread ? std::string("the system gives no more threads (") + error.what() +
+                        "): raise the limit that the process runs under (ulimit -v, ulimit -u, TasksMax), or "
+                        "take fewer io_threads, reader_threads or compaction_threads"
+                  : std::string(error.what()));
+    return minikv::server::kExitRefused;
   } catch (const std::exception& error) {
     minikv::server::print_refusal(error.what());
     return minikv::server::kExitRefused;

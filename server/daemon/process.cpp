@@ -20,8 +20,8 @@ namespace minikv::server {
 bool hold_standard_descriptors() {
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
     if (fcntl(descriptor, F_GETFD) != -1) continue;
-    // open() takes the lowest free number, which is this one. O_PATH can be neither read nor written, and is there where
-    // /dev is not.
+    // open() takes the lowest free number, which is this one. O_PATH can be neither read nor written, and is
+    // there where /dev is not.
     const bool is_held = descriptor == STDERR_FILENO && open("/dev/null", O_WRONLY) == descriptor;
     if (!is_held && open("/", O_PATH) != descriptor) return false;
   }
@@ -67,7 +67,7 @@ namespace {
 
 constexpr std::size_t kLongestPort = 6;  // with its line end
 
-// Nothing, or what write() writes.
+// Nothing, or what prepare() writes.
 bool is_port_file(const std::string& path) {
   std::FILE* const file = std::fopen(path.c_str(), "re");
   if (file == nullptr) return false;
@@ -82,6 +82,7 @@ bool is_port_file(const std::string& path) {
 }  // namespace
 
 PortFile::~PortFile() {
+  if (!temporary_.empty()) unlink(temporary_.c_str());
   if (written_ && is_ours()) unlink(path_.c_str());
 }
 
@@ -91,8 +92,13 @@ bool PortFile::is_ours() const {
 }
 
 Status PortFile::failed(std::string_view what) const {
-  return {StatusCode::kIoError,
-          fmt::format("port_file {}: {}: {}", path_, what, std::generic_category().message(errno))};
+  const int error = errno;
+  const bool lacks_room = error == ENOSPC || error == EDQUOT;
+  return {
+      StatusCode::kIoError,
+      fmt::format(
+          "port_file {}: {}: {}{}", path_, what, std::generic_category().message(error),
+          lacks_room ? ": make room on its disk, or name a port_file on another one (in /run, say)" : "")};
 }
 
 Status PortFile::check() const {
@@ -115,24 +121,29 @@ Status PortFile::check() const {
   return Status::ok();
 }
 
-Status PortFile::write(std::uint16_t port) {
+Status PortFile::prepare(std::uint16_t port) {
   if (path_.empty()) return Status::ok();
   MINIKV_TRY(check());
   const std::string temporary = fmt::format("{}.{}.tmp", path_, getpid());
   unlink(temporary.c_str());  // of a run with the same number that was killed just then
   std::FILE* file = std::fopen(temporary.c_str(), "wxe");
   if (file == nullptr) return failed("can't create it");
+  temporary_ = temporary;
   struct stat made{};
   const bool printed =
       std::fputs(fmt::format("{}\n", port).c_str(), file) >= 0 && fstat(fileno(file), &made) == 0;
-  if (std::fclose(file) != 0 || !printed || std::rename(temporary.c_str(), path_.c_str()) != 0) {
-    const Status status = failed("can't write it");
-    unlink(temporary.c_str());
-    return status;
-  }
-  written_ = true;
+  if (std::fclose(file) != 0 || !printed) return failed("can't write it");
   device_ = made.st_dev;
   inode_ = made.st_ino;
+  return Status::ok();
+}
+
+Status PortFile::publish() {
+  if (path_.empty()) return Status::ok();
+  MINIKV_TRY(check());
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return failed("can't write it");
+  temporary_.clear();
+  written_ = true;
   return Status::ok();
 }
 

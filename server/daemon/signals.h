@@ -12,7 +12,8 @@
 
 namespace minikv::server {
 
-// Owns, for as long as it lives, all signals that would end or stop the process and that it can do something about:
+// Owns, for as long as it lives, all signals that would end or stop the process and that it can do something
+// about:
 //
 //   SIGTERM, SIGINT, SIGQUIT   somebody wants it to stop; SIGPWR, the power goes; SIGXCPU, its processor time is used up,
 //                              and SIGKILL comes next. While the store is being opened: the process ends at once with
@@ -26,8 +27,8 @@ namespace minikv::server {
 //
 // The signals are taken by a thread that waits for them, not by a handler, so that it may log and lock.
 //
-// Thread safety: one thread constructs, calls and destroys. To be made before any other thread is started that does not
-// block these signals itself: threads inherit that they are blocked.
+// Thread safety: one thread constructs, calls and destroys. To be made before any other thread is started
+// that does not block these signals itself: threads inherit that they are blocked.
 class SignalWatch {
  public:
   explicit SignalWatch(std::shared_ptr<spdlog::logger> logger);

@@ -8,10 +8,23 @@
 
 namespace minikv::server {
 
+namespace {
+
+std::uint64_t sixteenths_of(ClientMemory::Grade grade) {
+  switch (grade) {
+    case ClientMemory::Grade::kAny: return 7;
+    case ClientMemory::Grade::kSmall: return 9;
+    case ClientMemory::Grade::kEmpty: return 10;
+    case ClientMemory::Grade::kFirst: return 6;
+  }
+  return 0;
+}
+
+}  // namespace
+
 bool ClientMemory::try_take(std::uint64_t bytes, Grade grade) {
   std::atomic<std::uint64_t>& part = grade == Grade::kFirst ? first_ : shared_;
-  const std::uint64_t eighths = grade == Grade::kAny ? 4 : grade == Grade::kSmall ? 5 : 3;
-  const std::uint64_t most = limit_ / 8 * eighths;
+  const std::uint64_t most = limit_ / 16 * sixteenths_of(grade);
   std::uint64_t used = part.load(std::memory_order_relaxed);
   do {
     if (used > most || bytes > most - used) return false;

@@ -17,8 +17,10 @@ namespace minikv::server {
 // queued, keys that are watched, values that are loaded, replies that are not taken. It is shared out so that
 // it can't be used up by a few:
 //
-//   half                 whoever asks
+//   seven sixteenths     whoever asks
 //   an eighth            connections that hold little: small requests are served however much others hold
+//   a sixteenth          connections that hold nothing: they are served even where many hold little, as half
+//                        of a request
 //   three eighths        the request that has waited longest: so one largest request can always finish
 //
 // A request that needs more than these three eighths at a time can never be served, and is refused at once.
@@ -27,7 +29,7 @@ namespace minikv::server {
 class ClientMemory {
  public:
   // Which part of the budget may be used.
-  enum class Grade : std::uint8_t { kAny, kSmall, kFirst };
+  enum class Grade : std::uint8_t { kAny, kSmall, kEmpty, kFirst };
 
   explicit ClientMemory(std::uint64_t limit) : limit_(limit) {}
 
@@ -39,14 +41,17 @@ class ClientMemory {
   std::uint64_t most_for_one() const { return limit_ / 8 * 3; }
   // A connection that holds no more than this holds little.
   static constexpr std::uint64_t kSmallBytes = 128 * 1024;
+  // And one that holds no more than this holds nothing.
+  static constexpr std::uint64_t kEmptyBytes = 4 * 1024;
 
   bool try_take(std::uint64_t bytes, Grade grade);
   // Whether or not there is room: for what is there already, and can't be had without.
   void take(std::uint64_t bytes) { shared_.fetch_add(bytes, std::memory_order_relaxed); }
   // `first`: of what was taken as Grade::kFirst; `shared`: of all else.
   void give_back(std::uint64_t shared, std::uint64_t first) MINIKV_EXCLUDES(mutex_);
-  // Whether nothing new should be begun.
-  bool is_used_up() const { return shared_.load(std::memory_order_relaxed) >= limit_ / 8 * 5; }
+  // Whether nothing new should be begun, and nothing kept that has no part of it yet; but for connections
+  // that hold nothing.
+  bool is_used_up() const { return shared_.load(std::memory_order_relaxed) >= limit_ / 16 * 9; }
 
   // Connections that wait for memory stand in a queue.
   using Ticket = std::uint64_t;

@@ -12,6 +12,8 @@ namespace minikv::server {
 namespace {
 
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+// What the process takes beside keys and clients.
+constexpr std::uint64_t kBesides = std::uint64_t{64} << 20;
 constexpr std::uint64_t kLeast = std::uint64_t{64} << 20;
 
 // The number that the file begins with; kUnlimited, if it begins with none ("max") or is not there.
@@ -75,6 +77,9 @@ std::uint64_t usable_memory(const std::string& root) {
   return std::max(usable, kLeast);
 }
 
-std::uint64_t default_index_memory(const std::string& root) { return usable_memory(root) / 2; }
+std::uint64_t default_index_memory(std::uint64_t client_bytes, const std::string& root) {
+  const std::uint64_t usable = usable_memory(root), elsewhere = client_bytes + kBesides;
+  return std::clamp(usable - std::min(usable, elsewhere), usable / 4, usable / 2);
+}
 
 }  // namespace minikv::server

@@ -14,8 +14,9 @@ namespace minikv::server {
 // Thread safety: may be called from any thread.
 std::uint64_t usable_memory(const std::string& root = "");
 
-// What the index may take unless it is configured: half of that. A quarter is for clients, and the rest for
-// what the process takes besides, and for the pages of data files.
-std::uint64_t default_index_memory(const std::string& root = "");
+// What the index may take unless it is configured, where clients may take `client_bytes`: what these and the
+// process itself leave of usable_memory(), between a quarter and half of it. The rest is for the pages of
+// data files.
+std::uint64_t default_index_memory(std::uint64_t client_bytes, const std::string& root = "");
 
 }  // namespace minikv::server

@@ -48,8 +48,11 @@ class SessionMemory {
   // The same without waiting for it.
   bool try_take(std::uint64_t bytes) {
     using Grade = ClientMemory::Grade;
-    const bool is_small = share_.bytes() + bytes <= ClientMemory::kSmallBytes;
-    if (share_.try_add(bytes, is_small ? Grade::kSmall : Grade::kAny)) return true;
+    const std::uint64_t held = share_.bytes() + bytes;
+    const Grade grade = held <= ClientMemory::kEmptyBytes   ? Grade::kEmpty
+                        : held <= ClientMemory::kSmallBytes ? Grade::kSmall
+                                                            : Grade::kAny;
+    if (share_.try_add(bytes, grade)) return true;
     return ticket_ != 0 && memory_.is_first(ticket_) && share_.try_add(bytes, Grade::kFirst);
   }
 
@@ -59,6 +62,11 @@ class SessionMemory {
   void settle(std::uint64_t held, bool goes_on) {
     if (!waits_ && !(goes_on && share_.has_first_part())) leave_queue();
     if (held != share_.bytes()) share_.set(held);
+  }
+  // Whether to hold so much is more than there is memory for.
+  bool has_no_room_for(std::uint64_t held) const {
+    return held > share_.bytes() && held > ClientMemory::kEmptyBytes && memory_.is_used_up() &&
+           !share_.has_first_part();
   }
   // It does without what it has asked for.
   void stop_waiting() { waits_ = false; }

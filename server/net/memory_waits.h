@@ -51,6 +51,8 @@ class MemoryWaits {
     return memory_.waits() && now - memory_.waits_since() >= time;
   }
   bool is_wanted_by_others() const { return memory_.is_wanted_by_others(); }
+  bool is_used_up() const { return memory_.is_used_up(); }
+  bool has_no_room_for(std::uint64_t held) const { return memory_.has_no_room_for(held); }
 
   // As SessionMemory::settle(), at the end of each turn.
   void settle(std::uint64_t held, bool goes_on) {

@@ -11,6 +11,8 @@ namespace {
 // this part of the usual time.
 constexpr int kHoarderPart = 10;
 constexpr std::chrono::seconds kLingerTime{2};
+// For so long the rest of a request may stay away where memory is used up and others wait.
+constexpr std::chrono::seconds kPauseWhereMemoryIsUsedUp{1};
 
 }  // namespace
 
@@ -44,8 +46,10 @@ bool Patience::is_idle(Clock::time_point now) const {
   return timeout.count() > 0 && now - std::max(transport_.last_received(), transport_.last_sent()) >= timeout;
 }
 
-bool Patience::has_paused(Clock::time_point now) const {
-  return now - silent_since() >= options_.request_timeout / 2;
+bool Patience::has_paused(bool is_memory_used_up, Clock::time_point now) const {
+  Clock::duration longest = options_.request_timeout / 2;
+  if (is_memory_used_up) longest = std::min<Clock::duration>(kPauseWhereMemoryIsUsedUp, longest);
+  return now - silent_since() >= longest;
 }
 
 void Patience::begin_lingering(Clock::time_point now) { linger_until_ = now + kLingerTime; }

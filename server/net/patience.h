@@ -34,9 +34,10 @@ class Patience {
   std::chrono::milliseconds for_replies() const;
   // Whether nothing has come or gone for `idle_timeout`.
   bool is_idle(Clock::time_point now) const;
-  // Whether nothing has come for half of `request_timeout`: half of a large request that does not go on is in
-  // the way of others, and gives way before they have waited too long.
-  bool has_paused(Clock::time_point now) const;
+  // Whether nothing has come for half of `request_timeout`, or for a second at most where memory is used up:
+  // half of a request that does not go on is in the way of others, and gives way before they have waited too
+  // long.
+  bool has_paused(bool is_memory_used_up, Clock::time_point now) const;
 
   // The client has been told that nothing follows, and should close now.
   void begin_lingering(Clock::time_point now);

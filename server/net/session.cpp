@@ -79,6 +79,7 @@ void Session::begin_stop() {
     worker_.cancel();
     protocol::ReplyEncoder(tasks_.format(), transport_.output()).error(protocol::errors::shutting_down());
   }
+  if (memory_.waits_for(MemoryWaits::For::kInput)) give_up_request("the server is shutting down");
   if (state_ == State::kOpen && requests_.is_starved() && !transport_.has_ended()) {
     refusing_ = true;
     receive();
@@ -109,6 +110,7 @@ void Session::end_turn() {
 // What is to happen next.
 void Session::finish_turn() {
   flush();
+  give_up_what_has_no_room();
   if (state_ == State::kClosed) return;
   tasks_.account_replies();
   settle_memory();
@@ -174,11 +176,22 @@ void Session::flush() {
 
 // What is held is counted exactly between the turns.
 void Session::settle_memory() {
+  memory_.settle(held_bytes(), state_ != State::kClosed && requests_.has_own_blocks());
+}
+
+std::uint64_t Session::held_bytes() const {
   const std::size_t multi = client_.multi ? client_.multi->memory() : 0;
   const std::size_t names =
       client_.name.size() + client_.library_name.size() + client_.library_version.size();
-  memory_.settle(requests_.memory() + transport_.output().memory() + tasks_.memory() + multi + 2 * names,
-                 state_ != State::kClosed && requests_.has_own_blocks());
+  return requests_.memory() + transport_.output().memory() + tasks_.memory() + multi + 2 * names;
+}
+
+// Half of a request is not kept where there is no memory for it: many of those would keep others from being
+// served.
+void Session::give_up_what_has_no_room() {
+  if (state_ != State::kOpen || !is_half_read() || !memory_.has_no_room_for(held_bytes())) return;
+  give_up_request("only half of the request has come, and there is no memory left to keep that");
+  run_requests();
 }
 
 void Session::publish_figures() {
@@ -228,11 +241,14 @@ bool Session::is_stalled(Clock::time_point now) {
   return patience_.is_used_up(is_in_its_own_way(), is_hoarding, now);
 }
 
-// With half of a large request that does not go on.
+// A request has begun to arrive, and nothing but the rest of it is waited for.
+bool Session::is_half_read() const {
+  return requests_.is_starved() && requests_.is_busy() && !memory_.waits_for(MemoryWaits::For::kInput);
+}
+
+// With half of a request that does not go on.
 bool Session::is_in_the_way_of_others(Clock::time_point now) const {
-  const bool is_half_read =
-      requests_.has_own_blocks() && requests_.is_starved() && !memory_.waits_for(MemoryWaits::For::kInput);
-  return is_half_read && memory_.is_wanted_by_others() && patience_.has_paused(now);
+  return is_half_read() && memory_.is_wanted_by_others() && patience_.has_paused(memory_.is_used_up(), now);
 }
 
 void Session::tick(Clock::time_point now, Clock::duration not_run) {

@@ -138,9 +138,12 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void say_goodbye();
   void discard_input();
   void settle_memory();
+  std::uint64_t held_bytes() const;
+  void give_up_what_has_no_room();
   void publish_figures();
   bool is_idle(Clock::time_point now) const;
   bool is_in_its_own_way() const;
+  bool is_half_read() const;
   bool is_stalled(Clock::time_point now);
   bool is_in_the_way_of_others(Clock::time_point now) const;
   void close_idle();

@@ -100,7 +100,8 @@ void Session::run_requests() {
   const auto waiting = [this] { return transport_.output().size() + tasks_.tail_bytes(); };
   const std::size_t waiting_before = waiting();
   while (may_run() && waiting() < waiting_before + kTurnReplyBytes) {
-    if (!memory_.may_begin_request()) return;
+    // What has begun goes on: when it has been carried out, or given up, its memory is free.
+    if (!requests_.is_busy() && !memory_.may_begin_request()) return;
     if (requests_.is_deferred()) {
       requests_.take_deferred();
       run(requests_.request());
@@ -128,6 +129,7 @@ void Session::run_requests() {
 void Session::run(const protocol::Request& request) {
   const ClientState::Replies replies = client_.replies;
   const bool is_silent = replies != ClientState::Replies::kAll;
+  if (replies == ClientState::Replies::kNotTheNext) client_.replies = ClientState::Replies::kNotThis;
   protocol::ReplyBuffer& target = tasks_.begin_request(reply_format(request.dialect, client_), is_silent);
   client_.figures->last_command.set(request.command);
   if (refusing_) {
@@ -139,10 +141,12 @@ void Session::run(const protocol::Request& request) {
     note_slow_request(size_before, target);
   }
   if (is_silent) {
-    // CLIENT REPLY ON is answered, and the one that is not to be answered was this.
+    // CLIENT REPLY ON is answered; OFF and SKIP may stand behind SKIP.
     if (client_.replies != ClientState::Replies::kAll) target.rewind(tasks_.before_reply());
-    if (replies == ClientState::Replies::kNotTheNext && !requests_.is_deferred())
-      client_.replies = ClientState::Replies::kAll;
+    if (client_.replies == ClientState::Replies::kNotThis) {
+      client_.replies =
+          requests_.is_deferred() ? ClientState::Replies::kNotTheNext : ClientState::Replies::kAll;
+    }
   }
   tasks_.end_reply();
   requests_.finish();

@@ -33,7 +33,9 @@ void TaskInFlight::run_on_reader(const Store& store) {
     progress = task->encode_some(reply, Reading::waiting(is_gone));
   } catch (const std::bad_alloc&) {
     part.reset();
-    task->fail(Status(StatusCode::kOutOfMemory, "the system has no memory left for the values"));
+    const Status why(StatusCode::kOutOfMemory, "the system has no memory left for the values");
+    // What the writer is to have gets there all the same, and has its own status from it.
+    stage == Stage::kPreparing && !is_write ? task->refuse(why) : task->fail(why);
   }
 }
 

@@ -34,7 +34,8 @@ struct ClientState {
 
   std::uint64_t id = 0;
   bool resp3 = false;
-  enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext };
+  // kNotThis: while the request runs that is not answered.
+  enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext, kNotThis };
   Replies replies = Replies::kAll;  // which are sent
   bool authenticated = true;        // or it need not be
   std::string address;
@@ -110,8 +111,9 @@ class Connection {
   // out; what stays (in a transaction, say) is the connection's to count. False: there is none, and it has to
   // be refused.
   virtual bool reserve(std::uint64_t bytes) = 0;
-  // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be called
-  // while !is_quiet() only, by the dispatcher (kFlagWhenQuiet), or by a handler that does nothing else.
+  // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be
+  // called while !is_quiet() only, by the dispatcher (kFlagWhenQuiet), or by a handler that does nothing
+  // else.
   virtual void defer() = 0;
   // Has the reply made on a worker's thread, slice by slice. Nothing behind the request is looked at before.
   // To be called while is_quiet() only.

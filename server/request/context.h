@@ -36,8 +36,8 @@ struct Context {
   protocol::ReplyEncoder& reply;  // in its place in the order of replies; unless the command is submitted
   Connection& connection;
   ServerState& server;
-  // Of a command with kFlagBehindWrites: it belongs to a transaction, or writes of its connection are not carried out
-  // yet. Then the handler has the writer look, by a task.
+  // Of a command with kFlagBehindWrites: it belongs to a transaction, or writes of its connection are not
+  // carried out yet. Then the handler has the writer look, by a task.
   bool by_writer = false;
 
   bool is_text() const { return reply.is_text(); }

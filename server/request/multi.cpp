@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::size_t kQueuedOverheadBytes = 64;
 
+bool is_walk(protocol::CommandId command) {
+  using enum protocol::CommandId;
+  return command == kKeys || command == kList || command == kRange || command == kScan ||
+         command == kRandomKey;
+}
+
 }  // namespace
 
 std::size_t Multi::bytes_of(const protocol::RequestView& request) {
@@ -30,6 +36,7 @@ void Multi::add(const protocol::RequestView& request, std::size_t bytes, std::ve
   queued_.push_back({request.command, arena_.copy(request.verb), arena_.copy(request.subcommand), args.data(),
                      args.size()});
   bytes_ += bytes;
+  walks_ |= is_walk(request.command->id);
   if (kept.capacity() == 0) return;
   block_bytes_ += kept.capacity();
   blocks_.push_back(std::move(kept));

@@ -28,6 +28,8 @@ class Multi {
   bool is_spoiled() const { return spoiled_; }
   // At most what they add to the log.
   std::size_t bytes() const { return bytes_; }
+  // Whether one of them walks over keys.
+  bool walks() const { return walks_; }
   // What they occupy of memory, and how much one more might.
   std::size_t memory() const { return arena_.memory() + queued_.capacity() * sizeof(Queued) + block_bytes_; }
   static std::size_t bytes_of(const protocol::RequestView& request);
@@ -46,6 +48,7 @@ class Multi {
 
   protocol::Dialect dialect_;
   bool spoiled_ = false;
+  bool walks_ = false;
   std::size_t bytes_ = 0;
   std::size_t block_bytes_ = 0;
   Arena arena_;

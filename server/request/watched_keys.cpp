@@ -167,10 +167,4 @@ void WatchedKeys::remove(std::string_view key, std::atomic<bool>& touched) {
   count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-ScanPage TouchingTransaction::scan(const ScanOptions& options) { return transaction_.scan(options); }
-
-UnorderedPage TouchingTransaction::walk_unordered(std::uint64_t position, std::size_t count) {
-  return transaction_.walk_unordered(position, count);
-}
-
 }  // namespace minikv::server

@@ -19,6 +19,7 @@
 #include "minikv/transaction.h"
 #include "server/memory/client_memory.h"
 #include "server/memory/request_memory.h"
+#include "server/request/forwarding_transaction.h"
 
 namespace minikv::server {
 
@@ -164,34 +165,18 @@ class WatchedKeys {
 };
 
 // Tells of every put.
-class TouchingTransaction final : public Transaction {
+class TouchingTransaction final : public ForwardingTransaction {
  public:
   TouchingTransaction(Transaction& transaction, WatchedKeys& watched)
-      : transaction_(transaction), watched_(watched) {}
+      : ForwardingTransaction(transaction), watched_(watched) {}
 
-  const StoreTime& time() const override { return transaction_.time(); }
-  std::optional<Entry> find(std::string_view key) override { return transaction_.find(key); }
-  Result<Value> get(std::string_view key) override { return transaction_.get(key); }
-  std::optional<ValueHandle> locate(std::string_view key) override { return transaction_.locate(key); }
-  ScanPage scan(const ScanOptions& options) override;
-  UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) override;
-  std::uint64_t size() override { return transaction_.size(); }
-  std::uint64_t room() const override { return transaction_.room(); }
   std::uint64_t put(std::string_view key, std::string_view value, std::uint32_t checksum,
                     std::int64_t expiry_ms) override {
     watched_.touch(key);
-    return transaction_.put(key, value, checksum, expiry_ms);
-  }
-  bool remove(std::string_view key) override { return transaction_.remove(key); }
-  void look_up(KeyLookup& lookup) override { transaction_.look_up(lookup); }
-  std::uint64_t remove_range(RangeCount& range) override { return transaction_.remove_range(range); }
-  void remove_all() override { transaction_.remove_all(); }
-  bool set_expiry(std::string_view key, std::int64_t expiry_ms) override {
-    return transaction_.set_expiry(key, expiry_ms);
+    return ForwardingTransaction::put(key, value, checksum, expiry_ms);
   }
 
  private:
-  Transaction& transaction_;
   WatchedKeys& watched_;
 };
 

@@ -34,13 +34,15 @@ Json line(std::string_view kind, const engine::SegmentFile& segment) {
 }
 
 Json describe_entry(const engine::ManifestSegment& entry) {
-  return {{"id", entry.id},
-          {"kind", name_of(entry.kind)},
-          {"state", name_of(entry.state)},
-          {"size", entry.size},
-          {"min_sequence", entry.min_seq},
-          {"max_sequence", entry.max_seq},
-          {"salt", fmt::format("{:016x}", entry.salt)}};
+  Json object = {{"id", entry.id},
+                 {"kind", name_of(entry.kind)},
+                 {"state", name_of(entry.state)},
+                 {"size", entry.size},
+                 {"min_sequence", entry.min_seq},
+                 {"max_sequence", entry.max_seq},
+                 {"salt", fmt::format("{:016x}", entry.salt)}};
+  if (entry.accepted_loss != 0) object["accepted_loss"] = fmt::format("{:08x}", entry.accepted_loss);
+  return object;
 }
 
 // The expiry is engine time, as it stands there; and by the wall clock, where that is another one.

@@ -25,6 +25,7 @@ std::string verdict(const Verification& verification) {
   const std::uint64_t damaged = count([](const engine::Finding& finding) { return finding.is_damage(); });
   const std::uint64_t keys_lost = count_effect(Effect::kKeyLost);
   const std::uint64_t nameless = count_effect(Effect::kNameless);
+  const std::uint64_t accepted = count_effect(Effect::kAccepted);
   const std::uint64_t blocking = count_effect(Effect::kBlocking);
   if (damaged == 0) return "No damage.\n";
   std::string text = fmt::format("Damage in {}: ", counted(damaged, "place"));
@@ -32,6 +33,7 @@ std::string verdict(const Verification& verification) {
       keys_lost == 0 ? "no value is known to be lost" : fmt::format("{} lost", counted(keys_lost, "value"));
   if (nameless > 0)
     text += fmt::format(", {} where it can't be told which keys that concerns", counted(nameless, "place"));
+  if (accepted > 0) text += fmt::format(", {} where that was accepted", counted(accepted, "place"));
   text += ".\n";
   if (nameless + blocking > 0) {
     text += "minikvd refuses to open this store. \"minikvd repair DIR NEW_DIR\" saves what can be saved.\n";

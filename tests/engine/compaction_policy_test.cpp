@@ -45,6 +45,16 @@ TEST(CompactionPolicyTest, NothingIsDoneBelowTheThreshold) {
       "1 2 ");
 }
 
+TEST(CompactionPolicyTest, ALossThatWasAcceptedIsGivenUpAtOnceHoweverFewSegmentsThereAre) {
+  SegmentUse accepted = segment(2, 1000, 1000, 0, SegmentKind::kCompacted);
+  accepted.entry.accepted_loss = 7;
+  EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 0), accepted}, kPolicy)), "2 ");
+  EXPECT_EQ(plan({accepted}), "2 ");
+  CompactionPolicy tight = kPolicy;
+  tight.disk_is_tight = true;
+  EXPECT_EQ(plan({accepted}, tight), "2 ");
+}
+
 TEST(CompactionPolicyTest, ASegmentIsTakenWhenHalfOfItIsDead) {
   EXPECT_EQ(ids(pick_for_background({segment(1, 1000, 900), segment(2, 1000, 500), segment(3, 1000, 901)},
                                     kPolicy)),

@@ -80,12 +80,33 @@ TEST(ManifestTest, ALeadComesBackAndSetsItsFeatureBitForAsLongAsThereIsOne) {
 }
 
 TEST(ManifestTest, ALeadThatNoClockCanHaveIsNotBelieved) {
-  for (const LeadRecord& wrong : {LeadRecord{{-1, 5}, 0, 0}, LeadRecord{{1, INT64_MAX}, 0, 0},
+  for (const LeadRecord& wrong : {LeadRecord{{-kLatestMs * 3, 5}, 0, 0}, LeadRecord{{1, INT64_MAX}, 0, 0},
                                   LeadRecord{{1, 5}, -1, 0}, LeadRecord{{1, 5}, INT64_MAX, 0}}) {
     Manifest manifest = example();
     manifest.lead = wrong;
     EXPECT_EQ(decode_manifest(encode_manifest(manifest)).code(), StatusCode::kCorruption);
   }
+}
+
+TEST(ManifestTest, ALeadFromBefore1970ComesBack) {
+  Manifest manifest = example();
+  manifest.lead = {{-100'000, 1'700'000'000'000}, 5, 6};
+  const auto after = decode_manifest(encode_manifest(manifest));
+  ASSERT_TRUE(after) << after.status().message();
+  EXPECT_EQ(after->lead, manifest.lead);
+}
+
+TEST(ManifestTest, WhatCouldNotBeReadIsNotWritten) {
+  sim::SimFileSystem disk;
+  ASSERT_TRUE(disk.create_dir("data").is_ok());
+  ManifestFile file(disk, "data");
+  Manifest manifest = example();
+  ASSERT_TRUE(file.commit(manifest).is_ok());
+  manifest.segments[1].id = manifest.segments[0].id;
+  EXPECT_FALSE(file.commit(manifest).is_ok());
+  const auto loaded = ManifestFile(disk, "data").load(nullptr);
+  ASSERT_TRUE(loaded) << loaded.status().message();
+  EXPECT_EQ(loaded->segments[1].id, example().segments[1].id);
 }
 
 class ManifestBitsTest : public testing::TestWithParam<bool> {};
@@ -195,7 +216,8 @@ TEST_F(ManifestFileTest, EitherCopyWillDoAndTheOtherIsSpokenOf) {
     const auto manifest = load();
     ASSERT_TRUE(manifest) << manifest.status().message();
     EXPECT_EQ(manifest->seq_limit, 1000u);
-    EXPECT_NE(note_.find("is damaged"), std::string::npos);
+    EXPECT_NE(note_.find("does not check out"), std::string::npos);
+    EXPECT_NE(note_.find("writes both anew"), std::string::npos);
     flip(damaged + 50);
   }
 }
@@ -286,6 +308,53 @@ TEST_F(ManifestFileTest, ACommitThatACrashInterruptsLeavesTheStateBeforeOrAfter)
     sim::SimFileSystem after(files.disk().after_crash(sim::CrashMode::kDropAll));
     EXPECT_EQ(ManifestFile(after, "d").load(nullptr)->seq_limit, 1000u);
   }
+}
+
+// On a disk that is full it could not, and the store would not open.
+TEST_F(ManifestFileTest, GrowsLongBeforeItHasTo) {
+  ManifestFile file(*files_, "d");
+  Manifest manifest = example();
+  ASSERT_TRUE(file.commit(manifest));
+  const std::uint64_t room = copy_bytes();
+  while (encode_manifest(manifest).size() < room / 2) {
+    ASSERT_EQ(copy_bytes(), room);
+    manifest.segments.push_back(segment(manifest.segments.size() + 1, SegmentState::kSealed));
+    ASSERT_TRUE(file.commit(manifest));
+  }
+  EXPECT_EQ(copy_bytes(), 2 * room);
+  EXPECT_EQ(load()->segments.size(), manifest.segments.size());
+}
+
+TEST_F(ManifestFileTest, OnAFullDiskUsesTheRoomThatItHasAndChangesNothingWhereThatIsTooLittle) {
+  ManifestFile file(*files_, "d");
+  Manifest manifest = example();
+  ASSERT_TRUE(file.commit(manifest));
+  const std::uint64_t room = copy_bytes();
+  int tries = 0;
+  files_->set_judge([&](const sim::SimCall& call) {
+    const bool grows = call.kind == sim::SimCall::Kind::kWrite && call.length > 2 * room;
+    tries += grows ? 1 : 0;
+    return grows ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  Status committed;
+  std::size_t held = 0;
+  while (committed) {
+    held = manifest.segments.size();
+    manifest.segments.push_back(segment(manifest.segments.size() + 1, SegmentState::kSealed));
+    committed = file.commit(manifest);
+    ASSERT_EQ(files_->disk().files().size(), 1u) << "something that takes room was left";
+    ASSERT_FALSE(committed && file.lacked_room());
+  }
+  EXPECT_EQ(committed.code(), StatusCode::kDiskFull);
+  EXPECT_TRUE(file.lacked_room());
+  EXPECT_GT(encode_manifest(manifest).size(), room);
+  EXPECT_GT(tries, 2);
+  EXPECT_LT(tries, 100) << "each try costs a disk that is full already";
+  EXPECT_EQ(load()->segments.size(), held);
+  files_->clear_faults();
+  ASSERT_TRUE(file.commit(manifest));
+  EXPECT_EQ(copy_bytes(), 2 * room);
+  EXPECT_FALSE(file.lacked_room());
 }
 
 TEST(SegmentNameTest, OnlyWhatWeWriteIsTakenForOne) {

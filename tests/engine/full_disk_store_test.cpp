@@ -1,5 +1,6 @@
 // A store whose disk is full, on a disk whose room the test decides.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -16,7 +17,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/format/file_names.h"
+#include "engine/format/frame.h"
 #include "engine/format/manifest.h"
+#include "engine/format/object_bytes.h"
 #include "minikv/store.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
@@ -120,6 +123,14 @@ class FullDiskStoreTest : public testing::Test {
       if (auto version = store_->set("more" + std::to_string(i), value); !version) return version.status();
     }
     return {};
+  }
+
+  static std::function<sim::SimFault(const sim::SimCall&)> refuse_a_longer_manifest() {
+    return [](const sim::SimCall& call) {
+      const bool grows = call.kind == sim::SimCall::Kind::kWrite && call.path.starts_with("data/MANIFEST") &&
+                         call.length > 128 * 1024;
+      return grows ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+    };
   }
 
   // No spare can be made until the judge is cleared. Single-threaded: what fails does so at once, always at
@@ -438,7 +449,7 @@ TEST_F(FullDiskStoreTest, ServesReadsAndDeletesAtEachStartOnADiskWithoutAnyRoom)
     const Stats stats = store_->stats();
     EXPECT_TRUE(stats.disk_full);
     EXPECT_EQ(stats.refused_disk_full, 1U);
-    EXPECT_EQ(stats.disk_free_bytes, 0U);
+    EXPECT_LT(stats.disk_free_bytes, kSegmentBytes / 32);
     EXPECT_GT(stats.disk_reserve_bytes, kSegmentBytes / 8) << start;
   }
   EXPECT_FALSE(store_->get(key(10)));
@@ -568,6 +579,120 @@ TEST_F(FullDiskStoreTest, WhatAFailedWriteHasLeftIsUndoneBeforeTheLogGoesOn) {
   }));
   EXPECT_EQ(store_->get("key")->data, "value");
   EXPECT_FALSE(store_->exists("refused"));
+}
+
+// A disk with room for less than a segment: what is kept for deletes is a part of what there is, at the first
+// start and at later ones.
+TEST_F(FullDiskStoreTest, ADiskSmallerThanASegmentIsFullAtThreeFourthsOfIt) {
+  constexpr std::uint64_t kDiskBytes = 600'000;
+  files_.set_capacity(kDiskBytes);
+  const std::string value(5'000, 'v');
+  int keys = 0;
+  for (int start = 0; start < 4; ++start) {
+    lines_.clear();
+    Options options;
+    options.log = lines_.sink();
+    ASSERT_NO_FATAL_FAILURE(open(options));
+    int written = 0;
+    Status refused;
+    for (; refused && written < 1'000; ++written) refused = store_->set(key(keys + written), value).status();
+    EXPECT_EQ(refused.code(), StatusCode::kDiskFull) << refused.message();
+    keys += --written;
+    if (start == 0) {
+      const std::uint64_t bytes = static_cast<std::uint64_t>(keys) * value.size();
+      EXPECT_GT(bytes, kDiskBytes / 2);
+      EXPECT_LT(bytes, kDiskBytes * 4 / 5);
+      EXPECT_EQ(lines_.count("the disk is full: writes that take room are refused"), 1);
+    }
+    EXPECT_GT(store_->stats().disk_reserve_bytes, kDiskBytes / 6) << start;
+    EXPECT_TRUE(store_->stats().disk_full);
+    for (int i = 0; i < 10; ++i) {
+      const auto removed = store_->remove(key(10 * start + i));
+      EXPECT_TRUE(removed && *removed) << start << ": " << removed.status().message();
+    }
+    EXPECT_EQ(store_->set("more", value).code(), StatusCode::kDiskFull);
+    store_.reset();
+  }
+  files_.set_capacity(std::nullopt);
+  ASSERT_NO_FATAL_FAILURE(open({}));
+  EXPECT_EQ(store_->size(), static_cast<std::uint64_t>(keys - 40));
+  EXPECT_TRUE(store_->set("again", value));
+}
+
+// No inode, say, though there is room. The directory's own lock keeps others away.
+TEST_F(FullDiskStoreTest, OpensWithoutALockFileWhereNoneCanBeMade) {
+  open({});
+  ASSERT_TRUE(store_->set("key", "value"));
+  ASSERT_TRUE(store_->set("other", "value"));
+  store_.reset();
+  files_.damage([](sim::SimDisk& disk) { disk.erase("data/LOCK"); });
+  files_.set_judge([](const sim::SimCall& call) {
+    const bool makes_file = call.kind == sim::SimCall::Kind::kCreate ||
+                            (call.kind == sim::SimCall::Kind::kLock && call.path.ends_with("/LOCK"));
+    return makes_file ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+  });
+  Options options;
+  options.log = lines_.sink();
+  ASSERT_NO_FATAL_FAILURE(open(options));
+  EXPECT_EQ(lines_.count("no file LOCK"), 1);
+  EXPECT_EQ(store_->get("key")->data, "value");
+  options.file_system = &files_;
+  const auto second = Store::open("data", options);
+  EXPECT_EQ(second.code(), StatusCode::kLocked) << second.status().message();
+  EXPECT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
+  EXPECT_TRUE(store_->remove("other"));
+  files_.set_judge(nullptr);
+  EXPECT_TRUE(wait_until([this] { return store_->set("again", "x").is_ok(); }));
+  store_.reset();
+}
+
+// With as many segments as its file has room for, and a disk on which it can't be made longer.
+TEST_F(FullDiskStoreTest, OpensThoughTheManifestCantGrow) {
+  Options options;
+  options.single_threaded = true;
+  ASSERT_NO_FATAL_FAILURE(open(options));
+  ASSERT_TRUE(store_->set("key", "v"));
+  store_.reset();
+  {
+    engine::ManifestFile file(files_, "data");
+    auto manifest = file.load(nullptr);
+    ASSERT_TRUE(manifest);
+    const std::uint64_t room = files_.disk().size("data/MANIFEST") / 2;
+    // Nothing is in them, and each has taken an entry.
+    while (engine::encode_manifest(*manifest).size() + sizeof(engine::ManifestSegment) <= room) {
+      engine::ManifestSegment entry{};
+      entry.id = manifest->next_segment_id++;
+      entry.salt = entry.id;
+      entry.size = sizeof(engine::SegmentHeader);
+      entry.min_seq = entry.max_seq = manifest->clean_sequence - 1;
+      entry.kind = engine::SegmentKind::kLog;
+      entry.state = engine::SegmentState::kSealed;
+      const engine::SegmentHeader header = engine::make_segment_header(
+          {entry.id, entry.salt}, entry.kind, manifest->store_id, manifest->engine_time_ms);
+      auto segment = files_.open("data/" + engine::segment_name(entry.id), engine::OpenMode::kCreate);
+      ASSERT_TRUE(segment);
+      ASSERT_TRUE((*segment)->write(0, std::array{engine::bytes_of(header)}));
+      ASSERT_TRUE((*segment)->sync());
+      manifest->segments.push_back(entry);
+    }
+    files_.set_judge(refuse_a_longer_manifest());
+    ASSERT_TRUE(file.commit(*manifest));
+    ASSERT_TRUE(files_.sync_dir("data"));
+  }
+  for (int start = 0; start < 3; ++start) {
+    store_.reset();
+    ASSERT_NO_FATAL_FAILURE(open(options));
+    EXPECT_EQ(store_->get("key")->data, "v");
+    (void)store_->set("other",
+                      "v");  // so that the next start needs an entry for its log, if this one had one
+  }
+  // With room it all goes on.
+  store_.reset();
+  files_.clear_faults();
+  ASSERT_NO_FATAL_FAILURE(open(options));
+  EXPECT_TRUE(store_->set("more", "v"));
+  EXPECT_TRUE(store_->remove("key"));
+  EXPECT_EQ(store_->get("more")->data, "v");
 }
 
 }  // namespace

@@ -101,6 +101,30 @@ TEST_F(IndexLimitTest, OverwritesDeletesAndExpiriesPass) {
   EXPECT_TRUE(store_->set(key(full + 1), "v"));
 }
 
+// A first expiry takes memory as well, and each key may get one.
+TEST_F(IndexLimitTest, ExpiriesGoOnForAnEighthOfTheLimit) {
+  open();
+  const int keys = fill();
+  const auto set_expiry = [&](int i, std::int64_t in_ms) {
+    return transact([&](Transaction& t) { t.set_expiry(key(i), t.now_ms() + in_ms); });
+  };
+  int with_expiry = 0;
+  while (with_expiry < keys) {
+    if (!set_expiry(with_expiry, 1'000'000 + with_expiry)) break;
+    ++with_expiry;
+  }
+  ASSERT_LT(with_expiry, keys) << "nothing was refused";
+  EXPECT_GT(with_expiry, keys / 10);
+  EXPECT_GT(store_->stats().index_bytes, kLimit);
+  EXPECT_LT(store_->stats().index_bytes, kLimit + kLimit / 7);
+  // What is there may be changed, taken away and deleted.
+  EXPECT_TRUE(set_expiry(0, 5'000'000));
+  EXPECT_TRUE(store_->set(key(keys - 1), "w"));
+  EXPECT_FALSE(store_->set(key(keys - 1), "w", store_->now_ms() + 1'000));
+  EXPECT_TRUE(transact([&](Transaction& t) { t.set_expiry(key(0), kNoExpiry); }));
+  EXPECT_TRUE(store_->remove(key(1)));
+}
+
 TEST_F(IndexLimitTest, ABatchIsRefusedAsAWhole) {
   open();
   const int full = fill();
@@ -219,8 +243,7 @@ TEST_F(IndexLimitTest, ALimitThatIsFarAwayIsMetByLargeGroups) {
   std::uint64_t batches = 0;
   for (bool fits = true; fits && batches < 20;) {
     WriteBatch batch;
-    for (int i = 0; i < kKeys; ++i)
-      batch.set(fmt::format("{}{:02}{}", std::string(90, 'k'), batches, i), "");
+    for (int i = 0; i < kKeys; ++i) batch.set(fmt::format("{}{:02}{}", std::string(90, 'k'), batches, i), "");
     fits = store_->write(batch).is_ok();
     if (fits) ++batches;
   }

@@ -218,6 +218,21 @@ TEST(StatusTest, ErrnoBecomesACodeToActUpon) {
               ::testing::StartsWith("open /data/LOCK: Permission denied"));
 }
 
+// What the system says and what to do about it, which differs.
+TEST(StatusTest, ErrnoSaysWhatToDo) {
+  const struct {
+    int error;
+    const char* words;
+  } table[] = {{EROFS, "mount"},     {EFBIG, "ulimit -f"}, {ENOMEM, "ulimit -v"}, {EMFILE, "ulimit -n"},
+               {ENFILE, "file-max"}, {ENOSPC, "df -i"},    {EACCES, "belong"}};
+  for (const auto& [error, words] : table) {
+    const Status status = Status::from_errno(error, "open x").with_context("data");
+    EXPECT_THAT(status.message(), HasSubstr(words));
+    EXPECT_EQ(status.error(), error);
+  }
+  EXPECT_EQ(Status(StatusCode::kIoError, "x").error(), 0);
+}
+
 TEST(StatusTest, ContextGoesBeforeTheMessage) {
   const Status status = Status(StatusCode::kIoError, "read failed").with_context("segment 3");
   EXPECT_EQ(status.code(), StatusCode::kIoError);

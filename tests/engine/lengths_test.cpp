@@ -27,6 +27,7 @@ using engine::SegmentState;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr std::uint64_t kSegmentHeader = sizeof(engine::SegmentHeader);
 
@@ -105,15 +106,52 @@ TEST_P(LengthsTest, AManifestThatIsShorterThanItWasMadeIsRefused) {
   for (const std::uint64_t length : {made - 1, made / 2 + 4096, made / 2, made / 4, std::uint64_t{5000}}) {
     SimDisk cut = disk_;
     cut.cut(path, length);
-    const std::string problem = problem_of_opening(cut);
+    Options options = tools_options();
+    std::vector<std::string> log;
+    options.log = [&](LogLevel, std::string_view words) { log.emplace_back(words); };
+    const std::string problem = problem_of_opening(cut, options);
     EXPECT_THAT(problem, AllOf(HasSubstr(path), HasSubstr(fmt::format("has {} bytes", length))));
+    EXPECT_THAT(log, IsEmpty()) << "nothing is written";
     const auto findings = damage_in(cut);
     const Finding* found = find(findings, FindingKind::kShortFile);
     ASSERT_NE(found, nullptr) << describe(findings);
     EXPECT_EQ(found->effect, Effect::kBlocking);
+    for (const Finding& finding : findings) EXPECT_THAT(finding.what, Not(HasSubstr("writes"))) << length;
     // What is there of it is all that is needed to save everything.
     const Repaired result = repaired(cut, made_.keys);
     EXPECT_EQ(result.saved, made_.truth) << length;
+  }
+}
+
+// A copy counts that is there whole, wherever the file ends behind it: the server and verify see the same.
+TEST_P(LengthsTest, OfAManifestThatWasCutTheSameCopiesCountForAll) {
+  const std::string path = path_of("MANIFEST");
+  const std::uint64_t whole = engine::encode_manifest(manifest_of(disk_)).size();
+  for (const std::uint64_t length : {whole, whole - 1, std::uint64_t{60}, std::uint64_t{0}}) {
+    SimDisk cut = disk_;
+    cut.cut(path, length);
+    const auto findings = damage_in(cut);
+    const bool has_copy = find(findings, FindingKind::kManifest) == nullptr;
+    EXPECT_EQ(has_copy, length >= whole);
+    EXPECT_THAT(problem_of_opening(cut),
+                HasSubstr(has_copy ? fmt::format("has {} bytes", length) : "no copy checks out"));
+  }
+}
+
+// A store without the feature may have one: the next start makes it as long as it should be.
+TEST_P(LengthsTest, AManifestOfAnEarlierVersionThatWasCutIsMadeAnew) {
+  const std::string path = path_of("MANIFEST");
+  const std::uint64_t made = disk_.size(path);
+  for (const std::uint64_t length : {made - 1, made / 2, std::uint64_t{5000}}) {
+    SimDisk cut = disk_;
+    forget_lengths(cut);
+    cut.cut(path, length);
+    SimRun run(tools_options(), cut);
+    ASSERT_EQ(run.open().message(), "") << length;
+    EXPECT_EQ(run.file_system().disk().size(path), made);
+    EXPECT_EQ(find(damage_in(run.file_system().disk()), FindingKind::kManifestCopy), nullptr);
+    run.kill();
+    EXPECT_EQ(problem_of_opening(run.file_system().disk()), "") << length;
   }
 }
 

@@ -121,7 +121,7 @@ TEST_F(LogWriterTest, TheSegmentThatItLeavesIsSealed) {
   ASSERT_TRUE(append_one());
   ASSERT_TRUE(log_->sync());
   const std::uint64_t full = log_->segment()->id();
-  auto next = keeper_->wait_for_spare();
+  auto next = keeper_->spare().wait_and_take();
   ASSERT_TRUE(next) << next.status().message();
   log_->roll_to(*next);
   EXPECT_EQ(log_->segment(), *next);
@@ -129,7 +129,7 @@ TEST_F(LogWriterTest, TheSegmentThatItLeavesIsSealed) {
   keeper_->run_pending_if_single_threaded();
   ASSERT_TRUE(keeper_->wait_until_sealed());
   Manifest manifest;
-  manifest.segments = keeper_->segments();
+  manifest.segments = keeper_->manifest().segments();
   const ManifestSegment* const sealed = manifest.find(full);
   ASSERT_NE(sealed, nullptr);
   EXPECT_EQ(sealed->state, SegmentState::kSealed);

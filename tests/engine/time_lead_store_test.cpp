@@ -281,5 +281,48 @@ TEST_F(TimeLeadTest, ARepairedStoreGoesByTheWallClockAndEveryVersionOpensIt) {
   EXPECT_EQ((*opened)->now_ms(), clock_.wall_ms());
 }
 
+// Whatever a clock says, what is written of it can be read.
+TEST_F(TimeLeadTest, AClockThatCantBeRightLeavesAStoreThatOpens) {
+  open();
+  ASSERT_TRUE(store_->set("key", "value"));
+  ASSERT_TRUE(store_->close());
+  options_.accept_clock_jump = true;
+  for (const std::int64_t wall_ms : {std::int64_t{-100'000}, std::int64_t{0}, std::int64_t{-1}, INT64_MIN,
+                                     INT64_MAX, INT64_MIN / 2, std::int64_t{1'700'000'000'000}}) {
+    clock_.jump_wall_ms(wall_ms - clock_.wall_ms());
+    for (int round = 0; round < 3; ++round) {
+      open();
+      ASSERT_TRUE(store_->set("key", std::to_string(wall_ms)));
+      EXPECT_EQ(store_->get("key")->data, std::to_string(wall_ms));
+      if (round == 0) {
+        ASSERT_TRUE(store_->close());
+        store_.reset();
+      } else {
+        cut_power();
+      }
+      const auto loaded = engine::ManifestFile(*disk_, kStoreDirectory).load(nullptr);
+      ASSERT_TRUE(loaded) << wall_ms << ": " << loaded.status().message();
+      auto verification = engine::verify_store(*disk_, kStoreDirectory, {});
+      ASSERT_TRUE(verification) << verification.status().message();
+      EXPECT_TRUE(verification->is_clean()) << wall_ms;
+    }
+  }
+}
+
+// What was accepted is written down, also where the clock is from before 1970.
+TEST_F(TimeLeadTest, AnAcceptedClockFromBefore1970NeedsNoSecondConsent) {
+  open();
+  ASSERT_TRUE(store_->set("key", "value"));
+  ASSERT_TRUE(store_->close());
+  clock_.jump_wall_ms(-100'000 - clock_.wall_ms());
+  ASSERT_EQ(try_open().code(), StatusCode::kRefused);
+  options_.accept_clock_jump = true;
+  open();
+  options_.accept_clock_jump = false;
+  cut_power();
+  open();
+  EXPECT_EQ(store_->get("key")->data, "value");
+}
+
 }  // namespace
 }  // namespace minikv::sim

@@ -12,13 +12,16 @@ namespace {
 using Grade = ClientMemory::Grade;
 using Taken = SessionMemory::Taken;
 
-TEST(ClientMemoryTest, HalfIsForAllThatAsk) {
+TEST(ClientMemoryTest, EachPartIsForThoseThatItIsFor) {
   ClientMemory memory(80 * kMiB);
-  EXPECT_TRUE(memory.try_take(40 * kMiB, Grade::kAny));
+  EXPECT_TRUE(memory.try_take(35 * kMiB, Grade::kAny));
   EXPECT_FALSE(memory.try_take(1, Grade::kAny));
+  EXPECT_FALSE(memory.is_used_up());
   EXPECT_TRUE(memory.try_take(10 * kMiB, Grade::kSmall)) << "small requests have some left";
   EXPECT_FALSE(memory.try_take(1, Grade::kSmall));
   EXPECT_TRUE(memory.is_used_up());
+  EXPECT_TRUE(memory.try_take(5 * kMiB, Grade::kEmpty)) << "and so have connections that hold nothing";
+  EXPECT_FALSE(memory.try_take(1, Grade::kEmpty));
   EXPECT_TRUE(memory.try_take(30 * kMiB, Grade::kFirst)) << "and so has the one that waits longest";
   EXPECT_FALSE(memory.try_take(1, Grade::kFirst));
   EXPECT_EQ(memory.used(), memory.limit());
@@ -68,11 +71,26 @@ TEST_F(SessionMemoryTest, WhoHasWaitedLongestGetsTheRest) {
 }
 
 TEST_F(SessionMemoryTest, SmallRequestsGoPastLargeOnesThatWait) {
-  ASSERT_TRUE(memory_.try_take(40 * kMiB, Grade::kAny));
+  ASSERT_TRUE(memory_.try_take(35 * kMiB, Grade::kAny));
   ASSERT_TRUE(memory_.try_take(29 * kMiB, Grade::kFirst));
   ASSERT_EQ(a_.take(10 * kMiB), Taken::kLater);
   EXPECT_EQ(b_.take(64 * 1024), Taken::kYes);
-  memory_.give_back(40 * kMiB, 29 * kMiB);
+  memory_.give_back(35 * kMiB, 29 * kMiB);
+}
+
+TEST_F(SessionMemoryTest, WhereAllIsUsedUpOnlyConnectionsThatHoldNothingGetSome) {
+  b_.settle(64 * 1024, false);
+  ASSERT_TRUE(memory_.try_take(35 * kMiB - 64 * 1024, Grade::kAny));
+  ASSERT_TRUE(memory_.try_take(10 * kMiB, Grade::kSmall));
+  ASSERT_TRUE(memory_.is_used_up());
+  EXPECT_TRUE(a_.try_take(1));
+  EXPECT_FALSE(b_.try_take(1));
+  EXPECT_TRUE(a_.has_no_room_for(64 * 1024)) << "it holds nothing, and is not to begin now";
+  EXPECT_FALSE(b_.has_no_room_for(64 * 1024)) << "that is what it holds";
+  EXPECT_TRUE(b_.has_no_room_for(64 * 1024 + 1));
+  EXPECT_FALSE(a_.has_no_room_for(1000));
+  memory_.give_back(45 * kMiB - 64 * 1024, 0);
+  EXPECT_FALSE(b_.has_no_room_for(64 * 1024 + 1));
 }
 
 TEST_F(SessionMemoryTest, WhoeverWaitsIsToldWhenThereIsSome) {

@@ -142,6 +142,32 @@ TEST(ConnectionStateTest, ATransactionWithoutRepliesIsCarriedOutToTheEnd) {
   EXPECT_EQ(client.ask(resp({"STRLEN", "k"})), ":1");
 }
 
+TEST(ConnectionStateTest, OffAndSkipStandBehindSkip) {
+  TestServer server;
+  TestClient client(server.port());
+  const std::string skip = resp({"CLIENT", "REPLY", "SKIP"}), off = resp({"CLIENT", "REPLY", "OFF"});
+  const std::string on = resp({"CLIENT", "REPLY", "ON"});
+  client.send(skip + off + resp({"PING", "off"}) + resp({"SET", "k", "1"}) + on);
+  EXPECT_EQ(client.read_line(), "+OK");
+  client.send(skip + skip + resp({"PING", "skipped"}) + resp({"PING"}));
+  EXPECT_EQ(client.read_line(), "+PONG");
+  client.send(skip + on + resp({"GET", "k"}));
+  EXPECT_EQ(client.read_line(), "+OK");
+  EXPECT_EQ(client.read_line(), "$1");
+  EXPECT_EQ(client.read_line(), "1");
+  client.send(off + skip + resp({"PING", "off"}) + resp({"PING", "off"}) + on + resp({"PING"}));
+  EXPECT_EQ(client.read_line(), "+OK");
+  EXPECT_EQ(client.read_line(), "+PONG");
+}
+
+TEST(ConnectionStateTest, ExecWithoutThePasswordSaysThatTheTransactionIsGone) {
+  TestServer server(password_setup());
+  TestClient client(server.port());
+  EXPECT_EQ(client.ask(resp({"EXEC"})),
+            "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.");
+  EXPECT_TRUE(client.ask("exec\n").starts_with("-NOAUTH"));
+}
+
 TEST(ResetTest, AClientHasToSayAgainWhoItIs) {
   TestServer server(password_setup());
   TestClient client(server.port());

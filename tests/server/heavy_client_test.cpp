@@ -57,6 +57,63 @@ class HeavyClientTest : public testing::Test {
   TestServer server_;
 };
 
+// Each holds so little that it is a small one, and together they hold all that there is.
+class HalfRequestsTest : public HeavyClientTest {
+ protected:
+  static constexpr std::size_t kClients = 300;
+
+  static TestServer::Setup setup() {
+    TestServer::Setup setup = HeavyClientTest::setup(std::chrono::seconds(2));
+    setup.options.max_client_memory = 16 * kMiBytes;
+    return setup;
+  }
+  HalfRequestsTest() : HeavyClientTest(setup()) {}
+
+  void send_halves(const std::string& half) {
+    for (std::size_t i = 0; i < kClients; ++i) {
+      clients_.push_back(std::make_unique<TestClient>(server_.port()));
+      clients_.back()->send_some(half);
+    }
+  }
+
+  std::vector<std::unique_ptr<TestClient>> clients_;
+};
+
+TEST_F(HalfRequestsTest, OfTextKeepNobodyFromBeingServed) {
+  TestClient before(server_.port());
+  ASSERT_EQ(before.ask("ping\n"), "+PONG");
+  send_halves("set a " + std::string(150'000, 'x'));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(before.ask("set b 1\n"), "+OK");
+    expect_served();
+  }
+  EXPECT_LT(info("mem_clients_normal"), 16 * kMiBytes);
+  // Nobody has what they wait for, and each is told.
+  for (const auto& client : clients_) EXPECT_TRUE(client->read_line().starts_with("-OOM "));
+  for (const auto& client : clients_) EXPECT_EQ(client->ask("\nping\n"), "+PONG");
+  EXPECT_LT(info("mem_clients_normal"), kMiBytes);
+}
+
+TEST_F(HalfRequestsTest, OfManyWordsKeepNobodyFromBeingServed) {
+  TestClient before(server_.port());
+  ASSERT_EQ(before.ask("ping\n"), "+PONG");
+  std::string half = "*100000\r\n$4\r\nMGET\r\n";
+  for (int i = 0; i < 9'000; ++i) half += "$1\r\na\r\n";
+  send_halves(half);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(before.ask("set b 1\n"), "+OK");
+    expect_served();
+  }
+}
+
+TEST_F(HalfRequestsTest, DoNotHoldUpTheEnd) {
+  send_halves("set a " + std::string(150'000, 'x'));
+  expect_served();
+  const auto begun = std::chrono::steady_clock::now();
+  server_.server().stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(4));
+}
+
 // It is held by what is read of it, and again by the reply.
 TEST_F(HeavyClientTest, AnEchoThatDoesNotFitIsRefused) {
   TestClient client(server_.port());

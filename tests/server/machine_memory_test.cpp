@@ -60,13 +60,24 @@ TEST_F(MachineMemoryTest, IsThatOfTheRootOfAContainerWhosePathIsNotThere) {
 }
 
 TEST_F(MachineMemoryTest, HalfOfItIsForKeysWhoeverSetsTheLimit) {
-  EXPECT_EQ(default_index_memory(root_), 8 * kGiB);
+  constexpr std::uint64_t kForClients = 176 * (kGiB / 1024);
+  EXPECT_EQ(default_index_memory(4 * kGiB, root_), 8 * kGiB);
   write("/proc/self/cgroup", "0::/docker/abc\n");
   write("/sys/fs/cgroup/memory.max", "536870912\n");
-  EXPECT_EQ(default_index_memory(root_), kGiB / 4);
+  EXPECT_EQ(default_index_memory(kForClients, root_), kGiB / 4);
   write("/proc/self/cgroup", "5:memory:/docker/abc\n");
   write("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "3221225472\n");
-  EXPECT_EQ(default_index_memory(root_), 3 * kGiB / 2);
+  EXPECT_EQ(default_index_memory(3 * kGiB / 4, root_), 3 * kGiB / 2);
+}
+
+// The largest value makes clients need more than their quarter.
+TEST_F(MachineMemoryTest, WhereItIsLittleKeysGetWhatClientsLeave) {
+  constexpr std::uint64_t kMiB = kGiB / 1024;
+  write("/proc/self/cgroup", "0::/\n");
+  write("/sys/fs/cgroup/memory.max", "419430400\n");
+  EXPECT_EQ(default_index_memory(176 * kMiB, root_), 160 * kMiB);
+  write("/sys/fs/cgroup/memory.max", "209715200\n");
+  EXPECT_EQ(default_index_memory(176 * kMiB, root_), 50 * kMiB);
 }
 
 TEST_F(MachineMemoryTest, IsNeverLessThanWhatAServerNeedsAtAll) {

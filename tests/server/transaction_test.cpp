@@ -193,6 +193,43 @@ TEST(TransactionTest, WhatCantBeWrittenIsNotDoneAtAll) {
   EXPECT_EQ(client.read_line(), "*3");
 }
 
+// Walks are the writer's, and what they find is there until the reply is taken.
+TEST(TransactionTest, ItsWalksFindSoMuchAndNoMore) {
+  TestServer server(two_loops());
+  for (int i = 0; i < 400; ++i)
+    ASSERT_TRUE(server.store().set(fmt::format("long-{:03}-{}", i, std::string(60'000, 'k')), "v"));
+  ASSERT_TRUE(server.store().set("short", "v"));
+  TestClient client(server.port());
+  const std::string too_far =
+      "-ERR the keys that a transaction walks over may take 20971520 bytes; ask for fewer, or outside of a "
+      "transaction";
+  for (const auto& walk : {resp({"KEYS", "*"}), resp({"KEYS", "l*nothing"})}) {
+    client.send(resp({"MULTI"}) + resp({"KEYS", "short"}) + resp({"SET", "before", "1"}) + walk + walk +
+                resp({"SET", "behind", "1"}) + resp({"KEYS", "short"}) + resp({"EXEC"}));
+    for (int i = 0; i < 7; ++i) client.read_line();
+    EXPECT_EQ(client.read_line(), "*6");
+    for (const char* expected : {"*1", "$5", "short", "+OK"}) EXPECT_EQ(client.read_line(), expected);
+    EXPECT_EQ(client.read_line(), too_far);
+    EXPECT_EQ(client.read_line(), too_far);
+    EXPECT_EQ(client.read_line(), "+OK") << "what is not a walk is carried out";
+    EXPECT_EQ(client.read_line(), too_far) << "nothing is left";
+  }
+  // Each transaction anew, and many that find little.
+  std::string many = resp({"MULTI"});
+  for (int i = 0; i < 2'000; ++i) many += resp({"RANDOMKEY"});
+  client.send(many + resp({"EXEC"}));
+  for (int i = 0; i < 2'001; ++i) client.read_line();
+  EXPECT_EQ(client.read_line(), "*2000");
+  int found = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string head = client.read_line();
+    if (!head.starts_with('$')) continue;
+    ++found;
+    client.read_line();
+  }
+  EXPECT_GT(found, 300);
+}
+
 // A client that pipelines does not see the refusal before EXEC is on its way.
 TEST(TransactionTest, AWatchWhoseGroupCantBeWrittenLetsNoTransactionThrough) {
   sim::SimFileSystem files;

@@ -75,6 +75,12 @@ bool answers_ping(std::uint16_t port) {
   return answer.starts_with("+PONG") || answer.starts_with("-NOAUTH");
 }
 
+// Of a child; 0: as it is.
+void set_limit(__rlimit_resource resource, std::uint64_t number) {
+  const rlimit limit{.rlim_cur = number, .rlim_max = number};
+  if (number != 0 && setrlimit(resource, &limit) != 0) _exit(125);
+}
+
 int exit_code(int wait_status) {
   return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -WTERMSIG(wait_status);
 }
@@ -169,10 +175,9 @@ void ServerProcess::spawn() {
     dup2(null_fd, STDIN_FILENO);
     dup2(log_fd, STDOUT_FILENO);
     dup2(stderr_ >= 0 ? stderr_ : log_fd, STDERR_FILENO);
-    if (open_files_limit_ != 0) {
-      const rlimit limit{.rlim_cur = open_files_limit_, .rlim_max = open_files_limit_};
-      if (setrlimit(RLIMIT_NOFILE, &limit) != 0) _exit(125);
-    }
+    set_limit(RLIMIT_NOFILE, open_files_limit_);
+    set_limit(RLIMIT_AS, address_limit_);
+    set_limit(RLIMIT_FSIZE, file_size_limit_);
     execve(argv[0], argv.data(), variables.data());
     _exit(127);
   }

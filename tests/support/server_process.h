@@ -60,6 +60,10 @@ class ServerProcess {
   void set_environment(std::vector<std::string> variables) { environment_ = std::move(variables); }
   // From now on every start has this limit of open files (ulimit -n).
   void set_open_files_limit(std::uint64_t files) { open_files_limit_ = files; }
+  // From now on every start may have so many bytes of addresses (ulimit -v), and files of so many bytes
+  // (ulimit -f); 0: as many as this process.
+  void set_address_limit(std::uint64_t bytes) { address_limit_ = bytes; }
+  void set_file_size_limit(std::uint64_t bytes) { file_size_limit_ = bytes; }
   // From now on stderr is this descriptor, which stays the caller's; log() does not have it then.
   void set_stderr(int fd) { stderr_ = fd; }
   // What all runs so far have written to stdout and stderr.
@@ -74,6 +78,7 @@ class ServerProcess {
   std::vector<std::string> environment_;
   int stderr_ = -1;
   std::uint64_t open_files_limit_ = 0;  // 0: this process's
+  std::uint64_t address_limit_ = 0, file_size_limit_ = 0;
   std::string work_dir_;
   std::string data_dir_;
   std::string port_file_;

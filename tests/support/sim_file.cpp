@@ -123,7 +123,8 @@ Result<std::unique_ptr<engine::Mapping>> SimFile::map(std::uint64_t length) cons
   MutexLock lock(fs_.mutex_);
   const auto verdict = fs_.begin({.kind = Kind::kMap, .path = path_, .length = length});
   if (verdict.error != 0) return fs_.answer(verdict.error);
-  return std::unique_ptr<engine::Mapping>(std::make_unique<SimMapping>(fs_, inode_, path_, length));
+  return std::unique_ptr<engine::Mapping>(
+      std::make_unique<SimMapping>(fs_, inode_, path_, std::min(length, fs_.most_mapped_)));
 }
 
 Status SimMapping::copy(std::uint64_t offset, std::span<char> out) const {

@@ -39,6 +39,7 @@ class SimMapping final : public engine::Mapping {
   SimMapping(SimFileSystem& file_system, std::uint64_t inode, std::string path, std::uint64_t length)
       : fs_(file_system), inode_(inode), path_(std::move(path)), length_(length) {}
 
+  std::uint64_t length() const override { return length_; }
   Status copy(std::uint64_t offset, std::span<char> out) const override;
 
  private:

@@ -50,6 +50,11 @@ void SimFileSystem::set_capacity(std::optional<std::uint64_t> bytes) {
   capacity_ = bytes;
 }
 
+void SimFileSystem::set_most_mapped(std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  most_mapped_ = bytes;
+}
+
 void SimFileSystem::fail_reads_of(const std::string& path, std::uint64_t offset, std::uint64_t length) {
   MutexLock lock(mutex_);
   bad_ranges_.push_back({path, offset, offset + length});

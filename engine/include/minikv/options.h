@@ -60,7 +60,8 @@ struct Options {
   std::uint32_t max_open_files = 0;
 
   // Open a store although records are damaged beyond a name: what can't be read is given up, and older values of
-  // the keys concerned may come back. Said in so many words, because nothing else in minikv loses data silently.
+  // the keys concerned may come back. What was accepted is written down, so that later starts need not say it.
+  // Said in so many words, because nothing else in minikv loses data silently.
   bool accept_data_loss = false;
   // Open a store whose last recorded time is more than an hour ahead of this machine's clock.
   bool accept_clock_jump = false;

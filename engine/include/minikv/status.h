@@ -43,6 +43,8 @@ class [[nodiscard]] Status {
   bool is_ok() const { return code_ == StatusCode::kOk; }
   explicit operator bool() const { return is_ok(); }
   StatusCode code() const { return code_; }
+  // What the system said, if it was made by from_errno(); 0: it was not.
+  int error() const { return error_; }
   const std::string& message() const { return message_ ? *message_ : message_without_memory(); }
 
   // The same code, with `where` put before the message.
@@ -52,6 +54,7 @@ class [[nodiscard]] Status {
   const std::string& message_without_memory() const;
 
   StatusCode code_ = StatusCode::kOk;
+  int error_ = 0;
   std::shared_ptr<const std::string> message_;  // null: there is none, or was no memory for it
 };
 

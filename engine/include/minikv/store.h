@@ -128,6 +128,11 @@ struct Stats {
   // Whether writes that add keys are refused (or were, a moment ago), and for how long; see Options::max_index_bytes.
   bool index_full = false;
   std::uint64_t index_full_ms = 0;
+  // Whether writes are refused (or were, a moment ago) for another reason than a full disk or index: an error
+  // of a write, or no other segment to go on in. For how long, and what was wrong with the last one.
+  bool writes_failing = false;
+  std::uint64_t writes_failing_ms = 0;
+  std::string writes_failing_reason;
   bool read_only = false;  // a sync has failed
   std::string read_only_reason;
 };

@@ -1,7 +1,9 @@
-#include "engine/tools/segment_walk.h"
+// A walk by frames, and by records where there are none.
+#include "engine/segment/segment_walk.h"
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace minikv::engine {
 namespace {
@@ -16,8 +18,8 @@ bool padding_is_zero(const RecordView& record, std::uint64_t end) {
                       static_cast<std::size_t>(padded - std::min(begin, padded))});
 }
 
-// Spares computing a checksum at each of the many places where no record can begin. Types and flags that this version
-// does not know are looked for only where a frame says that there are records.
+// Spares computing a checksum at each of the many places where no record can begin. Types and flags that this
+// version does not know are looked for only where a frame says that there are records.
 bool may_be_record(std::string_view bytes) {
   RecordHeader header;
   if (bytes.size() < sizeof(header)) return false;
@@ -26,26 +28,35 @@ bool may_be_record(std::string_view bytes) {
          (header.flags & ~kKnownRecordFlags) == 0;
 }
 
-void visit_body(const FrameAt& frame, std::uint64_t begin, std::uint64_t end, WalkVisitor& visitor) {
+// Returns the end of the last one.
+std::uint64_t visit_records(const FrameAt& frame, std::uint64_t begin, std::uint64_t end,
+                            WalkVisitor& visitor) {
   std::uint64_t at = begin;
   for (const RecordView& record : frame.body.records) {
     if (record.offset > at) visitor.gap(at, record.offset);
     visitor.record(record, padding_is_zero(record, end));
     at = record.offset + record.bytes();
   }
-  if (at < end) visitor.gap(at, end);
+  return at;
 }
 
-// Records name themselves: those behind a frame header that does not check out are found one by one.
-Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
+}  // namespace
+
+Status walk_records(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     std::uint64_t end, WalkVisitor& visitor) {
   std::uint64_t gap_begin = begin;
   for (std::uint64_t at = begin; at < end;) {
     MINIKV_ASSIGN_OR_RETURN(const auto head, reader.bytes(at, sizeof(RecordHeader)));
-    std::optional<RecordView> record;
+    std::optional<RecordView> record, cut;
     if (may_be_record(head)) {
       MINIKV_ASSIGN_OR_RETURN(const auto bytes, reader.bytes(at, end - at));
       record = parse_record(bytes, identity, at);
+      if (!record && end == reader.size()) cut = parse_cut_record(bytes, identity, at);
+    }
+    if (cut) {
+      if (gap_begin < at) visitor.gap(gap_begin, at);
+      visitor.record(*cut, true);
+      return {};
     }
     if (!record) {
       at += kAlignment;
@@ -60,8 +71,6 @@ Status visit_strays(SegmentReader& reader, const SegmentIdentity& identity, std:
   return {};
 }
 
-}  // namespace
-
 Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     WalkVisitor& visitor) {
   FrameCursor cursor(reader, identity, begin);
@@ -70,12 +79,17 @@ Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std:
     if (frame.has_header()) {
       visitor.frame(cursor.offset(), frame);
       const std::uint64_t end = std::min(frame.end, reader.size());
-      visit_body(frame, cursor.offset() + sizeof(FrameHeader), end, visitor);
+      const std::uint64_t at = visit_records(frame, cursor.offset() + sizeof(FrameHeader), end, visitor);
+      if (frame.end > end) {
+        MINIKV_TRY(walk_records(reader, identity, at, end, visitor));
+      } else if (at < end) {
+        visitor.gap(at, end);
+      }
       cursor.move_to(end);
       continue;
     }
     MINIKV_ASSIGN_OR_RETURN(const std::uint64_t end, cursor.find_next_header());
-    MINIKV_TRY(visit_strays(reader, identity, cursor.offset(), end, visitor));
+    MINIKV_TRY(walk_records(reader, identity, cursor.offset(), end, visitor));
     cursor.move_to(end);
   }
   return {};

@@ -1,4 +1,5 @@
-// Tells when the disk becomes full, and when it has room again.
+// Tells when writes begin to be refused, because the disk is full or for another reason, and when that is
+// over.
 #pragma once
 
 #include <cstdint>
@@ -13,28 +14,30 @@
 
 namespace minikv::engine {
 
-// A full disk is told of once when it begins and once when it is over, for which the keeper looks at it every
-// second.
+// It is told of once when it begins and once when it is over, for which the keeper looks every second while
+// it lasts. A store that has become read-only is told of elsewhere.
 //
 // Thread safety: all members may be called from any thread, but look() by the keeper's alone.
-class DiskWatch {
+class RefusalWatch {
  public:
-  DiskWatch(SharedState& state, KeeperMonitor& monitor, const DiskSpace& disk, const SpareSegment& spare)
+  RefusalWatch(SharedState& state, KeeperMonitor& monitor, const DiskSpace& disk, const SpareSegment& spare)
       : state_(state), monitor_(monitor), disk_(disk), spare_(spare) {}
 
-  // The store was opened on a disk that is full.
-  void note_opened_full(const DiskRoom& room) const;
-  // A write was refused because the disk is full; one that takes room was not.
+  // The store was opened on a disk that is full. `why` a segment could not be had; ok: that was not tried.
+  void note_opened_full(const DiskRoom& room, const Status& why) const;
+  // A write was refused that the store could not carry out; one that takes room was not.
   void note_refused(const Status& why) MINIKV_EXCLUDES(keeper_mutex);
   void note_taken();
 
   // ---- for the keeper ----
   bool is_look_due() const MINIKV_REQUIRES(keeper_mutex);
-  // By the steady clock; nothing: the disk is not full.
+  // By the steady clock; nothing: no writes are refused.
   std::optional<std::int64_t> next_look_ms() const MINIKV_REQUIRES(keeper_mutex);
   void look() MINIKV_EXCLUDES(keeper_mutex);
 
  private:
+  bool are_writes_refused() const { return state_.full_disk.is_on() || state_.failing_writes.is_on(); }
+
   SharedState& state_;
   KeeperMonitor& monitor_;
   const DiskSpace& disk_;
