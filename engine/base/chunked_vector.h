@@ -11,8 +11,8 @@
 
 namespace minikv::engine {
 
-// Elements lie in chunks of kChunk. A std::vector that doubles copies all of it at once, which takes tens of milliseconds where
-// there are millions, and needs three times the memory while it does.
+// Elements lie in chunks of kChunk. A std::vector that doubles copies all of it at once, which takes tens of
+// milliseconds where there are millions, and needs three times the memory while it does.
 //
 // Thread safety: as std::vector.
 template <typename T, std::size_t kChunk = 1024>
@@ -42,7 +42,8 @@ class ChunkedVector {
     assert(size <= size_);
     size_ = size;
   }
-  // Forgets all, and keeps room for about `room`; what is too much is returned, because to free it may take a while.
+  // Forgets all, and keeps room for about `room`; what is too much is returned, because to free it may take a
+  // while.
   Chunks clear(std::size_t room) {
     size_ = 0;
     const std::size_t kept = (room + kChunk - 1) / kChunk;

@@ -8,8 +8,8 @@ namespace {
 constexpr std::int64_t kSlow = 99, kCenti = 100;
 // A clock that lags by no more is waited for, without a word.
 constexpr std::int64_t kSmallLagMs = 20;
-// By how much a clock that nobody sets differs from the steady one: the two are not read at the same moment, and NTP
-// lets a clock go a little faster or slower.
+// By how much a clock that nobody sets differs from the steady one: the two are not read at the same moment,
+// and NTP lets a clock go a little faster or slower.
 constexpr std::int64_t kSlackMs = 20, kSlackPart = 1000;
 constexpr std::int64_t kNotableMs = 1000;
 

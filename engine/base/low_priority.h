@@ -6,7 +6,8 @@
 
 namespace minikv::engine {
 
-// From now on whoever waits for an answer goes before this thread. It can't be taken back without a privilege.
+// From now on whoever waits for an answer goes before this thread. It can't be taken back without a
+// privilege.
 inline void lower_priority_of_this_thread() {
   constexpr int kNiceness = 10;
   // On Linux this is the thread's own. Without the right to it, it is not so important either.

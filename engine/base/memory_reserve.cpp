@@ -39,7 +39,8 @@ MemoryReserve::~MemoryReserve() {
   retire(extra_);
 }
 
-// Written to here and there only when it is used, the header aside: the kernel counts it, and gives no memory.
+// Written to here and there only when it is used, the header aside: the kernel counts it, and gives no
+// memory.
 MemoryReserve::Region* MemoryReserve::map(std::size_t bytes) noexcept {
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;

@@ -10,13 +10,14 @@
 
 namespace minikv::engine {
 
-// Once a group of writes is on disk it has to be seen by readers, whatever memory is left by then: a store whose index
-// does not know what its log holds is wrong. So what the index will need is made sure of before the group is written. Most
-// of it is taken beforehand; the nodes of its trees can't be, and are allocated by ReservedAllocator, which goes to the
-// reserve where the system has nothing more to give.
+// Once a group of writes is on disk it has to be seen by readers, whatever memory is left by then: a store
+// whose index does not know what its log holds is wrong. So what the index will need is made sure of before
+// the group is written. Most of it is taken beforehand; the nodes of its trees can't be, and are allocated by
+// ReservedAllocator, which goes to the reserve where the system has nothing more to give.
 //
-// The reserve is address space that nothing has been written to, so it costs no memory until it is needed. Memory that was
-// taken from it is given back as any other; a region of it goes back to the system when all of it has been.
+// The reserve is address space that nothing has been written to, so it costs no memory until it is needed.
+// Memory that was taken from it is given back as any other; a region of it goes back to the system when all
+// of it has been.
 //
 // Thread safety: ensure(), relax() and take() by one thread at a time; give_back() by any.
 class MemoryReserve {
@@ -28,7 +29,8 @@ class MemoryReserve {
   MemoryReserve(const MemoryReserve&) = delete;
   MemoryReserve& operator=(const MemoryReserve&) = delete;
 
-  // Whether so many bytes can be taken. Up to kStandingBytes are held all the time, so that this costs nothing.
+  // Whether so many bytes can be taken. Up to kStandingBytes are held all the time, so that this costs
+  // nothing.
   bool ensure(std::size_t bytes) noexcept;
   // What was made sure of is not needed any more; very large amounts are let go of.
   void relax() noexcept;
@@ -39,8 +41,8 @@ class MemoryReserve {
     return taken_.load(std::memory_order_acquire) != 0 && give_back_taken(memory);
   }
 
-  // For as long as it lives, what ReservedAllocator can't get otherwise on this thread comes from `reserve`; null: it can't
-  // be had.
+  // For as long as it lives, what ReservedAllocator can't get otherwise on this thread comes from `reserve`;
+  // null: it can't be had.
   class Use {
    public:
     explicit Use(MemoryReserve* reserve) noexcept : before_(current_) { current_ = reserve; }

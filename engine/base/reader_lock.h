@@ -13,11 +13,11 @@
 
 namespace minikv::engine {
 
-// Each reading thread has a slot with a mutex of its own, nearly always uncontended; the writer takes all of them, in
-// order. Readers hold theirs for the look-ups of one command and never across I/O, the writer for the publication of a
-// few hundred records. A mutex alone goes to whoever is awake: a thread that reads in a loop would take its own again
-// and again before the writer, who has to be woken, gets it. So readers let a writer that waits go first, and who holds
-// the lock many times in a row lets the readers pass in between.
+// Each reading thread has a slot with a mutex of its own, nearly always uncontended; the writer takes all of
+// them, in order. Readers hold theirs for the look-ups of one command and never across I/O, the writer for
+// the publication of a few hundred records. A mutex alone goes to whoever is awake: a thread that reads in a
+// loop would take its own again and again before the writer, who has to be woken, gets it. So readers let a
+// writer that waits go first, and who holds the lock many times in a row lets the readers pass in between.
 //
 // Thread safety: all members may be called from any thread. Not recursive.
 class MINIKV_CAPABILITY("reader lock") ReaderLock {
@@ -50,8 +50,8 @@ class MINIKV_CAPABILITY("reader lock") ReaderLock {
     if (shut_out_.load(std::memory_order_relaxed) > 0)
       std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
-  // Tells the analysis what it can't see: this is the one thread that changes what is guarded, so it may look without
-  // the lock.
+  // Tells the analysis what it can't see: this is the one thread that changes what is guarded, so it may look
+  // without the lock.
   void assert_writer_thread() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}
   // For lambdas that are called where the lock is held.
   void assert_shared() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}

@@ -14,7 +14,8 @@
 namespace minikv::engine {
 namespace {
 
-// Whether this is the record that the index means: what a wrong hint has led to here is another's, or an older one.
+// Whether this is the record that the index means: what a wrong hint has led to here is another's, or an
+// older one.
 bool is_meant(const Place& place, std::uint32_t segment, const RecordView& record) {
   if (!place.is_at(segment, record.offset)) return false;
   return place.lost ||
@@ -70,7 +71,8 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
       if (found != state_.segments.end()) live += found->second->live();
     }
   }
-  // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no harm.
+  // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no
+  // harm.
   const std::uint64_t needed = live + std::min(live, kMiB);
   auto free = keeper_.disk().free_bytes();
   if (free && *free <= needed) {
@@ -202,7 +204,8 @@ Status Compaction::take_record(const RecordView& record, std::uint32_t segment) 
       return keep_tombstone(record.key, header.sequence);
     case RecordType::kExpire:
       if (!place) return take_dead(record);
-      // A put that is copied takes its newest expiry along; only one that stays where it is still needs this record.
+      // A put that is copied takes its newest expiry along; only one that stays where it is still needs this
+      // record.
       if (place->sequence != header.sequence || is_input(place->segment)) return {};
       return copy(record);
     default: break;
@@ -233,8 +236,9 @@ Status Compaction::take_put(const RecordView& record, std::uint32_t segment, con
               segment, record, lost);
 }
 
-// Of a key that is not in the index. If something newer on disk says that it is gone, this record may go. But an expired
-// key leaves the index without a word on disk: then this record is all that stands before older ones.
+// Of a key that is not in the index. If something newer on disk says that it is gone, this record may go. But
+// an expired key leaves the index without a word on disk: then this record is all that stands before older
+// ones.
 Status Compaction::take_dead(const RecordView& record) {
   const std::int64_t expiry_ms = record.header.expiry_ms;
   if (expiry_ms == kNoExpiry || expiry_ms > state_.clock.now_ms()) return {};

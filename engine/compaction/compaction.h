@@ -23,15 +23,15 @@
 
 namespace minikv::engine {
 
-// One merge of a set of sealed segments. It reads them, verifies every checksum, decides by the index which records are
-// live, and asks the writer to repoint their keys: it never touches the index itself.
+// One merge of a set of sealed segments. It reads them, verifies every checksum, decides by the index which
+// records are live, and asks the writer to repoint their keys: it never touches the index itself.
 //
-// A crash at any step leaves the state before or after: outputs that the manifest does not name are removed at the next
-// start, inputs that it calls dropped likewise.
+// A crash at any step leaves the state before or after: outputs that the manifest does not name are removed
+// at the next start, inputs that it calls dropped likewise.
 //
-// Several may run at once over disjoint sets of segments. What one of them assumes of the segments outside its own merge
-// (that none holds a key before a tombstone's sequence) stays true when another one replaces some of these: an output holds
-// no key, and no older record, than its inputs did.
+// Several may run at once over disjoint sets of segments. What one of them assumes of the segments outside
+// its own merge (that none holds a key before a tombstone's sequence) stays true when another one replaces
+// some of these: an output holds no key, and no older record, than its inputs did.
 //
 // Thread safety: run() by one thread.
 class Compaction {

@@ -36,8 +36,8 @@ Status Installer::install(CompactionOutput& output, const std::vector<std::uint6
                           std::span<const Relocation> relocations) {
   // What made records dead must be durable before their segments may go.
   MINIKV_TRY(keeper_.syncer().make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
-  // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest does not
-  // name after all is removed at the next start.
+  // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest
+  // does not name after all is removed at the next start.
   const auto segments = output.keep();
   // Another compactor would take records whose keys are not repointed yet for dead.
   for (const auto& segment : segments) segment->is_being_installed.store(true, std::memory_order_release);

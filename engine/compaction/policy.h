@@ -14,8 +14,8 @@ struct SegmentUse {
   ManifestSegment entry{};
   std::uint64_t used_bytes = 0;
   std::uint64_t live_bytes = 0;
-  // Bytes that were no live records when the segment was written and that another compaction might not get rid of
-  // either: frame headers, tombstones that may not go yet.
+  // Bytes that were no live records when the segment was written and that another compaction might not get
+  // rid of either: frame headers, tombstones that may not go yet.
   std::uint64_t dead_at_birth_bytes = 0;
 
   std::uint64_t dead_bytes() const {
@@ -34,16 +34,17 @@ struct CompactionPolicy {
   std::uint64_t room = std::numeric_limits<std::uint64_t>::max();
 };
 
-// What there is to give back, as a share of what makes writers wait: the larger of eight segments and twice what is alive.
+// What there is to give back, as a share of what makes writers wait: the larger of eight segments and twice
+// what is alive.
 double backlog(const std::vector<SegmentUse>& sealed, std::uint64_t segment_size);
 
 // What background compaction should do next, as one bounded step: empty if nothing is worth it.
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy);
 
-// What compaction by hand should do: everything, in bounded steps to be taken in this order, oldest records first. So a
-// tombstone comes after all that it could be needed against, and goes. Steps that would only copy compacted segments which
-// are nearly all alive are left out, and so are segments for which there is no room.
+// What compaction by hand should do: everything, in bounded steps to be taken in this order, oldest records
+// first. So a tombstone comes after all that it could be needed against, and goes. Steps that would only copy
+// compacted segments which are nearly all alive are left out, and so are segments for which there is no room.
 std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> sealed,
                                                     const CompactionPolicy& policy);
 

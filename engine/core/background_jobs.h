@@ -10,7 +10,8 @@
 
 namespace minikv::engine {
 
-// One thread, one job after the other. Without a thread (single-threaded mode) a job is done when add() returns.
+// One thread, one job after the other. Without a thread (single-threaded mode) a job is done when add()
+// returns.
 //
 // Thread safety: all members may be called from any thread.
 class BackgroundJobs {

@@ -15,12 +15,12 @@
 
 namespace minikv::engine {
 
-// The hashes of the keys that have been written to, in the order of publication, and the range deletes; kept for as long as
-// there is a follower, and up to a bound: a follower that falls too far behind has lost its place, and has to begin anew.
-// Costs the writer one look at a number while there is none.
+// The hashes of the keys that have been written to, in the order of publication, and the range deletes; kept
+// for as long as there is a follower, and up to a bound: a follower that falls too far behind has lost its
+// place, and has to begin anew. Costs the writer one look at a number while there is none.
 //
-// Thread safety: note() and note_range() need the readers' lock exclusively, the others share it; but Follower objects may
-// be let go of anywhere and at any time.
+// Thread safety: note() and note_range() need the readers' lock exclusively, the others share it; but
+// Follower objects may be let go of anywhere and at any time.
 class ChangeJournal {
  public:
   // Holds what comes after its place.

@@ -15,11 +15,11 @@
 
 namespace minikv::engine {
 
-// A thread walks over the range in slices; what is behind it is counted, and every change of that part is added as it is
-// published. So there is nothing to look at again at the end, however long it took.
+// A thread walks over the range in slices; what is behind it is counted, and every change of that part is
+// added as it is published. So there is nothing to look at again at the end, however long it took.
 //
-// Thread safety: members that are not const need the readers' lock: exclusively where they begin with note_, shared by the
-// one thread that walks otherwise. let_go() may be called at any time.
+// Thread safety: members that are not const need the readers' lock: exclusively where they begin with note_,
+// shared by the one thread that walks otherwise. let_go() may be called at any time.
 class CountedRange {
  public:
   // Keys that expire after `now_ms` are there.

@@ -20,9 +20,9 @@ namespace minikv::engine {
 
 // The answer to a KeyLookup in the making. Takes 20 to 28 bytes for each key, and 64 for one that is there.
 //
-// First all keys are added, in slices; while the journal is followed from before the first slice on. catch_up() looks again at
-// what has changed meanwhile. When there is nothing left to look at, and before the lock is let go of, what was found is how
-// things are; then judge() takes out what has expired.
+// First all keys are added, in slices; while the journal is followed from before the first slice on.
+// catch_up() looks again at what has changed meanwhile. When there is nothing left to look at, and before the
+// lock is let go of, what was found is how things are; then judge() takes out what has expired.
 //
 // Thread safety: none.
 class FoundKeys {
@@ -49,7 +49,8 @@ class FoundKeys {
   // All keys again, from the first on.
   void begin_anew();
 
-  // Looks again at what up to `limit` changes may have changed. True: nothing is left to look at; apply_ranges() may be.
+  // Looks again at what up to `limit` changes may have changed. True: nothing is left to look at;
+  // apply_ranges() may be.
   bool catch_up(const SharedState& state, std::uint64_t limit) MINIKV_REQUIRES_SHARED(state.lock);
   // What the range deletes that catch_up() came by have taken away. Without the lock.
   void apply_ranges();

@@ -23,8 +23,8 @@ Status write_hint(FileSystem& file_system, const std::string& directory, const H
 
 std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint);
 
-// Reads the sealed segment and writes its hint, in the background. A hint is a cache: that one could not be written is logged,
-// and costs time at the next start.
+// Reads the sealed segment and writes its hint, in the background. A hint is a cache: that one could not be
+// written is logged, and costs time at the next start.
 void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry);
 
 }  // namespace minikv::engine

@@ -20,9 +20,10 @@
 
 namespace minikv::engine {
 
-// Looks up under the readers' lock, which is shared and held for a short time: what concerns very many keys is done in
-// slices, between which the writer and other readers have their turns. A handle pins its segment, so that the value can be
-// read without the lock. What the members promise is said in minikv/store.h, by the same names.
+// Looks up under the readers' lock, which is shared and held for a short time: what concerns very many keys
+// is done in slices, between which the writer and other readers have their turns. A handle pins its segment,
+// so that the value can be read without the lock. What the members promise is said in minikv/store.h, by the
+// same names.
 //
 // Thread safety: all members may be called from any thread.
 class KeyFinder {

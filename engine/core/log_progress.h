@@ -12,8 +12,8 @@ namespace minikv::engine {
 struct LogProgress {
   explicit LogProgress(const Clock& clock) : wall_clock(clock) {}
 
-  // The last sequence whose write() has returned, and the last one that a successful sync covers: its write had
-  // returned before that sync was called.
+  // The last sequence whose write() has returned, and the last one that a successful sync covers: its write
+  // had returned before that sync was called.
   std::atomic<std::uint64_t> written_sequence{0};
   std::atomic<std::uint64_t> durable_sequence{0};
   // When that last became so, or was found to be so, by the wall clock.

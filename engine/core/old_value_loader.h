@@ -14,8 +14,8 @@
 
 namespace minikv::engine {
 
-// Brings them into memory before the task is queued; or before it is executed, if they have changed and left memory again
-// meanwhile.
+// Brings them into memory before the task is queued; or before it is executed, if they have changed and left
+// memory again meanwhile.
 //
 // Thread safety: all members may be called from any thread.
 class OldValueLoader {
@@ -28,8 +28,8 @@ class OldValueLoader {
   bool try_load(std::span<OldValue> values) const;
   void load(std::span<OldValue> values) const;
 
-  // Has a reader read the value of `handle` into `old`, whatever comes of it, and then call `done`. Both must stay until
-  // then. Throws std::bad_alloc where there is no memory to ask for it: then neither happens.
+  // Has a reader read the value of `handle` into `old`, whatever comes of it, and then call `done`. Both must
+  // stay until then. Throws std::bad_alloc where there is no memory to ask for it: then neither happens.
   void load_on_reader(OldValue& old, const ValueHandle& handle, std::function<void()> done) const;
 
  private:

@@ -14,8 +14,9 @@ using std::chrono::steady_clock;
 constexpr std::uint64_t kPieceBesideSyncs = kMiB / 4, kPiece = 4 * kMiB;
 constexpr int kLongRest = 4;  // times what the work took
 constexpr auto kLongestRest = std::chrono::milliseconds(20);
-// The page cache keeps what one write brings in folios as large as the write. Where a virtual machine's page tables are
-// shadowed, reading single records out of a mapping of large ones takes up to ten times as long: docs/PERFORMANCE.md.
+// The page cache keeps what one write brings in folios as large as the write. Where a virtual machine's page
+// tables are shadowed, reading single records out of a mapping of large ones takes up to ten times as long:
+// docs/PERFORMANCE.md.
 constexpr std::uint64_t kWrite = kMiB / 32;
 
 }  // namespace

@@ -44,8 +44,8 @@ std::uint64_t RangeDeletes::newest_over(std::string_view key) const {
   return behind == steps_.begin() ? 0 : std::prev(behind)->newest;
 }
 
-// Cuts the ranges, which may overlap, into steps that do not: at each key where one begins or ends, the newest of those
-// that are open there.
+// Cuts the ranges, which may overlap, into steps that do not: at each key where one begins or ends, the
+// newest of those that are open there.
 std::vector<RangeDeletes::Step> RangeDeletes::arranged(const std::vector<RangeDelete>& ranges) {
   struct Edge {
     std::string_view at;

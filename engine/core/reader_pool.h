@@ -1,8 +1,9 @@
 // Threads that wait for the disk so that event loops and the writer need not.
 //
-// Most reads find their value in memory. One that does not takes as long as the disk likes, and whoever asked for it has
-// other connections to serve: it hands the read over here and goes on. They read by system call rather than through a
-// mapping: a page fault would hold the lock on the process's address space for as long as the disk takes.
+// Most reads find their value in memory. One that does not takes as long as the disk likes, and whoever asked
+// for it has other connections to serve: it hands the read over here and goes on. They read by system call
+// rather than through a mapping: a page fault would hold the lock on the process's address space for as long
+// as the disk takes.
 #pragma once
 
 #include <deque>

@@ -13,8 +13,8 @@
 
 namespace minikv::engine {
 
-// Every look-up of a key comes by here, so it is a hash table in one piece of memory; and emplace() either succeeds or changes
-// nothing, which is not to be had of absl's tables where memory runs out.
+// Every look-up of a key comes by here, so it is a hash table in one piece of memory; and emplace() either
+// succeeds or changes nothing, which is not to be had of absl's tables where memory runs out.
 //
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class SegmentTable {

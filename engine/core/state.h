@@ -32,9 +32,8 @@
 
 namespace minikv::engine {
 
-// Whether the store still takes writes. A failed sync is final: what the disk holds is unknown from then on, and a later
-// success would not change that.
-// Thread safety: all members may be called from any thread.
+// Whether the store still takes writes. A failed sync is final: what the disk holds is unknown from then on,
+// and a later success would not change that. Thread safety: all members may be called from any thread.
 class Health {
  public:
   bool is_read_only() const { return read_only_.load(std::memory_order_acquire); }
@@ -83,8 +82,8 @@ inline bool is_present(const Place& place, std::int64_t now_ms) {
   return place.expiry_ms == 0 || place.expiry_ms > now_ms;
 }
 
-// The index and the segments it points into: what readers see. Changed by the writer alone, under the lock; the writer
-// may look without it.
+// The index and the segments it points into: what readers see. Changed by the writer alone, under the lock;
+// the writer may look without it.
 struct SharedState : LogProgress {
   SharedState(const Options& given, const std::shared_ptr<FileSystem>& files, const Clock& system_clock,
               std::string where, const FileBudget& descriptors)
@@ -161,14 +160,15 @@ struct SharedState : LogProgress {
       MINIKV_REQUIRES_SHARED(lock) {
     return is_present(place, now_ms) && !ranges.cover(key, place.sequence);
   }
-  // How many keys there are at `now_ms`. Where very many have expired at once, or a range delete is still being swept up,
-  // some that have expired are counted until they are taken out.
+  // How many keys there are at `now_ms`. Where very many have expired at once, or a range delete is still
+  // being swept up, some that have expired are counted until they are taken out.
   std::uint64_t key_count(std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {
     constexpr std::size_t kMostExpired = 10'000;
     const std::size_t expired = covered_keys == 0 ? index.count_expired(now_ms, kMostExpired) : 0;
     return index.size() - covered_keys - expired;
   }
-  // Null only where the index was told of a place that never was: by a hint that is wrong though its checksums are right.
+  // Null only where the index was told of a place that never was: by a hint that is wrong though its
+  // checksums are right.
   std::shared_ptr<Segment> segment_of(const Place& place) const MINIKV_REQUIRES_SHARED(lock) {
     const auto found = segments.find(place.segment);
     return found == segments.end() ? nullptr : found->second;

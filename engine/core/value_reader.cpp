@@ -26,8 +26,9 @@ Status lost() {
           "the value was damaged on disk and can't be had back; set or delete the key to heal it"};
 }
 
-// One read of one record: header and key go to a buffer of its own, the value to where the caller wants it. The head is
-// checked first; then the value's pieces are added, in order, as they are read; then the value is checked.
+// One read of one record: header and key go to a buffer of its own, the value to where the caller wants it.
+// The head is checked first; then the value's pieces are added, in order, as they are read; then the value is
+// checked.
 class RecordRead {
  public:
   RecordRead(const ValueHandle& handle, const Segment& segment, std::uint64_t offset, std::string_view key,

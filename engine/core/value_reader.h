@@ -14,9 +14,10 @@
 
 namespace minikv::engine {
 
-// The reads differ in whom they may keep waiting. Each copies header, key and value, checks both checksums over the
-// copies, and that it is the record which the handle was made for. The value goes straight to `out`, which has
-// handle.value_bytes() bytes, and is checked there: nothing is read again, or copied, after the check.
+// The reads differ in whom they may keep waiting. Each copies header, key and value, checks both checksums
+// over the copies, and that it is the record which the handle was made for. The value goes straight to `out`,
+// which has handle.value_bytes() bytes, and is checked there: nothing is read again, or copied, after the
+// check.
 //
 // Large values are read and checked in pieces that fit into the processor's cache.
 //
@@ -28,15 +29,16 @@ struct HandleAccess {
   static void fetch_ahead(const ValueHandle& handle);
   // Through the mapping, or by system call where that ends before; waits for the disk if it must.
   static Status read(const ValueHandle& handle, std::string_view key, std::span<char> out, WarmPages& warm);
-  // By system call; waits for the disk if it must. For readers (see ReaderPool). `should_stop` may be empty; it is asked
-  // before each piece, and true ends the read with kCancelled.
+  // By system call; waits for the disk if it must. For readers (see ReaderPool). `should_stop` may be empty;
+  // it is asked before each piece, and true ends the read with kCancelled.
   static Status read_from_disk(const ValueHandle& handle, std::string_view key, std::span<char> out,
                                WarmPages& warm, const std::function<bool()>& should_stop);
   // Nothing if the value is not in memory.
   static std::optional<Status> try_read(const ValueHandle& handle, std::string_view key, std::span<char> out,
                                         WarmPages& warm);
 
-  // The same into a new string, with capacity for `room_bytes` if that is more. kOutOfMemory if there is no memory for it.
+  // The same into a new string, with capacity for `room_bytes` if that is more. kOutOfMemory if there is no
+  // memory for it.
   static Result<Value> read(const ValueHandle& handle, std::string_view key, WarmPages& warm,
                             std::size_t room_bytes = 0);
   static Result<Value> read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,

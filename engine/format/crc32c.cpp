@@ -11,8 +11,8 @@ namespace minikv {
 namespace engine {
 
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
-  // ISA-L leaves both inversions to the caller, and takes an int for the length and a pointer that it does not write
-  // through.
+  // ISA-L leaves both inversions to the caller, and takes an int for the length and a pointer that it does
+  // not write through.
   std::uint32_t state = ~crc;
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, std::size_t{INT_MAX});

@@ -221,7 +221,8 @@ FrameBody parse_frame_body(std::string_view body, const FrameHeader& header, con
       position += std::min<std::size_t>(record->bytes(), body.size() - position);
       result.records.push_back(*record);
     } else {
-      // Records stand at multiples of 8: look for the next one that checks out. What lies between has no name.
+      // Records stand at multiples of 8: look for the next one that checks out. What lies between has no
+      // name.
       result.names_all = false;
       position += kAlignment;
     }

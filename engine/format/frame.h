@@ -34,8 +34,8 @@ struct NewRecord {
   std::int64_t expiry_ms = 0;
 };
 
-// Collects the records of one frame. Small values are copied, large ones referred to. What is collected lies in chunks, so that
-// a large frame grows without being copied, and its memory can be given back.
+// Collects the records of one frame. Small values are copied, large ones referred to. What is collected lies
+// in chunks, so that a large frame grows without being copied, and its memory can be given back.
 //
 // Where a member throws std::bad_alloc, cut() brings back what was there before.
 // Thread safety: not thread-safe.
@@ -53,8 +53,8 @@ class FrameBuilder {
 
   // Where the frame will stand; forgets what was collected.
   void begin(const SegmentIdentity& identity, std::uint64_t offset);
-  // Returns the offset in the segment at which the record will stand. `record.value` must stay as it is until the
-  // pieces were written.
+  // Returns the offset in the segment at which the record will stand. `record.value` must stay as it is until
+  // the pieces were written.
   std::uint64_t add(const NewRecord& record);
   // Of the record that was added last, as it stands now: without its checksum.
   RecordHeader last_header() const;
@@ -67,8 +67,8 @@ class FrameBuilder {
   std::size_t record_count() const { return records_.size(); }
   std::uint64_t bytes() const { return bytes_; }  // of the whole frame, its header included
 
-  // Fills in the checksums. `header` gives sequences, time and watermark; the rest is set here. The pieces hold until
-  // the next call of a member; called once a frame.
+  // Fills in the checksums. `header` gives sequences, time and watermark; the rest is set here. The pieces
+  // hold until the next call of a member; called once a frame.
   const std::vector<std::string_view>& finish(FrameHeader header);
 
   struct Added {
@@ -76,7 +76,8 @@ class FrameBuilder {
     std::uint64_t offset = 0;  // in the segment
     std::uint16_t key_length = 0;
   };
-  // Forgets what was collected, and returns what memory an ordinary frame does not need: to free it may take a while.
+  // Forgets what was collected, and returns what memory an ordinary frame does not need: to free it may take
+  // a while.
   struct Rest {
     std::vector<Chunk> chunks;
     ChunkedVector<Added>::Chunks records;
@@ -118,13 +119,14 @@ struct RecordView {
 std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const SegmentIdentity& identity,
                                               std::uint64_t offset);
 
-// The record header at the front of `bytes`, its key included, if it checks out. The value may be missing from
-// `bytes`: then RecordView::value is empty and its checksum unchecked, which is what reading keys alone needs.
+// The record header at the front of `bytes`, its key included, if it checks out. The value may be missing
+// from `bytes`: then RecordView::value is empty and its checksum unchecked, which is what reading keys alone
+// needs.
 std::optional<RecordView> parse_record_header(std::string_view bytes, const SegmentIdentity& identity,
                                               std::uint64_t offset);
 
-// The whole record at the front of `bytes`; nothing if the header does not check out or bytes are missing. A damaged
-// value shows in `value_intact`.
+// The whole record at the front of `bytes`; nothing if the header does not check out or bytes are missing. A
+// damaged value shows in `value_intact`.
 std::optional<RecordView> parse_record(std::string_view bytes, const SegmentIdentity& identity,
                                        std::uint64_t offset);
 

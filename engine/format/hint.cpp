@@ -49,8 +49,8 @@ bool comes_first(const HintEntry& a, const HintEntry& b) {
   return a.header.type == RecordType::kLost && b.header.type != RecordType::kLost;
 }
 
-// Of two records of one key: whether the newer says all that the older does, about where the value is or about when it
-// expires.
+// Of two records of one key: whether the newer says all that the older does, about where the value is or
+// about when it expires.
 bool says_more(const HintEntry& newer, const HintEntry& older) {
   const bool newer_is_range = newer.header.type == RecordType::kRangeDelete;
   if (newer_is_range != (older.header.type == RecordType::kRangeDelete)) return false;
@@ -89,8 +89,8 @@ HintEntry HintBuilder::parse(std::size_t position) const {
   return entry;
 }
 
-// By a piece of each key, from where they first differ: most comparisons need no look at the entries, which are anywhere in
-// memory.
+// By a piece of each key, from where they first differ: most comparisons need no look at the entries, which
+// are anywhere in memory.
 void HintBuilder::sort_entries() {
   struct Item {
     std::uint64_t piece;

@@ -31,16 +31,16 @@ struct HintEntry {
   std::string_view value;  // of a range delete and of a `lost` record; a put's is not there
 };
 
-// Collects what a segment says about its keys; of several records that say the same about a key the newest stays.
-// Thread safety: not thread-safe.
+// Collects what a segment says about its keys; of several records that say the same about a key the newest
+// stays. Thread safety: not thread-safe.
 class HintBuilder {
  public:
   void add(const RecordHeader& header, std::string_view key, std::string_view value, std::uint64_t offset);
   void note_time(std::int64_t engine_time_ms);
   void clear();
 
-  // Puts the entries in order and drops those that a newer one of the same key makes useless. Before for_each() and
-  // write(); add() may not follow.
+  // Puts the entries in order and drops those that a newer one of the same key makes useless. Before
+  // for_each() and write(); add() may not follow.
   void arrange();
   std::size_t size() const { return entries_.size(); }
   void for_each(const std::function<void(const HintEntry&)>& visit) const;
@@ -76,8 +76,8 @@ class Hint {
   std::string bytes_;
 };
 
-// The hint in `bytes`, a whole file. kCorruption: damaged, or of another segment than `identity` (if that is given);
-// the message says which.
+// The hint in `bytes`, a whole file. kCorruption: damaged, or of another segment than `identity` (if that is
+// given); the message says which.
 Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity);
 
 }  // namespace minikv::engine

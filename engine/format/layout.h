@@ -4,9 +4,9 @@
 //   frame   := FrameHeader record*            valid as a whole or not there
 //   record  := RecordHeader key value pad     padded with zeros to 8 bytes
 //
-// All numbers are little-endian, all checksums CRC-32C. The checksum of a frame header and of a record header is bound
-// to the segment (salt and id) and to the offset, so that bytes from elsewhere, or from another life of the file, never
-// pass for either. The checksum of a value covers the value alone and travels with it.
+// All numbers are little-endian, all checksums CRC-32C. The checksum of a frame header and of a record header
+// is bound to the segment (salt and id) and to the offset, so that bytes from elsewhere, or from another life
+// of the file, never pass for either. The checksum of a value covers the value alone and travels with it.
 #pragma once
 
 #include <bit>
@@ -24,11 +24,11 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 inline constexpr std::uint16_t kFormatVersion = 1;
 // Incompatible feature bits. One that is not known: the store is refused.
 //
-// The manifest says how long a file is before it is cut to that. So no crash leaves a file that is shorter than the manifest
-// says; versions that don't know the bit cut first.
+// The manifest says how long a file is before it is cut to that. So no crash leaves a file that is shorter
+// than the manifest says; versions that don't know the bit cut first.
 inline constexpr std::uint32_t kFeatureLengths = 1U << 0;
-// The manifest ends with a ManifestLead: engine time is ahead of the wall clock. Versions that don't know the bit would take
-// the expiries that clients name for engine time. Goes when the wall clock has caught up.
+// The manifest ends with a ManifestLead: engine time is ahead of the wall clock. Versions that don't know the
+// bit would take the expiries that clients name for engine time. Goes when the wall clock has caught up.
 inline constexpr std::uint32_t kFeatureLead = 1U << 1;
 inline constexpr std::uint32_t kKnownIncompatFeatures = kFeatureLengths | kFeatureLead;
 inline constexpr std::uint64_t kAlignment = 8;
@@ -161,8 +161,8 @@ struct ManifestLead {
 };
 static_assert(sizeof(ManifestLead) == 40 && std::is_trivially_copyable_v<ManifestLead>);
 
-// A hint: what a sealed segment says about its keys, without the values; sorted by key. Only a cache of the segment: one
-// that does not fit in every point is not used.
+// A hint: what a sealed segment says about its keys, without the values; sorted by key. Only a cache of the
+// segment: one that does not fit in every point is not used.
 //
 //   hint  := HintHeader entry*
 //   entry := HintEntryHeader key [value] pad       the value only where it is not one of a put; padded to 8 bytes

@@ -18,7 +18,8 @@ constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
 // So often a file that could not grow, as the disk was full, is tried to be made larger before it has to be.
 constexpr std::uint64_t kGrowthTries = 64;
 constexpr std::size_t kManifestChecksummedFrom = offsetof(ManifestHeader, format_version);
-// Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use up is left.
+// Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use
+// up is left.
 constexpr std::uint64_t kMostSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
 // Far beyond what can be used up; so that no sum overflows.
@@ -26,7 +27,8 @@ constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
 
 constexpr std::uint64_t grow_from(std::uint64_t copy_bytes) { return copy_bytes / 2; }
 
-// Whose checksum is right is ours, but for a bug or somebody's intent: even then no segment may pass for another.
+// Whose checksum is right is ours, but for a bug or somebody's intent: even then no segment may pass for
+// another.
 Status check_numbers(const Manifest& manifest) {
   std::vector<std::uint64_t> ids;
   ids.reserve(manifest.segments.size());

@@ -1,6 +1,6 @@
-// The manifest: which segments make up the store. Two copies of it lie in one file; a commit writes one after the
-// other, the staler one first, each synced, so that a torn write leaves the other, and so that a rotten copy never brings
-// back an older state.
+// The manifest: which segments make up the store. Two copies of it lie in one file; a commit writes one after
+// the other, the staler one first, each synced, so that a torn write leaves the other, and so that a rotten
+// copy never brings back an older state.
 #pragma once
 
 #include <cstdint>
@@ -91,7 +91,8 @@ class ManifestFile {
   std::uint64_t grow_from_bytes_ = 0;  // a copy that is as long wants more room, if there is some
   bool lacked_room_ = false;
   bool has_wrong_length_ = false;  // it was cut before lengths were known: it is made anew
-  // The copy that a commit begins with: not the one that is the newest, which may be the only one that is whole.
+  // The copy that a commit begins with: not the one that is the newest, which may be the only one that is
+  // whole.
   std::uint64_t staler_copy_ = 0;
   bool is_synced_ = true;  // false: what was read may be what memory remembers of a commit that was cut short
 };

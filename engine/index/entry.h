@@ -19,8 +19,8 @@ struct Place {
   std::uint32_t value_bytes = 0;
   std::int64_t expiry_ms = 0;  // or 0
   bool lost = false;           // the value was damaged
-  // Only while a store is being opened: the newest record is a tombstone, which must win over older records that are
-  // still to be met.
+  // Only while a store is being opened: the newest record is a tombstone, which must win over older records
+  // that are still to be met.
   bool deleted = false;
 
   bool is_at(std::uint64_t segment_id, std::uint64_t at) const {
@@ -28,8 +28,8 @@ struct Place {
   }
 };
 
-// One key in memory: a single allocation with the key's bytes at its end, and before them the expiry, where there is
-// one, and the version, where it is not the sequence. 24 bytes beside the key for nearly all.
+// One key in memory: a single allocation with the key's bytes at its end, and before them the expiry, where
+// there is one, and the version, where it is not the sequence. 24 bytes beside the key for nearly all.
 //
 // Thread safety: not thread-safe; but key() may be called while another thread assigns.
 class Entry {

@@ -1,5 +1,5 @@
-// Memory for the index's entries: millions of small pieces of a few sizes, which malloc serves at the cost of a lock, a
-// header and a page of the kernel's for each few dozen.
+// Memory for the index's entries: millions of small pieces of a few sizes, which malloc serves at the cost of
+// a lock, a header and a page of the kernel's for each few dozen.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@
 
 namespace minikv::engine {
 
-// Blocks of 64 KiB for any number of pools, out of regions of 2 MiB, which the kernel can map as one page each: look-ups go
-// anywhere, and with small pages each of them waits for the page tables too.
+// Blocks of 64 KiB for any number of pools, out of regions of 2 MiB, which the kernel can map as one page
+// each: look-ups go anywhere, and with small pages each of them waits for the page tables too.
 //
 // Thread safety: all members may be called from any thread.
 class EntryBlocks {
@@ -31,15 +31,16 @@ class EntryBlocks {
   // All blocks must be forgotten by then; they need not have been given back.
   ~EntryBlocks();
 
-  // At an address that is a multiple of kBlockBytes. Throws std::bad_alloc if there is none, and has done nothing then.
+  // At an address that is a multiple of kBlockBytes. Throws std::bad_alloc if there is none, and has done
+  // nothing then.
   void* take() MINIKV_EXCLUDES(mutex_);
   // May need a few bytes of memory, from the thread's reserve if there is nothing else (MemoryReserve).
   void give_back(void* block) MINIKV_EXCLUDES(mutex_);
   // At most so much memory is asked for by `count` calls of it.
   std::size_t bytes_to_give_back(std::size_t count) const MINIKV_EXCLUDES(mutex_);
-  // Many blocks will be taken now, so regions are asked for as large pages at once. Otherwise the kernel is told when a
-  // region is full, and does it when it has time: a large page is cleared as a whole, which a single write should not
-  // wait for, nor should a small store pay for.
+  // Many blocks will be taken now, so regions are asked for as large pages at once. Otherwise the kernel is
+  // told when a region is full, and does it when it has time: a large page is cleared as a whole, which a
+  // single write should not wait for, nor should a small store pay for.
   void expect_many(bool many) MINIKV_EXCLUDES(mutex_);
   // What the kernel has been asked for.
   std::size_t mapped_bytes() const MINIKV_EXCLUDES(mutex_);
@@ -60,10 +61,11 @@ class EntryBlocks {
   bool expects_many_ MINIKV_GUARDED_BY(mutex_) = false;
 };
 
-// Pieces in steps of 16 bytes, each size from blocks of its own; large ones from operator new. The addresses are multiples
-// of 16. The pieces go with the pool and its blocks; their destructors are not called.
+// Pieces in steps of 16 bytes, each size from blocks of its own; large ones from operator new. The addresses
+// are multiples of 16. The pieces go with the pool and its blocks; their destructors are not called.
 //
-// Thread safety: not thread-safe, const members may be called by any number of threads at once; pools may share their blocks.
+// Thread safety: not thread-safe, const members may be called by any number of threads at once; pools may
+// share their blocks.
 class EntryPool {
  public:
   // The blocks must outlive its use, not the pool.

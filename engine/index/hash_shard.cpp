@@ -48,8 +48,8 @@ void HashShard::place(Leaf& leaf, std::uint64_t slot) {
   leaf.slots[i] = slot;
 }
 
-// Up to `count` entries of the leaf in the order of their tags, those that share one all or none. Returns the tag to go on
-// from; one more than there are: that was all.
+// Up to `count` entries of the leaf in the order of their tags, those that share one all or none. Returns the
+// tag to go on from; one more than there are: that was all.
 std::uint64_t HashShard::collect_from(const Leaf& leaf, std::uint64_t first_tag, std::size_t count,
                                       std::vector<Entry*>& found) {
   std::vector<std::uint64_t> slots;
@@ -150,8 +150,8 @@ void HashShard::erase(Entry* entry, std::uint64_t hash) {
   leaf.slots[hole] = 0;
   --leaf.used;
   --size_;
-  // Linear probing without tombstones: whoever could not get a place nearer to its home because of the hole's old
-  // tenant moves up.
+  // Linear probing without tombstones: whoever could not get a place nearer to its home because of the hole's
+  // old tenant moves up.
   for (std::size_t i = (hole + 1) % slots; leaf.slots[i] != 0; i = (i + 1) % slots) {
     const std::size_t wanted = home(leaf, leaf.slots[i]);
     if ((i + slots - wanted) % slots >= (i + slots - hole) % slots) {
@@ -173,8 +173,9 @@ void HashShard::shrink(Leaf& leaf) {
   }
 }
 
-// A split makes two leaves of three quarters of kLeafEntries, and until then the slots grow by a third at a time. Any of the
-// leaves that are there may be just before its next step; one that is new takes hundreds of keys for all of its steps.
+// A split makes two leaves of three quarters of kLeafEntries, and until then the slots grow by a third at a
+// time. Any of the leaves that are there may be just before its next step; one that is new takes hundreds of
+// keys for all of its steps.
 std::size_t HashShard::growth_bytes(std::size_t count) const {
   constexpr std::size_t kStepBytes = 2 * (kLeafEntries * 3 / 4 * sizeof(std::uint64_t) + kLeafBytes);
   constexpr std::size_t kBytesPerKey = 64;

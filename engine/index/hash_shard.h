@@ -14,11 +14,12 @@
 
 namespace minikv::engine {
 
-// The keys whose hashes begin with the same four bits, so that sixteen threads can fill an index at once. A directory,
-// indexed by the bits that follow, of leaves of up to a thousand slots. A full leaf splits in two, so that growth never
-// stops the world for longer than one leaf takes, and the order of the leaves is the order of the hashes, from the first
-// shard to the last: a walk can be resumed from a number. A slot is 8 bytes: the entry's address and 20 bits of its hash,
-// which say where in the leaf it belongs and spare nearly all looks at other keys' entries.
+// The keys whose hashes begin with the same four bits, so that sixteen threads can fill an index at once. A
+// directory, indexed by the bits that follow, of leaves of up to a thousand slots. A full leaf splits in two,
+// so that growth never stops the world for longer than one leaf takes, and the order of the leaves is the
+// order of the hashes, from the first shard to the last: a walk can be resumed from a number. A slot is 8
+// bytes: the entry's address and 20 bits of its hash, which say where in the leaf it belongs and spare nearly
+// all looks at other keys' entries.
 //
 // `hash` is always hash_of() of the key in question. Does not own the entries.
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
@@ -37,8 +38,9 @@ class HashShard {
   void settle();
 
   Entry* find(std::string_view key, std::uint64_t hash) const;
-  // The steps that find() takes, one at a time and each only begun, so that the waits of many keys for memory overlap: call
-  // each for all keys before the next. candidate() is what find() will most likely return: its key was not looked at.
+  // The steps that find() takes, one at a time and each only begun, so that the waits of many keys for memory
+  // overlap: call each for all keys before the next. candidate() is what find() will most likely return: its
+  // key was not looked at.
   void fetch_leaf(std::uint64_t hash) const { __builtin_prefetch(&leaf_for(hash)); }
   void fetch_slots(std::uint64_t hash) const;
   const Entry* candidate(std::uint64_t hash) const;
@@ -52,12 +54,12 @@ class HashShard {
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return memory_bytes_; }
 
-  // A place in the order of the leaves, and in a leaf that of the slots' 20 bits: 53 bits, which clients that know no
-  // integers can carry.
+  // A place in the order of the leaves, and in a leaf that of the slots' 20 bits: 53 bits, which clients that
+  // know no integers can carry.
   static constexpr unsigned kPositionBits = 53;
-  // Appends the entries from `position` on to `found` (as many as `count` says, and more where they share a position) and
-  // returns where the next ones begin; nothing: in the next shard. A walk from 0 on sees every entry that is there
-  // throughout at least once, whatever else comes and goes, and splits leaves, meanwhile.
+  // Appends the entries from `position` on to `found` (as many as `count` says, and more where they share a
+  // position) and returns where the next ones begin; nothing: in the next shard. A walk from 0 on sees every
+  // entry that is there throughout at least once, whatever else comes and goes, and splits leaves, meanwhile.
   std::optional<std::uint64_t> collect(std::uint64_t position, std::size_t count,
                                        std::vector<Entry*>& found) const;
   static std::size_t shard_of_position(std::uint64_t position) {

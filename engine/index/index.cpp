@@ -13,7 +13,8 @@
 namespace minikv::engine {
 namespace {
 
-// On this thread and on others, `threads` in all, and waits for them. Throws std::bad_alloc if one of them has.
+// On this thread and on others, `threads` in all, and waits for them. Throws std::bad_alloc if one of them
+// has.
 template <typename Work>
 void run_on(unsigned threads, Work work) {
   std::atomic<bool> has_memory{true};

@@ -27,8 +27,8 @@ namespace minikv::engine {
 
 // Hides how it is built: today a hash part for points, an ordered part for walks, and every key in memory.
 //
-// Thread safety: const members may be called by any number of threads at once, the others by one alone; but see load() and
-// build_order().
+// Thread safety: const members may be called by any number of threads at once, the others by one alone; but
+// see load() and build_order().
 class Index {
  public:
   Index() : Index(std::make_index_sequence<HashShard::kShards>()) {}
@@ -39,9 +39,9 @@ class Index {
 
   std::optional<Place> find(std::string_view key) const { return find(key, hash_of(key)); }
   std::optional<Place> find(std::string_view key, std::uint64_t hash) const;
-  // Fetches into the processor's caches what find() and put() of these keys will look at, all at once: a look-up waits for
-  // memory four times, and a dozen look-ups together hardly longer than one. `visit` is shown the places that find() will
-  // most likely return. Up to kMostAhead keys; further ones are left alone.
+  // Fetches into the processor's caches what find() and put() of these keys will look at, all at once: a
+  // look-up waits for memory four times, and a dozen look-ups together hardly longer than one. `visit` is
+  // shown the places that find() will most likely return. Up to kMostAhead keys; further ones are left alone.
   static constexpr std::size_t kMostAhead = 32;
   template <typename Visitor>
   void fetch_ahead(std::span<const std::string_view> keys, Visitor visit) const;
@@ -63,12 +63,13 @@ class Index {
   Entry* find_entry(std::string_view key, std::uint64_t hash) const {
     return shard_of(hash).points.find(key, hash);
   }
-  // Makes ready to set the key's place, where it has `before` by then. Throws std::bad_alloc if there is no memory for it.
+  // Makes ready to set the key's place, where it has `before` by then. Throws std::bad_alloc if there is no
+  // memory for it.
   Step prepare_put(std::string_view key, std::uint64_t hash, const Place& place, Entry* before);
   // It won't be made.
   void drop(const Step& step, std::uint64_t hash);
-  // At most so much memory changes will still ask for, of ReservedAllocator, once they are prepared: `fresh` of them bring a
-  // fresh entry, `expiring` an expiry, and by `gone` of them an entry goes.
+  // At most so much memory changes will still ask for, of ReservedAllocator, once they are prepared: `fresh`
+  // of them bring a fresh entry, `expiring` an expiry, and by `gone` of them an entry goes.
   std::size_t growth_bytes(std::size_t fresh, std::size_t expiring, std::size_t gone) const;
   // Sets the place; returns the one that the key had.
   std::optional<Place> make_put(const Step& step, std::uint64_t hash, const Place& place);
@@ -104,16 +105,16 @@ class Index {
     std::optional<Start> low;
     std::optional<std::string_view> high;
   };
-  // Shows them to `visit(key, place)` in byte order, or the other way round, until it returns false. The ends are looked up
-  // once and not compared with each key.
+  // Shows them to `visit(key, place)` in byte order, or the other way round, until it returns false. The ends
+  // are looked up once and not compared with each key.
   template <typename Visitor>
   void walk_range(const Range& range, Visitor visit) const;
   template <typename Visitor>
   void walk_range_back(const Range& range, Visitor visit) const;
 
-  // The keys in an order of no meaning, from `position` on (0: the first; anything else: what a call before has returned):
-  // about `count` of them. Returns the position to go on from, below 2^53; 0: that was all. Every key that is there
-  // throughout a walk is seen at least once.
+  // The keys in an order of no meaning, from `position` on (0: the first; anything else: what a call before
+  // has returned): about `count` of them. Returns the position to go on from, below 2^53; 0: that was all.
+  // Every key that is there throughout a walk is seen at least once.
   using Visit = std::function<void(std::string_view key, const Place& place)>;
   std::uint64_t walk_unordered(std::uint64_t position, std::size_t count, const Visit& visit) const;
 
@@ -131,17 +132,18 @@ class Index {
   void visit_expiring(std::int64_t from_ms, std::int64_t to_ms, Visitor visit) const {
     expiry_.visit_between(from_ms, to_ms, [&](const Entry* entry) { visit(entry->key(), entry->place()); });
   }
-  // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit` before. Returns
-  // how many.
+  // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit`
+  // before. Returns how many.
   std::size_t take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit);
 
   // ---- filling it while a store is being opened ----
 
-  // About so many keys will be loaded, each told of once or more: makes room. At most once, and before load().
+  // About so many keys will be loaded, each told of once or more: makes room. At most once, and before
+  // load().
   void expect(std::uint64_t keys);
   // Any number of threads may load at once, in any order; nothing but load() and find() may be called before
-  // finish_loading(), and find() only while nobody loads. By sequence the newest wins. A `lost` place stands for the
-  // damaged record whose sequence it has, and wins over it.
+  // finish_loading(), and find() only while nobody loads. By sequence the newest wins. A `lost` place stands
+  // for the damaged record whose sequence it has, and wins over it.
   void load(std::string_view key, const Place& place);
   // The same for many keys of one shard (see IndexLoader).
   struct Loaded {
@@ -218,7 +220,8 @@ class Index {
   Ordered::const_iterator end_of(const Range& range) const {
     return range.high ? order_.tree().lower_bound(*range.high) : order_.tree().end();
   }
-  // From `at` to `end`; `advance` takes an iterator one step on and returns the entry that it has passed or come to.
+  // From `at` to `end`; `advance` takes an iterator one step on and returns the entry that it has passed or
+  // come to.
   template <typename Advance, typename Visitor>
   static void walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
                            Visitor& visit);
@@ -252,8 +255,9 @@ void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) c
   }
 }
 
-// Entries are anywhere in memory, and a walk that looks at one after the other waits for each. So it begins to fetch those
-// that are some steps before it, two with each step until it is so far ahead: who stops soon has fetched little for nothing.
+// Entries are anywhere in memory, and a walk that looks at one after the other waits for each. So it begins
+// to fetch those that are some steps before it, two with each step until it is so far ahead: who stops soon
+// has fetched little for nothing.
 template <typename Advance, typename Visitor>
 void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
                          Visitor& visit) {

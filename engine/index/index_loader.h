@@ -10,9 +10,9 @@
 
 namespace minikv::engine {
 
-// Index::load() for many keys. Each key's place in memory is another one, and a thread that takes one after the other waits
-// for memory most of the time, and for the locks of others. So they are gathered by the lock that guards them and loaded
-// some dozens at a time, with all that they need begun to be fetched beforehand.
+// Index::load() for many keys. Each key's place in memory is another one, and a thread that takes one after
+// the other waits for memory most of the time, and for the locks of others. So they are gathered by the lock
+// that guards them and loaded some dozens at a time, with all that they need begun to be fetched beforehand.
 //
 // Thread safety: not thread-safe; several may fill one index.
 class IndexLoader {

@@ -12,8 +12,8 @@
 
 namespace minikv::engine {
 
-// A Bloom filter of two bytes a key, whose probes for one key share a cache line. About one key in a thousand that was
-// never added passes all the same; one that was added always does.
+// A Bloom filter of two bytes a key, whose probes for one key share a cache line. About one key in a thousand
+// that was never added passes all the same; one that was added always does.
 //
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class KeyFilter {

@@ -52,8 +52,8 @@ class KeyOrder {
   // The entries of an index that was filled. Nothing must be there yet. Until apply_pending_changes() has
   // returned true there is nothing to walk over.
   void begin(Unsorted unsorted);
-  // After begin(), with up to `threads` threads. False: given up, and there will be no order. Throws std::bad_alloc where there
-  // is no memory for it: then it may be called again.
+  // After begin(), with up to `threads` threads. False: given up, and there will be no order. Throws
+  // std::bad_alloc where there is no memory for it: then it may be called again.
   bool build(unsigned threads);
   void give_up() { is_given_up_.store(true, std::memory_order_relaxed); }
   // False: there was no memory for it, and build() has to be called again.

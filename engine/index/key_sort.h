@@ -10,15 +10,16 @@
 
 namespace minikv::engine {
 
-// An entry and a piece of its key as a number: most comparisons need no look at the entry, which is anywhere in memory.
+// An entry and a piece of its key as a number: most comparisons need no look at the entry, which is anywhere
+// in memory.
 struct SortItem {
   std::uint64_t piece = 0;
   Entry* entry = nullptr;
 };
 
-// Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. What is in its place is
-// shown to `visit`, from the first to the last and on the caller's thread, while others go on sorting; as soon as it returns
-// false the rest is left as it is.
+// Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. What is in
+// its place is shown to `visit`, from the first to the last and on the caller's thread, while others go on
+// sorting; as soon as it returns false the rest is left as it is.
 using Sorted = std::function<bool(std::span<const SortItem>)>;
 void sort_by_key(std::span<SortItem> items, unsigned threads, const Sorted& visit);
 

@@ -6,8 +6,9 @@
 
 namespace minikv::engine {
 
-// At most so many bytes are allocated when `count` values of `value_bytes` are inserted into one of absl's B-trees that has
-// `size` of them. Its nodes have 256 bytes, with children 512 or less, and are half full at least.
+// At most so many bytes are allocated when `count` values of `value_bytes` are inserted into one of absl's
+// B-trees that has `size` of them. Its nodes have 256 bytes, with children 512 or less, and are half full at
+// least.
 inline std::size_t growth_of_tree(std::size_t size, std::size_t count, std::size_t value_bytes) {
   constexpr std::size_t kNodeBytes = 256, kMostHeight = 16;
   if (count == 0) return 0;

@@ -47,7 +47,8 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   sigaction(SIGBUS, &standard, nullptr);
-  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows it.
+  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows
+  // it.
   if (!from_kernel) raise(SIGBUS);
 }
 

@@ -1,5 +1,5 @@
-// The only door between the engine and a disk. Tests put a simulated disk behind it, which knows what was synced and
-// what was not, and can crash, tear, fail and fill up at any call.
+// The only door between the engine and a disk. Tests put a simulated disk behind it, which knows what was
+// synced and what was not, and can crash, tear, fail and fill up at any call.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,12 @@
 
 namespace minikv::engine {
 
-// A file seen through memory, read by copying out of it: no caller ever holds a pointer into it, and no system call is
-// ever handed one, so that a page that can't be read (SIGBUS) can be turned into a kIoError for that one copy.
+// A file seen through memory, read by copying out of it: no caller ever holds a pointer into it, and no
+// system call is ever handed one, so that a page that can't be read (SIGBUS) can be turned into a kIoError
+// for that one copy.
 //
-// Thread safety: copy() may be called by any number of threads at once. Bytes that are being written at the same
-// time come out as either; the caller reads only what it knows to have been written.
+// Thread safety: copy() may be called by any number of threads at once. Bytes that are being written at the
+// same time come out as either; the caller reads only what it knows to have been written.
 class Mapping {
  public:
   virtual ~Mapping() = default;
@@ -28,7 +29,8 @@ class Mapping {
   // Fills `out` from `offset`. Beyond the mapping, beyond the page that the file ends in, or on a page that
   // can't be read: kIoError. Between the file's end and the end of its page there are zeros.
   virtual Status copy(std::uint64_t offset, std::span<char> out) const = 0;
-  // Says that these bytes will be copied soon: the processor fetches what it can of them meanwhile. Never waits, never fails.
+  // Says that these bytes will be copied soon: the processor fetches what it can of them meanwhile. Never
+  // waits, never fails.
   virtual void fetch_ahead(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
 };
 
@@ -49,18 +51,18 @@ class File {
     }
     return {};
   }
-  // Fills the pieces, one behind the other, with what can be had from `offset` on without waiting for the disk, and
-  // says how many bytes that was: fewer than there is room for, perhaps none, where the rest is not in memory (or the
-  // file system can't tell, or the file ends).
+  // Fills the pieces, one behind the other, with what can be had from `offset` on without waiting for the
+  // disk, and says how many bytes that was: fewer than there is room for, perhaps none, where the rest is not
+  // in memory (or the file system can't tell, or the file ends).
   virtual Result<std::size_t> read_cached(std::uint64_t /*offset*/,
                                           std::span<const std::span<char>> /*pieces*/) const {
     return std::size_t{0};
   }
-  // Writes all pieces, one behind the other, beginning at `offset`. On an error any part of them may have been
-  // written.
+  // Writes all pieces, one behind the other, beginning at `offset`. On an error any part of them may have
+  // been written.
   virtual Status write(std::uint64_t offset, std::span<const std::string_view> pieces) = 0;
-  // fdatasync: when it returns ok, every write that had returned before the call survives a power cut, and so does
-  // the size. After an error nothing is known about them, and a later success does not change that.
+  // fdatasync: when it returns ok, every write that had returned before the call survives a power cut, and so
+  // does the size. After an error nothing is known about them, and a later success does not change that.
   virtual Status sync() = 0;
   // Sets the size; not durable before the next sync().
   virtual Status truncate(std::uint64_t size) = 0;
@@ -87,15 +89,15 @@ class FileLock {
 
 class FileSystem;
 
-// A directory that is locked against every other process and every other LockedDirectory, by whatever path they come to it:
-// through a bind mount, a symbolic link or another name. Locked for as long as it lives.
+// A directory that is locked against every other process and every other LockedDirectory, by whatever path
+// they come to it: through a bind mount, a symbolic link or another name. Locked for as long as it lives.
 class LockedDirectory {
  public:
   virtual ~LockedDirectory() = default;
   // False where the file system can't lock directories, as some network file systems.
   virtual bool is_locked() const = 0;
-  // Paths below the one that the directory was locked by lead to files of this directory, though it has been moved since, or
-  // another has taken its name. May outlive the lock.
+  // Paths below the one that the directory was locked by lead to files of this directory, though it has been
+  // moved since, or another has taken its name. May outlive the lock.
   virtual std::shared_ptr<FileSystem> files() = 0;
 };
 
@@ -115,7 +117,8 @@ class FileSystem {
   virtual Status sync_dir(const std::string& path) = 0;
   // Names (without the path) of all entries but "." and "..". A directory that is not there: kNotFound.
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
-  // Creates the file if needed and locks it against every other process and every other FileLock. Taken: kLocked.
+  // Creates the file if needed and locks it against every other process and every other FileLock. Taken:
+  // kLocked.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // The same for those who only read, and leave no file behind: not there: kNotFound.
   virtual Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) = 0;
@@ -123,8 +126,8 @@ class FileSystem {
   virtual Result<std::unique_ptr<LockedDirectory>> lock_directory(const std::string& path) = 0;
   // How many more files this process may have open; nothing where that can't be told.
   virtual std::optional<std::uint64_t> free_descriptors() const { return std::nullopt; }
-  // How often threads of this process have had to wait for a page that was not in memory. Never less than before; 0 where
-  // it can't be told.
+  // How often threads of this process have had to wait for a page that was not in memory. Never less than
+  // before; 0 where it can't be told.
   virtual std::uint64_t page_waits() const { return 0; }
   // Bytes that this process may still write there.
   virtual Result<std::uint64_t> free_space(const std::string& path) = 0;

@@ -236,7 +236,8 @@ Result<Descriptor> Descriptor::open_at(int directory, const char* name, int flag
       without_interruption([&] { return ::openat(directory, name, flags | O_CLOEXEC, kFileMode); });
   if (fd < 0) return error_of(errno, [&] { return fmt::format("open {}", path); });
   if (fd > STDERR_FILENO) return Descriptor(fd);
-  // In a program that has closed one of its standard descriptors, what is meant for that must not go into a data file.
+  // In a program that has closed one of its standard descriptors, what is meant for that must not go into a
+  // data file.
   const Descriptor low(fd);
   const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   if (high < 0) return error_of(errno, [&] { return fmt::format("open {}", path); });

@@ -54,8 +54,8 @@ class Descriptor {
 
 std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path);
 
-// Takes a flock(2) on an open file. The kernel lets go of it with the last descriptor, however the process ends: there is no
-// such thing as a stale lock.
+// Takes a flock(2) on an open file. The kernel lets go of it with the last descriptor, however the process
+// ends: there is no such thing as a stale lock.
 Result<std::unique_ptr<FileLock>> lock_posix_file(Descriptor descriptor, const std::string& path);
 
 }  // namespace minikv::engine

@@ -170,8 +170,8 @@ class PosixFileSystem final : public FileSystem {
   std::vector<std::shared_ptr<Descriptor>> directories_ MINIKV_GUARDED_BY(mutex_);
 };
 
-// Kept open: a store that has run out of descriptors must still be able to make durable what it did. The path may mean
-// another directory by now; then that one is opened.
+// Kept open: a store that has run out of descriptors must still be able to make durable what it did. The path
+// may mean another directory by now; then that one is opened.
 Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::string& path) {
   MutexLock lock(mutex_);
   struct stat wanted{};
@@ -189,8 +189,8 @@ Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::s
   return directories_.emplace_back(std::make_shared<Descriptor>(std::move(opened)));
 }
 
-// A directory that is held open: what its path would lead to does not matter any more. Paths that are not right below it are
-// the others'.
+// A directory that is held open: what its path would lead to does not matter any more. Paths that are not
+// right below it are the others'.
 class OpenDirectory final : public FileSystem {
  public:
   OpenDirectory(FileSystem& others, std::string path, Descriptor directory)
@@ -301,8 +301,8 @@ class PosixLockedDirectory final : public LockedDirectory {
   const bool is_locked_;
 };
 
-// flock(2) on a descriptor for reading: a directory can't be opened otherwise. NFS makes a lock on a range of bytes of it, which
-// it can't have.
+// flock(2) on a descriptor for reading: a directory can't be opened otherwise. NFS makes a lock on a range of
+// bytes of it, which it can't have.
 Result<std::unique_ptr<LockedDirectory>> PosixFileSystem::lock_directory(const std::string& path) {
   MINIKV_ASSIGN_OR_RETURN(auto descriptor, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
   const bool is_locked =

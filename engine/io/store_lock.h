@@ -8,9 +8,9 @@
 
 namespace minikv::engine {
 
-// The lock of a store is its directory: that can't be removed from under a process and made anew, and is the same by whatever
-// path somebody comes to it. The file LOCK is locked as well, for versions of minikv that know only that, and where a file system
-// can't lock directories.
+// The lock of a store is its directory: that can't be removed from under a process and made anew, and is the
+// same by whatever path somebody comes to it. The file LOCK is locked as well, for versions of minikv that
+// know only that, and where a file system can't lock directories.
 //
 // Thread safety: not thread-safe.
 class StoreLock {
@@ -23,8 +23,8 @@ class StoreLock {
   // For who reads only: nothing is made. LOCK may be missing, as in a backup.
   static Result<StoreLock> take_for_reading(FileSystem& file_system, const std::string& directory);
 
-  // Leads to the files of the directory that is locked, by paths below the one that it was locked by; also when that leads
-  // somewhere else by now. May outlive the lock.
+  // Leads to the files of the directory that is locked, by paths below the one that it was locked by; also
+  // when that leads somewhere else by now. May outlive the lock.
   const std::shared_ptr<FileSystem>& files() const { return files_; }
   // Whether anything keeps others away.
   bool is_locked() const { return is_directory_locked() || file_ != nullptr; }

@@ -9,8 +9,9 @@
 namespace minikv::engine {
 namespace {
 
-// The lock's two, the manifest and its successor, the log, what is sealed before it, the spare and the next one, a hint, a
-// segment that gives back its room, the directory's entries while they are listed, and a few in between.
+// The lock's two, the manifest and its successor, the log, what is sealed before it, the spare and the next
+// one, a hint, a segment that gives back its room, the directory's entries while they are listed, and a few
+// in between.
 constexpr std::size_t kOthers = 16;
 // What a compaction writes, its hint, and what it reads.
 constexpr std::size_t kPerCompaction = 3;

@@ -23,7 +23,8 @@ struct FileBudget {
   std::size_t kept_open = 0;
   // Threads that load segments when the store is opened, each with a segment and its hint.
   std::size_t load_threads = 1;
-  // What the store needs beside kept_open at the most: lock, manifest, log, what is being sealed, prepared and compacted.
+  // What the store needs beside kept_open at the most: lock, manifest, log, what is being sealed, prepared
+  // and compacted.
   std::size_t others = 0;
 
   static constexpr std::size_t kLeastKeptOpen = 8;
@@ -34,8 +35,8 @@ struct FileBudget {
   std::size_t total() const { return kept_open + others; }
 };
 
-// The files among which the descriptors go around: those that were used last are open. Outlives whoever reads from one of its
-// files, as readers do the store.
+// The files among which the descriptors go around: those that were used last are open. Outlives whoever reads
+// from one of its files, as readers do the store.
 //
 // Thread safety: all members may be called from any thread.
 class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
@@ -62,7 +63,8 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
 
   void link(DataFile& file) MINIKV_REQUIRES(mutex_);
   void unlink(DataFile& file) MINIKV_REQUIRES(mutex_);
-  // What is to be closed, which takes a while and is done without the lock; null: no file is open that need not be.
+  // What is to be closed, which takes a while and is done without the lock; null: no file is open that need
+  // not be.
   std::shared_ptr<File> take_oldest() MINIKV_REQUIRES(mutex_);
 
   const std::shared_ptr<FileSystem> files_;
@@ -74,8 +76,8 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
   std::size_t count_ MINIKV_GUARDED_BY(mutex_) = 0;
 };
 
-// A file of OpenFiles. Until it is settled it is open, and can be written. From then on it is only read, and opened when it is
-// needed: what can't be opened then is an error of that read.
+// A file of OpenFiles. Until it is settled it is open, and can be written. From then on it is only read, and
+// opened when it is needed: what can't be opened then is an error of that read.
 //
 // Thread safety: as File's; settle() and hold() at any time.
 class DataFile final : public File {

@@ -1,8 +1,9 @@
 // Which pages of the segments are surely in memory, because they were read or written without a wait.
 //
-// Reading through a mapping costs 50 ns where a system call costs 1,000; but a page that is not in memory stops the
-// thread that touches it until the disk has answered, and nothing says beforehand which it will be. What was in memory
-// once stays there until the kernel needs the room; it takes first what has long not been used.
+// Reading through a mapping costs 50 ns where a system call costs 1,000; but a page that is not in memory
+// stops the thread that touches it until the disk has answered, and nothing says beforehand which it will be.
+// What was in memory once stays there until the kernel needs the room; it takes first what has long not been
+// used.
 #pragma once
 
 #include <atomic>
@@ -39,17 +40,19 @@ class PageMarks {
   const std::unique_ptr<std::uint16_t[], Free> marks_;
 };
 
-// Time is counted in epochs. A page is warm if it was touched in this epoch or in the one before. As long as the kernel
-// takes no page away, an epoch does not end. That it does is seen by threads that had to wait for one (major faults), which is
-// looked at a hundred times a second: then, and for some time after, nothing is warm that was not touched within the last tenth of
-// a second. So where memory is short, one read in a while waits for the disk, and it is the one that finds out.
+// Time is counted in epochs. A page is warm if it was touched in this epoch or in the one before. As long as
+// the kernel takes no page away, an epoch does not end. That it does is seen by threads that had to wait for
+// one (major faults), which is looked at a hundred times a second: then, and for some time after, nothing is
+// warm that was not touched within the last tenth of a second. So where memory is short, one read in a while
+// waits for the disk, and it is the one that finds out.
 //
 // Thread safety: all members may be called from any thread.
 class WarmPages {
  public:
   WarmPages(const Clock& clock, const FileSystem& file_system);
 
-  // Whether all of these bytes are in memory, for all that is known. Of more than some pages at once, none are.
+  // Whether all of these bytes are in memory, for all that is known. Of more than some pages at once, none
+  // are.
   bool has(const PageMarks& marks, std::uint64_t offset, std::uint64_t length);
   // They are in memory now.
   void touch(const PageMarks& marks, std::uint64_t offset, std::uint64_t length);

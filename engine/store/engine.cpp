@@ -190,8 +190,8 @@ void Engine::want_hint(const ManifestSegment& segment) {
   state_->background.add([this, segment] { make_hint(*state_, keeper_->manifest().store_id(), segment); });
 }
 
-// Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have been compacted
-// away.
+// Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have
+// been compacted away.
 Status Engine::write_lost_records(const std::vector<LostKey>& lost) {
   if (lost.empty()) return {};
   LostTask task(lost);

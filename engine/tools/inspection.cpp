@@ -138,7 +138,8 @@ bool Inspection::is_short_log(const SegmentFile& segment) const {
          files_.manifest()->knows_lengths();
 }
 
-// What stood behind its end is gone, frames as well as zeros; nothing was ever written to a spare that was closed in order.
+// What stood behind its end is gone, frames as well as zeros; nothing was ever written to a spare that was
+// closed in order.
 void Inspection::report_short_log(const SegmentFile& segment, std::uint64_t next_sequence) {
   const bool was_blank =
       segment.entry.state == SegmentState::kSpare && files_.manifest()->clean_sequence != 0;

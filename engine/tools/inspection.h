@@ -53,11 +53,12 @@ class Inspection {
   Inspection(StoreFiles& files, InspectionSink* sink, Progress progress)
       : files_(files), sink_(sink), progress_(std::move(progress)) {}
 
-  // The hints that are of use are read too. An error: it could not be done. What is wrong with the store is in findings().
+  // The hints that are of use are read too. An error: it could not be done. What is wrong with the store is
+  // in findings().
   Status run();
 
-  // Those of the files included. Whether a damaged record is its key's newest is not decided here: the effect is
-  // kKeyLost for all of them.
+  // Those of the files included. Whether a damaged record is its key's newest is not decided here: the effect
+  // is kKeyLost for all of them.
   std::vector<Finding>& findings() { return findings_; }
   const InspectionSummary& summary() const { return summary_; }
 

@@ -34,8 +34,8 @@ struct KeyOutcome {
   std::int64_t expire_ms = 0;
 };
 
-// By sequence the newest record of a key wins. A record that is damaged wins as well as a sound one, so that no older
-// value takes its place.
+// By sequence the newest record of a key wins. A record that is damaged wins as well as a sound one, so that
+// no older value takes its place.
 //
 // Thread safety: not thread-safe.
 class KeyTable final : public InspectionSink {
@@ -53,7 +53,8 @@ class KeyTable final : public InspectionSink {
   const KeyOutcome* find(std::string_view key) const;
   KeyOutcome* find(std::string_view key);
   const absl::flat_hash_map<std::string, KeyOutcome>& keys() const { return keys_; }
-  // Those whose value is missing although no damaged record says so: an expiry was set for a value that is not there.
+  // Those whose value is missing although no damaged record says so: an expiry was set for a value that is
+  // not there.
   const std::vector<std::string>& missing() const { return missing_; }
 
  private:
@@ -73,8 +74,8 @@ class KeyTable final : public InspectionSink {
   bool is_limited_ = false;
 };
 
-// Decides which findings of damaged records concern the newest record of their key, and drops those of lost keys that
-// were healed since.
+// Decides which findings of damaged records concern the newest record of their key, and drops those of lost
+// keys that were healed since.
 void settle_effects(std::vector<Finding>& findings, const KeyTable& table);
 
 }  // namespace minikv::engine

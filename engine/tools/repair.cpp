@@ -17,7 +17,8 @@ namespace {
 
 using What = KeyOutcome::What;
 
-// Copies the records that won. The new store has no lead over the wall clock: what was engine time becomes wall time.
+// Copies the records that won. The new store has no lead over the wall clock: what was engine time becomes
+// wall time.
 class CopySink final : public InspectionSink {
  public:
   CopySink(KeyTable& table, StoreBuilder& builder, const TimeLead& lead)

@@ -32,17 +32,18 @@ struct Repair {
   std::uint64_t saved_segments = 0;
   std::uint64_t saved_bytes = 0;
   std::uint64_t next_sequence = 0;  // of the new store
-  // Of the saved keys, those whose value is older than something that is damaged and can't be named: it may have been a
-  // newer value of theirs, or their deletion. 0 if all damage has a name.
+  // Of the saved keys, those whose value is older than something that is damaged and can't be named: it may
+  // have been a newer value of theirs, or their deletion. 0 if all damage has a name.
   std::uint64_t doubtful_keys = 0;
   bool was_locked = false;
 
   bool is_clean() const;  // nothing is lost, and no finding is damage
 };
 
-// Reads the store in `directory` and writes a new one to `new_directory`, which must not exist or be empty, and which
-// has the newest sound record of each key with its sequence, version and expiry. Deletions are honoured. A key whose
-// newest record is damaged never gets an older value. Its versions go on where none was ever given.
+// Reads the store in `directory` and writes a new one to `new_directory`, which must not exist or be empty,
+// and which has the newest sound record of each key with its sequence, version and expiry. Deletions are
+// honoured. A key whose newest record is damaged never gets an older value. Its versions go on where none was
+// ever given.
 //
 // The old store is read twice and only read. An error: there is no new store. Needs memory for all keys.
 Result<Repair> repair_store(FileSystem& file_system, const std::string& directory,

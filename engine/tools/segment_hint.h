@@ -13,16 +13,15 @@
 
 namespace minikv::engine {
 
-// An intact hint names every record of its segment that is its key's newest there: also those that the disk has
-// damaged.
+// An intact hint names every record of its segment that is its key's newest there: also those that the disk
+// has damaged.
 //
 // Thread safety: not thread-safe.
 class SegmentHint {
  public:
   // Null: there is none, or none that checks out, which is reported to `findings`.
   static Result<std::unique_ptr<SegmentHint>> load(FileSystem& file_system, const std::string& directory,
-                                                   const SegmentFile& segment,
-                                                   const StoreId& store_id,
+                                                   const SegmentFile& segment, const StoreId& store_id,
                                                    std::vector<Finding>& findings);
 
   const Hint& hint() const { return hint_; }

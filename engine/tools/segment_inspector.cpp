@@ -181,7 +181,8 @@ void SegmentInspector::follow(std::uint64_t sequence, std::uint64_t offset) {
 void SegmentInspector::gap(std::uint64_t begin, std::uint64_t end) {
   if (inspection_.sink_ != nullptr) inspection_.sink_->gap(segment_, begin, end);
   if (is_log()) return gaps_.push_back({begin, end});
-  // The place of a damaged frame header has room for nothing else. Within a frame its count says what is missing.
+  // The place of a damaged frame header has room for nothing else. Within a frame its count says what is
+  // missing.
   const bool is_frame_header = begin == frame_end_ && end - begin == sizeof(FrameHeader);
   const bool is_in_frame = begin < frame_end_;
   const bool is_harmless = is_in_frame ? missing_in_frame_ == 0 : is_frame_header;

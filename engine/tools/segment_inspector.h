@@ -8,8 +8,8 @@
 
 namespace minikv::engine {
 
-// Judges what the walk through a segment meets. In a log sequences are consecutive, so that it is known which of them
-// damage has taken, if any.
+// Judges what the walk through a segment meets. In a log sequences are consecutive, so that it is known which
+// of them damage has taken, if any.
 class SegmentInspector final : public WalkVisitor {
  public:
   // `sequence_limit`: no record may have this sequence or a higher one; 0: not known.

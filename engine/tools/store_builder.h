@@ -12,10 +12,10 @@
 
 namespace minikv::engine {
 
-// All of it goes into compacted segments, for which the order of sequences does not matter. It uses no incompatible feature:
-// earlier versions open it, and this one adds its own at its first start. The manifest comes last:
-// before that the directory is no store, and minikvd refuses it. What was written is removed with the object, unless
-// finish() returned ok.
+// All of it goes into compacted segments, for which the order of sequences does not matter. It uses no
+// incompatible feature: earlier versions open it, and this one adds its own at its first start. The manifest
+// comes last: before that the directory is no store, and minikvd refuses it. What was written is removed with
+// the object, unless finish() returned ok.
 //
 // Thread safety: not thread-safe.
 class StoreBuilder {

@@ -186,8 +186,8 @@ Status StoreFiles::open_named_segments() {
   return {};
 }
 
-// The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks of another
-// segment is somebody else's file.
+// The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks
+// of another segment is somebody else's file.
 void StoreFiles::check_header(SegmentFile& segment) {
   const ManifestSegment& entry = segment.entry;
   const auto header = read_header(*segment.file);

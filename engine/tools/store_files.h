@@ -22,8 +22,8 @@ struct SegmentFile {
   std::string name;
   std::unique_ptr<TolerantFile> file;  // null: missing
   std::uint64_t file_size = 0;
-  // Where the frames that count end, and where the bytes behind them do that are not zeros. A segment that was never
-  // sealed is zeros behind its last frame.
+  // Where the frames that count end, and where the bytes behind them do that are not zeros. A segment that
+  // was never sealed is zeros behind its last frame.
   std::uint64_t end = 0;
   std::uint64_t data_end = 0;
   // What can't be read of it is what an earlier start has accepted, and no more.
@@ -36,8 +36,8 @@ struct SegmentFile {
 // Thread safety: not thread-safe.
 class StoreFiles {
  public:
-  // Takes the store's lock for as long as it lives. kLocked: another process has the store open.
-  // kNotFound: there is no store. kRefused: a newer format. What is wrong with files is a finding, and no error.
+  // Takes the store's lock for as long as it lives. kLocked: another process has the store open. kNotFound:
+  // there is no store. kRefused: a newer format. What is wrong with files is a finding, and no error.
   static Result<StoreFiles> open(FileSystem& file_system, const std::string& directory);
 
   FileSystem& file_system() { return *file_system_; }

@@ -15,8 +15,8 @@ struct ByteRange {
   std::uint64_t end = 0;
 };
 
-// Reads what can be read. Pages that the disk refuses come out as zeros and are remembered: whatever stood there then
-// fails its checksum, and the search for the next frame goes on behind them. Read only.
+// Reads what can be read. Pages that the disk refuses come out as zeros and are remembered: whatever stood
+// there then fails its checksum, and the search for the next frame goes on behind them. Read only.
 //
 // Thread safety: not thread-safe.
 class TolerantFile final : public File {

@@ -16,8 +16,8 @@ struct Verification {
   bool is_clean() const;  // no finding is damage
 };
 
-// kLocked, kNotFound, kRefused, kIoError: it could not be checked. Needs little memory, however many keys there are; a
-// damaged store is read twice.
+// kLocked, kNotFound, kRefused, kIoError: it could not be checked. Needs little memory, however many keys
+// there are; a damaged store is read twice.
 Result<Verification> verify_store(FileSystem& file_system, const std::string& directory,
                                   const Progress& progress);
 

@@ -24,15 +24,16 @@ class KeyFinder;
 
 // What the store says of many keys, all of it as of one moment.
 //
-// To look a million keys up takes a third of a second. So it is done in slices, between which the writer and other readers
-// have their turns, while the store notes which keys are written to; at the end only those are looked at again.
-// Store::look_up() does this for a reader. A task that needs the answer on the writer has it prepared before
-// (WriteTask::prepare()), and Transaction::look_up() brings it up to date.
+// To look a million keys up takes a third of a second. So it is done in slices, between which the writer and
+// other readers have their turns, while the store notes which keys are written to; at the end only those are
+// looked at again. Store::look_up() does this for a reader. A task that needs the answer on the writer has it
+// prepared before (WriteTask::prepare()), and Transaction::look_up() brings it up to date.
 //
-// The keys are not copied: they, and the array that names them, must stay as they are while the look-up lives.
+// The keys are not copied: they, and the array that names them, must stay as they are while the look-up
+// lives.
 //
-// Thread safety: distinct objects may be used by distinct threads at once; a shared one may be handed from one to the other.
-// May outlive the store.
+// Thread safety: distinct objects may be used by distinct threads at once; a shared one may be handed from
+// one to the other. May outlive the store.
 class KeyLookup {
  public:
   explicit KeyLookup(std::span<const std::string_view> keys);
@@ -44,9 +45,11 @@ class KeyLookup {
   static std::uint64_t memory_for(std::size_t keys) { return keys * 80 + 4096; }
 
   std::span<const std::string_view> keys() const { return keys_; }
-  // Whether there is an answer: Store::look_up() or Transaction::look_up() has been called. What follows needs one.
+  // Whether there is an answer: Store::look_up() or Transaction::look_up() has been called. What follows
+  // needs one.
   bool is_done() const { return is_done_; }
-  // The same, or a Preparation has found out most of it: what follows may then be out of date until Transaction::look_up().
+  // The same, or a Preparation has found out most of it: what follows may then be out of date until
+  // Transaction::look_up().
   bool is_begun() const { return found_ != nullptr; }
   // How many of the keys are there; one that is named twice counts twice.
   std::size_t there() const;
@@ -67,8 +70,8 @@ class KeyLookup {
   std::unique_ptr<engine::FoundKeys> found_;  // null until it is begun
 };
 
-// How many keys there are from `from` to before `to` (empty: to the last key), kept up to date from the moment on at which
-// they have been counted: for Transaction::remove_range().
+// How many keys there are from `from` to before `to` (empty: to the last key), kept up to date from the
+// moment on at which they have been counted: for Transaction::remove_range().
 //
 // Thread safety: as KeyLookup.
 class RangeCount {
@@ -89,9 +92,9 @@ class RangeCount {
   std::shared_ptr<engine::CountedRange> counted_;  // null until it has been counted
 };
 
-// What WriteTask::prepare() can have found out before the writer gets the task. Each call may take as long as there are
-// keys, and holds nobody up. If it can't be done (there is no memory, the store is closing) nothing is prepared, and the
-// writer does it.
+// What WriteTask::prepare() can have found out before the writer gets the task. Each call may take as long as
+// there are keys, and holds nobody up. If it can't be done (there is no memory, the store is closing) nothing
+// is prepared, and the writer does it.
 class Preparation {
  public:
   virtual ~Preparation() = default;

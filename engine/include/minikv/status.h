@@ -28,9 +28,9 @@ enum class StatusCode : std::uint8_t {
   kCancelled,        // the caller has said meanwhile that the answer is not wanted any more
 };
 
-// An error code and a sentence for people: what was wrong, where, and what to do. Copies share the sentence: to pass an
-// error on never fails. Where there is no memory for the sentence, there is a shorter one.
-// Thread safety: as a std::string.
+// An error code and a sentence for people: what was wrong, where, and what to do. Copies share the sentence:
+// to pass an error on never fails. Where there is no memory for the sentence, there is a shorter one. Thread
+// safety: as a std::string.
 class [[nodiscard]] Status {
  public:
   Status() = default;

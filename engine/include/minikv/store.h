@@ -1,5 +1,5 @@
-// minikv's storage engine as a library: a durable map from byte strings to byte strings whose index is in memory and
-// whose values are on disk.
+// minikv's storage engine as a library: a durable map from byte strings to byte strings whose index is in
+// memory and whose values are on disk.
 //
 //   auto store = minikv::Store::open("data", {});
 //   if (!store) return fail(store.status().message());
@@ -29,7 +29,8 @@ namespace engine {
 class Engine;
 }
 
-// The first key behind all those that begin with `prefix`; nothing: there is none, they go on to the last key.
+// The first key behind all those that begin with `prefix`; nothing: there is none, they go on to the last
+// key.
 std::optional<std::string> end_of_prefix(std::string_view prefix);
 
 // Several changes that happen together or not at all.
@@ -125,7 +126,8 @@ struct Stats {
   std::uint64_t refused_read_only = 0;
   std::uint64_t refused_memory = 0;
   std::uint64_t refused_index_full = 0;
-  // Whether writes that add keys are refused (or were, a moment ago), and for how long; see Options::max_index_bytes.
+  // Whether writes that add keys are refused (or were, a moment ago), and for how long; see
+  // Options::max_index_bytes.
   bool index_full = false;
   std::uint64_t index_full_ms = 0;
   // Whether writes are refused (or were, a moment ago) for another reason than a full disk or index: an error
@@ -139,15 +141,16 @@ struct Stats {
 
 // A store, open for as long as the object lives.
 //
-// Durability: a change that was acknowledged is as durable as Options::fsync says. What survives a crash is a prefix
-// of the order of writes; a batch survives whole or not at all. Readers never see what is less durable than that.
-// Damage is named: a value that does not check out is kCorruption for its key, never an older value, never kNotFound.
+// Durability: a change that was acknowledged is as durable as Options::fsync says. What survives a crash is a
+// prefix of the order of writes; a batch survives whole or not at all. Readers never see what is less durable
+// than that. Damage is named: a value that does not check out is kCorruption for its key, never an older
+// value, never kNotFound.
 //
 // Thread safety: all members may be called from any thread, but close() only once and last.
 class Store {
  public:
-  // Opens or creates the store in `directory`. Another process has it: kLocked. Not a store, a newer format, damage
-  // that can't be named, a file that does not belong there: kRefused, with nothing changed.
+  // Opens or creates the store in `directory`. Another process has it: kLocked. Not a store, a newer format,
+  // damage that can't be named, a file that does not belong there: kRefused, with nothing changed.
   static Result<std::unique_ptr<Store>> open(const std::string& directory, const Options& options);
   ~Store();  // close(), for those who do not care for its answer
 
@@ -163,50 +166,53 @@ class Store {
       std::span<const std::string_view> keys) const;  // from one moment; repeats count again
   // Waits until is_in_order().
   ScanPage scan(const ScanOptions& options) const;
-  // False for a moment after open(), where there are many keys: they are put in order then. Only what goes through the keys in
-  // order waits for it: scan(), remove_range(), remove_prefix(), clear() and Transaction's likewise; these are the writer, and
-  // have other writes wait.
+  // False for a moment after open(), where there are many keys: they are put in order then. Only what goes
+  // through the keys in order waits for it: scan(), remove_range(), remove_prefix(), clear() and
+  // Transaction's likewise; these are the writer, and have other writes wait.
   bool is_in_order() const;
-  // About `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a walk needs nothing but a
-  // number to go on. Each key that is there throughout the walk is seen at least once. Whatever number it is given, it
-  // answers with keys that are there. Positions mean nothing to another Store.
+  // About `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a walk
+  // needs nothing but a number to go on. Each key that is there throughout the walk is seen at least once.
+  // Whatever number it is given, it answers with keys that are there. Positions mean nothing to another
+  // Store.
   UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) const;
   // Where the key's value is, or nothing if there is no such key; no disk I/O.
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
-  // The same into memory of the caller's: `out` has handle.value_bytes() bytes. All checks are made on what is in `out` when
-  // the call returns: nothing is read again, or copied, after its check. On any error the bytes in `out` mean nothing.
-  // A large value is read in pieces of kReadPieceBytes; before each, `should_stop` (if there is one) is asked, on the
-  // calling thread, whether the answer is still wanted: true ends the read with kCancelled.
+  // The same into memory of the caller's: `out` has handle.value_bytes() bytes. All checks are made on what
+  // is in `out` when the call returns: nothing is read again, or copied, after its check. On any error the
+  // bytes in `out` mean nothing. A large value is read in pieces of kReadPieceBytes; before each,
+  // `should_stop` (if there is one) is asked, on the calling thread, whether the answer is still wanted: true
+  // ends the read with kCancelled.
   Status read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                    const std::function<bool()>& should_stop = {}) const;
   static constexpr std::size_t kReadPieceBytes = 256 * 1024;
   std::uint64_t size() const;  // keys; where very many expire at once, some may be counted for a while
 
   // ---- for servers: reads on a thread that must not wait for the disk ----
-  // Looks up any number of keys, all at one moment, and holds up neither writes nor other reads meanwhile. `should_stop` as
-  // for read_into(). kOutOfMemory, kCancelled: then `lookup` has no answer.
+  // Looks up any number of keys, all at one moment, and holds up neither writes nor other reads meanwhile.
+  // `should_stop` as for read_into(). kOutOfMemory, kCancelled: then `lookup` has no answer.
   Status look_up(KeyLookup& lookup, const std::function<bool()>& should_stop = {}) const;
   // Look-ups of more keys than this are for a thread that serves nobody else.
   static constexpr std::size_t kMaxKeysAtOnce = 1000;
   // As locate(), for all keys at one moment.
   std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
-  // Says that these keys will be looked up and read one after the other, at once: most of what that takes is waiting for
-  // memory, and here it is done for all of them together (of very many, for the first). Changes nothing but the time.
+  // Says that these keys will be looked up and read one after the other, at once: most of what that takes is
+  // waiting for memory, and here it is done for all of them together (of very many, for the first). Changes
+  // nothing but the time.
   void fetch_ahead(std::span<const std::string_view> keys) const;
-  // As read(); nothing if the value is not in memory, or has more than kMaxValueAtOnceBytes. Then read() is to be called
-  // on a thread that may wait.
+  // As read(); nothing if the value is not in memory, or has more than kMaxValueAtOnceBytes. Then read() is
+  // to be called on a thread that may wait.
   std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
   static constexpr std::uint32_t kMaxValueAtOnceBytes = 64 * 1024;
   // As read_into(), under the same condition; with nothing, the bytes in `out` mean nothing.
   std::optional<Status> try_read_into(std::string_view key, const ValueHandle& handle,
                                       std::span<char> out) const;
-  // Runs `work` on one of Options::reader_threads, which may wait for the disk. It must not throw, and must not wait for
-  // anything else. In single-threaded mode it is run at once.
+  // Runs `work` on one of Options::reader_threads, which may wait for the disk. It must not throw, and must
+  // not wait for anything else. In single-threaded mode it is run at once.
   void run_on_reader(std::function<void()> work) const;
-  // Whether a task that announces these values (WriteTask::old_values()) can be submitted as things are: they are in
-  // memory, or there is nothing to read. What it took to find out is kept in them. Otherwise load() has to be called
-  // before, on a thread that may wait.
+  // Whether a task that announces these values (WriteTask::old_values()) can be submitted as things are: they
+  // are in memory, or there is nothing to read. What it took to find out is kept in them. Otherwise load()
+  // has to be called before, on a thread that may wait.
   bool try_load(std::span<OldValue> values) const;
   void load(std::span<OldValue> values) const;
   // The same for all that the task wants to have before it is submitted: WriteTask::prepare() too.
@@ -218,35 +224,40 @@ class Store {
   Result<std::uint64_t> set(std::string_view key, std::string_view value, std::int64_t expiry_ms = kNoExpiry);
   // Whether there was one.
   Result<bool> remove(std::string_view key);
-  // Deletes the keys from `from` to before `to` (nothing: to the last key), or those that begin with `prefix`, at once and by
-  // one record; how many there were. Costs the log a few bytes, and this call the time to count them.
+  // Deletes the keys from `from` to before `to` (nothing: to the last key), or those that begin with
+  // `prefix`, at once and by one record; how many there were. Costs the log a few bytes, and this call the
+  // time to count them.
   Result<std::uint64_t> remove_range(std::string_view from, const std::optional<std::string>& to);
   Result<std::uint64_t> remove_prefix(std::string_view prefix);
   // Deletes all keys, in the same time however many there are.
   Status clear();
   Status write(const WriteBatch& batch);
-  // Runs `body` as the writer, which is one thread at a time: an atomic read-modify-write. Must not block; see Transaction
-  // for the memory it hands to put().
+  // Runs `body` as the writer, which is one thread at a time: an atomic read-modify-write. Must not block;
+  // see Transaction for the memory it hands to put().
   Status transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint = 256);
 
   // ---- for servers: writes that do not wait ----
   // Hands tasks to the writer, in order. After close() has begun they are answered with kShutdown.
   void submit(std::span<WriteTask* const> tasks);
-  // The same, unless the writer has nothing to do and nothing would have to be waited for, be it a sync, room, or a task
-  // that takes long: then this thread commits them, which spares two threads waking each other. True: all are done.
+  // The same, unless the writer has nothing to do and nothing would have to be waited for, be it a sync,
+  // room, or a task that takes long: then this thread commits them, which spares two threads waking each
+  // other. True: all are done.
   bool commit_or_submit(std::span<WriteTask* const> tasks);
-  // Whether so much is queued that a well-behaved caller waits for some done() first. No upper bound is enforced here.
+  // Whether so much is queued that a well-behaved caller waits for some done() first. No upper bound is
+  // enforced here.
   bool is_saturated() const;
   // Called by the writer after the last done() of each group: the place to wake up event loops once a group.
   // Set before the first submit().
   void on_group_done(std::function<void()> callback);
 
-  // Rewrites the live records of all sealed segments and gives the rest back to the file system. Reads and writes go
-  // on meanwhile; a second call waits for the first and then runs its own. kDiskFull, kIoError: nothing was changed.
+  // Rewrites the live records of all sealed segments and gives the rest back to the file system. Reads and
+  // writes go on meanwhile; a second call waits for the first and then runs its own. kDiskFull, kIoError:
+  // nothing was changed.
   Result<CompactionResult> compact();
 
-  // Engine time, milliseconds since 1970, never stepping back: what expiry is measured by. All `expiry_ms` of this library are
-  // engine time: now_ms() plus a duration; or time().to_engine() of a moment by the wall clock. See minikv/store_time.h.
+  // Engine time, milliseconds since 1970, never stepping back: what expiry is measured by. All `expiry_ms` of
+  // this library are engine time: now_ms() plus a duration; or time().to_engine() of a moment by the wall
+  // clock. See minikv/store_time.h.
   std::int64_t now_ms() const { return time().engine_ms; }
   StoreTime time() const;
   Stats stats() const;

@@ -1,10 +1,12 @@
 // The two times of a store, and how one is converted to the other.
 //
-// Engine time is what expiry is measured by: milliseconds since 1970, as a rule the same as the wall clock, but it never
-// steps back. When the wall clock does, engine time is ahead of it, and goes 1 % slower until the wall clock has caught up.
-// So a key never expires early, and one that was to expire in a while is at most 1 % late.
+// Engine time is what expiry is measured by: milliseconds since 1970, as a rule the same as the wall clock,
+// but it never steps back. When the wall clock does, engine time is ahead of it, and goes 1 % slower until
+// the wall clock has caught up. So a key never expires early, and one that was to expire in a while is at
+// most 1 % late.
 //
-// Whatever names a moment to people or to other programs is wall time, and has to be converted where it comes in or goes out.
+// Whatever names a moment to people or to other programs is wall time, and has to be converted where it comes
+// in or goes out.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +15,8 @@
 namespace minikv {
 
 // Engine time's lead over the wall clock: when the wall clock said `wall_ms`, engine time was `engine_ms`.
-// Distinct wall times may be the same engine time, as this is the slower one, and which one is told for it may be another
-// one by a millisecond. Never for whole seconds.
-// Thread safety: a value.
+// Distinct wall times may be the same engine time, as this is the slower one, and which one is told for it
+// may be another one by a millisecond. Never for whole seconds. Thread safety: a value.
 struct TimeLead {
   std::int64_t wall_ms = 0;
   std::int64_t engine_ms = 0;
@@ -23,7 +24,8 @@ struct TimeLead {
   bool exists() const { return engine_ms > wall_ms; }
   // At which wall time it has been used up.
   std::int64_t ends_ms() const;
-  // What engine time will be when the wall clock says `wall`, unless somebody sets the clock: not earlier than that.
+  // What engine time will be when the wall clock says `wall`, unless somebody sets the clock: not earlier
+  // than that.
   std::int64_t to_engine(std::int64_t wall) const;
   // What the wall clock will say then.
   std::int64_t to_wall(std::int64_t engine) const;
