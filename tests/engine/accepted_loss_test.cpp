@@ -27,9 +27,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr std::uint64_t kFirstFrame = sizeof(engine::SegmentHeader);
-constexpr std::uint64_t kFirstRecord = kFirstFrame + sizeof(engine::FrameHeader);
-
 bool is_refused(const Finding& finding) {
   return finding.effect == Effect::kNameless || finding.effect == Effect::kBlocking;
 }

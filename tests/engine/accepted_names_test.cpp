@@ -20,9 +20,6 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::uint64_t kFirstFrame = sizeof(engine::SegmentHeader);
-constexpr std::uint64_t kFirstRecord = kFirstFrame + sizeof(engine::FrameHeader);
-
 // ---- what the hint names ----
 
 TEST(AcceptedNamesTest, WhatTheHintNamesBehindACutIsLostByName) {

@@ -10,9 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "engine/format/layout.h"
 #include "tests/engine/tools_store.h"
 
 namespace minikv::sim {
+
+inline constexpr std::uint64_t kFirstFrame = sizeof(engine::SegmentHeader);
+inline constexpr std::uint64_t kFirstRecord = kFirstFrame + sizeof(engine::FrameHeader);
 
 using Answers = std::map<std::string, std::string>;  // by key: the value, or why there is none
 
