@@ -154,7 +154,7 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void wait_for_memory();
   void settle_memory();
   std::uint64_t held_bytes() const;
-  void give_up_what_has_no_room();
+  void give_up_what_has_no_room();  // to be called while is_half_read() only
   // A request has begun to arrive, and nothing but the rest of it is waited for.
   bool is_half_read() const { return starved_ && parser_.is_busy() && !input_waits_; }
   void refuse_what_waits();

@@ -218,7 +218,7 @@ void Session::flush() {
 // The end of a turn: what is to happen next.
 void Session::go_on() {
   if (state_ == State::kClosed) return;
-  give_up_what_has_no_room();
+  if (is_half_read()) give_up_what_has_no_room();
   account_replies();
   settle_memory();
   publish_figures();

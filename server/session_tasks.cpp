@@ -311,7 +311,7 @@ std::uint64_t Session::held_bytes() const {
 
 // Half of a request is not kept where there is no memory for it: many of those would keep others from being served.
 void Session::give_up_what_has_no_room() {
-  if (state_ != State::kOpen || !is_half_read() || !memory_.has_no_room_for(held_bytes())) return;
+  if (state_ != State::kOpen || !memory_.has_no_room_for(held_bytes())) return;
   give_up_request("only half of the request has come, and there is no memory left to keep that");
   run_requests();
 }
