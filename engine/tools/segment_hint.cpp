@@ -36,8 +36,7 @@ SegmentHint::SegmentHint(Hint hint) : hint_(std::move(hint)) {
 }
 
 Result<std::unique_ptr<SegmentHint>> SegmentHint::load(FileSystem& file_system, const std::string& directory,
-                                                       const SegmentFile& segment,
-                                                       const StoreId& store_id,
+                                                       const SegmentFile& segment, const StoreId& store_id,
                                                        std::vector<Finding>& findings) {
   std::unique_ptr<SegmentHint> none;
   if (!segment.is_sealed()) return none;

@@ -214,15 +214,15 @@ constexpr std::array kSettings = {
             .operand = "SIZE",
             .help = "Replies that clients have not taken, all together; near to it each client may have "
                     "fewer waiting"},
-    Setting{
-        .key = "max_client_memory",
-        .section = kLimits,
-        .type = SettingType::kSize,
-        .field = &Config::max_client_memory,
-        .min = 0,
-        .max = 1024 * kGiB,
-        .operand = "SIZE",
-        .help = "Memory for all that clients make the server hold; 0: a quarter of what the process may use, "
+    Setting{.key = "max_client_memory",
+            .section = kLimits,
+            .type = SettingType::kSize,
+            .field = &Config::max_client_memory,
+            .min = 0,
+            .max = 1024 * kGiB,
+            .operand = "SIZE",
+            .help =
+                "Memory for all that clients make the server hold; 0: a quarter of what the process may use, "
                 "or what the largest value needs"},
     Setting{.key = "max_index_memory",
             .section = kLimits,

@@ -46,7 +46,7 @@ struct TaskInFlight final : public TaskSink {
   explicit TaskInFlight(EventLoop& home) : loop(home) {}
 
   // By the writer, once, while the stage is kWithWriter: it goes to the loop's mail.
-  void task_is_done(Task& task) noexcept override;
+  void task_is_done(Task& done) noexcept override;
   // By a reader, once, while the stage is kPreparing or kLoading: what the task is there for.
   void run_on_reader(const Store& store);
   // For want of memory the task is not carried out: it is answered with `why` when its turn comes.
