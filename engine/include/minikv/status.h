@@ -96,8 +96,8 @@ class [[nodiscard]] Result {
 //   MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(path, OpenMode::kRead));
 #define MINIKV_ASSIGN_OR_RETURN(declaration, ...) \
   MINIKV_ASSIGN_OR_RETURN_BY(MINIKV_NAME_WITH_LINE(minikv_result_, __LINE__), declaration, (__VA_ARGS__))
-// NOLINTBEGIN(bugprone-macro-parentheses): a declaration can't stand in parentheses, nor a name that is declared
 // NOLINTBEGIN(bugprone-macro-parentheses): what is declared can't stand in them
+#define MINIKV_ASSIGN_OR_RETURN_BY(result, declaration, expression) \
   auto result = expression;                                         \
   if (!result) return result.status();                              \
   declaration = *std::move(result)
