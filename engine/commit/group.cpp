@@ -70,24 +70,12 @@ void Group::begin_task(std::span<OldValue> old_values, std::size_t bytes) {
 }
 
 void Group::end_task() {
-  assert(is_in_task_ && is_within_batch_limit());
+  assert(is_in_task_);
   is_in_task_ = false;
   if (changes_.size() == changes_before_.changes) return;
   budget_.end_task();
   changes_.end_task(changes_before_);
   frame_.join_batch(frame_before_.records);
-}
-
-// For an assert: whether the caller has kept to what Transaction says of sizes.
-bool Group::is_within_batch_limit() const {
-  std::uint64_t bytes = 0;
-  for (std::size_t i = changes_before_.changes; i < changes_.size(); ++i) {
-    const Change& change = changes_[i];
-    if (change.is_range()) continue;
-    const bool has_put = change.value != nullptr && change.place.sequence == change.place.version;
-    bytes += change.key.size() + (has_put ? change.place.value_bytes : 0);
-  }
-  return bytes <= state_.options.max_batch_bytes;
 }
 
 void Group::abort_task() noexcept {

@@ -90,7 +90,6 @@ class Group final : public Transaction {
   void add_range(RangeDelete range, std::uint64_t newly_covered);
   std::int64_t index_growth(std::string_view key, std::uint64_t hash, const Place& now) const;
   std::uint64_t index_bytes() const;
-  bool is_within_batch_limit() const;
 
   SharedState& state_;
   GroupChanges changes_;

@@ -24,6 +24,7 @@ class LogWriterTest : public testing::Test {
     ManifestFile file(files_, "data");
     ASSERT_TRUE(file.commit(manifest));
     keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
+    EXPECT_TRUE(keeper_->settle({}));
     const auto log = keeper_->open_log(nullptr, 1);
     ASSERT_TRUE(log) << log.status().message();
     keeper_->start();
