@@ -55,6 +55,7 @@ void PendingKeys::remove(std::uint64_t hash, std::uint32_t number) noexcept {
 
 void PendingKeys::clear() noexcept {
   size_ = 0;
+  if (slots_.empty()) return;
   if (slots_.size() <= kFewSlots) {
     std::memset(static_cast<void*>(slots_.data()), 0xFF, slots_.size() * sizeof(Slot));
   } else {
