@@ -24,7 +24,7 @@ constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
 // ---- whether there may be more ----
 
 bool Session::is_held_back() const {
-  return tasks_.hold_back() || worker_.is_running() || memory_.waits_for(MemoryWaits::For::kRequests);
+  return tasks_.holds_back() || worker_.is_running() || memory_.waits_for(MemoryWaits::For::kRequests);
 }
 
 bool Session::may_run() const {

@@ -60,7 +60,7 @@ class SessionTasks {
 
   // ---- for Connection, whose contracts hold; while a request runs ----
 
-  bool is_quiet() const { return queue_.empty() && !batch_; }
+  bool is_quiet() const { return queue_.empty() && !has_batch(); }
   bool has_batch() const { return batch_ != nullptr; }
   bool has_writes() const { return queue_.writes() > 0; }
   bool takes_replies() const { return answers_.takes_replies(); }
@@ -75,9 +75,9 @@ class SessionTasks {
   // Answers what can be answered, and builds some more of a batch. To be called while !is_quiet() only.
   void take_turn();
   // Whether take_turn() has something to do.
-  bool wants_turn() const { return batch_ != nullptr || answers_.can_answer(); }
+  bool wants_turn() const { return has_batch() || answers_.can_answer(); }
   // Whether no further request may run, or be read, for now.
-  bool hold_back() const {
+  bool holds_back() const {
     return waiting_for_room_ || preparing_ || has_batch() || holding_requests_ || has_all_it_may() ||
            has_too_many_replies();
   }
