@@ -81,7 +81,7 @@ std::uint32_t value_checksum(std::string_view value);
 //
 // Memory: keys and values handed to put() and remove() are not copied; they must stay as they are until the
 // task's done() is called. Sizes are the caller's business: keys up to Options::max_key_bytes, values up to
-// max_value_bytes, the sum up to max_batch_bytes; asserted here.
+// max_value_bytes, which is asserted here; the sum up to max_batch_bytes.
 //
 // Thread safety: used by the writer only, and only inside WriteTask::execute().
 class Transaction {
