@@ -177,6 +177,7 @@ bool LogWriter::wants_watermark() const {
 void LogWriter::put_off_watermark() { watermark_due_ = std::chrono::steady_clock::now() + kWatermarkDelay; }
 
 void LogWriter::append_watermark(std::int64_t now_ms) {
+  assert(wants_watermark());
   put_off_watermark();
   const std::uint64_t durable = progress_.durable_sequence.load(std::memory_order_acquire);
   if (durable + 1 < next_sequence_) return;

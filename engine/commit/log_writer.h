@@ -1,5 +1,4 @@
-// The end of the log: frames are appended here and made durable, and the log goes on in the next segment
-// here.
+// The end of the log: frames are appended, made durable, and the log goes on in the next segment.
 #pragma once
 
 #include <chrono>
@@ -80,8 +79,10 @@ class LogWriter {
   bool wants_watermark() const;
   // While wants_watermark(): when it should be appended.
   std::chrono::steady_clock::time_point watermark_due() const { return watermark_due_; }
-  // Nothing is written where the last records are not durable yet.
+  // While wants_watermark(). Nothing is written where the last records are not durable yet. May throw
+  // std::bad_alloc.
   void append_watermark(std::int64_t now_ms);
+  // As append(), for a frame without records.
   Status append_mark(std::int64_t now_ms);
   // Engine time of the newest frame; 0: none was appended.
   std::int64_t last_time_ms() const { return last_time_ms_; }

@@ -105,12 +105,14 @@ class WriterQueue {
   // queued.
   Turn next_turn() MINIKV_EXCLUDES(mutex_);
 
-  // For the thread that submit() has said kHere to; true: nothing of what it has taken is left.
+  // For the thread to which submit() has said kHere, and after begin_turn(). True: nothing of what was taken
+  // is left.
   bool end_turn() MINIKV_EXCLUDES(mutex_);
 
   // In single-threaded mode. False: the thread acts as the writer already, further up its stack. Otherwise
   // end_turn() is to be called.
   bool begin_turn() MINIKV_EXCLUDES(mutex_);
+  // In single-threaded mode, within a turn.
   void take_queued() MINIKV_EXCLUDES(mutex_);
 
  private:
