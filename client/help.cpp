@@ -7,7 +7,7 @@
 namespace minikv::client {
 namespace {
 
-constexpr std::size_t kWidestUsage = 34;
+constexpr std::size_t kMaxUsageWidth = 34;
 
 }  // namespace
 
@@ -17,7 +17,7 @@ std::string help_overview() {
     if ((command.flags & protocol::kFlagText) == 0) continue;
     rows.push_back({std::string(command.usage), std::string(command.summary)});
   }
-  return format_table(rows, kWidestUsage);
+  return format_table(rows, kMaxUsageWidth);
 }
 
 std::string help_for(std::string_view verb) {

@@ -11,7 +11,7 @@
 namespace minikv::client {
 namespace {
 
-constexpr std::size_t kWidestStat = 40;
+constexpr std::size_t kMaxStatWidth = 40;
 
 bool is_delete(const Request& request) { return request.verb == "delete" || request.verb == "del"; }
 
@@ -99,7 +99,7 @@ Presentation present_text(const Request& request, const Reply& reply, Style styl
   if (style == Style::kPeople && (request.verb == "stats" || request.verb == "info")) {
     std::vector<Row> rows;
     std::ranges::transform(reply.items, std::back_inserter(rows), split_stat);
-    return {format_table(rows, kWidestStat)};
+    return {format_table(rows, kMaxStatWidth)};
   }
   std::string text;
   for (const std::string& line : reply.items) text += line + "\n";

@@ -5,7 +5,7 @@ namespace minikv::protocol {
 namespace {
 
 constexpr std::string_view kHead = "*2\r\n$3\r\n", kBeforeKey = "\r\n$", kLineEnd = "\r\n";
-constexpr std::size_t kMostKeyDigits = 5;  // of a key's length
+constexpr std::size_t kMaxKeyDigits = 5;  // of a key's length
 
 // Takes `wanted` away from the front of `input`.
 bool take(std::string_view& input, std::string_view wanted) {
@@ -28,7 +28,7 @@ bool take_number(std::string_view& input, std::size_t& number) {
   number = 0;
   std::size_t digits = 0;
   for (; digits < input.size() && input[digits] >= '0' && input[digits] <= '9'; ++digits) {
-    if (digits == kMostKeyDigits) return false;
+    if (digits == kMaxKeyDigits) return false;
     number = 10 * number + static_cast<std::size_t>(input[digits] - '0');
   }
   input.remove_prefix(digits);

@@ -25,11 +25,6 @@ constexpr std::size_t kMinBulkLimit = 64 * 1024;
 
 constexpr std::size_t kKeptSpans = 1024;
 
-bool names_watch(std::string_view verb) {
-  const CommandSpec* const command = find_resp_command(verb);
-  return command != nullptr && command->id == CommandId::kWatch;
-}
-
 std::size_t longest_kept_bulk(const ParserLimits& limits) {
   return std::max({limits.max_value_bytes, limits.max_key_bytes, kMinBulkLimit});
 }
@@ -44,7 +39,7 @@ void RespParser::begin(const ParserLimits& limits) {
   read_ = 0;
   length_ = kNone;
   total_ = longest_ = 0;
-  is_watch_ = false;
+  command_ = nullptr;
   forget_elements();
   refusal_.reset();
   bytes_wanted_ = 0;
@@ -157,7 +152,7 @@ RespParser::Step RespParser::read_bulk(std::string_view input) {
     return Step::kNeedMore;
   }
   if (const Step step = read_line_end(input, end); step != Step::kDone) return step;
-  if (read_ == 0 && count_ > 1) is_watch_ = names_watch(input.substr(at_, length_));
+  if (read_ == 0) command_ = find_resp_command(input.substr(at_, length_));
   spans_.push_back({at_, length_});
   at_ = end + 2;
   return Step::kDone;
@@ -202,7 +197,8 @@ RespParser::Step RespParser::fail(std::string_view detail) {
 
 ParseResult RespParser::finish(std::string_view input, Request& request) {
   busy_ = false;
-  ParseResult result{ParseOutcome::kError, at_, Dialect::kResp, {}, is_watch_};
+  const bool is_watch = command_ != nullptr && command_->id == CommandId::kWatch && count_ > 1;
+  ParseResult result{ParseOutcome::kError, at_, Dialect::kResp, {}, is_watch};
   if (refusal_) {
     result.error = std::move(*refusal_);
     return result;
@@ -229,7 +225,7 @@ std::optional<ErrorReply> RespParser::take_request(std::string_view input, Reque
   };
   request.verb = settled_verb_ ? *settled_verb_ : take();
   request.args.swap(settled_);
-  request.command = find_resp_command(request.verb);
+  request.command = command_;
   const bool has_subcommand =
       request.command != nullptr && count_ > 1 && !subcommands_of(request.command->id).empty();
   if (has_subcommand && request.args.empty()) {

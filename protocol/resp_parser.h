@@ -67,7 +67,7 @@ class RespParser {
   std::size_t length_ = kNone;  // what is left of the element under way; kNone: its length is not known yet
   std::size_t total_ = 0;       // bytes in the elements
   std::size_t longest_ = 0;     // of them
-  bool is_watch_ = false;       // the first of several elements says so
+  const CommandSpec* command_ = nullptr;  // that the first element names; null: none, or not known yet
   std::optional<std::string_view> settled_verb_;  // elements that stay where they were read: the first,
   std::vector<Arg> settled_;                      // and the others
   std::vector<Span> spans_;                       // those behind them

@@ -9,9 +9,9 @@
 namespace minikv::protocol {
 namespace {
 
-constexpr std::size_t kMostArgs = 9;          // with the verb: one digit
-constexpr std::size_t kMostLengthDigits = 5;  // of a length
-constexpr std::size_t kMostBytes = 65535;     // of an argument
+constexpr std::size_t kMaxArgs = 9;          // with the verb: one digit
+constexpr std::size_t kMaxLengthDigits = 5;  // of a length
+constexpr std::size_t kMaxBytes = 65535;     // of an argument
 
 // Reads along a request; once something is not as it should be, `ok` stays false.
 class Reader {
@@ -67,12 +67,12 @@ std::size_t parse_resp_quickly(std::string_view input, const ParserLimits& limit
   if (!limits.authenticated) return 0;
   Reader reader(input);
   const std::size_t count = reader.header('*', 1);
-  if (!reader.ok() || count == 0 || count > std::min(kMostArgs, limits.max_arguments)) return 0;
-  const std::size_t longest = std::min({kMostBytes, limits.max_key_bytes, limits.max_value_bytes});
-  std::array<std::string_view, kMostArgs> args;
+  if (!reader.ok() || count == 0 || count > std::min(kMaxArgs, limits.max_arguments)) return 0;
+  const std::size_t longest = std::min({kMaxBytes, limits.max_key_bytes, limits.max_value_bytes});
+  std::array<std::string_view, kMaxArgs> args;
   std::size_t total = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t length = reader.header('$', kMostLengthDigits);
+    const std::size_t length = reader.header('$', kMaxLengthDigits);
     total += length;
     if (length > longest || total > limits.request_bytes()) return 0;
     args[i] = reader.bytes(length);

@@ -47,7 +47,7 @@ Status ColdStore::fill_and_close() {
 
 // The hints that a clean close leaves behind say where each record is.
 Status ColdStore::find_records() {
-  std::unordered_map<std::string, Record> places;
+  std::unordered_map<std::string, Record> locations;
   for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
     const std::uint64_t id = engine::parse_hint_name(entry.path().filename().string());
     if (id == 0) continue;
@@ -57,14 +57,15 @@ Status ColdStore::find_records() {
     files_.push_back(directory_.path() + "/" + engine::segment_name(id));
     hint->for_each([&](const engine::HintEntry& told) {
       const std::uint64_t bytes = engine::record_bytes(told.key.size(), told.header.value_length);
-      places.insert_or_assign(std::string(told.key), Record{file, told.offset, bytes});
+      locations.insert_or_assign(std::string(told.key), Record{file, told.offset, bytes});
       return true;
     });
   }
   for (const Key& key : keys_) {
-    const auto place = places.find(std::string(key.view()));
-    if (place == places.end()) return {StatusCode::kNotFound, "no hint tells of a key that was written"};
-    records_.push_back(place->second);
+    const auto location = locations.find(std::string(key.view()));
+    if (location == locations.end())
+      return {StatusCode::kNotFound, "no hint tells of a key that was written"};
+    records_.push_back(location->second);
   }
   for (const std::string& file : files_) {
     auto watch = PageWatch::open(file);

@@ -19,7 +19,7 @@ using protocol::ReplyFormat;
 
 // As many replies as an output buffer may well hold at once.
 constexpr std::size_t kReplyBytes = 256 * 1024;
-constexpr std::uint32_t kMostReplies = 1000;
+constexpr std::uint32_t kMaxReplies = 1000;
 
 // How a kind of reply is encoded, and what it must look like, said by other means.
 struct Kind {
@@ -69,7 +69,7 @@ constexpr Kind kRespMget = {[](ReplyEncoder& encoder, std::uint32_t number) {
 void encode(benchmark::State& state, ReplyFormat format, const Kind& kind) {
   std::string expected;
   std::uint32_t replies = 0;
-  while (replies < kMostReplies && expected.size() < kReplyBytes) expected += kind.expected(replies++);
+  while (replies < kMaxReplies && expected.size() < kReplyBytes) expected += kind.expected(replies++);
   protocol::ReplyBuffer out;
   for (auto _ : state) {
     out.clear();

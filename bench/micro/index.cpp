@@ -17,17 +17,17 @@ namespace {
 
 using engine::Index;
 using engine::IndexLoader;
-using engine::Place;
+using engine::Location;
 
 constexpr std::uint64_t kInsertSeed = 1, kLookUpSeed = 2;
 
-Place place_of(const Key& key) {
-  Place place;
-  place.sequence = place.version = key.number + std::uint64_t{1};
-  place.offset = key.number * std::uint64_t{160};
-  place.segment = 1;
-  place.value_bytes = kValueBytes;
-  return place;
+Location place_of(const Key& key) {
+  Location location;
+  location.sequence = location.version = key.number + std::uint64_t{1};
+  location.offset = key.number * std::uint64_t{160};
+  location.segment = 1;
+  location.value_bytes = kValueBytes;
+  return location;
 }
 
 void put_all(Index& index, const std::vector<Key>& keys) {
@@ -55,7 +55,7 @@ void index_find(benchmark::State& state) {
   Cycle cycle(keys);
   for (auto _ : state) {
     const Key& key = cycle.next();
-    const std::optional<Place> found = index->find(key.view());
+    const std::optional<Location> found = index->find(key.view());
     if (!found || found->sequence != key.number + std::uint64_t{1})
       return fail(state, "find: not the key's place");
   }
@@ -105,9 +105,9 @@ void index_overwrite(benchmark::State& state) {
   std::uint64_t sequence = settings().keys;
   for (auto _ : state) {
     const Key& key = cycle.next();
-    Place place = place_of(key);
-    place.sequence = place.version = ++sequence;
-    if (!index->put(key.view(), place)) return fail(state, "put: the key was not there before");
+    Location location = place_of(key);
+    location.sequence = location.version = ++sequence;
+    if (!index->put(key.view(), location)) return fail(state, "put: the key was not there before");
   }
   if (index->size() != keys.size()) fail(state, "put: the number of keys has changed");
   count_items(state, 1);
@@ -136,9 +136,9 @@ void index_walk(benchmark::State& state) {
   put_all(*index, keys_shuffled(settings().keys, kInsertSeed));
   for (auto _ : state) {
     std::uint64_t expected = 0;
-    index->walk_range({}, [&](std::string_view key, const Place& place) {
+    index->walk_range({}, [&](std::string_view key, const Location& location) {
       benchmark::DoNotOptimize(key.data());
-      return place.sequence == ++expected;
+      return location.sequence == ++expected;
     });
     if (expected != settings().keys) return fail(state, "walk: not all keys in their order");
   }

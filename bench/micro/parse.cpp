@@ -16,7 +16,7 @@ namespace {
 
 // As many requests as one read from a socket may well bring.
 constexpr std::size_t kInputBytes = 256 * 1024;
-constexpr std::uint32_t kMostRequests = 1000;
+constexpr std::uint32_t kMaxRequests = 1000;
 
 std::string resp(std::initializer_list<std::string_view> words) {
   std::string bytes = fmt::format("*{}\r\n", words.size());
@@ -81,7 +81,7 @@ void parse(benchmark::State& state, MakeSample make) {
   std::string input;
   std::size_t argument_bytes = 0;
   std::uint32_t requests = 0;
-  while (requests < kMostRequests && input.size() < kInputBytes) {
+  while (requests < kMaxRequests && input.size() < kInputBytes) {
     const Sample sample = make(requests++);
     input += sample.bytes;
     argument_bytes += sample.argument_bytes;

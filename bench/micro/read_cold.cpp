@@ -52,14 +52,14 @@ BENCHMARK(read_cold_get)->UseManualTime();
 void read_cold_by_reader(benchmark::State& state) {
   std::uint64_t at_once = 0;
   read_cold(state, [&](const Store& store, std::string_view key) -> Result<Value> {
-    const auto place = store.locate(key);
-    if (!place) return Status(StatusCode::kNotFound, "no such key");
-    if (auto found = store.try_read(key, *place)) {
+    const auto location = store.locate(key);
+    if (!location) return Status(StatusCode::kNotFound, "no such key");
+    if (auto found = store.try_read(key, *location)) {
       ++at_once;
       return *std::move(found);
     }
     std::promise<Result<Value>> answer;
-    store.run_on_reader([&] { answer.set_value(store.read(key, *place)); });
+    store.run_on_reader([&] { answer.set_value(store.read(key, *location)); });
     return answer.get_future().get();
   });
   state.counters["at_once"] =

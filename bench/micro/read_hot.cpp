@@ -46,8 +46,8 @@ void try_read_all(benchmark::State& state, Cycle cycle) {
   const Store& store = shared_store();
   for (auto _ : state) {
     const Key& key = cycle.next();
-    const auto place = store.locate(key.view());
-    const auto found = place ? store.try_read(key.view(), *place) : std::nullopt;
+    const auto location = store.locate(key.view());
+    const auto found = location ? store.try_read(key.view(), *location) : std::nullopt;
     if (!found || !is_right(*found, key)) return fail(state, "try_read: not the key's value at once");
   }
   count_items(state, 1);

@@ -11,8 +11,8 @@
 
 namespace minikv::engine {
 
-// Elements lie in chunks of kChunk. A std::vector that doubles copies all of it at once, which takes tens of
-// milliseconds where there are millions, and needs three times the memory while it does.
+// Elements lie in chunks of kChunk. A std::vector that grows copies all of them at once: with millions of
+// elements that takes tens of milliseconds, and three times the memory meanwhile.
 //
 // Thread safety: as std::vector.
 template <typename T, std::size_t kChunk = 1024>
@@ -29,7 +29,7 @@ class ChunkedVector {
   T& back() { return (*this)[size_ - 1]; }
   const T& back() const { return (*this)[size_ - 1]; }
 
-  // Room for so many in all; then push_back() does not allocate.
+  // Makes room for `size` elements in all; push_back() does not allocate up to that size.
   void reserve(std::size_t size) {
     while (chunks_.size() * kChunk < size) chunks_.push_back(std::make_unique_for_overwrite<T[]>(kChunk));
   }
@@ -37,13 +37,13 @@ class ChunkedVector {
     reserve(size_ + 1);
     return (*this)[size_++] = element;
   }
-  // Forgets those behind the first `size`, and keeps the room.
+  // Removes the elements behind the first `size`, and keeps their memory.
   void cut(std::size_t size) {
     assert(size <= size_);
     size_ = size;
   }
-  // Forgets all, and keeps room for about `room`; what is too much is returned, because to free it may take a
-  // while.
+  // Removes all elements, and keeps memory for about `room` of them. Returns the other chunks, because
+  // freeing them may take a while.
   Chunks clear(std::size_t room) {
     size_ = 0;
     const std::size_t kept = (room + kChunk - 1) / kChunk;

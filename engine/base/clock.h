@@ -1,4 +1,4 @@
-// Where the engine takes its time from.
+// The clocks that the engine reads.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@ class Clock {
   virtual ~Clock() = default;
   virtual std::int64_t wall_ms() const = 0;    // since 1970, may jump either way
   virtual std::int64_t steady_ms() const = 0;  // since some moment, never goes back
-  // The same, up to a few milliseconds behind, for those who ask all the time.
+  // steady_ms(), up to a few milliseconds behind, for callers that read it all the time.
   virtual std::int64_t coarse_ms() const { return steady_ms(); }
 
-  // Another number whenever steady_ms() has begun anew; 0: not known.
+  // The boot that steady_ms() counts from: another number for each boot. 0: not known.
   virtual std::uint64_t boot() const { return 1; }
 
   static Clock& system();

@@ -1,3 +1,4 @@
+// How engine time follows the wall clock, and how it waits for one that was set back.
 #include "engine/base/engine_clock.h"
 
 #include <algorithm>
@@ -6,10 +7,10 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::int64_t kSlow = 99, kCenti = 100;
-// A clock that lags by no more is waited for, without a word.
+// Engine time stands still, without a lead, while the wall clock lags by no more than this.
 constexpr std::int64_t kSmallLagMs = 20;
-// By how much a clock that nobody sets differs from the steady one: the two are not read at the same moment,
-// and NTP lets a clock go a little faster or slower.
+// The slack between a wall clock that was not set and the steady clock: the two are not read at the same
+// moment, and NTP lets the wall clock go a little faster or slower.
 constexpr std::int64_t kSlackMs = 20, kSlackPart = 1000;
 constexpr std::int64_t kNotableMs = 1000;
 
@@ -17,14 +18,15 @@ std::int64_t slack_ms(std::int64_t elapsed_ms) {
   return kSlackMs + std::max<std::int64_t>(elapsed_ms, 0) / kSlackPart;
 }
 
-// What no clock says that tells the time: so that no sum overflows, and the manifest can say what was read.
+// Clamps a reading of the wall clock, so that no sum overflows and the manifest can store every reading.
 std::int64_t believable(std::int64_t wall_ms) { return std::clamp(wall_ms, -kLatestMs, kLatestMs); }
 
 std::int64_t distance(std::int64_t a, std::int64_t b) { return a > b ? a - b : b - a; }
 
 }  // namespace
 
-// Where this thread had to wait between the two, that would look like a jump.
+// Reads both clocks again if this thread had to wait between the two readings: the wait would look like a
+// jump of the wall clock.
 EngineClock::Reading EngineClock::read_together() const {
   constexpr int kTries = 20;
   constexpr std::int64_t kTogetherMs = 2;
@@ -69,7 +71,7 @@ StoreTime EngineClock::now() {
 
 void EngineClock::advance() {
   Reading now;
-  now.wall_ms = wall_ms();  // first: then no waiting in between makes later steps too long
+  now.wall_ms = wall_ms();  // read first, so that a wait before the next reading can't lengthen later steps
   now.steady_ms = clock_.steady_ms();
   const auto by_steady = [this](const Reading& reading) MINIKV_REQUIRES(mutex_) {
     return last_centi_ms_ + (reading.steady_ms - last_steady_ms_) * kSlow;
@@ -86,7 +88,7 @@ void EngineClock::advance() {
       return;
     }
   }
-  // The clock is right, lags a little, or was set.
+  // The wall clock is right, lags a little, or was set.
   if (lags(now, expected)) return begin_lead(now, std::max(expected, by_wall));
   last_centi_ms_ = std::max(last_centi_ms_, by_wall);
   if (lead_.lead.exists()) end_lead();

@@ -1,5 +1,4 @@
-// Engine time: never steps back, whatever the wall clock does. What it promises is told in
-// minikv/store_time.h.
+// Engine time never steps back, whatever the wall clock does; minikv/store_time.h says what it promises.
 #pragma once
 
 #include <atomic>
@@ -12,27 +11,28 @@
 
 namespace minikv::engine {
 
-// As a rule engine time is the wall clock's. Where that has been set back, it has a lead: a line along which
-// it goes on at 99 % of the wall clock's pace. The line is fixed, so that one wall time is always converted
-// to the same engine time, and it is drawn anew whenever the wall clock is seen to jump, by comparing it with
-// the steady clock.
+// Engine time is as a rule the wall clock's. After the wall clock was set back, engine time has a lead: a
+// line along which it advances at 99 % of the wall clock's pace. The line is fixed, so that each wall time is
+// always converted to the same engine time. A new line begins whenever the wall clock jumps, which a
+// comparison with the steady clock shows.
 //
 // Thread safety: all members may be called from any thread; resume() before any other.
 class EngineClock {
  public:
   explicit EngineClock(const Clock& clock) : clock_(clock), last_steady_ms_(clock.steady_ms()) {}
 
-  // No later time was ever recorded than `floor_ms`, and this lead when the store was open last: goes on from
-  // there. What has passed meanwhile is known if the machine has not been started anew; otherwise engine time
-  // stood still, so that nothing expires early.
+  // Continues from what was recorded: `floor_ms` is the latest engine time ever recorded, `recorded` the lead
+  // when the store was last open. If the machine has not been rebooted since, the steady clock says how much
+  // time has passed. Otherwise engine time stood still meanwhile, so that no key expires early.
   void resume(std::int64_t floor_ms, const LeadRecord& recorded);
 
   StoreTime now();
   std::int64_t now_ms() { return now().engine_ms; }
   // Grows whenever the lead begins, jumps or ends.
   std::uint32_t changes() const { return changes_.load(std::memory_order_acquire); }
-  // What should be on record of the present lead, where `recorded` is: the same, unless it differs by what
-  // matters.
+  // The record that the manifest should have of the present lead, where it has `recorded`: the same one, as
+  // long as the two leads differ by less than a second and stem from the same boot. No record is due without
+  // a lead, nor for a new lead of less than a second.
   LeadRecord record(const LeadRecord& recorded);
 
   std::int64_t steady_ms() const { return clock_.steady_ms(); }

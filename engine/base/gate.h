@@ -1,4 +1,4 @@
-// What threads wait for once.
+// A one-shot event that threads wait for.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// Threads that make work faster and are not needed for it.
+// Threads that make work faster and are not necessary for it.
 #pragma once
 
 #include <new>
@@ -9,7 +9,7 @@
 
 namespace minikv::engine {
 
-// Where the system gives no more threads, or no memory for them, there are fewer.
+// Starts fewer threads than asked for if the system has no more threads, or no memory for them.
 // Thread safety: not thread-safe.
 class HelperThreads {
  public:
@@ -25,7 +25,7 @@ class HelperThreads {
       threads_.reserve(threads_.size() + 1);
       threads_.emplace_back(std::move(work));
     } catch (const std::system_error&) {
-      // The others do it.
+      // The other threads do the work.
     } catch (const std::bad_alloc&) {
     }
   }

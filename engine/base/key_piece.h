@@ -11,9 +11,9 @@ namespace minikv::engine {
 
 inline constexpr std::size_t kPieceBytes = 7;  // of the key, in a piece
 
-// Seven bytes of the key from `skip` on (it has so many) and how many there were, in an order in which
-// numbers compare as keys do: where the bytes are equal, the shorter key is the smaller one. Equal pieces of
-// distinct keys: both go on behind them.
+// Packs up to kPieceBytes bytes of the key from `skip` on, and how many are left, into a number; the key has
+// at least `skip` bytes. The numbers compare as the keys do: of keys with equal bytes the shorter one is
+// smaller. If the pieces of distinct keys are equal, both keys continue behind them.
 inline std::uint64_t piece_of(std::string_view key, std::size_t skip) {
   const std::size_t left = key.size() - skip;
   std::uint64_t bytes = 0;

@@ -1,4 +1,4 @@
-// What is on record of engine time's lead over the wall clock.
+// The record of engine time's lead over the wall clock, as the manifest stores it.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 namespace minikv::engine {
 
-// No clock that says more, or less than its negative, is believed.
+// The engine clamps readings of the wall clock to the range from -kLatestMs to kLatestMs.
 inline constexpr std::int64_t kLatestMs = std::int64_t{1} << 52;
 
 struct LeadRecord {
   TimeLead lead;
-  std::int64_t steady_ms = 0;  // what the steady clock said when it began
-  std::uint64_t boot = 0;      // since when that one counts: Clock::boot()
+  std::int64_t steady_ms = 0;  // the steady clock when the lead began
+  std::uint64_t boot = 0;      // the boot that steady_ms counts from: Clock::boot()
 
   bool operator==(const LeadRecord&) const = default;
 };

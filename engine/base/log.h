@@ -1,4 +1,4 @@
-// What the engine has to say goes to the function that Options::log names.
+// The engine's log lines, which go to the function that Options::log names.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace minikv::engine {
 
-// A line for which there is no memory is not told.
+// Drops a line if there is no memory to format it.
 //
 // Thread safety: all members may be called from any thread, as long as the function may.
 class Log {
@@ -39,7 +39,7 @@ class Log {
     try {
       sink_(level, fmt::format(format, std::forward<Args>(args)...));
     } catch (const std::bad_alloc&) {
-      // There is no memory to say it. What it is about goes on.
+      // The line is dropped; the caller's work goes on.
     }
   }
 

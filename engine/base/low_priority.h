@@ -1,4 +1,4 @@
-// For threads whose work nobody waits for.
+// A low priority for threads with background work.
 #pragma once
 
 #include <sys/resource.h>
@@ -6,11 +6,12 @@
 
 namespace minikv::engine {
 
-// From now on whoever waits for an answer goes before this thread. It can't be taken back without a
-// privilege.
+// Lets threads that answer requests run before the calling thread. The thread can't raise its priority again
+// without a privilege.
 inline void lower_priority_of_this_thread() {
   constexpr int kNiceness = 10;
-  // On Linux this is the thread's own. Without the right to it, it is not so important either.
+  // On Linux the niceness is the thread's own. A failure does not matter: the lower priority only improves
+  // the latency of other threads.
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
 }
 

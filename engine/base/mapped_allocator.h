@@ -1,4 +1,4 @@
-// For large arrays that are needed for a short time.
+// An allocator for large arrays that are needed for a short time.
 #pragma once
 
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 
 namespace minikv::engine {
 
-// Each allocation is a mapping of its own, so that its memory goes back to the system as soon as it is freed;
-// what malloc is given back it may keep for good. Thread safety: all members may be called from any thread.
+// Each allocation is a mapping of its own, so that its memory goes back to the system as soon as it is freed:
+// malloc may keep freed memory for good. Thread safety: all members may be called from any thread.
 template <typename T>
 struct MappedAllocator {
   using value_type = T;

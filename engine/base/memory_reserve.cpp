@@ -1,3 +1,4 @@
+// Address space that is mapped before it is needed, so that its use can not fail.
 #include "engine/base/memory_reserve.h"
 
 #include <sys/mman.h>
@@ -7,11 +8,11 @@
 
 namespace minikv::engine {
 
-// Stands at the beginning of what is mapped.
+// The header at the beginning of each mapping.
 struct MemoryReserve::Region {
   Region* next = nullptr;
   std::size_t bytes = 0;    // in all
-  std::size_t used = 0;     // by this, and by what was taken
+  std::size_t used = 0;     // by this header, and by pieces that were taken
   std::size_t pieces = 0;   // that were taken and not given back; guarded by mutex_
   bool is_retired = false;  // nothing more is taken from it; guarded by mutex_
 
@@ -39,8 +40,8 @@ MemoryReserve::~MemoryReserve() {
   retire(extra_);
 }
 
-// Written to here and there only when it is used, the header aside: the kernel counts it, and gives no
-// memory.
+// The kernel accounts for the mapping, but gives it no memory until it is written to, the header's page
+// aside.
 MemoryReserve::Region* MemoryReserve::map(std::size_t bytes) noexcept {
   void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
@@ -71,7 +72,7 @@ void MemoryReserve::retire(Region*& region) noexcept {
 bool MemoryReserve::ensure(std::size_t bytes) noexcept {
   bytes = round_up(bytes);
   if (standing_ != nullptr && standing_->left() >= bytes) return true;
-  // Some of it has been used: another one, if it can be had.
+  // Replaces a standing region of which more than half is used, if another one can be mapped.
   if (standing_ == nullptr || standing_->left() < kStandingBytes / 2) {
     if (Region* const fresh = map(kStandingBytes)) {
       retire(standing_);

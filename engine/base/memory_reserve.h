@@ -1,4 +1,4 @@
-// Memory set aside for what must not fail for lack of it.
+// Memory set aside for work that must not fail for lack of memory.
 #pragma once
 
 #include <atomic>
@@ -10,14 +10,14 @@
 
 namespace minikv::engine {
 
-// Once a group of writes is on disk it has to be seen by readers, whatever memory is left by then: a store
-// whose index does not know what its log holds is wrong. So what the index will need is made sure of before
-// the group is written. Most of it is taken beforehand; the nodes of its trees can't be, and are allocated by
-// ReservedAllocator, which goes to the reserve where the system has nothing more to give.
+// Once a group of writes is on disk, the writer must publish it, even if no memory is left: an index that
+// lacks records of the log is wrong. So the writer makes sure of the memory that the index will need before
+// it writes the group. Most of that is allocated beforehand. Tree nodes can't be: ReservedAllocator takes
+// them from the reserve if the system has no more memory.
 //
 // The reserve is address space that nothing has been written to, so it costs no memory until it is needed.
-// Memory that was taken from it is given back as any other; a region of it goes back to the system when all
-// of it has been.
+// Pieces are given back as any other memory; a region goes back to the system when the reserve has retired it
+// and all of its pieces have been given back.
 //
 // Thread safety: ensure(), relax() and take() by one thread at a time; give_back() by any.
 class MemoryReserve {
@@ -29,20 +29,20 @@ class MemoryReserve {
   MemoryReserve(const MemoryReserve&) = delete;
   MemoryReserve& operator=(const MemoryReserve&) = delete;
 
-  // Whether so many bytes can be taken. Up to kStandingBytes are held all the time, so that this costs
-  // nothing.
+  // Whether `bytes` bytes can be taken. About kStandingBytes are reserved all the time, so that small amounts
+  // cost nothing.
   bool ensure(std::size_t bytes) noexcept;
-  // What was made sure of is not needed any more; very large amounts are let go of.
+  // The caller does not need what ensure() made sure of any more; very large regions go back to the system.
   void relax() noexcept;
-  // At an address that is a multiple of 16; null: more than was made sure of.
+  // Takes `bytes` at an address that is a multiple of 16; null: more than ensure() made sure of.
   void* take(std::size_t bytes) noexcept;
-  // False: it does not come from a reserve.
+  // Gives back a piece; false: `memory` does not come from a reserve.
   static bool give_back(void* memory) noexcept {
     return taken_.load(std::memory_order_acquire) != 0 && give_back_taken(memory);
   }
 
-  // For as long as it lives, what ReservedAllocator can't get otherwise on this thread comes from `reserve`;
-  // null: it can't be had.
+  // As long as the object lives, ReservedAllocator on this thread falls back to `reserve`; null: it has no
+  // fallback.
   class Use {
    public:
     explicit Use(MemoryReserve* reserve) noexcept : before_(current_) { current_ = reserve; }
@@ -72,7 +72,7 @@ class MemoryReserve {
   Region* extra_ = nullptr;
 };
 
-// operator new, and the thread's reserve if that has nothing.
+// Allocates by operator new, and from the thread's reserve if that fails.
 template <typename T>
 class ReservedAllocator {
  public:

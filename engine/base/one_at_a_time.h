@@ -6,10 +6,10 @@
 
 namespace minikv::engine {
 
-// A member of the object whose calls may not overlap; each such call holds a Scope from its first line on. In
-// a release build it does nothing.
+// An object whose calls may not overlap has it as a member, and each such call holds a Scope from its first
+// line on. In a release build it does nothing.
 //
-// Thread safety: that is what it is for.
+// Thread safety: a Scope may be made on any thread; the assertion fails if two overlap.
 class OneAtATime {
  public:
   class [[maybe_unused]] Scope {

@@ -1,4 +1,4 @@
-// How the lack of memory travels: as a Status, like every other error.
+// A lack of memory is a Status, like every other error.
 #pragma once
 
 #include <new>
@@ -9,7 +9,7 @@
 
 namespace minikv::engine {
 
-// `what` was being done.
+// kOutOfMemory; the message says that there is no memory for `what`.
 inline Status out_of_memory(std::string_view what) noexcept {
   std::string message;
   try {
@@ -17,12 +17,12 @@ inline Status out_of_memory(std::string_view what) noexcept {
     message += what;
     message += ": nothing was changed; free some, or raise the limit that the process runs under";
   } catch (const std::bad_alloc&) {
-    message = "out of memory";  // which needs none
+    message = "out of memory";  // short enough to need no allocation
   }
   return {StatusCode::kOutOfMemory, std::move(message)};
 }
 
-// What `call()` returns; kOutOfMemory if it throws std::bad_alloc.
+// Returns what `call()` returns, or kOutOfMemory if it throws std::bad_alloc.
 template <typename Call>
 Status without_throwing(Call call) noexcept {
   try {

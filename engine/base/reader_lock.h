@@ -1,4 +1,4 @@
-// One writer, many readers, and readers that do not touch each other's cache lines.
+// A lock for one writer and many readers; the readers do not touch each other's cache lines.
 #pragma once
 
 #include <array>
@@ -13,11 +13,11 @@
 
 namespace minikv::engine {
 
-// Each reading thread has a slot with a mutex of its own, nearly always uncontended; the writer takes all of
-// them, in order. Readers hold theirs for the look-ups of one command and never across I/O, the writer for
-// the publication of a few hundred records. A mutex alone goes to whoever is awake: a thread that reads in a
-// loop would take its own again and again before the writer, who has to be woken, gets it. So readers let a
-// writer that waits go first, and who holds the lock many times in a row lets the readers pass in between.
+// Each reading thread locks the mutex of its own slot, which is nearly always uncontended; the writer locks
+// those of all slots, in order. Readers hold theirs for the look-ups of one command and never across I/O, the
+// writer for the publication of a few hundred records. A mutex goes to the thread that is awake: a reader in
+// a loop would lock its own again and again before the writer has woken up. So readers let a waiting writer
+// go first, and a writer that locks many times in a row lets the readers pass in between.
 //
 // Thread safety: all members may be called from any thread. Not recursive.
 class MINIKV_CAPABILITY("reader lock") ReaderLock {
@@ -37,7 +37,7 @@ class MINIKV_CAPABILITY("reader lock") ReaderLock {
     const bool writer_waits = turn % 2 != 0;
     if (!writer_waits && mutex.try_lock()) return;
     shut_out_.fetch_add(1, std::memory_order_relaxed);
-    // For this writer alone: until this thread is awake, the next may wait.
+    // The reader lets only this writer go first: the next one may be waiting before the reader is awake.
     if (writer_waits) turn_.wait(turn, std::memory_order_relaxed);
     mutex.lock();
     shut_out_.fetch_sub(1, std::memory_order_relaxed);
@@ -45,17 +45,17 @@ class MINIKV_CAPABILITY("reader lock") ReaderLock {
   void unlock_shared() MINIKV_RELEASE_SHARED() MINIKV_NO_THREAD_SAFETY_ANALYSIS {
     slots_[own_slot()].mutex.unlock();
   }
-  // Between two exclusive holds that are not urgent: gives readers that wait the time to wake up.
+  // Gives waiting readers the time to wake up, between two exclusive holds that are not urgent.
   void let_readers_pass() const {
     if (shut_out_.load(std::memory_order_relaxed) > 0)
       std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
-  // Tells the analysis what it can't see: this is the one thread that changes what is guarded, so it may look
-  // without the lock.
+  // Tells the thread-safety analysis that the caller is the only thread that changes the guarded data, so
+  // that it may read them without the lock.
   void assert_writer_thread() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}
-  // For lambdas that are called where the lock is held.
+  // Tells the analysis that the caller holds the lock: for lambdas.
   void assert_shared() const MINIKV_ASSERT_SHARED_CAPABILITY(this) {}
-  // The same where no other thread has seen yet what is guarded: while a store is being opened.
+  // Tells the analysis that no other thread has seen the guarded data yet: while a store is being opened.
   void assert_alone() const MINIKV_ASSERT_CAPABILITY(this) {}
 
  private:
@@ -72,7 +72,7 @@ class MINIKV_CAPABILITY("reader lock") ReaderLock {
 
   std::array<Slot, kSlots> slots_;
   alignas(64) std::atomic<std::uint32_t> turn_{0};  // odd: a writer waits
-  alignas(64) std::atomic<int> shut_out_{0};        // readers
+  alignas(64) std::atomic<int> shut_out_{0};        // readers that wait
 };
 
 class MINIKV_SCOPED_CAPABILITY SharedGuard {

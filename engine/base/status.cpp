@@ -1,3 +1,4 @@
+// Copies of a Status share its message, so that passing one on takes no memory.
 #include "minikv/status.h"
 
 #include <cerrno>
@@ -7,7 +8,7 @@
 namespace minikv {
 namespace {
 
-// Made before anything can fail.
+// Allocated at the program's start, before any call can fail.
 const std::string kNothing, kNoMemory = "there is no memory to say what went wrong";
 
 StatusCode code_of(int error) {
@@ -20,7 +21,7 @@ StatusCode code_of(int error) {
   }
 }
 
-// What to do about it, where errno's own text leaves people alone.
+// Advice for errors whose own text does not say what to do.
 std::string_view advice_on(int error) {
   switch (error) {
     case EACCES:

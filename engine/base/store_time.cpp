@@ -1,12 +1,13 @@
+// Conversions between engine time and the wall clock.
 #include "minikv/store_time.h"
 
 namespace minikv {
 namespace {
 
-// Engine time advances by so many hundredths of a millisecond while the wall clock goes on by one.
+// Engine time advances by kSlow hundredths of a millisecond while the wall clock advances by one millisecond.
 constexpr std::int64_t kSlow = 99, kCenti = 100;
 
-// Of several wall times the one that somebody is likely to have meant.
+// The roundest of the wall times from `first` to `last`: a client is most likely to have named that one.
 std::int64_t roundest(std::int64_t first, std::int64_t last) {
   for (std::int64_t unit = 1000; unit > 1; unit /= 10) {
     const std::int64_t candidate = last - last % unit;
@@ -29,7 +30,7 @@ std::int64_t TimeLead::engine_centi_ms(std::int64_t wall) const {
 
 std::int64_t TimeLead::to_engine(std::int64_t wall) const {
   if (!exists() || wall >= ends_ms()) return wall;
-  // What has passed already, at the pace of the wall clock: all that matters is the order.
+  // Moments that have passed are converted at the wall clock's pace: only their order matters.
   if (wall <= wall_ms) {
     std::int64_t engine = 0;
     return __builtin_add_overflow(wall, engine_ms - wall_ms, &engine) ? INT64_MIN : engine;

@@ -1,3 +1,4 @@
+// The clocks of the operating system.
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Source::now().time_since_epoch()).count();
 }
 
-// The kernel's, which it draws when it starts.
+// A number made from the kernel's boot id, which is random for each boot; 0: it can't be read.
 std::uint64_t read_boot_id() {
   char id[36];
   const int file = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);

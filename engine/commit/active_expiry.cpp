@@ -1,4 +1,4 @@
-// How many expired keys go at once, and how often it is looked for some.
+// How many expired keys a slice takes out, and how often the writer looks for more.
 #include "engine/commit/active_expiry.h"
 
 #include <algorithm>
@@ -7,7 +7,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerSlice = 64;
-// How often it looks while keys expire one by one, and while none does: the wall clock may be set forward.
+// The pause while keys expire one by one. The maximum wait for the next expiry is bounded, since the wall
+// clock may be set forward.
 constexpr std::int64_t kPauseMs = 100, kMaxPauseMs = 1000;
 
 }  // namespace
@@ -24,9 +25,9 @@ std::optional<std::int64_t> ActiveExpiry::due_in_ms() {
 
 void ActiveExpiry::run_slice() {
   const std::int64_t now = state_.clock.now_ms();
-  const auto visit = [this](std::string_view key, const Place& place) {
+  const auto visit = [this](std::string_view key, const Location& location) {
     state_.lock.assert_alone();
-    state_.forget(key, place);
+    state_.forget(key, location);
   };
   state_.lock.let_readers_pass();
   {

@@ -1,4 +1,4 @@
-// Expired keys leave memory by themselves.
+// Active expiry: takes expired keys out of the index.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,10 @@
 
 namespace minikv::engine {
 
-// Nothing is written for it: the record on disk carries its expiry and loses by that at the next start, and
-// compaction knows that it may stand over older records. A key is not found from the moment of its expiry on,
-// collected or not; what this changes is memory, DBSIZE, and what compaction takes for dead.
+// Active expiry writes nothing to the log: the record on disk carries its expiry, by which recovery drops the
+// key. Compaction keeps a tombstone in place of such a record where it may hide older ones. A key is not
+// found from the moment of its expiry on, collected or not. Active expiry only changes memory, DBSIZE, and
+// what compaction takes for dead.
 //
 // Thread safety: as MaintenanceTask.
 class ActiveExpiry final : public MaintenanceTask {

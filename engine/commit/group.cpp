@@ -46,7 +46,7 @@ void Group::end() {
     rest->changes = changes_.shrink(kManyChanges / 16);
     state_.background.free_later(std::move(rest));
   } catch (const std::bad_alloc&) {
-    // It is done after a later group, or goes here.
+    // A later end() gives the memory back; what has been taken out already is freed here.
   }
 }
 
@@ -98,21 +98,21 @@ std::optional<Transaction::Entry> Group::find(std::string_view key) {
   assert(is_in_task_);
   const auto found = view_.find(key);
   if (!found) return std::nullopt;
-  const Place& place = found->place;
-  return Entry{place.version, place.sequence, place.expiry_ms, place.value_bytes, place.lost};
+  const Location& location = found->location;
+  return Entry{location.version, location.sequence, location.expiry_ms, location.value_bytes, location.lost};
 }
 
 std::optional<ValueHandle> Group::locate(std::string_view key) {
   assert(is_in_task_);
   const auto found = view_.find(key);
   if (!found) return std::nullopt;
-  return HandleAccess::make(view_.segment_of(found->place), found->place);
+  return HandleAccess::make(view_.segment_of(found->location), found->location);
 }
 
-// What an earlier task of the group has put, with the room that the present one wants.
+// Copies the value that an earlier task of the group has put, with the capacity that the present one wants.
 Result<Value> Group::copy_of(std::string_view key, const GroupView::Present& found) const {
-  const std::string_view bytes(found.value, found.place.value_bytes);
-  Value value{{}, found.place.version, found.place.expiry_ms};
+  const std::string_view bytes(found.value, found.location.value_bytes);
+  Value value{{}, found.location.version, found.location.expiry_ms};
   for (const OldValue& old : old_values_) {
     if (old.key == key) value.data.reserve(HandleAccess::room_bytes(old, bytes.size(), state_.options));
   }
@@ -126,28 +126,28 @@ Result<Value> Group::get(std::string_view key) {
   if (!found) return {StatusCode::kNotFound, "no such key"};
   if (found->value) return copy_of(key, *found);
   for (OldValue& old : old_values_) {
-    if (old.key != key || !old.value || old.version != found->place.version) continue;
+    if (old.key != key || !old.value || old.version != found->location.version) continue;
     Result<Value> value = std::move(*old.value);
     old.value.reset();
-    if (value) value->expiry_ms = found->place.expiry_ms;
+    if (value) value->expiry_ms = found->location.expiry_ms;
     return value;
   }
-  return HandleAccess::read(HandleAccess::make(view_.segment_of(found->place), found->place), key,
-                            state_.warm_pages);
+  return HandleAccess::read(HandleAccess::make(view_.segment_of(found->location), found->location), key,
+                            state_.resident_pages);
 }
 
 std::optional<ValueHandle> Group::find_missing(OldValue& old) {
   assert(is_begun() && !is_in_task_);
   const auto found = view_.find(old.key);
-  if (!found || found->value || found->place.lost || found->place.value_bytes > old.max_bytes)
+  if (!found || found->value || found->location.lost || found->location.value_bytes > old.max_bytes)
     return std::nullopt;
-  if (old.value && old.version == found->place.version) return std::nullopt;
-  ValueHandle handle = HandleAccess::make(view_.segment_of(found->place), found->place);
-  old.version = found->place.version;
+  if (old.value && old.version == found->location.version) return std::nullopt;
+  ValueHandle handle = HandleAccess::make(view_.segment_of(found->location), found->location);
+  old.version = found->location.version;
   old.value.reset();
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return handle;
   const std::size_t room = HandleAccess::room_bytes(old, handle.value_bytes(), state_.options);
-  old.value = HandleAccess::try_read(handle, old.key, state_.warm_pages, room);
+  old.value = HandleAccess::try_read(handle, old.key, state_.resident_pages, room);
   if (old.value) return std::nullopt;
   return handle;
 }
@@ -174,48 +174,48 @@ void Group::look_up(KeyLookup& lookup) {
 
 // ---- what a task changes ----
 
-// Adds the record to the frame and says what the index will know of it.
-Place Group::append(const NewRecord& record) {
+// Adds the record to the frame. Returns the location that the index will hold of it.
+Location Group::append(const NewRecord& record) {
   assert(is_in_task_);
-  Place place;
-  place.sequence = place.version = record.version;
-  place.offset = frame_.add(record);
-  place.segment = static_cast<std::uint32_t>(segment()->id());
-  place.value_bytes = static_cast<std::uint32_t>(record.value.size());
-  place.expiry_ms = record.expiry_ms;
-  return place;
+  Location location;
+  location.sequence = location.version = record.version;
+  location.offset = frame_.add(record);
+  location.segment = static_cast<std::uint32_t>(segment()->id());
+  location.value_bytes = static_cast<std::uint32_t>(record.value.size());
+  location.expiry_ms = record.expiry_ms;
+  return location;
 }
 
 void Group::change(std::string_view key, std::uint64_t hash, const GroupView::Present& now) {
   if (budget_.counts()) {
-    budget_.add(index_growth(key, hash, now.place));
-    if (!now.place.deleted && !view_.find(key, hash)) budget_.note_key_added();
+    budget_.add(index_growth(key, hash, now.location));
+    if (!now.location.deleted && !view_.find(key, hash)) budget_.note_key_added();
   }
   if (has_range()) {
     std::uint64_t keys = changes_.keys_behind_ranges();
     if (view_.find(key, hash)) --keys;
-    if (!now.place.deleted && is_present(now.place, now_ms())) ++keys;
+    if (!now.location.deleted && is_present(now.location, now_ms())) ++keys;
     changes_.set_keys_behind_ranges(keys);
   }
-  changes_.add(key, hash, now.place, now.value);
+  changes_.add(key, hash, now.location, now.value);
 }
 
-// By how much the index grows if the key's place is `now` from here on.
-std::int64_t Group::index_growth(std::string_view key, std::uint64_t hash, const Place& now) const {
+// By how many bytes the index grows if the key's location becomes `now`.
+std::int64_t Group::index_growth(std::string_view key, std::uint64_t hash, const Location& now) const {
   const auto before = view_.find(key, hash);
   const bool is_there = !now.deleted && is_present(now, now_ms());
-  const auto bytes_of = [&](const Place& place) {
-    return static_cast<std::int64_t>(Index::bytes_of_key(key.size(), place));
+  const auto bytes_of = [&](const Location& location) {
+    return static_cast<std::int64_t>(Index::bytes_of_key(key.size(), location));
   };
-  return (is_there ? bytes_of(now) : 0) - (before ? bytes_of(before->place) : 0);
+  return (is_there ? bytes_of(now) : 0) - (before ? bytes_of(before->location) : 0);
 }
 
 std::uint64_t Group::put(std::string_view key, std::string_view value, std::uint32_t checksum,
                          std::int64_t expiry_ms) {
   assert(key.size() <= state_.options.max_key_bytes && value.size() <= state_.options.max_value_bytes);
   const std::uint64_t sequence = next_sequence_++;
-  const Place place = append({RecordType::kPut, key, value, checksum, sequence, sequence, expiry_ms});
-  change(key, hash_of(key), {place, value.empty() ? "" : value.data()});
+  const Location location = append({RecordType::kPut, key, value, checksum, sequence, sequence, expiry_ms});
+  change(key, hash_of(key), {location, value.empty() ? "" : value.data()});
   return sequence;
 }
 
@@ -223,9 +223,9 @@ bool Group::remove(std::string_view key) {
   const std::uint64_t hash = hash_of(key);
   if (!view_.find(key, hash)) return false;
   const std::uint64_t sequence = next_sequence_++;
-  Place place = append({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0});
-  place.deleted = true;
-  change(key, hash, {place, nullptr});
+  Location location = append({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0});
+  location.deleted = true;
+  change(key, hash, {location, nullptr});
   return true;
 }
 
@@ -234,9 +234,10 @@ bool Group::set_expiry(std::string_view key, std::int64_t expiry_ms) {
   auto found = view_.find(key, hash);
   if (!found) return false;
   const std::uint64_t sequence = next_sequence_++;
-  (void)append({RecordType::kExpire, key, {}, value_checksum({}), sequence, found->place.version, expiry_ms});
-  found->place.sequence = sequence;
-  found->place.expiry_ms = expiry_ms;
+  (void)append(
+      {RecordType::kExpire, key, {}, value_checksum({}), sequence, found->location.version, expiry_ms});
+  found->location.sequence = sequence;
+  found->location.expiry_ms = expiry_ms;
   change(key, hash, *found);
   return true;
 }
@@ -271,12 +272,12 @@ void Group::remove_all() {
 void Group::add_lost(std::string_view key, std::uint64_t sequence, std::string_view type) {
   auto found = view_.find(key);
   if (!found) return;  // expired meanwhile
-  const std::int64_t expiry_ms = found->place.expiry_ms;
-  Place place =
+  const std::int64_t expiry_ms = found->location.expiry_ms;
+  Location location =
       append({RecordType::kLost, key, type, value_checksum(type), next_sequence_++, sequence, expiry_ms});
-  place.sequence = found->place.sequence;
-  place.lost = true;
-  change(key, hash_of(key), {place, nullptr});
+  location.sequence = found->location.sequence;
+  location.lost = true;
+  change(key, hash_of(key), {location, nullptr});
 }
 
 }  // namespace minikv::engine

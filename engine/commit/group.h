@@ -1,4 +1,4 @@
-// One group commit in the making: what the tasks of the group change becomes one frame.
+// Group commit: the changes of a group's tasks become one frame.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +18,13 @@
 
 namespace minikv::engine {
 
-// The Transaction that a group's tasks get, one after the other. Records go into one frame, and each task
-// sees what the ones before it have done.
+// The Transaction that a group's tasks get, one after the other. All records go into one frame, and each task
+// sees the changes of those before it.
 //
-// Groups and tasks are begun and ended in pairs: begin(), then for each task begin_task() and either
-// end_task() or abort_task(), then end(). What Transaction promises is to be called between begin_task() and
-// its end; changes(), frame() and next_sequence() are complete when the last task has ended, and hold until
-// end().
+// The caller begins and ends groups and tasks in pairs: begin(), then for each task begin_task() and either
+// end_task() or abort_task(), then end(). The members of Transaction may be called between begin_task() and
+// end_task() or abort_task(). changes(), frame() and next_sequence() are complete when the last task has
+// ended, and hold until end().
 //
 // Thread safety: for the thread that acts as the writer (see WriterQueue).
 class Group final : public Transaction {
@@ -33,18 +33,18 @@ class Group final : public Transaction {
   explicit Group(SharedState& state);
 
   // The frame will stand at the end of the segment, and may use sequences from `first_sequence` on. May throw
-  // std::bad_alloc, and is not begun then.
+  // std::bad_alloc; then the group is not begun.
   void begin(const std::shared_ptr<Segment>& segment, std::uint64_t first_sequence, const StoreTime& now);
   bool is_begun() const { return view_.is_begun(); }
   // Lets go of the segment, which may be about to be given up, and of memory that an ordinary group does not
   // need.
   void end();
 
-  // `old_values` are those that the task has announced, each as find_missing() has left it; `bytes` is about
-  // how many bytes it adds to the log.
+  // `old_values` are those that the task has announced, each as find_missing() has left it. `bytes` is about
+  // how many bytes the task adds to the log.
   void begin_task(std::span<OldValue> old_values, std::size_t bytes);
-  // Whether the index has no room for the keys, or the expiries of keys, that the task has added. Then it is
-  // to be undone.
+  // Whether the index has no room for the keys, or the expiries of keys, that the task has added. Then the
+  // caller has to abort the task.
   bool passes_index_limit() const { return budget_.is_passed(); }
   void end_task();
   // Undoes what the task has changed, instead of end_task().
@@ -53,17 +53,19 @@ class Group final : public Transaction {
   const std::shared_ptr<Segment>& segment() const { return view_.segment(); }
   std::uint64_t next_sequence() const { return next_sequence_; }
   bool has_changes() const { return !changes_.is_empty(); }
-  // Later tasks belong into the next group: each range delete looks through all that its group has changed.
+  // Whether the group has a range delete. Later tasks then belong into the next group, since each range
+  // delete looks through all changes of its group.
   bool has_range() const { return !changes_.ranges().empty(); }
   GroupChanges& changes() { return changes_; }
   FrameBuilder& frame() { return frame_; }
 
   // Between tasks. Makes sure that get() can give `old` to the next task without waiting for the disk, or for
-  // the copying of a large value: nothing if it can; else where the value has to be read from, and
-  // OldValue::version is set to what it is.
+  // the copying of a large value. Returns nothing if get() can. Otherwise returns the handle to read the
+  // value by, and sets OldValue::version to that value's version.
   std::optional<ValueHandle> find_missing(OldValue& old);
 
-  // Within a task: writes down that the key's record at `sequence` was damaged, if that is still the newest.
+  // Within a task: adds a `lost` record, which names the key's newest record, at `sequence`, as damaged. Adds
+  // nothing if the key has expired meanwhile.
   void add_lost(std::string_view key, std::uint64_t sequence, std::string_view type);
 
   // Transaction
@@ -85,10 +87,10 @@ class Group final : public Transaction {
 
  private:
   Result<Value> copy_of(std::string_view key, const GroupView::Present& found) const;
-  Place append(const NewRecord& record);
+  Location append(const NewRecord& record);
   void change(std::string_view key, std::uint64_t hash, const GroupView::Present& now);
   void add_range(RangeDelete range, std::uint64_t newly_covered);
-  std::int64_t index_growth(std::string_view key, std::uint64_t hash, const Place& now) const;
+  std::int64_t index_growth(std::string_view key, std::uint64_t hash, const Location& now) const;
   std::uint64_t index_bytes() const;
 
   SharedState& state_;
@@ -99,7 +101,7 @@ class Group final : public Transaction {
   std::uint64_t next_sequence_ = 0;
   bool is_in_task_ = false;
   std::span<OldValue> old_values_;  // of the present task
-  // As the present task has found it.
+  // The state that abort_task() restores.
   GroupChanges::Mark changes_before_;
   FrameBuilder::Mark frame_before_;
   std::uint64_t next_sequence_before_ = 0;

@@ -5,13 +5,14 @@
 
 namespace minikv::engine {
 
-void GroupChanges::add(std::string_view key, std::uint64_t hash, const Place& place, const char* value) {
+void GroupChanges::add(std::string_view key, std::uint64_t hash, const Location& location,
+                       const char* value) {
   const std::uint32_t before = number_of_newest(key, hash);
   const auto number = static_cast<std::uint32_t>(changes_.size());
   Change& change = changes_.push_back({});
   change.key = key;
   change.hash = hash;
-  change.place = place;
+  change.location = location;
   change.value = value;
   change.previous = before;
   if (before == PendingKeys::kNone) {
@@ -35,7 +36,7 @@ void GroupChanges::cut(const Mark& mark) noexcept {
     const Change& change = changes_[i - 1];
     const auto number = static_cast<std::uint32_t>(i - 1);
     if (change.is_range()) continue;
-    // The last one may not have come so far as to be found.
+    // The last change is not in `newest_` if its add() has thrown.
     const bool is_found =
         newest_.find(change.hash, [number](std::uint32_t other) { return other == number; }) == number;
     if (!is_found) continue;
@@ -53,7 +54,7 @@ void GroupChanges::cut(const Mark& mark) noexcept {
 bool GroupChanges::only_removes() const {
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     const Change& change = changes_[i];
-    if (!change.is_range() && !change.place.deleted && !change.place.lost) return false;
+    if (!change.is_range() && !change.location.deleted && !change.location.lost) return false;
   }
   return true;
 }

@@ -17,27 +17,27 @@ namespace minikv::engine {
 
 std::optional<GroupView::Present> GroupView::find(std::string_view key, std::uint64_t hash) const {
   if (const Change* const change = changes_.newest(key, hash)) {
-    const Place& place = change->place;
-    if (place.deleted || !is_present(place, now_.engine_ms) || changes_.is_covered(key, place))
+    const Location& location = change->location;
+    if (location.deleted || !is_present(location, now_.engine_ms) || changes_.is_covered(key, location))
       return std::nullopt;
-    return Present{place, change->value};
+    return Present{location, change->value};
   }
   state_.lock.assert_writer_thread();
-  const auto place = state_.look_up(key, hash, now_.engine_ms);
-  if (!place || changes_.is_covered(key, *place)) return std::nullopt;
-  return Present{*place, nullptr};
+  const auto location = state_.look_up(key, hash, now_.engine_ms);
+  if (!location || changes_.is_covered(key, *location)) return std::nullopt;
+  return Present{*location, nullptr};
 }
 
-SegmentPtr GroupView::segment_of(const Place& place) const {
+SegmentPtr GroupView::segment_of(const Location& location) const {
   assert(is_begun());
-  if (place.segment == segment_->id()) return segment_;
+  if (location.segment == segment_->id()) return segment_;
   state_.lock.assert_writer_thread();
-  return state_.segment_of(place);
+  return state_.segment_of(location);
 }
 
 // ---- walks ----
 
-// Of the keys that the group has changed, those of the walk, in its order.
+// The keys of the walk that the group has changed, in the order of the walk.
 std::vector<std::string_view> GroupView::changed_keys(const Remaining& remaining) const {
   std::vector<std::string_view> keys;
   changes_.for_each_newest([&](const Change& change) {
@@ -56,33 +56,33 @@ ScanPage GroupView::scan(const ScanOptions& options) const {
   ScanPage page;
   std::uint64_t bytes = 0;
   // False: the page is full.
-  const auto take = [&](std::string_view key, const Place& place) {
+  const auto take = [&](std::string_view key, const Location& location) {
     if (page.items.size() == options.limit || (bytes >= options.max_bytes && !page.items.empty())) {
       page.more = true;
       return false;
     }
     ScanItem& item = page.items.emplace_back();
     item.key = key;
-    item.place = HandleAccess::make(segment_of(place), place);
-    bytes += key.size() + place.value_bytes;
+    item.handle = HandleAccess::make(segment_of(location), location);
+    bytes += key.size() + location.value_bytes;
     return true;
   };
   const auto take_changed = [&] {
     const std::string_view key = *next_changed++;
     const auto found = find(key);
-    return !found || take(key, found->place);
+    return !found || take(key, found->location);
   };
   const auto is_before = [&](std::string_view a, std::string_view b) {
     return remaining.reverse ? b < a : a < b;
   };
-  const auto visit = [&](std::string_view key, const Place& place) {
+  const auto visit = [&](std::string_view key, const Location& location) {
     state_.lock.assert_writer_thread();
     while (next_changed != changed.end() && is_before(*next_changed, key)) {
       if (!take_changed()) return false;
     }
     if (next_changed != changed.end() && *next_changed == key) return take_changed();
-    if (!state_.is_there(key, place, now_.engine_ms) || changes_.is_covered(key, place)) return true;
-    return take(key, place);
+    if (!state_.is_there(key, location, now_.engine_ms) || changes_.is_covered(key, location)) return true;
+    return take(key, location);
   };
   state_.lock.assert_writer_thread();
   if (remaining.reverse) {
@@ -99,7 +99,7 @@ ScanPage GroupView::scan(const ScanOptions& options) const {
 UnorderedPage GroupView::walk_unordered(std::uint64_t position, std::size_t count) const {
   UnorderedPage page;
   state_.lock.assert_writer_thread();
-  page.next = state_.index.walk_unordered(position, count, [&](std::string_view key, const Place&) {
+  page.next = state_.index.walk_unordered(position, count, [&](std::string_view key, const Location&) {
     if (find(key)) page.keys.emplace_back(key);
   });
   return page;
@@ -123,7 +123,7 @@ void GroupView::look_up(KeyLookup& lookup) const {
   state_.lock.assert_writer_thread();
   if (!lookup.found_) lookup.found_ = std::make_unique<FoundKeys>(lookup.keys_);
   FoundKeys& found = *lookup.found_;
-  if (found.has_lost_its_place(state_)) {
+  if (found.has_lost_its_position(state_)) {
     found.begin_anew();
     found.follow(state_);
     found.add_rest(state_);
@@ -134,29 +134,30 @@ void GroupView::look_up(KeyLookup& lookup) const {
   found.apply_ranges();
   add_changed(lookup.keys_, found);
   if (!changes_.ranges().empty()) {
-    found.remove_if(
-        [this](std::string_view key, const Place& place) { return changes_.is_covered(key, place); });
+    found.remove_if([this](std::string_view key, const Location& location) {
+      return changes_.is_covered(key, location);
+    });
   }
   found.judge(now_.engine_ms);
   lookup.is_done_ = true;
 }
 
-// Goes through the keys or through the changes, of which there are fewer.
+// Goes through the keys or through the changes, whichever are fewer.
 void GroupView::add_changed(std::span<const std::string_view> keys, FoundKeys& found) const {
-  const auto add = [&](std::size_t i, const Place& place) {
-    if (place.deleted) return found.set_absent(i);
-    found.set(i, place, segment_of(place));
+  const auto add = [&](std::size_t i, const Location& location) {
+    if (location.deleted) return found.set_absent(i);
+    found.set(i, location, segment_of(location));
   };
   if (changes_.changed_keys() <= keys.size()) {
     changes_.for_each_newest([&](const Change& change) {
-      if (const auto i = found.index_of(change.key)) add(*i, change.place);
+      if (const auto i = found.index_of(change.key)) add(*i, change.location);
     });
     return;
   }
   for (const std::string_view key : keys) {
     const Change* const change = changes_.newest(key, hash_of(key));
     if (change == nullptr) continue;
-    if (const auto i = found.index_of(key)) add(*i, change->place);
+    if (const auto i = found.index_of(key)) add(*i, change->location);
   }
 }
 
@@ -171,13 +172,15 @@ GroupView::Covered GroupView::count(const RangeDelete& range, const RangeCount& 
     covered = walk(range);
   }
   changes_.for_each_newest([&](const Change& change) {
-    if (range.covers(change.key) && !change.place.deleted && !changes_.is_covered(change.key, change.place))
-      covered.add(change.place, now_.engine_ms);
+    if (range.covers(change.key) && !change.location.deleted &&
+        !changes_.is_covered(change.key, change.location))
+      covered.add(change.location, now_.engine_ms);
   });
   return covered;
 }
 
-// Of what is in the index, without what the group has changed; nothing: it has to be counted now.
+// Counts the entries of the index, without the keys that the group has changed. Nothing: the prepared count
+// does not apply, and the caller has to walk.
 std::optional<GroupView::Covered> GroupView::count_of_index(const RangeDelete& range,
                                                             const CountedRange* counted) const {
   if (counted == nullptr || !counted->is_right()) return std::nullopt;
@@ -194,20 +197,20 @@ std::optional<GroupView::Covered> GroupView::count_of_index(const RangeDelete& r
     return std::nullopt;
   }
   Covered covered{counted->keys(), counted->entries()};
-  // What has expired since it was counted.
+  // Keys that have expired since the count.
   state_.index.visit_expiring(counted->now_ms(), now_.engine_ms,
-                              [&](std::string_view key, const Place& place) {
+                              [&](std::string_view key, const Location& location) {
                                 state_.lock.assert_writer_thread();
-                                if (range.covers(key) && !state_.ranges.cover(key, place.sequence))
+                                if (range.covers(key) && !state_.ranges.cover(key, location.sequence))
                                   --covered.keys;
                               });
   changes_.for_each_newest([&](const Change& change) {
     if (!range.covers(change.key)) return;
     state_.lock.assert_writer_thread();
-    const auto place = state_.index.find(change.key, change.hash);
-    if (!place || state_.ranges.cover(change.key, place->sequence)) return;
+    const auto location = state_.index.find(change.key, change.hash);
+    if (!location || state_.ranges.cover(change.key, location->sequence)) return;
     --covered.entries;
-    if (is_present(*place, now_.engine_ms)) --covered.keys;
+    if (is_present(*location, now_.engine_ms)) --covered.keys;
   });
   return covered;
 }
@@ -217,11 +220,11 @@ GroupView::Covered GroupView::walk(const RangeDelete& range) const {
   state_.lock.assert_writer_thread();
   const Index::Range walked{Index::Start{range.from, true},
                             range.to.empty() ? std::nullopt : std::optional<std::string_view>(range.to)};
-  state_.index.walk_range(walked, [&](std::string_view key, const Place& place) {
+  state_.index.walk_range(walked, [&](std::string_view key, const Location& location) {
     state_.lock.assert_writer_thread();
     const bool is_changed = changes_.changed_keys() > 0 && changes_.newest(key, hash_of(key)) != nullptr;
-    if (!is_changed && !state_.ranges.cover(key, place.sequence) && !changes_.is_covered(key, place))
-      covered.add(place, now_.engine_ms);
+    if (!is_changed && !state_.ranges.cover(key, location.sequence) && !changes_.is_covered(key, location))
+      covered.add(location, now_.engine_ms);
     return true;
   });
   return covered;

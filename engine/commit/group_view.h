@@ -1,4 +1,4 @@
-// The store as the tasks of a group see it: the index, with what the group has changed so far in front of it.
+// The store as the tasks of a group see it: the index, with the group's changes so far in front of it.
 #pragma once
 
 #include <cassert>
@@ -30,8 +30,8 @@ namespace minikv::engine {
 class CountedRange;
 class FoundKeys;
 
-// What takes as long as there are keys (look-ups of many, counts) was found out, as a rule, before the task
-// came to the writer, and is brought up to date here.
+// Look-ups and counts of many keys take time in proportion to the keys. As a rule the task has prepared them
+// before it came to the writer, and the view only applies the changes since.
 //
 // Thread safety: for the thread that acts as the writer (see WriterQueue).
 class GroupView {
@@ -39,8 +39,8 @@ class GroupView {
   // Both must outlive it.
   GroupView(SharedState& state, const GroupChanges& changes) : state_(state), changes_(changes) {}
 
-  // From begin() to end() all others may be called. `segment` is where the group's records will be, `now`
-  // decides what has expired.
+  // All other members may be called from begin() to end(). `segment` is where the group's records will be;
+  // `now` decides what has expired.
   void begin(const std::shared_ptr<Segment>& segment, const StoreTime& now) {
     assert(!is_begun() && segment != nullptr);
     segment_ = segment;
@@ -59,13 +59,13 @@ class GroupView {
   // ---- one key ----
 
   struct Present {
-    Place place;
-    const char* value = nullptr;  // where it was put by this group
+    Location location;
+    const char* value = nullptr;  // if this group has put it
   };
-  // What the key is at this point of the group; nothing: it is not there.
+  // The key at this point of the group; nothing: there is no such key.
   std::optional<Present> find(std::string_view key) const { return find(key, hash_of(key)); }
   std::optional<Present> find(std::string_view key, std::uint64_t hash) const;
-  SegmentPtr segment_of(const Place& place) const;
+  SegmentPtr segment_of(const Location& location) const;
 
   // ---- many keys; these may throw std::bad_alloc ----
 
@@ -79,9 +79,9 @@ class GroupView {
     std::uint64_t keys = 0;     // that are there
     std::uint64_t entries = 0;  // those that have expired included
 
-    void add(const Place& place, std::int64_t now_ms) {
+    void add(const Location& location, std::int64_t now_ms) {
       ++entries;
-      if (is_present(place, now_ms)) ++keys;
+      if (is_present(location, now_ms)) ++keys;
     }
   };
   // What a delete of the range would cover.

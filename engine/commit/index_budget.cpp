@@ -1,4 +1,4 @@
-// What is said of an index that is as large as it may be.
+// The refusal where the index has reached its maximum size.
 #include "engine/commit/index_budget.h"
 
 #include <fmt/format.h>

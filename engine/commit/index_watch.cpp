@@ -1,4 +1,4 @@
-// When the log is told of an index that is full, and of its end.
+// When the watch logs a full index, and the end of that state.
 #include "engine/commit/index_watch.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::int64_t kWatchEveryMs = 1000;
-constexpr std::uint64_t kRoomPart = 64;  // so much of the limit has to be free again
+constexpr std::uint64_t kRoomPart = 64;  // this part of the limit has to be free again
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Says in the log when the index has become as large as it may be, and when there is room again.
+// Logs when the index has reached its maximum size (max_index_memory), and when there is room again.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace minikv::engine {
 // Thread safety: as MaintenanceTask.
 class IndexWatch final : public MaintenanceTask {
  public:
-  // A store whose index is larger than that is open all the same.
+  // A store opens even with an index beyond its maximum size; the watch then notes that there is no room.
   explicit IndexWatch(SharedState& state);
   std::optional<std::int64_t> due_in_ms() override;
   void run_slice() override;
@@ -22,7 +22,7 @@ class IndexWatch final : public MaintenanceTask {
 
   SharedState& state_;
   bool is_told_ = false;
-  std::int64_t next_look_ms_ = 0;  // while it is
+  std::int64_t next_look_ms_ = 0;  // while is_told_
 };
 
 }  // namespace minikv::engine

@@ -1,4 +1,4 @@
-// What is recorded and told of the lead of engine time.
+// What is recorded and logged of the lead of engine time.
 #include "engine/commit/lead_keeping.h"
 
 namespace minikv::engine {

@@ -1,4 +1,4 @@
-// Engine time's lead over the wall clock goes on record, and into the log: when it begins, jumps, and ends.
+// Records the lead of engine time over the wall clock, and logs when it begins, jumps and ends.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace minikv::engine {
 // Thread safety: as MaintenanceTask.
 class LeadKeeping final : public MaintenanceTask {
  public:
-  // Tells of the lead with which the store was opened, if there is one.
+  // Logs the lead with which the store was opened, if there is one.
   LeadKeeping(SharedState& state, Keeper& keeper);
   std::optional<std::int64_t> due_in_ms() override;
   void run_slice() override;

@@ -37,7 +37,7 @@ Status LogRoom::make_room(std::size_t bytes) {
   if (in_reserve_) return disk_full(directory_, kRoomIsKept);
   if (!log_.fits(bytes)) {
     slow_down();
-    // Unless a call on the writer has gone on meanwhile.
+    // A call that slow_down() has run may have rotated the log.
     if (!log_.fits(bytes)) MINIKV_TRY(go_on_for(bytes));
   }
   if (leaves_reserve(bytes)) return {};
@@ -54,13 +54,14 @@ Status LogRoom::make_room(std::size_t bytes) {
 bool LogRoom::leaves_reserve(std::size_t bytes) const {
   const std::uint64_t end = log_.end_with(bytes);
   if (end + reserved_bytes_ <= log_.own_bytes()) return true;
-  // The keeper may well be slower than the writer; the disk need not be asked each time.
+  // The keeper may be slower than the writer. As long as the disk has plenty of room, the writer need not ask
+  // it each time.
   if (end <= log_.own_bytes() && std::chrono::steady_clock::now() < plenty_until_) return true;
   return keeper_.spare().is_ready();
 }
 
-// Never for long: what compaction can't do for a while (no room, an error) must not keep clients from
-// writing. Calls on the writer are run meanwhile; compaction could not get on without.
+// The brake holds for at most kMaxBrake: a compaction without progress (no room, an error) must not keep
+// clients from writing. The writer runs calls meanwhile, since compaction waits for its own.
 void LogRoom::slow_down() {
   using std::chrono::steady_clock;
   const auto deadline = steady_clock::now() + kMaxBrake;
@@ -75,7 +76,7 @@ void LogRoom::slow_down() {
 Status LogRoom::go_on_for(std::size_t bytes) {
   MINIKV_TRY(prepare_to_go_on());
   auto spare = keeper_.spare().take();
-  // The spare is not ready: the segment grows a little, so that clients don't wait for a moment.
+  // While the spare is not ready, the segment grows a little, so that clients need not wait.
   const std::uint64_t size = options_.segment_size;
   const bool can_grow = log_.segment()->id() != kNoSegment && log_.used_bytes() < size + size / 4;
   if (spare && !*spare && (!can_grow || !keeper_.disk().may_grow_log(bytes))) {
@@ -86,7 +87,7 @@ Status LogRoom::go_on_for(std::size_t bytes) {
   return {};
 }
 
-// Before a segment is taken from the keeper for go_on_in(), which can't give it back.
+// Does what may fail before a segment is taken from the keeper for go_on_in(), which can't give it back.
 Status LogRoom::prepare_to_go_on() {
   MINIKV_TRY(log_.undo_failed_write());
   ExclusiveGuard guard(lock_);
@@ -130,8 +131,8 @@ std::shared_ptr<Segment> LogRoom::reserve(const Status& refusal) const {
   return spare ? spare : log_.segment();
 }
 
-// On a full disk it is what the segment has left. Where it is something else that keeps the log from going on
-// in another one (no inode, no descriptor), there is room to grow.
+// On a full disk the reserve is the room that the segment has left. Where something else keeps the log from
+// going on in another segment (no inode, no descriptor), the segment may grow.
 bool LogRoom::reserve_fits(const Segment& reserve, std::uint64_t bytes) const {
   const std::uint64_t size = options_.segment_size;
   const std::uint64_t end = reserve.used() + bytes;

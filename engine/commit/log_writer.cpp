@@ -28,14 +28,14 @@ Status zero_out(File& file, std::uint64_t begin, std::uint64_t end) {
 }  // namespace
 
 LogWriter::LogWriter(const Options& options, const Log& log, LogProgress& progress, Health& health,
-                     Counters& counters, WarmPages& warm_pages, Keeper& keeper,
+                     Counters& counters, ResidentPages& resident_pages, Keeper& keeper,
                      std::shared_ptr<Segment> active, std::uint64_t next_sequence)
     : options_(options),
       log_(log),
       progress_(progress),
       health_(health),
       counters_(counters),
-      warm_pages_(warm_pages),
+      resident_pages_(resident_pages),
       keeper_(keeper),
       active_(std::move(active)),
       next_sequence_(next_sequence) {
@@ -93,17 +93,17 @@ Status LogWriter::write(std::span<const std::string_view> pieces, std::uint64_t 
 
 Status LogWriter::refuse(const Status& why, std::size_t records) {
   (void)undo_failed_write();
-  // A full disk is told of once, by the keeper.
+  // The keeper logs a full disk, once.
   if (why.code() != StatusCode::kDiskFull)
     log_.error("a group of {} records was refused: {}", records, why.message());
   return why;
 }
 
-// Nothing may fail once it is written.
+// Must not fail, since the frame is written.
 void LogWriter::note_appended(const FrameHeader& header, std::uint64_t bytes,
                               std::uint64_t end_sequence) noexcept {
   const std::uint64_t offset = used_bytes();
-  warm_pages_.touch(active_->marks(), offset, bytes);
+  resident_pages_.touch(active_->marks(), offset, bytes);
   last_watermark_ = header.watermark;
   last_time_ms_ = header.engine_time_ms;
   put_off_watermark();
@@ -123,8 +123,8 @@ Status LogWriter::overwrite_failed() {
   return undone;
 }
 
-// Nothing of the frame may ever be taken for the log's. Zeros take its place: what the file has is kept,
-// which on a full disk is all there is.
+// Overwrites the frame with zeros, so that recovery never takes it for part of the log. The file keeps its
+// blocks, since on a full disk there are no others.
 Status LogWriter::overwrite(std::uint64_t offset, std::uint64_t end) {
   File& file = active_->file();
   if (zero_out(file, offset, std::min(end, own_bytes_)))
@@ -143,7 +143,7 @@ Status LogWriter::sync() {
     keeper_.syncer().note_unsynced();
     return keeper_.syncer().wait_while_late();
   }
-  // Whatever it was that went wrong: what the disk holds is unknown.
+  // After any failed sync the store is read-only, since what the disk holds is unknown.
   if (Status synced = without_throwing([this] { return active_->file().sync(); }); !synced) {
     fail(synced);
     return synced;
@@ -159,7 +159,8 @@ void LogWriter::roll_to(std::shared_ptr<Segment> next) {
   assert(failed_end_ == 0);
   assert(next != active_ && next->used_bytes.load(std::memory_order_relaxed) == sizeof(SegmentHeader));
   RetiredSegment full = active();
-  // Nothing but times: the next one goes on all the same with the sequence behind the last that was given.
+  // A segment without records ends at the last sequence that was given, so that the next segment begins
+  // behind it.
   if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
   keeper_.retire(full, next);
   active_ = std::move(next);
@@ -177,6 +178,7 @@ bool LogWriter::wants_watermark() const {
 void LogWriter::put_off_watermark() { watermark_due_ = std::chrono::steady_clock::now() + kWatermarkDelay; }
 
 void LogWriter::append_watermark(std::int64_t now_ms) {
+  assert(wants_watermark());
   put_off_watermark();
   const std::uint64_t durable = progress_.durable_sequence.load(std::memory_order_acquire);
   if (durable + 1 < next_sequence_) return;

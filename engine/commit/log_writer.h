@@ -1,5 +1,4 @@
-// The end of the log: frames are appended here and made durable, and the log goes on in the next segment
-// here.
+// The end of the log: appends frames, makes them durable, and goes on in the next segment.
 #pragma once
 
 #include <chrono>
@@ -22,32 +21,33 @@
 
 namespace minikv::engine {
 
-// A group of writes takes three steps, each with a verb of its own: append() writes its frame, sync() makes
-// that as durable as the mode promises, Publisher::publish() shows it to readers. What else is to be done
-// with a frame before readers see it comes between these steps; LogWriter knows nothing of the index.
+// A group of writes takes three steps. append() writes its frame, sync() makes the frame as durable as the
+// mode promises, and Publisher::publish() shows it to readers. Other work before readers see a frame comes
+// between these steps; LogWriter knows nothing of the index.
 //
 // Thread safety: for the thread that acts as the writer (see WriterQueue).
 class LogWriter {
  public:
-  // All but `active` must outlive it. `active` is what the log goes on in, `next_sequence` what its next
-  // record gets.
+  // All arguments but `active` must outlive it. The log goes on in `active`, and its next record gets
+  // `next_sequence`.
   LogWriter(const Options& options, const Log& log, LogProgress& progress, Health& health, Counters& counters,
-            WarmPages& warm_pages, Keeper& keeper, std::shared_ptr<Segment> active,
+            ResidentPages& resident_pages, Keeper& keeper, std::shared_ptr<Segment> active,
             std::uint64_t next_sequence);
 
   const std::shared_ptr<Segment>& segment() const { return active_; }
-  // Where the next frame will stand in it.
+  // The offset of the next frame in the segment.
   std::uint64_t used_bytes() const { return active_->used_bytes.load(std::memory_order_relaxed); }
-  // Bytes of the disk that the segment has, whatever is written to it.
+  // Bytes of the disk that the segment has, written or not.
   std::uint64_t own_bytes() const { return own_bytes_; }
   std::uint64_t next_sequence() const { return next_sequence_; }
   // The segment as it would be sealed now.
   RetiredSegment active() const { return {active_, used_bytes(), active_min_seq_, active_max_seq_}; }
   bool has_frames() const { return active_max_seq_ != 0; }
 
-  // Where the segment would end with a frame whose records take `bytes`.
+  // Where the segment would end after a frame with `bytes` of records.
   std::uint64_t end_with(std::size_t bytes) const { return used_bytes() + sizeof(FrameHeader) + bytes; }
-  // Whether such a frame may be appended to it. One that is alone in its segment may, however large it is.
+  // Whether such a frame may be appended to the segment. A frame that is alone in its segment may be of any
+  // size.
   bool fits(std::size_t bytes) const {
     if (active_->id() == kNoSegment) return false;
     return used_bytes() == sizeof(SegmentHeader) || end_with(bytes) <= options_.segment_size;
@@ -55,32 +55,33 @@ class LogWriter {
 
   // ---- append, sync ----
 
-  // Writes a frame that was begun at the end of segment(). `end_sequence` is behind the last sequence that
-  // its records have. Any error: the frame is not part of the log, and what the write has left in the file is
-  // undone before anything else is written.
+  // Writes a frame that was begun at the end of segment(). `end_sequence` is one behind the last sequence of
+  // its records. On any error the frame is not part of the log, and append() undoes the failed write before
+  // it writes anything else.
   Status append(FrameBuilder& frame, std::uint64_t end_sequence, std::int64_t now_ms);
-  // Makes everything that was appended as durable as the mode promises: by a sync in `always`; in `interval`
-  // it is the keeper's to sync, and waited for only where a sync is late. A sync that fails is final: the
+  // Makes all appended frames as durable as the mode promises. In `always` the writer syncs the file; in
+  // `interval` the keeper does, and the writer waits only where a sync is late. A failed sync is final: the
   // store is read-only from then on. May throw std::bad_alloc.
   Status sync();
-  // Undoes what a failed append() has left, if anything. On a disk so full that it can't be done (where
-  // overwriting takes room, too) it is tried again with each append(), which fails meanwhile.
+  // Undoes what a failed append() has left, if anything. On a full disk that may fail, where overwriting
+  // takes room, too. Then each append() tries again, and fails until it succeeds. Any other failure makes the
+  // store read-only.
   Status undo_failed_write() { return failed_end_ == 0 ? Status() : overwrite_failed(); }
 
   // ---- roll ----
 
-  // Hands the segment over to be synced and sealed, and goes on in `next`, which nothing was written to.
+  // Hands the segment over to the keeper to be synced and sealed, and goes on in the blank segment `next`.
   // Needs a successful undo_failed_write().
   void roll_to(std::shared_ptr<Segment> next);
 
   // ---- frames without records, which say how far the log is durable and what time it is ----
 
-  // Whether the end of the log does not say yet that its last records are durable. Until it does, damage
-  // there could not be told from a torn write.
+  // Whether the newest frame does not say yet that the last records are durable. Without that watermark
+  // recovery could not tell damage there from a torn write.
   bool wants_watermark() const;
-  // While wants_watermark(): when it should be appended.
+  // While wants_watermark(): when the watermark should be appended.
   std::chrono::steady_clock::time_point watermark_due() const { return watermark_due_; }
-  // Nothing is written where the last records are not durable yet.
+  // Appends the watermark, unless the last records are not durable yet. Needs wants_watermark().
   void append_watermark(std::int64_t now_ms);
   Status append_mark(std::int64_t now_ms);
   // Engine time of the newest frame; 0: none was appended.
@@ -102,7 +103,7 @@ class LogWriter {
   LogProgress& progress_;
   Health& health_;
   Counters& counters_;
-  WarmPages& warm_pages_;
+  ResidentPages& resident_pages_;
   Keeper& keeper_;
 
   std::shared_ptr<Segment> active_;

@@ -67,7 +67,7 @@ void Maintenance::run_when_idle() noexcept {
   });
 }
 
-// No client waits for it: where there is no memory, it is tried again a little later.
+// If there is no memory, the work is tried again a little later: no client waits for it.
 template <typename Work>
 bool Maintenance::run_if_there_is_memory(Work work) noexcept {
   using std::chrono::steady_clock;

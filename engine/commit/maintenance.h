@@ -1,9 +1,10 @@
-// The work of the writer that no client waits for: expired keys leave memory, the time is written down.
+// Maintenance: the writer's work that no client waits for, such as taking out expired keys and recording the
+// time.
 //
-// It belongs to the writer, because it changes the index or appends to the log, and it may be a lot: a
-// million keys that expire in the same second. So it is done in slices, one between two groups while there
-// are writes, one after the other while there are none. No write waits for more than one slice, no reader for
-// more than one hold of it.
+// Maintenance belongs to the writer, because it changes the index or appends to the log. It may be a lot of
+// work, for example after a million keys have expired in the same second. So the writer does it in slices:
+// one between two groups while there are writes, one after the other while there are none. No write waits for
+// more than one slice, and no reader for more than one hold of the lock.
 #pragma once
 
 #include <array>
@@ -25,7 +26,7 @@
 
 namespace minikv::engine {
 
-// Takes the tasks in turn. Where there is no memory for one, all rest for a second.
+// Runs the tasks in turn. If there is no memory for one of them, all rest for a second.
 //
 // Thread safety: for the thread that acts as the writer; next_deadline() also for one that is about to (see
 // WriterQueue).
@@ -38,12 +39,12 @@ class Maintenance {
   Maintenance(const Maintenance&) = delete;
   Maintenance& operator=(const Maintenance&) = delete;
 
-  // When there is something to do; nothing: not before something was written. `may_be_idle`: run_when_idle()
-  // counts.
+  // When the next work is due; nothing: not before something was written. `may_be_idle`: the work of
+  // run_when_idle() counts, too.
   std::optional<TimePoint> next_deadline(bool may_be_idle);
   // Runs one slice of one task that is due. False: none is, or there is no memory for it.
   bool run_slice() noexcept;
-  // To be called where neither tasks nor calls wait: writes down how far the log is durable, if that is due.
+  // Appends the watermark to the log, if it is due. To be called where neither tasks nor calls wait.
   void run_when_idle() noexcept;
   // A group has been committed.
   void note_group() { range_sweep_.note_group(); }

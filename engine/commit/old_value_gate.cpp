@@ -1,4 +1,4 @@
-// A reader brings what a task is going to read, and the writer executes the task when it is there.
+// A reader reads the old values of a task, and the writer executes the task when they are in memory.
 #include "engine/commit/old_value_gate.h"
 
 #include <new>

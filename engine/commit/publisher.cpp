@@ -25,14 +25,14 @@ Status Publisher::prepare(GroupChanges& changes) {
   first_in_index_ = 0;
   covered_ = &state_.ranges;
   fresh_ = expiring_ = gone_ = 0;
-  std::array<std::string_view, Index::kMostAhead> keys;
+  std::array<std::string_view, Index::kMaxPrefetched> keys;
   try {
     for (std::size_t i = 0, fetched = 0; i < changes.size(); ++i) {
-      // A look-up is four waits for memory, and those of many keys overlap.
+      // A look-up waits for memory four times. The prefetch makes the waits of many keys overlap.
       if (i == fetched && changes.size() - i > 1) {
         std::size_t count = 0;
         while (count < keys.size() && fetched < changes.size()) keys[count++] = changes[fetched++].key;
-        index_->fetch_ahead(std::span(keys).first(count), [](const Place&) {});
+        index_->prefetch(std::span(keys).first(count), [](const Location&) {});
       }
       if (changes[i].is_range()) {
         prepare_range(changes.range_of(changes[i]));
@@ -65,18 +65,18 @@ void Publisher::prepare_put(GroupChanges& changes, Change& change) {
   Entry* before = nullptr;
   if (change.previous != Change::kNone && change.previous >= first_in_index_) {
     const Change& previous = changes[change.previous];
-    if (!previous.place.deleted)
+    if (!previous.location.deleted)
       before = previous.step.fresh != nullptr ? previous.step.fresh : previous.step.before;
   } else if (first_in_index_ == 0) {
     before = index_->find_entry(change.key, change.hash);
   }
-  if (change.place.deleted) {
+  if (change.location.deleted) {
     change.step = {before, nullptr};
     ++gone_;
   } else {
-    change.step = index_->prepare_put(change.key, change.hash, change.place, before);
+    change.step = index_->prepare_put(change.key, change.hash, change.location, before);
     if (change.step.fresh != nullptr) ++fresh_;
-    if (change.place.expiry_ms != 0) ++expiring_;
+    if (change.location.expiry_ms != 0) ++expiring_;
   }
   change.is_prepared = true;
 }
@@ -105,10 +105,10 @@ void Publisher::publish(GroupChanges& changes, std::uint64_t last_sequence) noex
   std::size_t next = 0, fetched = 0;
   while (next < changes.size()) {
     ExclusiveGuard guard(state_.lock);
-    // Whole batches: no reader sees half of one.
+    // A hold publishes whole batches, so that no reader sees half of one.
     for (std::size_t held = 0; next < changes.size(); ++held, ++next) {
       if (held >= kRecordsPerHold && changes[next - 1].ends_task) break;
-      if (next == fetched) fetched = fetch_ahead(changes, next);
+      if (next == fetched) fetched = prefetch(changes, next);
       apply(changes, changes[next]);
     }
   }
@@ -119,17 +119,17 @@ void Publisher::publish(GroupChanges& changes, std::uint64_t last_sequence) noex
   state_.visible_sequence.store(last_sequence, std::memory_order_release);
 }
 
-// What the next changes are about to touch in the index: its waits for memory overlap. Returns which is
-// behind them.
-std::size_t Publisher::fetch_ahead(const GroupChanges& changes, std::size_t first) const {
-  const std::size_t last = std::min(first + Index::kMostAhead, changes.size());
+// Prefetches what the next changes touch in the index, so that their waits for memory overlap. Returns the
+// number of the change behind them.
+std::size_t Publisher::prefetch(const GroupChanges& changes, std::size_t first) const {
+  const std::size_t last = std::min(first + Index::kMaxPrefetched, changes.size());
   if (last - first < 2) return last;
   for (std::size_t i = first; i < last; ++i) {
     if (changes[i].is_range()) continue;
-    state_.index.fetch_leaf_ahead(changes[i].step, changes[i].hash);
+    state_.index.prefetch_leaf(changes[i].step, changes[i].hash);
   }
   for (std::size_t i = first; i < last; ++i) {
-    if (!changes[i].is_range()) state_.index.fetch_slots_ahead(changes[i].hash);
+    if (!changes[i].is_range()) state_.index.prefetch_slots(changes[i].hash);
   }
   return last;
 }
@@ -137,18 +137,18 @@ std::size_t Publisher::fetch_ahead(const GroupChanges& changes, std::size_t firs
 void Publisher::apply(GroupChanges& changes, Change& change) {
   if (change.is_range()) return apply(changes.range_of(change));
   assert(change.is_prepared);
-  const std::optional<Place> before = change.place.deleted
-                                          ? state_.index.make_erase(change.step.before, change.hash)
-                                          : state_.index.make_put(change.step, change.hash, change.place);
+  const std::optional<Location> before =
+      change.location.deleted ? state_.index.make_erase(change.step.before, change.hash)
+                              : state_.index.make_put(change.step, change.hash, change.location);
   change.is_prepared = false;
   if (before) state_.forget(change.key, *before);
   if (state_.journal.is_followed()) state_.journal.note(change.hash);
-  if (change.place.deleted) return;
-  if (!state_.counted_ranges.is_empty()) state_.counted_ranges.note_new(change.key, change.place);
-  state_.segments.find(change.place.segment)
-      ->second->live_bytes.fetch_add(record_bytes(change.key.size(), change.place.value_bytes),
+  if (change.location.deleted) return;
+  if (!state_.counted_ranges.is_empty()) state_.counted_ranges.note_new(change.key, change.location);
+  state_.segments.find(change.location.segment)
+      ->second->live_bytes.fetch_add(record_bytes(change.key.size(), change.location.value_bytes),
                                      std::memory_order_relaxed);
-  if (change.place.lost) state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
+  if (change.location.lost) state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Publisher::apply(GroupRange& range) {
@@ -163,11 +163,11 @@ void Publisher::apply(GroupRange& range) {
   state_.covered_keys = 0;
   state_.counters.lost_keys.store(0, std::memory_order_relaxed);
   for (const auto& [id, segment] : state_.segments) segment->live_bytes.store(0, std::memory_order_relaxed);
-  // Freeing millions of keys takes a while.
+  // The background thread frees the old index, since millions of keys take a while.
   state_.background.free_later(std::move(range.fresh));
 }
 
-// What is not followed any more is of no use.
+// Clears the journal once no follower needs it.
 void Publisher::forget_journal() {
   const auto is_left_over = [this] {
     state_.lock.assert_writer_thread();

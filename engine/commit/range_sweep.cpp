@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::size_t kSliceKeys = 64;
 constexpr std::size_t kSimulatedSliceKeys = 3;
-// Where newer keys stand between: at so many entries for each one that may go.
+// Maximum number of entries that a slice looks at, for each one that it may take out: newer keys may stand
+// between them.
 constexpr std::size_t kLooksPerSlice = 16;
 
 }  // namespace
@@ -19,21 +20,21 @@ std::size_t RangeSweep::slice_keys() const {
 
 std::optional<std::int64_t> RangeSweep::due_in_ms() {
   state_.lock.assert_writer_thread();
-  if (state_.ranges.is_empty() || rests_ || !state_.index.is_in_order()) return std::nullopt;
+  if (state_.ranges.is_empty() || pacer_ || !state_.index.is_in_order()) return std::nullopt;
   return 0;
 }
 
 void RangeSweep::run_slice() {
-  rests_ = state_.options.single_threaded;
+  pacer_ = state_.options.single_threaded;
   const bool is_over = find_some();
   ExclusiveGuard guard(state_.lock);
   for (const std::string& key : found_) {
-    if (const auto place = state_.index.erase(key)) state_.forget(key, *place);
+    if (const auto location = state_.index.erase(key)) state_.forget(key, *location);
   }
   if (is_over) state_.ranges.remove(sweeping_);
 }
 
-// Fills `found_`. Whether the range has been walked to its end.
+// Fills `found_`. Returns whether the range has been walked to its end.
 bool RangeSweep::find_some() {
   state_.lock.assert_writer_thread();
   assert(!state_.ranges.is_empty() && state_.index.is_in_order());
@@ -49,14 +50,14 @@ bool RangeSweep::find_some() {
   bool is_over = true;
   std::size_t looks = 0;
   std::string reached;
-  state_.index.walk_range(rest, [&](std::string_view key, const Place& place) {
+  state_.index.walk_range(rest, [&](std::string_view key, const Location& location) {
     if (found_.size() == slice_keys() || looks == kLooksPerSlice * slice_keys()) {
       is_over = false;
       return false;
     }
     ++looks;
     reached = key;
-    if (place.sequence < range.sequence) found_.emplace_back(key);
+    if (location.sequence < range.sequence) found_.emplace_back(key);
     return true;
   });
   if (looks > 0) reached_ = reached;

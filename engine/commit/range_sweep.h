@@ -1,8 +1,8 @@
 // Takes the keys that a range delete covers out of the index.
 //
-// A range delete is in force as soon as it is published, whatever number of keys it covers: from then on
-// look-ups compare sequences with it. The entries themselves go in slices, so that no request waits for a
-// million of them.
+// A range delete is in force as soon as it is published, whatever number of keys it covers: look-ups compare
+// sequences with it. The sweep takes the entries out in slices, so that no request waits for a million of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -23,18 +23,18 @@ class RangeSweep final : public MaintenanceTask {
   std::optional<std::int64_t> due_in_ms() override;
   // Takes out a bounded number of entries.
   void run_slice() override;
-  // A group has been committed. In single-threaded mode there is one slice for each, so that simulated
+  // A group has been committed. In single-threaded mode there is one slice for each group, so that simulated
   // histories go on while a sweep is half done.
-  void note_group() { rests_ = false; }
+  void note_group() { pacer_ = false; }
 
  private:
   std::size_t slice_keys() const;
   bool find_some();
 
   SharedState& state_;
-  bool rests_ = false;
+  bool pacer_ = false;
   std::uint64_t sweeping_ = 0;  // sequence of the range
-  std::string reached_;         // up to here, included, it is done
+  std::string reached_;         // the sweep has come to this key, included
   std::vector<std::string> found_;
 };
 

@@ -1,4 +1,4 @@
-// Tasks in a row, without memory of its own.
+// A list of tasks that needs no memory of its own.
 #pragma once
 
 #include <cassert>
@@ -9,7 +9,7 @@
 
 namespace minikv::engine {
 
-// The tasks are linked to each other, so that to queue one never fails. A task is in one list at most.
+// The tasks are linked to each other, so that queueing never fails. A task is in at most one list.
 // Thread safety: none.
 class TaskList {
  public:
@@ -36,7 +36,7 @@ class TaskList {
   void push_back(std::span<WriteTask* const> tasks) {
     for (WriteTask* const task : tasks) push_back(*task);
   }
-  // Takes all of the others behind its own.
+  // Moves all tasks of `others` to the end of this list.
   void append(TaskList& others) {
     if (others.empty()) return;
     (empty() ? first_ : last_->next_) = others.first_;
@@ -45,7 +45,7 @@ class TaskList {
     others.first_ = others.last_ = nullptr;
     others.size_ = 0;
   }
-  // The task may be destroyed by its owner from then on.
+  // Takes out the first task, which its owner may destroy from then on.
   WriteTask& pop_front() {
     assert(!empty());
     WriteTask& task = *first_;
@@ -56,10 +56,10 @@ class TaskList {
     return task;
   }
 
-  // Whether there was no memory to carry the task out: it is answered with that.
+  // Whether there was no memory to carry the task out; the writer answers with that.
   static void set_without_memory(WriteTask& task) { task.is_without_memory_ = true; }
   static bool is_without_memory(const WriteTask& task) { return task.is_without_memory_; }
-  // Whether it would have made the index larger than it may be: likewise.
+  // Whether the task would have passed the maximum size of the index; likewise.
   static void set_beyond_index_limit(WriteTask& task) { task.is_beyond_index_limit_ = true; }
   static bool is_beyond_index_limit(const WriteTask& task) { return task.is_beyond_index_limit_; }
 

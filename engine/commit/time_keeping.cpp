@@ -1,4 +1,4 @@
-// When the time is written down, and where on a full disk.
+// When engine time is written to the log, and where it goes on a full disk.
 #include "engine/commit/time_keeping.h"
 
 #include <algorithm>

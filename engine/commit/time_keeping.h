@@ -1,4 +1,4 @@
-// Engine time goes into the log once a second while keys with expiry exist, also without traffic.
+// Writes engine time into the log once a second while keys with expiry exist, also without traffic.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace minikv::engine {
 
-// So at most a second of it is lost in a crash, and a key that had expired stays expired.
+// So a crash loses at most a second of engine time, and an expired key stays expired.
 //
 // Thread safety: as MaintenanceTask.
 class TimeKeeping final : public MaintenanceTask {
@@ -28,7 +28,7 @@ class TimeKeeping final : public MaintenanceTask {
   Keeper& keeper_;
   LogWriter& log_;
   LogRoom& room_;
-  std::int64_t tried_ms_;  // engine time at which it was written last, or could not be
+  std::int64_t tried_ms_;  // engine time of the last attempt to write it
 };
 
 }  // namespace minikv::engine

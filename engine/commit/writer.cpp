@@ -14,7 +14,7 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kGroupBytes = 4 * kMiB;  // a group is closed when it has this many
-// What an event loop may commit at once takes about a millisecond.
+// Maximum that an event loop may commit itself: about a millisecond.
 constexpr std::uint64_t kBytesHere = 256 * 1024;
 
 // LogRoom takes the lock where it uses the table.
@@ -30,7 +30,7 @@ Writer::Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_val
       index_full_(IndexBudget::refusal(state.options.max_index_bytes)),
       queue_(*this, state.reserve, state.options.single_threaded),
       old_values_(old_values, queue_),
-      log_(state.options, state.log, state, state.health, state.counters, state.warm_pages, keeper,
+      log_(state.options, state.log, state, state.health, state.counters, state.resident_pages, keeper,
            std::move(active), next_sequence),
       room_(state.options, state.directory, state.lock, segments_of(state), keeper, log_, queue_),
       group_(state),
@@ -68,7 +68,7 @@ bool Writer::submit(std::span<WriteTask* const> tasks, CommitHere here) {
     case WriterQueue::Submitted::kHere:
       queue_.taken().push_back(tasks);
       commit_group();
-      // Otherwise a reader brings a value that is needed, or there are more than a group takes.
+      // False: a reader reads an old value, or there are more tasks than a group takes.
       return queue_.end_turn();
     case WriterQueue::Submitted::kQueued: drain_if_single_threaded(); return false;
     case WriterQueue::Submitted::kRefused: refuse(tasks); return false;
@@ -125,7 +125,7 @@ void Writer::drain_if_single_threaded() {
 
 // ---- a group: commit, execute ----
 
-// Where there is no memory for so much as to begin with a group, its first task is answered with that.
+// If there is no memory even to begin a group, the writer answers its first task with that.
 void Writer::commit_group() {
   const MemoryReserve::Use use(&state_.reserve);
   try {
@@ -141,7 +141,7 @@ void Writer::execute_group() {
     bytes += task->bytes();
     if (bytes > kGroupBytes) break;
   }
-  // Asked once: it may become so meanwhile.
+  // Asked once, since the store may become read-only meanwhile.
   const bool is_read_only = state_.health.is_read_only();
   Status status = is_read_only ? Status() : room_.make_room(bytes);
   if (!status && !state_.health.is_read_only() && status.code() != StatusCode::kShutdown)
@@ -155,7 +155,8 @@ void Writer::execute_group() {
   note_group();
 }
 
-// There is no room for more than deletes. One task a group: those that add something are refused alone.
+// There is room only for deletes. Each task is its own group, so that only tasks that add something are
+// refused.
 void Writer::execute_in_reserve(const Status& refusal) {
   const std::shared_ptr<Segment> segment = room_.reserve(refusal);
   begin_group(segment);
@@ -181,7 +182,7 @@ void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
   TaskList& waiting = queue_.taken();
   while (!waiting.empty() && group_tasks_.size() < limit) {
     WriteTask& task = waiting.front();
-    // What a task really adds may be more than it said: append to a large value, for one.
+    // A task may add more than it has announced, for example by an append to a large value.
     const std::uint64_t after = group_.frame().bytes() + task.bytes();
     if (!group_tasks_.empty() && (after > kGroupBytes || group_.frame().bytes() > kGroupBytes)) break;
     if (!make_ready(task)) break;
@@ -191,7 +192,7 @@ void Writer::execute_tasks(std::size_t limit, bool up_to_a_change) {
   }
 }
 
-// False: it waits for a value that it needs.
+// False: the task waits for an old value.
 bool Writer::make_ready(WriteTask& task) {
   try {
     return old_values_.has_all(task, group_);
@@ -222,7 +223,7 @@ void Writer::execute(WriteTask& task) noexcept {
 
 // ---- append, sync, publish ----
 
-// Nothing of the group is acknowledged, or can be seen, before all of this is done.
+// The group is neither acknowledged nor visible before all of these steps are done.
 Status Writer::write_group() {
   if (state_.health.is_read_only()) return state_.health.refusal();
   MINIKV_TRY(keeper_.reserve_sequences(group_.next_sequence()));
@@ -249,7 +250,7 @@ void Writer::finish_group(const Status& status) {
   if (group_done_) group_done_();
 }
 
-// Each group of a simulated history gives the rest of the store a turn.
+// In single-threaded mode each group gives the rest of the store a turn.
 void Writer::note_group() {
   maintenance_.note_group();
   keeper_.run_pending_if_single_threaded();
@@ -268,14 +269,14 @@ void Writer::answer(WriteTask& task, const Status& status) {
     state_.counters.note_refused(answered.code());
     const bool is_told_elsewhere =
         answered.code() == StatusCode::kReadOnly || answered.code() == StatusCode::kShutdown;
-    // What there was no memory for in a task says nothing of others.
+    // Lack of memory in one task says nothing of the others.
     if (&answered == &status && !is_told_elsewhere) keeper_.refusal_watch().note_refused(answered);
   }
   task.done(answered);
 }
 
 // A read-only store still answers tasks that change nothing. Each task that would have changed something ends
-// the group, so that none sees what never came to be.
+// the group, so that no later task sees changes that were not made.
 void Writer::refuse_changes() {
   const Status refusal = state_.health.refusal();
   while (!group_tasks_.empty()) {
@@ -287,7 +288,7 @@ void Writer::refuse_changes() {
   if (group_done_) group_done_();
 }
 
-// The group has not been begun, or not been written: nothing of it is anywhere.
+// The group was not begun or not written, so that nothing has to be undone.
 void Writer::refuse_without_memory() {
   if (group_tasks_.empty() && !queue_.taken().empty()) group_tasks_.push_back(queue_.taken().pop_front());
   finish_group(no_memory_);

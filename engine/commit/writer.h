@@ -1,9 +1,9 @@
-// The writer: the one place where the log is appended to, the index changed and sequence numbers handed out,
-// by one thread at a time.
+// The writer: the only component that appends to the log, changes the index and hands out sequence numbers,
+// on one thread at a time.
 //
-// It takes all that is queued as one group, appends it as one frame, syncs once, and only then makes it
-// visible and answers. While it syncs, the event loops keep parsing and the next group gathers: the slower
-// the disk, the larger the groups, so that throughput does not fall with it.
+// Group commit: the writer takes all queued tasks as one group, appends them as one frame and syncs once.
+// Only then does it make the group visible and answer. While the writer syncs, the event loops keep parsing
+// and the next group gathers. A slower disk makes larger groups, so that throughput does not fall with it.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +34,7 @@ namespace minikv::engine {
 // and before them; stop() by one thread at a time.
 class Writer final : private WriterQueue::Owner {
  public:
-  // `state`, `keeper` and `old_values` must outlive it. The log goes on in `active`, its next record gets
+  // `state`, `keeper` and `old_values` must outlive it. The log goes on in `active`, and its next record gets
   // `next_sequence`.
   Writer(SharedState& state, Keeper& keeper, const OldValueLoader& old_values,
          std::shared_ptr<Segment> active, std::uint64_t next_sequence);
@@ -43,23 +43,24 @@ class Writer final : private WriterQueue::Owner {
   Writer& operator=(const Writer&) = delete;
 
   void start();
-  // Answers what was submitted before, then ends the thread. What is submitted later is answered with
+  // Answers the tasks that were submitted before, then ends the thread. Later tasks are answered with
   // kShutdown.
   void stop();
-  // After stop(): what the log ends with.
+  // After stop(): the last segment of the log, and the sequence behind its last record.
   RetiredSegment active() const;
   std::uint64_t next_sequence() const;
 
-  // True: all are done, by this thread.
+  // True: the calling thread has done all of the tasks.
   bool submit(std::span<WriteTask* const> tasks, CommitHere here);
   bool is_saturated() const { return queue_.is_over(state_.options.max_queue_bytes); }
-  // Called by the writer after the last done() of each group. To be set before the first submit().
+  // The writer calls `callback` after the last done() of each group. To be set before the first submit().
   void on_group_done(std::function<void()> callback) { group_done_ = std::move(callback); }
-  // If writes outrun compaction, they are slowed: asked on the writer's thread before it goes on in another
+  // Slows writes that outrun compaction: the writer asks `is_behind` before the log goes on in another
   // segment. To be set while nothing is being committed.
   void slow_down_while(std::function<bool()> is_behind) { room_.slow_down_while(std::move(is_behind)); }
 
-  // Runs `work` on the writer's thread, between two groups, and waits for it. kShutdown if it was not run.
+  // Runs `work` on the writer's thread, between two groups, and waits for it. kShutdown if it was not run,
+  // kOutOfMemory if it threw std::bad_alloc.
   Status run_on_writer(const std::function<void()>& work) { return queue_.run_on_writer(work); }
   // For run_on_writer(): goes on in the next segment if this one has any records, waiting for a spare if need
   // be.
@@ -90,7 +91,7 @@ class Writer final : private WriterQueue::Owner {
 
   SharedState& state_;
   Keeper& keeper_;
-  // Told where there is no memory to say more; made while there is.
+  // Answers for where there is no memory to make one.
   const Status no_memory_;
   const Status index_full_;
   WriterQueue queue_;

@@ -1,4 +1,4 @@
-// How tasks and calls get to the writer, and how threads take turns at being it.
+// How tasks and calls get to the writer, and how threads take turns as the writer.
 #include "engine/commit/writer_queue.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ WriterQueue::Submitted WriterQueue::submit(std::span<WriteTask* const> tasks, Co
     is_first = queue_.empty();
     queue_.push_back(tasks);
   }
-  // Without the lock, which the writer would only have to wait for again.
+  // Notifies without the lock, for which the woken writer would have to wait.
   if (is_first) wake_.notify_one();
   return Submitted::kQueued;
 }
@@ -128,7 +128,7 @@ void WriterQueue::end_reading() {
 
 WriterQueue::Turn WriterQueue::next_turn() {
   MutexLock lock(mutex_);
-  // When the writer's thread starts, another may have taken its place already.
+  // When the writer's thread starts, another thread may already act as the writer.
   if (acting_ == Acting::kWritersThread) acting_ = Acting::kNone;
   wait_for_work();
   taken_.append(queue_);
@@ -143,7 +143,7 @@ WriterQueue::Turn WriterQueue::next_turn() {
 void WriterQueue::wait_for_work() {
   while (acting_ != Acting::kNone || !is_something_due()) {
     if (acting_ != Acting::kNone) {
-      waits_until_ = kForItsPlace;
+      waits_until_ = kForItsTurn;
       wake_.wait(mutex_);
       continue;
     }
@@ -167,7 +167,7 @@ bool WriterQueue::end_turn() {
     acting_ = Acting::kNone;
     is_nothing_left = taken_.empty();
     if (is_single_threaded_) return is_nothing_left;
-    is_wanted = waits_until_ == kForItsPlace || is_something_due();
+    is_wanted = waits_until_ == kForItsTurn || is_something_due();
     if (!is_wanted) {
       const auto deadline = owner_.next_deadline(reading_);
       is_wanted = deadline && *deadline < waits_until_;

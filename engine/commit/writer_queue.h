@@ -1,8 +1,8 @@
-// What waits for the writer, and which thread acts as the writer.
+// The writer's queue, and which thread acts as the writer.
 //
 // The writer has a thread, so that the event loops go on while it syncs. But where there is nothing to wait
-// for, to wake that thread and to be woken by it costs more than the write. So a thread that submits tasks
-// while the writer is idle takes the writer's place for one group.
+// for, waking that thread and being woken by it costs more than the write. So a thread that submits tasks
+// while the writer is idle acts as the writer for one group.
 #pragma once
 
 #include <atomic>
@@ -24,12 +24,12 @@ namespace minikv::engine {
 enum class CommitHere : std::uint8_t {
   kNo,
   kIfQuick,  // if there is nothing to wait for: neither a sync nor room, nor a task that takes long
-  kYes,      // it would wait for its tasks in any case
+  kYes,      // the thread waits for its tasks in any case
 };
 
-// Only one thread at a time acts as the writer: the writer's own between next_turn() and the next call of it,
-// a submitting thread between submit() and end_turn(). In single-threaded mode the one thread does in
-// begin_turn() and end_turn().
+// Only one thread at a time acts as the writer. The writer's own thread does between next_turn() and its next
+// call, a submitting thread between submit() and end_turn(). In single-threaded mode the only thread does
+// between begin_turn() and end_turn().
 //
 // Thread safety: submit(), run_on_writer(), is_over(), note_answered() and stop() may be called from any
 // thread, the others as their comments say.
@@ -40,10 +40,11 @@ class WriterQueue {
   // What the queue asks the writer, while no thread acts as the writer, and with the queue's lock held.
   class Owner {
    public:
-    // Whether tasks of so many bytes are committed without making the submitting thread wait.
+    // Whether the submitting thread may commit the tasks, of `bytes` in all, with no more waiting than `here`
+    // allows.
     virtual bool may_commit_here(std::span<WriteTask* const> tasks, std::uint64_t bytes, CommitHere here) = 0;
-    // When the writer has something to do of its own accord; nothing: not before something was written.
-    // `is_reading`: a reader brings what the first task needs.
+    // When the writer's maintenance is due; nothing: not before something was written. `is_reading`: a reader
+    // reads an old value of the first task.
     virtual std::optional<TimePoint> next_deadline(bool is_reading) = 0;
 
    protected:
@@ -74,10 +75,10 @@ class WriterQueue {
   // was not run, kOutOfMemory if it threw std::bad_alloc.
   Status run_on_writer(const std::function<void()>& work) MINIKV_EXCLUDES(mutex_);
 
-  // From now on tasks are refused; next_turn() ends the writer's thread when nothing is left to do.
+  // From then on submit() refuses tasks, and next_turn() ends the writer's thread when nothing is left to do.
   void stop() MINIKV_EXCLUDES(mutex_);
-  // After stop(), and when the writer's thread has ended: calls that were not run are refused, as all later
-  // ones are.
+  // After stop(), and when the writer's thread has ended: refuses the calls that were not run, and all later
+  // ones.
   void refuse_calls() MINIKV_EXCLUDES(mutex_);
   bool has_stopped() const MINIKV_EXCLUDES(mutex_);
 
@@ -89,8 +90,8 @@ class WriterQueue {
   bool run_call() MINIKV_EXCLUDES(mutex_);
   // Waits until there is a call, or until `deadline` at most; may return before.
   void wait_for_call(TimePoint deadline) MINIKV_EXCLUDES(mutex_);
-  // While a reader brings what the first task needs, no task is executed: later ones may be of the same
-  // connection. May be ended by any thread.
+  // Between these calls a reader reads an old value of the first task. No task may be executed meanwhile,
+  // since later ones may be of the same connection. end_reading() may be called by any thread.
   void begin_reading() MINIKV_EXCLUDES(mutex_);
   void end_reading() MINIKV_EXCLUDES(mutex_);
 
@@ -100,21 +101,20 @@ class WriterQueue {
     bool is_idle = false;     // neither tasks nor calls
     bool is_reading = false;  // no task may be executed
   };
-  // For the writer's thread alone. Ends its turn, waits until there is something to do, or the time has come
-  // for what is done without being asked for, and until no other thread acts as the writer; takes what is
-  // queued.
+  // For the writer's thread alone. Ends its turn. Waits until there is something to do or maintenance is due,
+  // and until no other thread acts as the writer. Then takes the queued tasks.
   Turn next_turn() MINIKV_EXCLUDES(mutex_);
 
-  // For the thread that submit() has said kHere to; true: nothing of what it has taken is left.
+  // For the thread to which submit() has returned kHere. True: none of the taken tasks is left.
   bool end_turn() MINIKV_EXCLUDES(mutex_);
 
   // In single-threaded mode. False: the thread acts as the writer already, further up its stack. Otherwise
-  // end_turn() is to be called.
+  // the caller has to call end_turn().
   bool begin_turn() MINIKV_EXCLUDES(mutex_);
   void take_queued() MINIKV_EXCLUDES(mutex_);
 
  private:
-  // On the stack of the thread that waits for it.
+  // A call of run_on_writer(), on the stack of the thread that waits for it.
   struct Call {
     const std::function<void()>& work;
     Call* next = nullptr;
@@ -124,14 +124,14 @@ class WriterQueue {
   enum class Acting : std::uint8_t { kNone, kWritersThread, kOtherThread };
 
   // Values of waits_until_.
-  static constexpr TimePoint kForItsPlace = TimePoint::min();  // until the other thread has done
+  static constexpr TimePoint kForItsTurn = TimePoint::min();  // until the other thread has done
   static constexpr TimePoint kForWork = TimePoint::max();
 
   bool is_something_due() const MINIKV_REQUIRES(mutex_) {
     return first_call_ != nullptr || (!reading_ && (!taken_.empty() || !queue_.empty() || stopping_));
   }
   bool is_idle() const MINIKV_REQUIRES(mutex_) {
-    return acting_ == Acting::kNone && waits_until_ != kForItsPlace && !reading_ && !is_something_due();
+    return acting_ == Acting::kNone && waits_until_ != kForItsTurn && !reading_ && !is_something_due();
   }
   void wait_for_work() MINIKV_REQUIRES(mutex_);
   void run(Call& call) noexcept;

@@ -14,12 +14,12 @@
 namespace minikv::engine {
 namespace {
 
-// Whether this is the record that the index means: what a wrong hint has led to here is another's, or an
+// Whether the index means this record. A wrong hint may have led the index to another key's record, or to an
 // older one.
-bool is_meant(const Place& place, std::uint32_t segment, const RecordView& record) {
-  if (!place.is_at(segment, record.offset)) return false;
-  return place.lost ||
-         (place.version == record.header.version && place.value_bytes == record.header.value_length);
+bool is_meant(const Location& location, std::uint32_t segment, const RecordView& record) {
+  if (!location.is_at(segment, record.offset)) return false;
+  return location.lost ||
+         (location.version == record.header.version && location.value_bytes == record.header.value_length);
 }
 
 }  // namespace
@@ -71,12 +71,12 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
       if (found != state_.segments.end()) live += found->second->live();
     }
   }
-  // Little where little is alive: on a full disk this is how there comes to be room again. Too little does no
-  // harm.
+  // The need is small where little is alive, since on a full disk such a merge makes room again. An estimate
+  // that is too low does no harm.
   const std::uint64_t needed = live + std::min(live, kMiB);
   auto free = keeper_.disk().free_bytes();
   if (free && *free <= needed) {
-    // The spare is the reserve of a full disk: what it takes is enough to give back more.
+    // The spare is the reserve of a full disk. Its room is enough for a merge that gives back more.
     spare_hold_.is_held = true;
     MINIKV_TRY(keeper_.spare().release());
     free = keeper_.disk().free_bytes();
@@ -100,7 +100,7 @@ Status Compaction::merge(const ManifestSegment& input) {
   SegmentReader reader(segment->file(), std::min(file_bytes, input.size));
   bool is_readable = true;
   const Status merged = merge(input, *segment, reader, is_readable);
-  // The others are compacted without it.
+  // Later steps leave this segment alone, and compact the others without it.
   if (!is_readable || merged.code() == StatusCode::kCorruption)
     segment->is_left_alone.store(true, std::memory_order_relaxed);
   return merged;
@@ -118,7 +118,7 @@ Status Compaction::merge(const ManifestSegment& input, const Segment& segment, S
     return take_record(record, static_cast<std::uint32_t>(input.id));
   };
   FrameCursor cursor(reader, segment.identity());
-  // The file may be shorter: of the rest its hint tells.
+  // The file may be shorter than the manifest says; its hint names the records of the rest.
   while (cursor.offset() < input.size) {
     if (cancelled_.load(std::memory_order_relaxed)) {
       return {StatusCode::kShutdown, "the compaction was cancelled: the store is closing"};
@@ -139,7 +139,8 @@ Status Compaction::merge(const ManifestSegment& input, const Segment& segment, S
       cursor.move_to(end);
     }
   }
-  // Nothing becomes live in a sealed segment, so that there can only be less by now.
+  // No record of a sealed segment becomes live again, so that the segment can only have fewer live bytes by
+  // now.
   if (segment.live() > live_bytes_met_) {
     return {StatusCode::kCorruption,
             fmt::format(
@@ -153,7 +154,7 @@ Status Compaction::merge(const ManifestSegment& input, const Segment& segment, S
 Status Compaction::take_frame(const FrameAt& frame, std::uint64_t segment) {
   const auto& records = frame.body.records;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (i % Index::kMostAhead == 0 && records.size() - i > 1) fetch_ahead(std::span(records).subspan(i));
+    if (i % Index::kMaxPrefetched == 0 && records.size() - i > 1) prefetch(std::span(records).subspan(i));
     MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(segment)));
   }
   return {};
@@ -167,78 +168,77 @@ Status Compaction::copy(const RecordView& record) {
       .status();
 }
 
-// What the look-ups of the next records will want from memory.
-void Compaction::fetch_ahead(std::span<const RecordView> records) const {
-  std::array<std::string_view, Index::kMostAhead> keys;
+// Prefetches what the look-ups of the next records need from memory.
+void Compaction::prefetch(std::span<const RecordView> records) const {
+  std::array<std::string_view, Index::kMaxPrefetched> keys;
   const std::size_t count = std::min(records.size(), keys.size());
   for (std::size_t i = 0; i < count; ++i) keys[i] = records[i].key;
   SharedGuard guard(state_.lock);
-  state_.index.fetch_ahead(std::span(keys).first(count), [](const Place&) {});
+  state_.index.prefetch(std::span(keys).first(count), [](const Location&) {});
 }
 
 Status Compaction::take_record(const RecordView& record, std::uint32_t segment) {
   const RecordHeader& header = record.header;
   if (header.type == RecordType::kRangeDelete) return take_range_delete(record);
-  std::optional<Place> place;
+  std::optional<Location> location;
   bool is_live = false;
   {
     SharedGuard guard(state_.lock);
-    place = state_.index.find(record.key);
-    is_live = place && is_meant(*place, segment, record);
-    if (is_live) live_bytes_met_ += record_bytes(record.key.size(), place->value_bytes);
-    if (place && state_.ranges.cover(record.key, place->sequence)) place.reset();
+    location = state_.index.find(record.key);
+    is_live = location && is_meant(*location, segment, record);
+    if (is_live) live_bytes_met_ += record_bytes(record.key.size(), location->value_bytes);
+    if (location && state_.ranges.cover(record.key, location->sequence)) location.reset();
   }
-  is_live = is_live && place;
+  is_live = is_live && location;
   switch (header.type) {
     case RecordType::kPut:
-      if (is_live) return take_put(record, segment, *place);
-      return place ? Status() : take_dead(record);
+      if (is_live) return take_put(record, segment, *location);
+      return location ? Status() : take_dead(record);
     case RecordType::kLost:
       if (!is_live) return {};
-      return keep({header.type, record.key, record.value, header.value_checksum, place->sequence,
-                   header.version, place->expiry_ms},
-                  segment, record, *place);
+      return keep({header.type, record.key, record.value, header.value_checksum, location->sequence,
+                   header.version, location->expiry_ms},
+                  segment, record, *location);
     case RecordType::kDelete:
-      // Whatever is newer than a tombstone does its work as well.
-      if (place && place->sequence > header.sequence) return {};
+      // A newer record of the key does the tombstone's work as well.
+      if (location && location->sequence > header.sequence) return {};
       return keep_tombstone(record.key, header.sequence);
     case RecordType::kExpire:
-      if (!place) return take_dead(record);
-      // A put that is copied takes its newest expiry along; only one that stays where it is still needs this
-      // record.
-      if (place->sequence != header.sequence || is_input(place->segment)) return {};
+      if (!location) return take_dead(record);
+      // A put that is copied takes its newest expiry along. Only a put that stays in its segment still needs
+      // this record.
+      if (location->sequence != header.sequence || is_input(location->segment)) return {};
       return copy(record);
     default: break;
   }
   return {StatusCode::kCorruption, fmt::format("a record of unknown type {}", static_cast<int>(header.type))};
 }
 
-Status Compaction::take_put(const RecordView& record, std::uint32_t segment, const Place& place) {
-  if (!is_present(place, state_.clock.now_ms())) {
-    // Expired. Older records of the key may be elsewhere, and must not come back.
-    MINIKV_TRY(keep_tombstone(record.key, place.sequence));
-    relocations_.push_back({std::string(record.key), segment, record.offset, place, true});
+Status Compaction::take_put(const RecordView& record, std::uint32_t segment, const Location& location) {
+  if (!is_present(location, state_.clock.now_ms())) {
+    // The key has expired. Older records of it may be elsewhere, and must not come back.
+    MINIKV_TRY(keep_tombstone(record.key, location.sequence));
+    relocations_.push_back({std::string(record.key), segment, record.offset, location, true});
     return {};
   }
-  if (record.value_intact && !place.lost) {
-    return keep({RecordType::kPut, record.key, record.value, record.header.value_checksum, place.sequence,
-                 place.version, place.expiry_ms},
-                segment, record, place);
+  if (record.value_intact && !location.lost) {
+    return keep({RecordType::kPut, record.key, record.value, record.header.value_checksum, location.sequence,
+                 location.version, location.expiry_ms},
+                segment, record, location);
   }
   const char type = static_cast<char>(record.header.type);
   const std::string_view value(&type, 1);
-  Place lost = place;
+  Location lost = location;
   lost.lost = true;
   lost.version = lost.sequence;
   lost.value_bytes = 1;
-  return keep({RecordType::kLost, record.key, value, value_checksum(value), place.sequence, place.sequence,
-               place.expiry_ms},
+  return keep({RecordType::kLost, record.key, value, value_checksum(value), location.sequence,
+               location.sequence, location.expiry_ms},
               segment, record, lost);
 }
 
-// Of a key that is not in the index. If something newer on disk says that it is gone, this record may go. But
-// an expired key leaves the index without a word on disk: then this record is all that stands before older
-// ones.
+// Takes a record of a key that is not in the index. If a newer record on disk deletes the key, this one may
+// go. But active expiry writes no record: then only this one keeps older records from coming back.
 Status Compaction::take_dead(const RecordView& record) {
   const std::int64_t expiry_ms = record.header.expiry_ms;
   if (expiry_ms == kNoExpiry || expiry_ms > state_.clock.now_ms()) return {};
@@ -256,15 +256,16 @@ Status Compaction::take_range_delete(const RecordView& record) {
   return copy(record);
 }
 
-Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place) {
+Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const RecordView& from,
+                        Location location) {
   MINIKV_ASSIGN_OR_RETURN(const auto copied, output_.add(record));
-  place.segment = copied.segment;
-  place.offset = copied.offset;
-  relocations_.push_back({std::string(record.key), segment, from.offset, place, false});
+  location.segment = copied.segment;
+  location.offset = copied.offset;
+  relocations_.push_back({std::string(record.key), segment, from.offset, location, false});
   return {};
 }
 
-// Unless nothing is left that it could be needed against.
+// Keeps a tombstone, unless no other segment can hold an older record of the key.
 Status Compaction::keep_tombstone(std::string_view key, std::uint64_t sequence) {
   if (others_.may_drop_tombstone(key, sequence)) return {};
   return output_.add({RecordType::kDelete, key, {}, value_checksum({}), sequence, sequence, 0}).status();

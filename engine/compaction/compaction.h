@@ -1,4 +1,4 @@
-// Compaction: the live records of sealed segments are written to new ones, and the old ones are given back.
+// Compaction: writes the live records of sealed segments to new ones, and gives the old ones back.
 #pragma once
 
 #include <atomic>
@@ -23,39 +23,40 @@
 
 namespace minikv::engine {
 
-// One merge of a set of sealed segments. It reads them, verifies every checksum, decides by the index which
-// records are live, and asks the writer to repoint their keys: it never touches the index itself.
+// One merge of a set of sealed segments. The merge reads them, verifies every checksum, and decides by the
+// index which records are live. The writer repoints their keys, since only it may change the index.
 //
-// A crash at any step leaves the state before or after: outputs that the manifest does not name are removed
-// at the next start, inputs that it calls dropped likewise.
+// A crash at any step leaves the state before or after the merge. The next start removes outputs that the
+// manifest does not name, and inputs that it calls dropped.
 //
-// Several may run at once over disjoint sets of segments. What one of them assumes of the segments outside
-// its own merge (that none holds a key before a tombstone's sequence) stays true when another one replaces
-// some of these: an output holds no key, and no older record, than its inputs did.
+// Several merges may run at once over disjoint sets of segments. A merge drops a tombstone if no sealed
+// segment outside the merge holds an older record of its key. That stays true when another merge replaces
+// some of these segments: an output holds no key, and no older record, that its inputs did not hold.
 //
 // Thread safety: run() by one thread.
 class Compaction {
  public:
-  // All must outlive it. `haste` is asked from run() only, and often. Once `cancelled` is set, run() ends
+  // All must outlive it. `urgency` is asked from run() only, and often. Once `cancelled` is set, run() ends
   // soon.
   Compaction(SharedState& state, Keeper& keeper, Writer& writer, RateLimit& rate,
-             std::function<Haste()> haste, const std::atomic<bool>& cancelled)
+             std::function<Urgency()> urgency, const std::atomic<bool>& cancelled)
       : state_(state),
         keeper_(keeper),
         writer_(writer),
         rate_(rate),
         cancelled_(cancelled),
-        output_(state, keeper, std::move(haste)),
+        output_(state, keeper, std::move(urgency)),
         others_(state.file_system, state.directory, keeper) {}
   Compaction(const Compaction&) = delete;
   Compaction& operator=(const Compaction&) = delete;
 
-  // Once, with segments that are sealed and that no other merge takes. Returns the bytes given back.
-  // kShutdown if it was cancelled. May throw std::bad_alloc, as if it had not been begun.
+  // To be called once, with sealed segments that no other merge takes. Returns the bytes given back.
+  // kShutdown if it was cancelled. May throw std::bad_alloc; then the store is as if the merge had not been
+  // begun.
   Result<std::uint64_t> run(const std::vector<ManifestSegment>& inputs);
 
  private:
-  // While compaction works in the room of the spare.
+  // Held while compaction works in the room of the spare.
   struct SpareHold {
     Keeper& keeper;
     bool is_held = false;
@@ -71,18 +72,18 @@ class Compaction {
   Status check_space(const std::vector<ManifestSegment>& inputs);
   std::shared_ptr<Segment> segment_of(const ManifestSegment& input);
   Status merge(const ManifestSegment& input);
-  // `is_readable`: false if it was the segment that could not be read.
+  // Sets `is_readable` to false if the segment could not be read.
   Status merge(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
                bool& is_readable);
   Status take_frame(const FrameAt& frame, std::uint64_t segment);
-  void fetch_ahead(std::span<const RecordView> records) const;
+  void prefetch(std::span<const RecordView> records) const;
 
   Status take_record(const RecordView& record, std::uint32_t segment);
-  Status take_put(const RecordView& record, std::uint32_t segment, const Place& place);
+  Status take_put(const RecordView& record, std::uint32_t segment, const Location& location);
   Status take_dead(const RecordView& record);
   Status take_range_delete(const RecordView& record);
   Status copy(const RecordView& record);
-  Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Place place);
+  Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Location location);
   Status keep_tombstone(std::string_view key, std::uint64_t sequence);
   bool is_input(std::uint64_t segment_id) const;
 
@@ -91,13 +92,13 @@ class Compaction {
   Writer& writer_;
   RateLimit& rate_;
   const std::atomic<bool>& cancelled_;
-  SpareHold spare_hold_{keeper_};  // outlives the output: what has failed is gone when the next spare is made
+  SpareHold spare_hold_{keeper_};  // outlives output_: failed outputs are gone when the next spare is made
   CompactionOutput output_;
   OtherSegments others_;
   std::vector<std::uint64_t> inputs_;
   std::vector<Relocation> relocations_;
   std::uint64_t live_bytes_met_ = 0;  // of records in this input that the index names
-  bool gives_up_loss_ = false;        // what of this input says no keys may go
+  bool gives_up_loss_ = false;        // unreadable parts of this input without keys may go
 };
 
 }  // namespace minikv::engine

@@ -15,8 +15,8 @@ constexpr std::size_t kRelocationsPerHold = 256;
 constexpr std::size_t kRelocationsPerCall = 512;  // of the writer; then writes get their turn
 constexpr auto kRetryInstall = std::chrono::milliseconds(100);
 
-// What was written for other reasons than to be alive. Not what has died since it was copied: another
-// compaction gives that back.
+// Notes the bytes of the outputs that are no copies of live records. Records that have died since they were
+// copied do not count, since another compaction gives them back.
 void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs,
                         std::span<const Relocation> relocations) {
   std::unordered_map<std::uint32_t, std::uint64_t> copied;
@@ -34,22 +34,22 @@ void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs,
 
 Status Installer::install(CompactionOutput& output, const std::vector<std::uint64_t>& inputs,
                           std::span<const Relocation> relocations) {
-  // What made records dead must be durable before their segments may go.
+  // The records that made others dead must be durable before the segments of the dead ones may go.
   MINIKV_TRY(keeper_.syncer().make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
-  // Kept from here on, even if the commit fails: it may have reached the disk all the same. What the manifest
-  // does not name after all is removed at the next start.
+  // The outputs stay from here on, even if the commit fails, since it may have reached the disk all the same.
+  // The next start removes outputs that the manifest does not name.
   const auto segments = output.keep();
-  // Another compactor would take records whose keys are not repointed yet for dead.
+  // Until the keys are repointed, another compaction would take their records for dead.
   for (const auto& segment : segments) segment->is_being_installed.store(true, std::memory_order_release);
   note_dead_at_birth(segments, relocations);
   std::vector<std::shared_ptr<Segment>> dropped;
   dropped.reserve(inputs.size());
   if (Status committed = keeper_.commit_compaction(output.entries(), inputs); !committed) {
-    // There was no room to say so, and the store goes on as it was.
+    // The disk has no room for the new manifest, and the store goes on as before.
     if (committed.code() == StatusCode::kDiskFull && !state_.health.is_read_only()) output.remove_kept();
     return committed;
   }
-  // From here on it has happened.
+  // From here on the merge is committed.
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
     for (const auto& segment : segments)
@@ -72,7 +72,7 @@ Status Installer::install(CompactionOutput& output, const std::vector<std::uint6
   return {};  // the inputs go to the graveyard here, or when their last reader is done
 }
 
-// What can't be done for lack of memory is tried until there is some: it does no harm to do it again.
+// Repeats `work` until there is memory for it: doing it twice does no harm.
 Status Installer::on_writer(const std::function<void()>& work) {
   for (;;) {
     const Status done = writer_.run_on_writer(work);
@@ -90,22 +90,22 @@ void Installer::apply(std::span<const Relocation> relocations) {
   }
 }
 
-// Only if the index still names the old place: what was written meanwhile wins.
+// Repoints the key only if the index still names the old location: a newer write wins.
 void Installer::apply(const Relocation& relocation) {
-  const auto place = state_.index.find(relocation.key);
-  if (!place || !place->is_at(relocation.from_segment, relocation.from_offset)) return;
+  const auto location = state_.index.find(relocation.key);
+  if (!location || !location->is_at(relocation.from_segment, relocation.from_offset)) return;
   if (relocation.erase) {
-    if (place->sequence != relocation.to.sequence) return;
+    if (location->sequence != relocation.to.sequence) return;
     state_.index.erase(relocation.key);
-    state_.forget(relocation.key, *place);
+    state_.forget(relocation.key, *location);
     return;
   }
-  Place now = *place;
+  Location now = *location;
   now.segment = relocation.to.segment;
   now.offset = relocation.to.offset;
   now.value_bytes = relocation.to.value_bytes;
   now.lost = relocation.to.lost;
-  if (now.lost && !place->lost) {
+  if (now.lost && !location->lost) {
     now.version = now.sequence;
     state_.counters.lost_keys.fetch_add(1, std::memory_order_relaxed);
   }

@@ -1,4 +1,4 @@
-// The end of a merge: it is committed, and the writer repoints the keys to the copies.
+// The end of a merge: commits it, and has the writer repoint the keys to the copies.
 #pragma once
 
 #include <atomic>
@@ -17,25 +17,25 @@
 
 namespace minikv::engine {
 
-// A live record and where its copy is; `erase`: there is no copy, the key has expired.
+// A live record and the location of its copy. `erase`: there is no copy, since the key has expired.
 struct Relocation {
   std::string key;
   std::uint32_t from_segment = 0;
   std::uint64_t from_offset = 0;
-  Place to;
+  Location to;
   bool erase = false;
 };
 
 // Thread safety: not thread-safe.
 class Installer {
  public:
-  // All must outlive it. Once `cancelled` is set, it does not wait for memory.
+  // All must outlive it. Once `cancelled` is set, install() does not wait for memory.
   Installer(SharedState& state, Keeper& keeper, Writer& writer, const std::atomic<bool>& cancelled)
       : state_(state), keeper_(keeper), writer_(writer), cancelled_(cancelled) {}
 
-  // Puts the finished `output` into the place of the segments `inputs`. kIoError, kDiskFull: the merge has
-  // not happened, or may have as far as the manifest goes, which the next start finds out. kShutdown: it has
-  // happened, and what is left to do is the next start's.
+  // Replaces the segments `inputs` by the finished `output`. kIoError, kDiskFull: the merge is not committed,
+  // or the manifest on disk may have it all the same, which the next start finds out. kShutdown: the merge is
+  // committed, and the next start does the rest.
   Status install(CompactionOutput& output, const std::vector<std::uint64_t>& inputs,
                  std::span<const Relocation> relocations);
 

@@ -36,7 +36,7 @@ bool OtherSegments::may_drop(const RangeDelete& range) const {
   return true;
 }
 
-// Range deletes are few, so the hint is read, which tells exactly.
+// Reads the hint, which is exact: range deletes are few.
 bool OtherSegments::holds_none_of(const RangeDelete& range, const Other& other) const {
   const auto hint = read_hint(file_system_, directory_ + "/" + hint_name(other.entry.id),
                               hint_identity(keeper_.manifest().store_id(), other.entry));

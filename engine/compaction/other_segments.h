@@ -14,8 +14,8 @@
 
 namespace minikv::engine {
 
-// A tombstone stands against older records of its key, and may go when no other sealed segment can hold one.
-// The log's segments do not matter: they hold only what was written after everything that is sealed.
+// A tombstone hides older records of its key, and may go when no other sealed segment can hold one. The log's
+// segments do not matter, since their records are newer than all sealed ones.
 //
 // Thread safety: const members may be called by any number of threads at once, set() by one alone and before
 // them.
@@ -31,12 +31,12 @@ class OtherSegments {
   OtherSegments(FileSystem& file_system, const std::string& directory, const Keeper& keeper)
       : file_system_(file_system), directory_(directory), keeper_(keeper) {}
 
-  // All sealed segments but the inputs of the merge, once.
+  // To be called once, with all sealed segments but the inputs of the merge.
   void set(std::vector<Other> others);
 
   // Whether none of them holds a record of the key that is older than `sequence`.
   bool may_drop_tombstone(std::string_view key, std::uint64_t sequence) const;
-  // The same for all keys of the range. Reads hints where what is kept in memory does not tell.
+  // The same for all keys of the range. Reads hints where the filters in memory do not decide.
   bool may_drop(const RangeDelete& range) const;
 
  private:

@@ -1,5 +1,5 @@
-// Records become frames of a mebibyte, frames become segments, and each segment gets its hint while its keys
-// are at hand.
+// Records become frames of a mebibyte, and frames become segments. Each segment gets its hint while its keys
+// are in memory.
 #include "engine/compaction/output.h"
 
 #include <algorithm>
@@ -49,7 +49,7 @@ Status CompactionOutput::begin_segment() {
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
   entries_.push_back(entry);
-  file_.emplace(segments_.back()->file(), pacing(), haste_);
+  file_.emplace(segments_.back()->file(), pacing(), urgency_);
   used_ = sizeof(SegmentHeader);
   is_open_ = true;
   frame_.begin(identity, used_);
@@ -80,7 +80,7 @@ Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record
   frame_min_seq_ = frame_min_seq_ == 0 ? record.sequence : std::min(frame_min_seq_, record.sequence);
   const Position position{static_cast<std::uint32_t>(entry.id), frame_.add(record)};
   hint_.add(frame_.last_header(), record.key, record.value, position.offset);
-  // A value that the frame only refers to does not outlive this call.
+  // The frame only refers to a large value, which need not outlive this call.
   if (record.value.size() >= kFrameBytes / 16) MINIKV_TRY(write_frame());
   return position;
 }
@@ -92,7 +92,7 @@ Status CompactionOutput::write_frame() {
   header.engine_time_ms = state_.clock.now_ms();
   hint_.note_time(header.engine_time_ms);
   MINIKV_TRY(file_->write(used_, frame_.finish(header)));
-  state_.warm_pages.touch(segments_.back()->marks(), used_, frame_.bytes());
+  state_.resident_pages.touch(segments_.back()->marks(), used_, frame_.bytes());
   used_ += frame_.bytes();
   frame_.begin(segments_.back()->identity(), used_);
   frame_min_seq_ = 0;
@@ -104,13 +104,13 @@ Status CompactionOutput::end_segment() {
   MINIKV_TRY(file_->sync());
   segments_.back()->used_bytes.store(used_, std::memory_order_relaxed);
   entries_.back().size = used_;
-  segments_.back()->file().settle();
+  segments_.back()->file().allow_closing();
   is_open_ = false;
   write_hint_of_segment();
   return {};
 }
 
-// While its keys are at hand: to make the hint later would take reading the segment.
+// Writes the hint while the keys are in memory: making it later would take reading the segment.
 void CompactionOutput::write_hint_of_segment() {
   hint_.arrange();
   segments_.back()->set_keys(keys_of(hint_));

@@ -16,28 +16,28 @@
 
 namespace minikv::engine {
 
-// The outputs of one merge: compacted segments that are written under temporary names and become real
-// together.
+// The outputs of one merge: compacted segments that are written under temporary names and get their final
+// names together.
 //
 // Thread safety: not thread-safe.
 class CompactionOutput {
  public:
-  // `haste` is asked from add() and finish(), and often.
-  CompactionOutput(SharedState& state, Keeper& keeper, std::function<Haste()> haste)
-      : state_(state), keeper_(keeper), haste_(std::move(haste)) {}
+  // `urgency` is asked from add() and finish(), and often.
+  CompactionOutput(SharedState& state, Keeper& keeper, std::function<Urgency()> urgency)
+      : state_(state), keeper_(keeper), urgency_(std::move(urgency)) {}
   ~CompactionOutput();  // removes what was not kept
 
   struct Position {
     std::uint32_t segment = 0;
     std::uint64_t offset = 0;
   };
-  // The record's bytes are written before the next call returns, or at finish(). Not after finish().
+  // The record's bytes need not outlive the call. Not after finish().
   Result<Position> add(const NewRecord& record);
-  // Everything written, synced and under its final name. Once.
+  // Writes and syncs everything, and gives it its final names. Once.
   Status finish();
-  // After finish(), and before the manifest names them: they stay. Once.
+  // After finish(), and before the manifest names the segments: keeps them from being removed. Once.
   std::vector<std::shared_ptr<Segment>> keep();
-  // After keep(): removes what is kept. The manifest does not name it, for certain, and never will.
+  // After keep(): removes the kept segments. The manifest must not name them, and never will.
   void remove_kept();
   const std::vector<ManifestSegment>& entries() const { return entries_; }
   std::uint64_t bytes() const;
@@ -52,14 +52,14 @@ class CompactionOutput {
 
   SharedState& state_;
   Keeper& keeper_;
-  const std::function<Haste()> haste_;
+  const std::function<Urgency()> urgency_;
   FrameBuilder frame_;
   HintBuilder hint_;  // of the segment that is being written
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<ManifestSegment> entries_;
-  std::vector<std::string> paths_;  // as they are named now
+  std::vector<std::string> paths_;  // the present names
   std::vector<std::uint64_t> hinted_;
-  std::optional<GentleFile> file_;  // the last segment's
+  std::optional<PacedFile> file_;  // the last segment's
   std::uint64_t used_ = 0;
   std::uint64_t frame_min_seq_ = 0;
   bool is_open_ = false;  // the last segment takes records

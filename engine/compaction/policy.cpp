@@ -1,4 +1,4 @@
-// By what share of a segment is dead, how many are small, and what room the disk has.
+// The choice of inputs: by the dead share of a segment, the number of small ones, and the room on the disk.
 #include "engine/compaction/policy.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kStepSegments = 4;   // a step writes about this many segments at most
 constexpr std::uint64_t kSmallFraction = 4;  // smaller than a fourth of a segment: small
 constexpr double kWorthOnTightDisk = 0.05;
-constexpr std::size_t kSmallSegments = 8;  // so many small ones are folded
+constexpr std::size_t kSmallSegments = 8;  // this many small ones are folded
 constexpr std::uint64_t kBehindSegments = 8;
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
@@ -20,7 +20,8 @@ std::uint64_t most_in_a_step(const CompactionPolicy& policy) {
   return policy.disk_is_tight ? policy.room : std::min(policy.room, kStepSegments * policy.segment_size);
 }
 
-// Until it is compacted, what can't be read of it and was accepted to be lost is in the way of its hint.
+// Whether a part of the segment can't be read, and that loss was accepted. The segment gets no new hint until
+// compaction gives that part up.
 bool is_to_be_given_up(const SegmentUse& segment) { return segment.entry.accepted_loss != 0; }
 
 double dead_ratio(const SegmentUse& segment) { return ratio(segment.dead_bytes(), segment.used_bytes); }
@@ -64,7 +65,7 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
     dead += segment.dead_bytes();
     if (is_small(segment)) ++small;
   }
-  // When the store as a whole is mostly dead, segments that are so only in part are worth it too.
+  // Where the store as a whole is mostly dead, segments with a smaller dead share are worth it, too.
   const double wanted = ratio(dead, used) >= policy.dead_ratio ? policy.dead_ratio / 2 : policy.dead_ratio;
   const bool folds_small = small >= std::max<std::size_t>(kSmallSegments, policy.threshold);
   std::vector<SegmentUse> worth;

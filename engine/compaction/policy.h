@@ -14,8 +14,8 @@ struct SegmentUse {
   ManifestSegment entry{};
   std::uint64_t used_bytes = 0;
   std::uint64_t live_bytes = 0;
-  // Bytes that were no live records when the segment was written and that another compaction might not get
-  // rid of either: frame headers, tombstones that may not go yet.
+  // Bytes that were no live records when the segment was written: frame headers, and tombstones that may not
+  // go yet. Another compaction might not get rid of them either.
   std::uint64_t dead_at_birth_bytes = 0;
 
   std::uint64_t dead_bytes() const {
@@ -28,23 +28,23 @@ struct CompactionPolicy {
   std::uint32_t threshold = 3;     // sealed segments that must be there before anything is done
   double dead_ratio = 0.5;         // of one segment's bytes, or of all
   std::uint64_t segment_size = 0;  // output is written in segments of about this size
-  // The disk is full: whatever gives something back is worth it.
+  // The disk is full: a segment with few dead bytes is worth it, too.
   bool disk_is_tight = false;
-  // What a step writes must fit into so many bytes.
+  // Maximum number of bytes that a step may write.
   std::uint64_t room = std::numeric_limits<std::uint64_t>::max();
 };
 
-// What there is to give back, as a share of what makes writers wait: the larger of eight segments and twice
-// what is alive.
+// The dead bytes of all segments, as a share of the amount that makes writers wait. That amount is the larger
+// of eight segments and twice the live bytes.
 double backlog(const std::vector<SegmentUse>& sealed, std::uint64_t segment_size);
 
-// What background compaction should do next, as one bounded step: empty if nothing is worth it.
+// The inputs of the next bounded step of background compaction; empty if no segment is worth it.
 std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& sealed,
                                                  const CompactionPolicy& policy);
 
-// What compaction by hand should do: everything, in bounded steps to be taken in this order, oldest records
-// first. So a tombstone comes after all that it could be needed against, and goes. Steps that would only copy
-// compacted segments which are nearly all alive are left out, and so are segments for which there is no room.
+// The plan of a compaction by hand: all segments, in bounded steps to be taken in this order, oldest records
+// first. So a tombstone comes after all older records of its key, and goes. The plan leaves out steps that
+// would only copy nearly live compacted segments, and segments for which there is no room.
 std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> sealed,
                                                     const CompactionPolicy& policy);
 

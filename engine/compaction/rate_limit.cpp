@@ -1,4 +1,4 @@
-// Each piece of work is given the time at which it is earned; its thread sleeps until then.
+// Each piece of work gets the time at which it is earned, and its thread sleeps until then.
 #include "engine/compaction/rate_limit.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::int64_t kSliceUs = 20'000;  // so soon a cancellation is noticed
+constexpr std::int64_t kSliceUs = 20'000;  // a cancellation is noticed after this time
 
 std::int64_t now_us() {
   using std::chrono::duration_cast, std::chrono::microseconds, std::chrono::steady_clock;

@@ -8,7 +8,7 @@
 
 namespace minikv::engine {
 
-// Spreads work over time, for all threads that spend from it together.
+// Spreads the work of all threads that spend from the limit over time.
 // Thread safety: all members may be called from any thread.
 class RateLimit {
  public:

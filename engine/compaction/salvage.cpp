@@ -1,4 +1,4 @@
-// Damaged stretches by the hint, or by the records that are still whole.
+// Damaged stretches, by the hint or by the records that are still whole.
 #include "engine/compaction/salvage.h"
 
 #include <algorithm>
@@ -51,7 +51,7 @@ Status Salvage::take_from_hint(const Hint& hint, std::uint64_t begin, std::uint6
     record.key = entry.key;
     record.value = entry.value;
     record.value_intact = entry.header.type != RecordType::kPut;
-    // Some of the stretch may be sound.
+    // The record may be sound, although the stretch is not.
     bytes.resize(sizeof(RecordHeader) + entry.key.size() + entry.header.value_length);
     if (segment_.file().read(entry.offset, bytes)) {
       if (const auto sound = parse_record(bytes, segment_.identity(), entry.offset)) record = *sound;
@@ -62,7 +62,7 @@ Status Salvage::take_from_hint(const Hint& hint, std::uint64_t begin, std::uint6
   return status;
 }
 
-// As it was when the store was opened.
+// Takes the records that recovery has found when the store was opened.
 Status Salvage::take_what_names_itself(std::uint64_t begin, std::uint64_t end, const Take& take) {
   class Taker final : public WalkVisitor {
    public:

@@ -1,4 +1,4 @@
-// What compaction can still take of a segment that is damaged.
+// Salvage: the records that compaction can still take of a damaged segment.
 #pragma once
 
 #include <cstdint>
@@ -12,26 +12,26 @@
 
 namespace minikv::engine {
 
-// The records of stretches that can't be read as frames: the segment's hint names them all. Where there is
-// none, those that name themselves are all there is, which is enough only if the loss of the others was
+// Takes the records of stretches that can't be read as frames. The segment's hint names them all. Without a
+// hint only records with sound headers are found, which is enough only if the loss of the others was
 // accepted.
 //
 // Thread safety: not thread-safe.
 class Salvage {
  public:
-  // All must outlive it. `reader`: of the bytes that are there, which may be fewer than `input` says.
+  // All must outlive it. `reader` has the bytes that are there, which may be fewer than `input` says.
   Salvage(const SharedState& state, const StoreId& store_id, const ManifestSegment& input,
           const Segment& segment, SegmentReader& reader)
       : state_(state), store_id_(store_id), input_(input), segment_(segment), reader_(reader) {}
 
-  // Before the others, once. An error: the segment could not be read.
+  // To be called once, before the others. An error: the segment could not be read.
   Status compare_with_accepted_loss();
-  // Whether what can't be read of the segment is what somebody has accepted, and no more.
+  // Whether the unreadable part of the segment is the accepted loss, and no more.
   bool gives_up_loss() const { return gives_up_loss_; }
 
   using Take = std::function<Status(const RecordView&)>;
-  // Hands on what is known of the stretch from `begin` to before `end`, until `take` fails. kCorruption:
-  // nothing says of which keys it is.
+  // Calls `take` for the known records of the stretch from `begin` to before `end`, until `take` fails.
+  // kCorruption: there is no hint that names the keys of the stretch, and its loss was not accepted.
   Status take(std::uint64_t begin, std::uint64_t end, const Take& take);
 
  private:

@@ -1,4 +1,4 @@
-// The steps of compaction: which are taken, by which thread, and what is told of those that fail.
+// The steps of compaction: which are taken, by which thread, and what is logged of those that fail.
 #include "engine/compaction/scheduler.h"
 
 #include <algorithm>
@@ -66,10 +66,10 @@ bool CompactionScheduler::is_behind() {
   return !claimed_.empty() && !stopping_;
 }
 
-// Slow enough not to be noticed, as long as writes do not get ahead.
-Haste CompactionScheduler::haste() const {
+// Compaction is paced so that clients do not notice it, as long as writes do not get ahead.
+Urgency CompactionScheduler::urgency() const {
   const bool is_pressed = backlog() > kPressedBacklog || keeper_.disk().is_tight();
-  return is_pressed ? Haste::kSome : Haste::kNone;
+  return is_pressed ? Urgency::kSome : Urgency::kNone;
 }
 
 // ---- one step ----
@@ -88,15 +88,15 @@ Result<std::uint64_t> CompactionScheduler::run_step(const std::vector<ManifestSe
 Result<std::uint64_t> CompactionScheduler::run_compaction(
     const std::vector<ManifestSegment>& inputs) noexcept {
   try {
-    Compaction compaction(state_, keeper_, writer_, rate_, [this] { return haste(); }, stopping_);
+    Compaction compaction(state_, keeper_, writer_, rate_, [this] { return urgency(); }, stopping_);
     return compaction.run(inputs);
   } catch (const std::bad_alloc&) {
     return out_of_memory("a compaction");
   }
 }
 
-// What fails is tried again every second, and told when it begins to. Of a full disk each failure names
-// another file.
+// A failing step is tried again every second, and only its first failure is logged. On a full disk each
+// failure names another file, so that only the codes are compared.
 void CompactionScheduler::note_outcome(const Status& outcome) {
   MutexLock lock(mutex_);
   const bool is_same = outcome.code() == StatusCode::kDiskFull ? failure_.code() == StatusCode::kDiskFull
@@ -114,7 +114,7 @@ Result<CompactionResult> CompactionScheduler::compact_all() {
     while (is_manual_ && !stopping_) changed_.wait(mutex_);
     if (stopping_) return {StatusCode::kShutdown, "the store is closing"};
     is_manual_ = true;
-    // The steps that are under way end; no new ones begin.
+    // The running steps end, and no new ones begin.
     while (!claimed_.empty()) changed_.wait(mutex_);
   }
   auto result = state_.options.single_threaded ? compact_all_or_say_why() : compact_all_on_thread();
@@ -125,7 +125,7 @@ Result<CompactionResult> CompactionScheduler::compact_all() {
   return result;
 }
 
-// Not on the caller's thread, which could not become as important again as it was.
+// Runs on a thread of its own, since the caller's could not get its priority back.
 Result<CompactionResult> CompactionScheduler::compact_all_on_thread() noexcept {
   Result<CompactionResult> result = out_of_memory("a thread for the compaction");
   HelperThreads thread;
@@ -150,12 +150,12 @@ Result<CompactionResult> CompactionScheduler::compact_all_in_steps() {
   const std::int64_t started_ms = state_.clock.steady_ms();
   Status rotated;
   MINIKV_TRY(writer_.run_on_writer([&] { rotated = writer_.rotate(); }));
-  // On a full disk there may be no segment to go on in: what is sealed already is compacted all the same.
+  // On a full disk there may be no segment to go on in; the sealed segments are compacted all the same.
   if (!rotated && rotated.code() != StatusCode::kDiskFull) return rotated;
   MINIKV_TRY(keeper_.wait_until_sealed());
   CompactionResult result;
-  // What a step gives back is room for the next one, so each is planned when its time has come. What the
-  // steps have written is not for them to read again.
+  // Each step gives back room for the next one, and so is planned when its turn comes. Segments that the
+  // steps have written are no inputs of later steps.
   const std::uint64_t first_of_mine = keeper_.manifest().allocate_segment_id();
   for (int planned_anew = 0;;) {
     std::vector<SegmentUse> sealed = sealed_segments();
@@ -163,8 +163,8 @@ Result<CompactionResult> CompactionScheduler::compact_all_in_steps() {
     const auto steps = plan_full(std::move(sealed), policy());
     if (steps.empty()) break;
     auto reclaimed = run_step(steps.front());
-    // Something took of the room that the step was planned for, the next spare most likely: there is a
-    // smaller step.
+    // Something has taken room that the step was planned for, most likely the next spare. A smaller step may
+    // fit.
     if (reclaimed.code() == StatusCode::kDiskFull && planned_anew++ < kMaxPlans) continue;
     if (!reclaimed) return reclaimed.status();
     result.reclaimed_bytes += *reclaimed;
@@ -225,27 +225,27 @@ void CompactionScheduler::run() {
       while (run_due_step()) {
       }
     } catch (const std::bad_alloc&) {
-      // It is looked at again in a second.
+      // The thread looks again in a second.
     }
   }
 }
 
-// Segments become due by writing, which leads to seals; but also by what is overwritten before the next seal,
-// and by what expires.
+// A seal wakes the thread. But segments also become due by overwrites before the next seal and by expiry, so
+// that the thread looks again every second.
 void CompactionScheduler::wait_until_due() {
   const auto look_again = steady_clock::now() + kLookAgain;
   while (!may_be_due_ && !stopping_ && steady_clock::now() < look_again) {
     changed_.wait_until(mutex_, look_again);
   }
-  // Each write that is refused on a full disk wakes it.
+  // On a full disk each refused write wakes the thread, which tries again only every second.
   while (failure_.code() == StatusCode::kDiskFull && !stopping_ &&
          steady_clock::now() < failed_at_ + kLookAgain) {
     changed_.wait_until(mutex_, failed_at_ + kLookAgain);
   }
 }
 
-// One bounded step over segments that no other step has claimed. False: there was nothing to do, or it
-// failed; what fails is tried again after the next seal.
+// Runs one bounded step over segments that no other step has claimed. False: there was nothing to do, or the
+// step failed.
 bool CompactionScheduler::run_due_step() {
   std::vector<ManifestSegment> inputs;
   {
@@ -258,7 +258,7 @@ bool CompactionScheduler::run_due_step() {
     inputs = pick_for_background(sealed, policy());
     if (inputs.empty()) return false;
     claim(inputs);
-    // What is left may be enough for another thread.
+    // The remaining segments may be enough for another thread.
     may_be_due_ = true;
     changed_.notify_all();
   }

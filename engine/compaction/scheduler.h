@@ -19,9 +19,9 @@
 
 namespace minikv::engine {
 
-// Has threads that compact, one bounded step each, whatever the policy finds worth it; a segment that is an
-// input of a running step is claimed, so that the threads take disjoint sets. A compaction by hand takes all
-// segments: it waits for the steps that are under way, and keeps the threads from beginning others.
+// The scheduler's threads compact what the policy finds worth it, one bounded step each. A running step
+// claims its inputs, so that the threads take disjoint sets. A compaction by hand takes all segments: it
+// waits for the running steps, and keeps the threads from beginning others.
 //
 // Thread safety: all members may be called from any thread, but start() once and by one thread.
 class CompactionScheduler {
@@ -33,21 +33,21 @@ class CompactionScheduler {
   CompactionScheduler(const CompactionScheduler&) = delete;
   CompactionScheduler& operator=(const CompactionScheduler&) = delete;
 
-  // Whether there are threads: not in single-threaded mode, nor where compaction by itself is turned off.
+  // Whether there are threads: not in single-threaded mode, nor if background compaction is turned off.
   bool has_threads() const {
     return !state_.options.single_threaded && state_.options.compaction_threshold != 0;
   }
   // Starts the threads, if there are any.
   void start();
-  // Cancels what is under way and waits for its end. May be called more than once.
+  // Cancels the running steps and waits for their end. May be called more than once.
   void stop() MINIKV_EXCLUDES(mutex_);
 
   // Store::compact(). kShutdown after stop().
   Result<CompactionResult> compact_all() MINIKV_EXCLUDES(mutex_);
 
-  // Something may be due: a segment was sealed, or room is needed.
+  // Wakes the threads, since a step may be due: a segment was sealed, or room is needed.
   void wake() MINIKV_EXCLUDES(mutex_);
-  // Whether there is much to give back, and a step under way that gives back some of it.
+  // Whether there is much to give back, and a running step gives back some of it.
   bool is_behind() MINIKV_EXCLUDES(mutex_);
   // For single-threaded mode: does now what the threads would do.
   void run_if_due() noexcept MINIKV_EXCLUDES(mutex_);
@@ -56,7 +56,7 @@ class CompactionScheduler {
   CompactionPolicy policy() const;
   std::vector<SegmentUse> sealed_segments() const;
   double backlog() const;
-  Haste haste() const;
+  Urgency urgency() const;
 
   Result<std::uint64_t> run_step(const std::vector<ManifestSegment>& inputs) MINIKV_EXCLUDES(mutex_);
   Result<std::uint64_t> run_compaction(const std::vector<ManifestSegment>& inputs) noexcept;
@@ -84,7 +84,7 @@ class CompactionScheduler {
   bool may_be_due_ MINIKV_GUARDED_BY(mutex_) = true;
   bool is_manual_ MINIKV_GUARDED_BY(mutex_) = false;  // a compaction by hand is under way
   std::set<std::uint64_t> claimed_ MINIKV_GUARDED_BY(mutex_);
-  Status failure_ MINIKV_GUARDED_BY(mutex_);  // of the last step, which was told; kOk: it has succeeded
+  Status failure_ MINIKV_GUARDED_BY(mutex_);  // of the last step, which was logged; kOk: it has succeeded
   std::chrono::steady_clock::time_point failed_at_ MINIKV_GUARDED_BY(mutex_);
 };
 

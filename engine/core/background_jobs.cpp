@@ -24,7 +24,7 @@ void BackgroundJobs::free_later(std::shared_ptr<void> what) noexcept {
   try {
     add([what = std::move(what)]() mutable { what.reset(); });
   } catch (const std::bad_alloc&) {
-    // It goes with this call.
+    // This call has let go of `what`.
   }
 }
 
@@ -61,7 +61,7 @@ void BackgroundJobs::run() {
     try {
       job();
     } catch (const std::bad_alloc&) {
-      // Nobody waits for it; what it would have made is made when it is needed.
+      // No client waits for the job, and its result is made when it is needed.
     }
   }
 }

@@ -1,4 +1,4 @@
-// Work that nobody waits for: hints, and the freeing of what was swapped out.
+// Background jobs, which no client waits for: hints, and the freeing of memory that was swapped out.
 #pragma once
 
 #include <deque>
@@ -23,11 +23,11 @@ class BackgroundJobs {
 
   // Jobs that are added after stop() are dropped.
   void add(std::function<void()> job) MINIKV_EXCLUDES(mutex_);
-  // Lets go of `what`, which may take a while: here, if there is no memory to have it done.
+  // Lets go of `what`, which may take a while. Without memory for a job, the call itself does it.
   void free_later(std::shared_ptr<void> what) noexcept MINIKV_EXCLUDES(mutex_);
-  // Waits until all that was added is done.
+  // Waits until all added jobs are done, or until stop().
   void finish() MINIKV_EXCLUDES(mutex_);
-  // Ends the thread after the job that it is at; the others are dropped.
+  // Ends the thread after its present job, and drops the other jobs.
   void stop() MINIKV_EXCLUDES(mutex_);
 
  private:

@@ -22,7 +22,7 @@ void ChangeJournal::note(std::uint64_t hash, const RangeDelete* range) noexcept 
     ++end_;
     while (chunks_.size() > kMaxChunks || ranges_.size() > kMaxRanges) forget_first_chunk();
   } catch (const std::bad_alloc&) {
-    // Whoever follows begins anew.
+    // All followers begin anew.
     ++end_;
     clear();
   }

@@ -1,4 +1,4 @@
-// Which keys were written to while somebody looks many keys up.
+// The change journal: the keys that were written to during a look-up of many keys.
 #pragma once
 
 #include <algorithm>
@@ -15,15 +15,16 @@
 
 namespace minikv::engine {
 
-// The hashes of the keys that have been written to, in the order of publication, and the range deletes; kept
-// for as long as there is a follower, and up to a bound: a follower that falls too far behind has lost its
-// place, and has to begin anew. Costs the writer one look at a number while there is none.
+// The journal holds the hashes of the keys that have been written to, in the order of publication, and the
+// range deletes. It keeps them for as long as there is a follower, and up to a bound: a follower that falls
+// too far behind has lost its position, and has to begin anew. Without a follower the journal costs the
+// writer one look at a number.
 //
-// Thread safety: note() and note_range() need the readers' lock exclusively, the others share it; but
-// Follower objects may be let go of anywhere and at any time.
+// Thread safety: note(), note_range() and clear() need the readers' lock exclusively, the others share it.
+// Follower objects may be stopped or destroyed anywhere and at any time.
 class ChangeJournal {
  public:
-  // Holds what comes after its place.
+  // A position in the journal, which keeps the changes after it.
   class Follower {
    public:
     Follower() = default;
@@ -50,13 +51,14 @@ class ChangeJournal {
     std::uint64_t next_ = 0;
   };
 
-  // Follows all that is noted from now on.
+  // Returns a follower of all changes that are noted from then on.
   Follower follow() const;
-  // How much the follower has not seen.
+  // How many changes the follower has not seen.
   std::uint64_t unseen(const Follower& follower) const { return end_ - follower.next_; }
-  // False: some of that is not there any more.
+  // False: the journal has dropped some of these.
   bool has(const Follower& follower) const { return follower.next_ >= begin_; }
-  // Shows it up to `limit` changes: a key's by `of_key(hash)`, a range's by `of_range(range)`. Needs has().
+  // Shows the follower its next changes, at most `limit`: a key's by `of_key(hash)`, a range delete by
+  // `of_range(range)`. Needs has().
   template <typename OfKey, typename OfRange>
   void read(Follower& follower, std::uint64_t limit, OfKey of_key, OfRange of_range) const;
 
@@ -64,7 +66,7 @@ class ChangeJournal {
   void note(std::uint64_t hash) noexcept { note(hash, nullptr); }
   void note_range(const RangeDelete& range) noexcept { note(0, &range); }
   bool is_empty() const { return chunks_.empty(); }
-  // Gives its memory back; followers have lost their place.
+  // Gives the memory back. Followers that have not seen all changes have lost their position.
   void clear() noexcept;
 
  private:
@@ -74,14 +76,15 @@ class ChangeJournal {
   };
   static constexpr std::size_t kChunkChanges = 8192;
   using Chunk = std::array<std::uint64_t, kChunkChanges>;
-  // 16 MiB of hashes: what a follower may have to look at again should not take longer than to begin anew.
+  // 16 MiB of hashes: looking at more keys again would take a follower longer than beginning anew.
   static constexpr std::size_t kMaxChunks = 256, kMaxRanges = 1024;
 
   void note(std::uint64_t hash, const RangeDelete* range) noexcept;
   void forget_first_chunk();
 
   const std::shared_ptr<std::atomic<std::size_t>> followers_ = std::make_shared<std::atomic<std::size_t>>(0);
-  // Numbered through, the ranges among the keys: what stands for a range in the chunks means nothing.
+  // Keys and range deletes are numbered in one sequence. The hash that stands for a range delete means
+  // nothing.
   std::uint64_t begin_ = 0, end_ = 0;
   std::deque<std::unique_ptr<Chunk>> chunks_;  // the first begins with number `begin_`
   std::deque<Range> ranges_;

@@ -1,4 +1,4 @@
-// How a change that is published changes the count of a range.
+// How a published change changes the count of a range.
 #include "engine/core/counted_range.h"
 
 #include <cassert>
@@ -12,23 +12,24 @@ bool CountedRange::is_counted(std::string_view key) const {
   return has_begun_ && key <= reached_;
 }
 
-void CountedRange::add(std::string_view, const Place& place) {
+void CountedRange::add(std::string_view, const Location& location) {
   ++entries_;
-  if (place.expiry_ms == 0 || place.expiry_ms > now_ms_) ++keys_;
+  if (location.expiry_ms == 0 || location.expiry_ms > now_ms_) ++keys_;
 }
 
-void CountedRange::note_new(std::string_view key, const Place& place) {
-  if (is_counted(key)) add(key, place);
+void CountedRange::note_new(std::string_view key, const Location& location) {
+  if (is_counted(key)) add(key, location);
 }
 
-void CountedRange::note_gone(std::string_view key, const Place& place) {
+void CountedRange::note_gone(std::string_view key, const Location& location) {
   if (!is_counted(key)) return;
   assert(!is_right_ || entries_ > 0);
   --entries_;
-  if (place.expiry_ms == 0 || place.expiry_ms > now_ms_) --keys_;
+  if (location.expiry_ms == 0 || location.expiry_ms > now_ms_) --keys_;
 }
 
-// What is counted goes as a whole, or stays as a whole, or else is unknown from now on.
+// A range delete removes the counted part as a whole, or none of it. Otherwise the count is unknown from then
+// on.
 void CountedRange::note_range(const RangeDelete& range) {
   if (!has_begun_ && !is_whole_) return;
   const bool ends_before = !range.to.empty() && range.to <= from_;
@@ -63,12 +64,12 @@ void CountedRanges::for_each(Visitor visit) {
   count_.store(ranges_.size(), std::memory_order_relaxed);
 }
 
-void CountedRanges::note_new(std::string_view key, const Place& place) {
-  for_each([&](CountedRange& range) { range.note_new(key, place); });
+void CountedRanges::note_new(std::string_view key, const Location& location) {
+  for_each([&](CountedRange& range) { range.note_new(key, location); });
 }
 
-void CountedRanges::note_gone(std::string_view key, const Place& place) {
-  for_each([&](CountedRange& range) { range.note_gone(key, place); });
+void CountedRanges::note_gone(std::string_view key, const Location& location) {
+  for_each([&](CountedRange& range) { range.note_gone(key, location); });
 }
 
 void CountedRanges::note_range(const RangeDelete& deleted) {

@@ -1,4 +1,4 @@
-// How many keys of a range there are, kept up to date while writes go on.
+// A count of the keys in a range, kept up to date while writes go on.
 #pragma once
 
 #include <atomic>
@@ -15,20 +15,21 @@
 
 namespace minikv::engine {
 
-// A thread walks over the range in slices; what is behind it is counted, and every change of that part is
-// added as it is published. So there is nothing to look at again at the end, however long it took.
+// A thread walks over the range in slices, and counts the part that it has passed. The writer adds every
+// change of that part when it publishes the change. So the thread has nothing to look at again at the end,
+// however long the walk took.
 //
-// Thread safety: members that are not const need the readers' lock: exclusively where they begin with note_,
-// shared by the one thread that walks otherwise. let_go() may be called at any time.
+// Thread safety: members that begin with note_ need the readers' lock exclusively. The others that are not
+// const need it shared, and are called by the walking thread alone. let_go() may be called at any time.
 class CountedRange {
  public:
-  // Keys that expire after `now_ms` are there.
+  // Keys that expire after `now_ms` count as there.
   CountedRange(std::string from, std::string to, std::int64_t now_ms)
       : from_(std::move(from)), to_(std::move(to)), now_ms_(now_ms) {}
 
-  // Counts an entry, and all before it are counted.
-  void add(std::string_view key, const Place& place);
-  // All before and at `key` are counted.
+  // Counts an entry. All entries before it must have been counted.
+  void add(std::string_view key, const Location& location);
+  // All entries up to `key`, included, have been counted.
   void reach(std::string_view key) {
     assert(!is_whole_ && key >= (has_begun_ ? reached_ : from_));
     reached_ = key;
@@ -39,14 +40,14 @@ class CountedRange {
     is_whole_ = true;
   }
 
-  void note_new(std::string_view key, const Place& place);
-  void note_gone(std::string_view key, const Place& place);
+  void note_new(std::string_view key, const Location& location);
+  void note_gone(std::string_view key, const Location& location);
   void note_range(const RangeDelete& range);
 
-  // Not interrupted by a range delete of a part of what was counted, and not over.
+  // Whether the count is right: a range delete of only a part of what was counted makes it wrong.
   bool is_right() const { return is_right_; }
   bool is_whole() const { return is_whole_; }
-  // Entries of the index that no range delete covers; and those of them that are there at now_ms().
+  // Counted entries of the index that no range delete covers; and those of them that are there at now_ms().
   std::uint64_t entries() const { return entries_; }
   std::uint64_t keys() const { return keys_; }
   std::int64_t now_ms() const { return now_ms_; }
@@ -69,15 +70,16 @@ class CountedRange {
   std::atomic<bool> is_wanted_{true};
 };
 
-// All that are to be kept up to date.
+// All counts that the writer keeps up to date.
 // Thread safety: add() needs the readers' lock shared, the others exclusively.
 class CountedRanges {
  public:
   void add(std::shared_ptr<CountedRange> range) MINIKV_EXCLUDES(mutex_);
   bool is_empty() const { return count_.load(std::memory_order_relaxed) == 0; }
-  // An entry is in the index now that was not, or no longer; one that a range delete covers was gone before.
-  void note_new(std::string_view key, const Place& place) MINIKV_EXCLUDES(mutex_);
-  void note_gone(std::string_view key, const Place& place) MINIKV_EXCLUDES(mutex_);
+  // The index has gained an entry, or lost one. An entry that a range delete covers was lost by that delete
+  // already.
+  void note_new(std::string_view key, const Location& location) MINIKV_EXCLUDES(mutex_);
+  void note_gone(std::string_view key, const Location& location) MINIKV_EXCLUDES(mutex_);
   void note_range(const RangeDelete& deleted) MINIKV_EXCLUDES(mutex_);
 
  private:

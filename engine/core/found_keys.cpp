@@ -32,7 +32,7 @@ void FoundKeys::begin_anew() {
 
 // ---- the keys ----
 
-// False: it was named before.
+// False: the same key was named before.
 bool FoundKeys::add(std::uint32_t key) {
   const std::uint64_t hash = hashes_[key] = hash_of(keys_[key]);
   std::size_t slot = static_cast<std::size_t>(hash) & mask_;
@@ -68,7 +68,7 @@ std::optional<std::size_t> FoundKeys::index_of(std::string_view key) const {
   return index;
 }
 
-// Those of the next keys that are to be looked up.
+// The next keys that are to be looked up.
 std::span<FoundKeys::Looked> FoundKeys::next(std::span<Looked, kKeysPerHold> room) {
   std::size_t count = 0;
   const std::size_t last = std::min(added_ + kKeysPerHold, keys_.size());
@@ -101,27 +101,27 @@ void FoundKeys::add_rest(const SharedState& state) {
 // ---- what is there ----
 
 void FoundKeys::look(const SharedState& state, std::span<Looked> wanted) {
-  std::array<std::string_view, Index::kMostAhead> keys;
-  std::array<std::uint64_t, Index::kMostAhead> hashes;
-  std::array<std::optional<Place>, Index::kMostAhead> places;
+  std::array<std::string_view, Index::kMaxPrefetched> keys;
+  std::array<std::uint64_t, Index::kMaxPrefetched> hashes;
+  std::array<std::optional<Location>, Index::kMaxPrefetched> locations;
   while (!wanted.empty()) {
     const std::size_t count = std::min(wanted.size(), keys.size());
     for (std::size_t i = 0; i < count; ++i) {
       keys[i] = keys_[wanted[i].key];
       hashes[i] = hashes_[wanted[i].key];
     }
-    state.index.find_all(std::span(keys).first(count), hashes, places);
+    state.index.find_all(std::span(keys).first(count), hashes, locations);
     for (std::size_t i = 0; i < count; ++i) {
       Looked& looked = wanted[i];
-      looked.place = places[i];
-      if (looked.place && state.ranges.cover(keys[i], looked.place->sequence)) looked.place.reset();
-      if (looked.place) looked.segment = number_of(state, looked.place->segment);
+      looked.location = locations[i];
+      if (looked.location && state.ranges.cover(keys[i], looked.location->sequence)) looked.location.reset();
+      if (looked.location) looked.segment = number_of(state, looked.location->segment);
     }
     wanted = wanted.subspan(count);
   }
 }
 
-// Neighbours among the keys were often written one after the other.
+// The number of the segment in `segments_`, which pins it.
 std::uint32_t FoundKeys::number_of(const SharedState& state, std::uint32_t segment) {
   const auto [known, is_new] =
       segment_numbers_.try_emplace(segment, static_cast<std::uint32_t>(segments_.size()));
@@ -133,28 +133,29 @@ std::uint32_t FoundKeys::number_of(const SharedState& state, std::uint32_t segme
 }
 
 void FoundKeys::keep(const Looked& looked) {
-  if (!looked.place) return set_absent(looked.key);
+  if (!looked.location) return set_absent(looked.key);
   std::uint32_t& at = found_at_[looked.key];
   if (at == kNone) {
     found_.push_back({});
     at = static_cast<std::uint32_t>(found_.size() - 1);
   }
-  found_[at] = {*looked.place, looked.key, looked.segment};
-  if (looked.place->expiry_ms != 0) first_expiry_ms_ = std::min(first_expiry_ms_, looked.place->expiry_ms);
+  found_[at] = {*looked.location, looked.key, looked.segment};
+  if (looked.location->expiry_ms != 0)
+    first_expiry_ms_ = std::min(first_expiry_ms_, looked.location->expiry_ms);
 }
 
-void FoundKeys::set(std::size_t key, const Place& place, SegmentPtr segment) {
-  assert(key < keys_.size() && !place.deleted);
+void FoundKeys::set(std::size_t key, const Location& location, SegmentPtr segment) {
+  assert(key < keys_.size() && !location.deleted);
   const auto [known, is_new] =
-      segment_numbers_.try_emplace(place.segment, static_cast<std::uint32_t>(segments_.size()));
+      segment_numbers_.try_emplace(location.segment, static_cast<std::uint32_t>(segments_.size()));
   if (is_new) segments_.push_back(std::move(segment));
-  keep({static_cast<std::uint32_t>(key), place, known->second});
+  keep({static_cast<std::uint32_t>(key), location, known->second});
 }
 
 // ---- what changes meanwhile ----
 
 bool FoundKeys::catch_up(const SharedState& state, std::uint64_t limit) {
-  assert(!has_lost_its_place(state));
+  assert(!has_lost_its_position(state));
   changed_.clear();
   state.journal.read(
       follower_, limit,
@@ -171,7 +172,8 @@ void FoundKeys::apply_ranges() {
   if (ranges_.empty()) return;
   RangeDeletes deletes;
   deletes.add(ranges_);
-  remove_if([&](std::string_view key, const Place& place) { return deletes.cover(key, place.sequence); });
+  remove_if(
+      [&](std::string_view key, const Location& location) { return deletes.cover(key, location.sequence); });
   ranges_.clear();
 }
 
@@ -179,9 +181,9 @@ void FoundKeys::judge(std::int64_t now_ms) {
   assert(added_ == keys_.size() && ranges_.empty() && "apply_ranges() comes before");
   if (first_expiry_ms_ > now_ms) return;
   first_expiry_ms_ = INT64_MAX;
-  remove_if([&](std::string_view, const Place& place) {
-    if (!is_present(place, now_ms)) return true;
-    if (place.expiry_ms != 0) first_expiry_ms_ = std::min(first_expiry_ms_, place.expiry_ms);
+  remove_if([&](std::string_view, const Location& location) {
+    if (!is_present(location, now_ms)) return true;
+    if (location.expiry_ms != 0) first_expiry_ms_ = std::min(first_expiry_ms_, location.expiry_ms);
     return false;
   });
 }
@@ -203,12 +205,12 @@ std::size_t FoundKeys::count() const {
 std::optional<ValueHandle> FoundKeys::handle(std::size_t key) const {
   const Found* const found = found_of(key);
   if (found == nullptr) return std::nullopt;
-  return HandleAccess::make(segments_[found->segment], found->place);
+  return HandleAccess::make(segments_[found->segment], found->location);
 }
 
 std::uint64_t FoundKeys::sequence(std::size_t key) const {
   const Found* const found = found_of(key);
-  return found == nullptr ? 0 : found->place.sequence;
+  return found == nullptr ? 0 : found->location.sequence;
 }
 
 std::size_t FoundKeys::next_there(std::size_t key) const {

@@ -1,4 +1,4 @@
-// What has been found out about many keys, and how it is kept up to date.
+// The answers of a look-up of many keys, and how they are kept up to date.
 #pragma once
 
 #include <array>
@@ -18,11 +18,12 @@
 
 namespace minikv::engine {
 
-// The answer to a KeyLookup in the making. Takes 20 to 28 bytes for each key, and 64 for one that is there.
+// The answers of a KeyLookup in the making. They take 20 to 28 bytes for each key, and 64 for one that is
+// there.
 //
-// First all keys are added, in slices; while the journal is followed from before the first slice on.
-// catch_up() looks again at what has changed meanwhile. When there is nothing left to look at, and before the
-// lock is let go of, what was found is how things are; then judge() takes out what has expired.
+// The caller first follows the journal, and then adds all keys in slices. catch_up() looks again at the keys
+// that have changed meanwhile. When catch_up() has nothing left to look at, the answers are right until the
+// caller lets go of the lock. Then judge() takes out the expired keys.
 //
 // Thread safety: none.
 class FoundKeys {
@@ -36,34 +37,34 @@ class FoundKeys {
   void follow(const SharedState& state) MINIKV_REQUIRES_SHARED(state.lock) {
     follower_ = state.journal.follow();
   }
-  // Its place in the journal is of no use any more, or never was.
-  bool has_lost_its_place(const SharedState& state) const MINIKV_REQUIRES_SHARED(state.lock) {
+  // Whether the follower has no position in the journal, or has lost it.
+  bool has_lost_its_position(const SharedState& state) const MINIKV_REQUIRES_SHARED(state.lock) {
     return !follower_.is_following() || !state.journal.has(follower_);
   }
   void stop_following() { follower_.stop(); }
 
-  // Adds the next keys, up to kKeysPerHold. False: that were all.
+  // Adds the next keys, up to kKeysPerHold. False: those were all.
   bool add_some(SharedState& state) MINIKV_EXCLUDES(state.lock);
-  // The same for all that are left, during one hold.
+  // Adds all keys that are left, during one hold.
   void add_rest(const SharedState& state) MINIKV_REQUIRES_SHARED(state.lock);
-  // All keys again, from the first on.
+  // Forgets the answers. All keys are to be added again, from the first on.
   void begin_anew();
 
-  // Looks again at what up to `limit` changes may have changed. True: nothing is left to look at;
-  // apply_ranges() may be.
+  // Looks again at the keys of the next changes in the journal, at most `limit` of them. True: no change is
+  // left; apply_ranges() may still be needed.
   bool catch_up(const SharedState& state, std::uint64_t limit) MINIKV_REQUIRES_SHARED(state.lock);
-  // What the range deletes that catch_up() came by have taken away. Without the lock.
+  // Takes out the keys that are gone by the range deletes which catch_up() has met. Needs no lock.
   void apply_ranges();
 
   // ---- on the writer: what the group of tasks has changed so far ----
-  // The first of the keys that is this one; nothing: it is not among them.
+  // The first position of `key` among the keys; nothing: it is not among them.
   std::optional<std::size_t> index_of(std::string_view key) const;
-  void set(std::size_t key, const Place& place, SegmentPtr segment);
+  void set(std::size_t key, const Location& location, SegmentPtr segment);
   void set_absent(std::size_t key) { found_at_[key] = kNone; }
   template <typename IsGone>
   void remove_if(IsGone is_gone);
 
-  // Takes out what has expired.
+  // Takes out the keys that have expired at `now_ms`.
   void judge(std::int64_t now_ms);
 
   // ---- the answer ----
@@ -75,13 +76,13 @@ class FoundKeys {
 
  private:
   struct Found {
-    Place place;
+    Location location;
     std::uint32_t key = 0;
     std::uint32_t segment = 0;  // in segments_
   };
   struct Looked {
     std::uint32_t key = 0;
-    std::optional<Place> place;
+    std::optional<Location> location;
     std::uint32_t segment = 0;
   };
   static constexpr std::uint32_t kNone = UINT32_MAX;
@@ -93,7 +94,7 @@ class FoundKeys {
   bool add(std::uint32_t key);
   std::span<Looked> next(std::span<Looked, kKeysPerHold> room);
   void name_each_first();
-  // Shows the keys with this hash that were not named before.
+  // Calls `visit` for the keys with this hash, each name once.
   template <typename Visitor>
   void for_each_with(std::uint64_t hash, Visitor visit) const;
   void look(const SharedState& state, std::span<Looked> wanted) MINIKV_REQUIRES_SHARED(state.lock);
@@ -107,7 +108,7 @@ class FoundKeys {
   std::size_t mask_ = 0;
   std::vector<std::uint32_t> first_;     // of the same name; empty while none was named twice
   std::vector<std::uint32_t> found_at_;  // in found_, or kNone
-  ChunkedVector<Found> found_;           // its key's, if found_at_ says so
+  ChunkedVector<Found> found_;           // an answer counts if found_at_ names it
   std::vector<SegmentPtr> segments_;
   std::unordered_map<std::uint32_t, std::uint32_t> segment_numbers_;
   std::vector<RangeDelete> ranges_;  // to be applied
@@ -120,7 +121,7 @@ template <typename IsGone>
 void FoundKeys::remove_if(IsGone is_gone) {
   for (std::size_t i = 0; i < found_.size(); ++i) {
     const Found& found = found_[i];
-    if (found_at_[found.key] == i && is_gone(keys_[found.key], found.place)) found_at_[found.key] = kNone;
+    if (found_at_[found.key] == i && is_gone(keys_[found.key], found.location)) found_at_[found.key] = kNone;
   }
 }
 

@@ -1,5 +1,5 @@
-// Whether writes are refused because the disk is full, or the index, or for another reason: when it began,
-// and whether it is over.
+// Spells of refused writes: since when the disk or the index is full, or writes fail for another reason, and
+// whether that is over.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 
 namespace minikv::engine {
 
-// kDiskFull, for the store in `directory`: why no room on the disk may be taken now.
+// kDiskFull, for the store in `directory`. `why`: why no room on the disk may be taken.
 Status disk_full(std::string_view directory, std::string_view why);
-// Of a write that would take the room of the spare segment.
+// `why` for a write that would take the room of the spare segment.
 inline constexpr std::string_view kRoomIsKept = "what room is left is kept for deletes and compaction";
 
 struct DiskRoom {
@@ -23,10 +23,10 @@ struct DiskRoom {
   std::uint64_t reserve_bytes = 0;  // kept for deletes and compaction
 };
 
-// It begins with the first write that is refused. It is over when none has been refused for a while, and a
-// write that takes room was taken or there is room for another segment: a disk that has room for some writes
-// and not for others is told of once. What is refused for another reason than want of room is the same, with
-// what was wrong in place of the room.
+// A spell begins with the first refused write. It is over when no write has been refused for a while, and
+// either a write that takes room has succeeded or there is room for another segment. So a disk that has room
+// for some writes and not for others is logged once. A spell for another reason than want of room is the
+// same, with the cause in place of the room.
 //
 // Thread safety: all members may be called from any thread.
 class RefusalSpell {
@@ -38,18 +38,18 @@ class RefusalSpell {
 
   bool is_on() const { return is_on_.load(std::memory_order_acquire); }
 
-  // True: it begins.
+  // A write was refused. True: a spell begins.
   bool note_refused(std::int64_t now_ms, const Status& why = {}) MINIKV_EXCLUDES(mutex_) {
     return note(now_ms, 1, why);
   }
-  // There is no room to begin with.
+  // There is no room to begin with: a spell without a refused write. True: a spell begins.
   bool note_no_room(std::int64_t now_ms) MINIKV_EXCLUDES(mutex_) { return note(now_ms, 0, {}); }
-  // Of a write that takes room.
+  // A write that takes room has succeeded.
   void note_taken() MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     was_taken_ = true;
   }
-  // What it was, if it is over.
+  // Ends the spell and returns it, if it is over.
   std::optional<Spell> look(std::int64_t now_ms, bool has_room) MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     if (!is_on() || now_ms - last_ms_ < kCalmMs || (!has_room && !was_taken_)) return std::nullopt;
@@ -57,12 +57,12 @@ class RefusalSpell {
     why_ = Status();
     return Spell{now_ms - since_ms_, refused_};
   }
-  // Why the last one was refused.
+  // Why the last write was refused.
   Status why() const MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     return why_;
   }
-  // 0: none are refused.
+  // 0: there is no spell.
   std::int64_t duration_ms(std::int64_t now_ms) const MINIKV_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     return is_on() ? std::max<std::int64_t>(now_ms - since_ms_, 1) : 0;
@@ -89,10 +89,10 @@ class RefusalSpell {
   std::atomic<bool> is_on_{false};
   mutable Mutex mutex_;
   std::int64_t since_ms_ MINIKV_GUARDED_BY(mutex_) = 0;
-  std::int64_t last_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // that one was refused
+  std::int64_t last_ms_ MINIKV_GUARDED_BY(mutex_) = 0;  // when the last write was refused
   std::uint64_t refused_ MINIKV_GUARDED_BY(mutex_) = 0;
   Status why_ MINIKV_GUARDED_BY(mutex_);
-  bool was_taken_ MINIKV_GUARDED_BY(mutex_) = false;  // since the last one was refused
+  bool was_taken_ MINIKV_GUARDED_BY(mutex_) = false;  // since the last write was refused
 };
 
 }  // namespace minikv::engine

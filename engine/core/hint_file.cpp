@@ -10,7 +10,7 @@
 namespace minikv::engine {
 namespace {
 
-// From the file and not from memory: what the hint says has been read back.
+// Collects from the file and not from memory, so that all entries of the hint have been read back.
 Status collect(const ManifestSegment& entry, const Segment& segment, HintBuilder& hint) {
   SegmentReader reader(segment.file(), entry.size);
   FrameCursor cursor(reader, segment.identity());
@@ -50,9 +50,9 @@ Status write_hint(FileSystem& file_system, const std::string& directory, const H
   }
   const auto write = [&]() -> Status {
     MINIKV_ASSIGN_OR_RETURN(auto file, file_system.open(temporary, OpenMode::kCreate));
-    GentleFile gentle(*file, pacing);
-    MINIKV_TRY(hint.write(identity, gentle));
-    // Not synced to the directory: a power cut may take the name, and then there is no hint.
+    PacedFile paced(*file, pacing);
+    MINIKV_TRY(hint.write(identity, paced));
+    // The directory is not synced: a power cut may take the name, and then there is no hint.
     return file_system.rename(temporary, path);
   };
   const Status written = write();
@@ -93,8 +93,7 @@ void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegmen
     state.log.warn("{}: no hint, so that the next start reads the segment: {}", segment->path(),
                    status.message());
   }
-  // A compaction that has taken the segment while the hint was being written may have looked for it too
-  // early.
+  // A compaction that has dropped the segment meanwhile may have looked for the hint before it was there.
   if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(entry.id));
 }
 

@@ -1,4 +1,4 @@
-// Hint files: reading them, and writing them beside everything else that goes on.
+// Hint files: reading them, and writing them beside the other work.
 #pragma once
 
 #include <memory>
@@ -12,19 +12,20 @@
 
 namespace minikv::engine {
 
-// kNotFound: there is none. kCorruption: not one of this segment as it is.
+// kNotFound: there is no hint. kCorruption: the file is not a hint of this segment in its present state.
+// `buffer` lends its memory to the hint.
 Result<Hint> read_hint(FileSystem& file_system, const std::string& path, const HintIdentity& identity,
                        std::string buffer = {});
 
-// Into the store's `directory`, under a temporary name first, so that a hint is there whole or not at all.
-// `hint` has been arranged.
+// Writes the hint into the store's `directory`, under a temporary name first, so that it is there as a whole
+// or not at all. `hint` must have been arranged.
 Status write_hint(FileSystem& file_system, const std::string& directory, const HintBuilder& hint,
                   const HintIdentity& identity, const Pacing& pacing);
 
 std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint);
 
-// Reads the sealed segment and writes its hint, in the background. A hint is a cache: that one could not be
-// written is logged, and costs time at the next start.
+// Reads the sealed segment and writes its hint, in the background. A hint is a cache: a failure is logged,
+// and only costs time at the next start.
 void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry);
 
 }  // namespace minikv::engine

@@ -11,7 +11,7 @@
 
 namespace minikv::engine {
 
-// What is still to be walked over: narrowed as the walk goes on.
+// The keys that are still to be walked over. go_on_behind() narrows them.
 struct Remaining {
   explicit Remaining(const ScanOptions& options)
       : low(std::max(options.from, options.prefix)), high(options.to), reverse(options.reverse) {
@@ -19,7 +19,7 @@ struct Remaining {
     if (options.after) go_on_behind(*options.after);
   }
 
-  // In the direction of the walk; never back.
+  // Goes on behind `key` in the direction of the walk, never back.
   void go_on_behind(std::string_view key) {
     if (reverse) {
       if (!high || key < *high) high = key;

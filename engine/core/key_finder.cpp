@@ -13,8 +13,8 @@ namespace {
 
 // A slice of a walk takes less time than one of look-ups.
 constexpr std::size_t kEntriesPerHold = 512;
-// Then it is done under the lock as a whole: only what writes millions of keys without a pause could be
-// faster for so long.
+// After so many attempts a look-up is done as a whole under the lock, and a count is left to the writer. Only
+// writes of millions of keys without a pause can outrun a look-up so often.
 constexpr int kMaxAttempts = 3;
 
 Status given_up() {
@@ -29,21 +29,21 @@ std::optional<ValueHandle> KeyFinder::locate(std::string_view key) const {
   ValueHandle handle;
   {
     SharedGuard guard(state_.lock);
-    const auto place = state_.index.find(key);
-    if (!place || state_.ranges.cover(key, place->sequence)) return std::nullopt;
-    handle = HandleAccess::make(state_.segment_of(*place), *place);
+    const auto location = state_.index.find(key);
+    if (!location || state_.ranges.cover(key, location->sequence)) return std::nullopt;
+    handle = HandleAccess::make(state_.segment_of(*location), *location);
   }
   if (handle.expiry_ms() != kNoExpiry && handle.expiry_ms() <= state_.clock.now_ms()) return std::nullopt;
   return handle;
 }
 
-void KeyFinder::fetch_ahead(std::span<const std::string_view> keys) const {
+void KeyFinder::prefetch(std::span<const std::string_view> keys) const {
   SharedGuard guard(state_.lock);
-  state_.index.fetch_ahead(keys, [this](const Place& place) {
+  state_.index.prefetch(keys, [this](const Location& location) {
     state_.lock.assert_shared();
-    const auto found = state_.segments.find(place.segment);
+    const auto found = state_.segments.find(location.segment);
     if (found == state_.segments.end()) return;
-    found->second->mapping().fetch_ahead(place.offset, sizeof(RecordHeader) + place.value_bytes);
+    found->second->mapping().prefetch(location.offset, sizeof(RecordHeader) + location.value_bytes);
   });
 }
 
@@ -57,15 +57,15 @@ std::vector<std::optional<ValueHandle>> KeyFinder::multi_locate(
     return handles;
   }
   const std::int64_t now = state_.clock.now_ms();
-  for (std::size_t first = 0; keys.size() > 1 && first < keys.size(); first += Index::kMostAhead) {
-    fetch_ahead(keys.subspan(first));
+  for (std::size_t first = 0; keys.size() > 1 && first < keys.size(); first += Index::kMaxPrefetched) {
+    prefetch(keys.subspan(first));
   }
   {
     SharedGuard guard(state_.lock);
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const auto place = state_.look_up(keys[i], now);
-      if (!place) continue;
-      handles[i] = HandleAccess::make(state_.segment_of(*place), *place);
+      const auto location = state_.look_up(keys[i], now);
+      if (!location) continue;
+      handles[i] = HandleAccess::make(state_.segment_of(*location), *location);
     }
   }
   return handles;
@@ -92,14 +92,14 @@ std::uint64_t KeyFinder::size() const {
   return state_.key_count(now);
 }
 
-// What returns a container can't say why there is none.
+// For callers that return a container, and can't return a Status.
 void KeyFinder::look_up_or_throw(KeyLookup& lookup) const {
   if (!look_up(lookup, {})) throw std::bad_alloc();
 }
 
 // ---- very many keys ----
 
-// Fills `found` with all keys. What it says when it returns was so at the moment that is returned.
+// Fills `found` with all keys. Its answers were right at the moment that is returned, in engine time.
 Result<std::int64_t> KeyFinder::find_keys(FoundKeys& found, const std::function<bool()>& should_stop) const {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     if (attempt > 0) found.begin_anew();
@@ -119,15 +119,16 @@ Result<std::int64_t> KeyFinder::find_keys(FoundKeys& found, const std::function<
   return state_.clock.now_ms();
 }
 
-// Nothing: it has lost its place.
+// Looks again at all changes in the journal. Returns the moment of the answers; nothing: `found` has lost its
+// position.
 std::optional<std::int64_t> KeyFinder::catch_up(FoundKeys& found) const {
   constexpr int kHoldsEach = 16;
   std::uint64_t limit = FoundKeys::kKeysPerHold;
   for (int holds = 1;; ++holds) {
     SharedGuard guard(state_.lock);
-    if (found.has_lost_its_place(state_)) return std::nullopt;
+    if (found.has_lost_its_position(state_)) return std::nullopt;
     if (found.catch_up(state_, limit)) return state_.clock.now_ms();
-    // However much is written: it ends.
+    // A growing limit makes the loop end, however much is written.
     if (holds % kHoldsEach == 0 && limit < std::numeric_limits<std::uint64_t>::max() / 2) limit *= 2;
   }
 }
@@ -154,7 +155,7 @@ class KeyFinder::Preparer final : public Preparation {
  public:
   explicit Preparer(const KeyFinder& finder) : finder_(finder) {}
 
-  // It goes on following until the writer comes to it.
+  // The look-up goes on following the journal until the writer comes to it.
   void look_up(KeyLookup& lookup) override {
     try {
       lookup.is_done_ = false;
@@ -185,7 +186,7 @@ void KeyFinder::prepare(WriteTask& task) const {
   task.prepare(preparer);
 }
 
-// Null: it can't be had.
+// Null: there is no count that is right.
 std::shared_ptr<CountedRange> KeyFinder::count_range(const std::string& from, const std::string& to) const {
   state_.in_order.wait();
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
@@ -204,7 +205,7 @@ std::shared_ptr<CountedRange> KeyFinder::count_range(const std::string& from, co
   return nullptr;
 }
 
-// True: that was all.
+// Counts the next slice of the range. True: the whole range is counted.
 bool KeyFinder::count_some(CountedRange& counted) const {
   const std::string from = counted.has_begun() ? counted.reached() : counted.from();
   const Index::Range rest{
@@ -212,12 +213,12 @@ bool KeyFinder::count_some(CountedRange& counted) const {
       counted.to().empty() ? std::nullopt : std::optional<std::string_view>(counted.to())};
   std::size_t seen = 0;
   std::string_view reached;
-  state_.index.walk_range(rest, [&](std::string_view key, const Place& place) {
+  state_.index.walk_range(rest, [&](std::string_view key, const Location& location) {
     state_.lock.assert_shared();
     if (seen == kEntriesPerHold) return false;
     ++seen;
     reached = key;
-    if (!state_.ranges.cover(key, place.sequence)) counted.add(key, place);
+    if (!state_.ranges.cover(key, location.sequence)) counted.add(key, location);
     return true;
   });
   if (seen > 0) counted.reach(reached);

@@ -1,4 +1,4 @@
-// Where the values of keys are, and how many keys there are: what readers ask the index.
+// What readers ask the index: the locations of values, and how many keys there are.
 #pragma once
 
 #include <atomic>
@@ -20,24 +20,23 @@
 
 namespace minikv::engine {
 
-// Looks up under the readers' lock, which is shared and held for a short time: what concerns very many keys
-// is done in slices, between which the writer and other readers have their turns. A handle pins its segment,
-// so that the value can be read without the lock. What the members promise is said in minikv/store.h, by the
-// same names.
+// The finder looks keys up under the readers' lock, which it holds shared and for a short time. Very many
+// keys go in slices, between which the writer and other readers have their turns. A handle pins its segment,
+// so that the value can be read without the lock. minikv/store.h documents the members, by the same names.
 //
 // Thread safety: all members may be called from any thread.
 class KeyFinder {
  public:
-  // Both must outlive it. Once `closing` is set, what is prepared for the writer is given up.
+  // Both must outlive it. Once `closing` is set, preparations for the writer are given up.
   KeyFinder(SharedState& state, const std::atomic<bool>& closing) : state_(state), closing_(closing) {}
 
   std::optional<ValueHandle> locate(std::string_view key) const;
   std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
-  void fetch_ahead(std::span<const std::string_view> keys) const;
+  void prefetch(std::span<const std::string_view> keys) const;
   std::size_t count_existing(std::span<const std::string_view> keys) const;
   std::uint64_t size() const;
   Status look_up(KeyLookup& lookup, const std::function<bool()>& should_stop) const;
-  // Has the task prepare what it wants to find out beforehand (WriteTask::prepare()).
+  // Calls WriteTask::prepare(), if the task wants look-ups or counts beforehand.
   void prepare(WriteTask& task) const;
 
  private:

@@ -12,17 +12,17 @@ namespace minikv::engine {
 struct LogProgress {
   explicit LogProgress(const Clock& clock) : wall_clock(clock) {}
 
-  // The last sequence whose write() has returned, and the last one that a successful sync covers: its write
-  // had returned before that sync was called.
+  // The last sequence of which write() has returned, and the last one that a successful sync covers. A sync
+  // covers a record if its write() had returned before the sync was called.
   std::atomic<std::uint64_t> written_sequence{0};
   std::atomic<std::uint64_t> durable_sequence{0};
-  // When that last became so, or was found to be so, by the wall clock.
+  // When the durable sequence was last raised or confirmed, by the wall clock.
   std::atomic<std::int64_t> durable_wall_ms{0};
   // The last sequence that readers see.
   std::atomic<std::uint64_t> visible_sequence{0};
   const Clock& wall_clock;
 
-  // A sync has covered everything up to there.
+  // A sync has covered everything up to `sequence`.
   void note_durable(std::uint64_t sequence) {
     raise(durable_sequence, sequence);
     durable_wall_ms.store(wall_clock.wall_ms(), std::memory_order_relaxed);

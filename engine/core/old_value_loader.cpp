@@ -21,7 +21,7 @@ Result<Value> read_or_say_why(Read read) noexcept {
 
 }  // namespace
 
-// Where the value is that has to be had for `old`, if any has.
+// The handle of the value that has to be read for `old`; nothing: none has to be.
 std::optional<ValueHandle> OldValueLoader::find_wanted(OldValue& old) const {
   auto handle = keys_.locate(old.key);
   if (!handle || !handle->is_readable() || handle->value_bytes() > old.max_bytes) return std::nullopt;
@@ -35,10 +35,10 @@ bool OldValueLoader::try_load(std::span<OldValue> values) const {
   for (OldValue& old : values) {
     const auto handle = find_wanted(old);
     if (!handle) continue;
-    // To copy and check a large one takes long, be it in memory or not.
+    // Copying and checking a large value takes long, even if it is in memory.
     if (handle->value_bytes() > Store::kMaxValueAtOnceBytes) return false;
-    // What is warm now will still be in memory when the writer comes to it.
-    if (HandleAccess::is_warm(*handle, old.key, warm_)) continue;
+    // A resident value will still be in memory when the writer comes to it.
+    if (HandleAccess::is_resident(*handle, old.key, resident_)) continue;
     old.value = values_.try_read(old.key, *handle);
     if (!old.value) return false;
   }
@@ -58,7 +58,8 @@ void OldValueLoader::load_on_reader(OldValue& old, const ValueHandle& handle,
                                     std::function<void()> done) const {
   readers_.run([this, &old, handle, done = std::move(done)] {
     const std::size_t room = HandleAccess::room_bytes(old, handle.value_bytes(), options_);
-    old.value = read_or_say_why([&] { return HandleAccess::read_from_disk(handle, old.key, warm_, room); });
+    old.value =
+        read_or_say_why([&] { return HandleAccess::read_from_disk(handle, old.key, resident_, room); });
     done();
   });
 }

@@ -1,4 +1,4 @@
-// Values for tasks that are going to read them on the writer.
+// Old values: the values that tasks are going to read on the writer.
 #pragma once
 
 #include <functional>
@@ -14,22 +14,23 @@
 
 namespace minikv::engine {
 
-// Brings them into memory before the task is queued; or before it is executed, if they have changed and left
-// memory again meanwhile.
+// The loader reads old values into memory before their task is queued. It reads them again before the task is
+// executed, if they are not in memory by then.
 //
 // Thread safety: all members may be called from any thread.
 class OldValueLoader {
  public:
-  // All must outlive it, and `readers` must have been stopped by then.
-  OldValueLoader(const KeyFinder& keys, const Options& options, WarmPages& warm, ReaderPool& readers)
-      : keys_(keys), options_(options), warm_(warm), readers_(readers), values_(warm) {}
+  // All arguments must outlive it, and `readers` must have been stopped before it is destroyed.
+  OldValueLoader(const KeyFinder& keys, const Options& options, ResidentPages& resident, ReaderPool& readers)
+      : keys_(keys), options_(options), resident_(resident), readers_(readers), values_(resident) {}
 
   // Store::try_load() and Store::load().
   bool try_load(std::span<OldValue> values) const;
   void load(std::span<OldValue> values) const;
 
-  // Has a reader read the value of `handle` into `old`, whatever comes of it, and then call `done`. Both must
-  // stay until then. Throws std::bad_alloc where there is no memory to ask for it: then neither happens.
+  // Has a reader read the value of `handle`, or the error of that read, into `old`, and then call `done`.
+  // `old` and the loader must stay valid until then. Throws std::bad_alloc where there is no memory for the
+  // request; then neither happens.
   void load_on_reader(OldValue& old, const ValueHandle& handle, std::function<void()> done) const;
 
  private:
@@ -37,7 +38,7 @@ class OldValueLoader {
 
   const KeyFinder& keys_;
   const Options& options_;
-  WarmPages& warm_;
+  ResidentPages& resident_;
   ReaderPool& readers_;
   const ValueReader values_;
 };

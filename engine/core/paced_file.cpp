@@ -10,48 +10,48 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// docs/PERFORMANCE.md has what other sizes cost whom.
+// docs/PERFORMANCE.md has the costs of other sizes.
 constexpr std::uint64_t kPieceBesideSyncs = kMiB / 4, kPiece = 4 * kMiB;
 constexpr int kLongRest = 4;  // times what the work took
-constexpr auto kLongestRest = std::chrono::milliseconds(20);
-// The page cache keeps what one write brings in folios as large as the write. Where a virtual machine's page
-// tables are shadowed, reading single records out of a mapping of large ones takes up to ten times as long:
-// docs/PERFORMANCE.md.
+constexpr auto kMaxRest = std::chrono::milliseconds(20);
+// The page cache keeps the bytes of one write in folios as large as the write. Where a virtual machine's page
+// tables are shadowed, reading single records from a mapping of large folios takes up to ten times as long
+// (docs/PERFORMANCE.md).
 constexpr std::uint64_t kWrite = kMiB / 32;
 
 }  // namespace
 
-Rests::Rests(const Pacing& pacing)
+Pacer::Pacer(const Pacing& pacing)
     : pacing_(pacing), written_seen_(pacing.written_sequence.load(std::memory_order_relaxed)) {}
 
-steady_clock::duration Rests::after(steady_clock::duration took, Haste haste) {
+steady_clock::duration Pacer::after(steady_clock::duration took, Urgency urgency) {
   const std::uint64_t written = pacing_.written_sequence.load(std::memory_order_relaxed);
   if (pacing_.fsync == Fsync::kNever || written == written_seen_) return {};
   written_seen_ = written;
-  switch (haste) {
-    case Haste::kNone: took *= kLongRest; break;
-    case Haste::kSome: break;
-    case Haste::kMost: return {};
+  switch (urgency) {
+    case Urgency::kNone: took *= kLongRest; break;
+    case Urgency::kSome: break;
+    case Urgency::kHigh: return {};
   }
-  return std::min<steady_clock::duration>(took, kLongestRest);
+  return std::min<steady_clock::duration>(took, kMaxRest);
 }
 
-GentleFile::GentleFile(File& file, const Pacing& pacing, std::function<Haste()> haste)
-    : file_(file), haste_(std::move(haste)), fsync_(pacing.fsync), rests_(pacing) {
+PacedFile::PacedFile(File& file, const Pacing& pacing, std::function<Urgency()> urgency)
+    : file_(file), urgency_(std::move(urgency)), fsync_(pacing.fsync), pacer_(pacing) {
   begin_piece();
 }
 
-// Large ones are faster, where they hold up no write. In `interval` no write waits for a sync, but all wait
-// for the processor.
-void GentleFile::begin_piece() {
-  if (haste_) piece_haste_ = haste_();
+// Large pieces are faster, and are used where they hold up no write. In `interval` no write waits for a sync,
+// but all wait for the processor.
+void PacedFile::begin_piece() {
+  if (urgency_) piece_urgency_ = urgency_();
   const bool is_large =
-      fsync_ == Fsync::kNever || (fsync_ == Fsync::kInterval && piece_haste_ == Haste::kMost);
+      fsync_ == Fsync::kNever || (fsync_ == Fsync::kInterval && piece_urgency_ == Urgency::kHigh);
   piece_bytes_ = is_large ? kPiece : kPieceBesideSyncs;
   unsynced_ = 0;
 }
 
-Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
+Status PacedFile::write(std::uint64_t offset, std::span<const std::string_view> pieces) {
   std::vector<std::string_view> gathered;
   std::uint64_t bytes = 0;
   Time begun = steady_clock::now();
@@ -80,10 +80,10 @@ Status GentleFile::write(std::uint64_t offset, std::span<const std::string_view>
   return bytes == 0 ? Status() : flush();
 }
 
-Status GentleFile::end_piece(Time begun) {
+Status PacedFile::end_piece(Time begun) {
   MINIKV_TRY(file_.sync());
   begin_piece();
-  std::this_thread::sleep_for(rests_.after(steady_clock::now() - begun, piece_haste_));
+  std::this_thread::sleep_for(pacer_.after(steady_clock::now() - begun, piece_urgency_));
   return {};
 }
 

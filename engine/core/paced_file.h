@@ -1,4 +1,4 @@
-// Large writes that no request waits for, beside the small synced ones that requests wait for.
+// Paced files: large writes that no request waits for, beside the small synced ones that requests wait for.
 #pragma once
 
 #include <atomic>
@@ -14,46 +14,46 @@
 
 namespace minikv::engine {
 
-enum class Haste : std::uint8_t {
-  kNone,  // it is not needed soon
-  kSome,  // it must not take much longer than it would without rests
-  kMost,  // it is waited for
+enum class Urgency : std::uint8_t {
+  kNone,  // the work is not needed soon
+  kSome,  // the work must not take much longer than without rests
+  kHigh,  // something waits for the work
 };
 
-// What large writes are paced by: how the log is synced, and the last sequence that was written to it. The
-// number must outlive all that is paced.
+// What large writes are paced by: how the log is synced, and the last sequence that was written to it.
+// `written_sequence` must outlive all that is paced.
 struct Pacing {
   Fsync fsync;
   const std::atomic<std::uint64_t>& written_sequence;
 };
 
-// When to rest from work that keeps disk and processor busy, and for how long. If something was written
-// meanwhile, for as long as the work took or a few times that: so both are the writers' for most of the time,
-// however fast or slow they are. Not at all if nothing was written, nor where no write ever waits for the
-// disk (fsync: never).
+// Decides how long work that keeps disk and processor busy rests. If the log was written to meanwhile, the
+// work rests for as long as it took, or for a few times that. So the requests have disk and processor for
+// most of the time, however fast these are. The work does not rest if nothing was written, nor where no write
+// waits for the disk (fsync: never).
 //
 // Thread safety: not thread-safe.
-class Rests {
+class Pacer {
  public:
-  explicit Rests(const Pacing& pacing);
+  explicit Pacer(const Pacing& pacing);
 
-  // After work that took so long.
-  std::chrono::steady_clock::duration after(std::chrono::steady_clock::duration took, Haste haste);
+  // How long to rest after work that has taken `took`: at most 20 ms, and 0 for Urgency::kHigh.
+  std::chrono::steady_clock::duration after(std::chrono::steady_clock::duration took, Urgency urgency);
 
  private:
   const Pacing pacing_;
   std::uint64_t written_seen_;
 };
 
-// A file that is written in pieces, each synced at once: a sync of the log meanwhile waits for one piece, not
-// for all that has gathered in memory. After each it rests (see above). What it writes at once is small too,
-// so that the page cache keeps the file in small folios, which are faster to read from.
+// A file that is written in pieces, each synced at once, with a rest after each (see Pacer). So a sync of the
+// log meanwhile waits for one piece, and not for all that has gathered in memory. Each system call writes
+// little, so that the page cache keeps the file in small folios, which are faster to read from.
 //
 // Thread safety: as File's, but write() by one thread at a time.
-class GentleFile final : public File {
+class PacedFile final : public File {
  public:
-  // `haste` is asked once for each piece; null: kSome.
-  GentleFile(File& file, const Pacing& pacing, std::function<Haste()> haste = {});
+  // `urgency` is asked once for each piece; null: kSome.
+  PacedFile(File& file, const Pacing& pacing, std::function<Urgency()> urgency = {});
 
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
 
@@ -72,11 +72,11 @@ class GentleFile final : public File {
   Status end_piece(Time begun);
 
   File& file_;
-  const std::function<Haste()> haste_;
+  const std::function<Urgency()> urgency_;
   const Fsync fsync_;
-  Rests rests_;
+  Pacer pacer_;
   // Of the piece that is being written.
-  Haste piece_haste_ = Haste::kSome;
+  Urgency piece_urgency_ = Urgency::kSome;
   std::uint64_t piece_bytes_ = 0;
   std::uint64_t unsynced_ = 0;
 };

@@ -37,8 +37,7 @@ std::size_t PendingKeys::place_of(std::uint64_t hash, std::uint32_t number) cons
   return i;
 }
 
-// Linear probing without tombstones: what could not get a place nearer to its home because of this one moves
-// up.
+// Linear probing without tombstones: an entry that this one has kept from a slot nearer to its home moves up.
 void PendingKeys::remove(std::uint64_t hash, std::uint32_t number) noexcept {
   const std::size_t mask = slots_.size() - 1;
   std::size_t hole = place_of(hash, number);

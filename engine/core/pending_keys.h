@@ -7,8 +7,8 @@
 
 namespace minikv::engine {
 
-// A hash table of numbers: whoever asks knows which key a number stands for. Where there is no memory to grow
-// it says so by std::bad_alloc and is as it was before, which absl's tables are not.
+// A hash table of numbers: the caller knows which key a number stands for. Without memory to grow, the table
+// throws std::bad_alloc and is as it was before, which absl's tables are not.
 //
 // Thread safety: none.
 class PendingKeys {
@@ -18,7 +18,8 @@ class PendingKeys {
   bool is_empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
 
-  // The number for which `is_it(number)` is true, among those with this hash (and some others).
+  // The number for which `is_it(number)` is true, among those with this hash and a few others; kNone: there
+  // is none.
   template <typename IsIt>
   std::uint32_t find(std::uint64_t hash, IsIt is_it) const {
     if (size_ == 0) return kNone;
@@ -33,9 +34,9 @@ class PendingKeys {
       if (slot.number != kNone) visit(slot.number);
     }
   }
-  // None of its key must be there.
+  // The table must not have a number of the same key.
   void add(std::uint64_t hash, std::uint32_t number);
-  // `number` is there, and stands for the same key.
+  // `number` must be there, and `by` stands for the same key.
   void replace(std::uint64_t hash, std::uint32_t number, std::uint32_t by) noexcept {
     slots_[place_of(hash, number)].number = by;
   }
@@ -44,10 +45,10 @@ class PendingKeys {
 
  private:
   static constexpr std::size_t kFewSlots = 64;
-  // Free: all bits set.
+  // A free slot has all bits set.
   struct Slot {
     std::uint32_t number = kNone;
-    std::uint32_t tag = UINT32_MAX;  // enough of the hash to find its place in a table of four billion
+    std::uint32_t tag = UINT32_MAX;  // enough of the hash for a table of four billion slots
   };
 
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }

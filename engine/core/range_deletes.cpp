@@ -26,7 +26,7 @@ void RangeDeletes::remove(std::uint64_t sequence) {
   take(std::move(ranges));
 }
 
-// Instead of those that are there, once nothing can fail any more.
+// Replaces the ranges, once nothing can fail any more.
 void RangeDeletes::take(std::vector<RangeDelete> ranges) {
   std::vector<Step> steps = arranged(ranges);
   ranges_.swap(ranges);
@@ -44,8 +44,8 @@ std::uint64_t RangeDeletes::newest_over(std::string_view key) const {
   return behind == steps_.begin() ? 0 : std::prev(behind)->newest;
 }
 
-// Cuts the ranges, which may overlap, into steps that do not: at each key where one begins or ends, the
-// newest of those that are open there.
+// Cuts the ranges, which may overlap, into steps that do not. A step begins at each key where a range begins
+// or ends, and has the newest of the ranges that are open there.
 std::vector<RangeDeletes::Step> RangeDeletes::arranged(const std::vector<RangeDelete>& ranges) {
   struct Edge {
     std::string_view at;

@@ -8,7 +8,7 @@
 
 namespace minikv::engine {
 
-// Everything about the keys from `from` to before `to` that is older than `sequence` is gone.
+// A range delete: all records of the keys from `from` to before `to` that are older than `sequence` are gone.
 struct RangeDelete {
   std::string from;
   std::string to;  // empty: to the last key
@@ -18,7 +18,7 @@ struct RangeDelete {
   bool covers(std::string_view key) const { return key >= from && (to.empty() || key < to); }
 };
 
-// Where there is no memory for a change (std::bad_alloc), nothing is changed.
+// A change for which there is no memory throws std::bad_alloc, and changes nothing.
 //
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class RangeDeletes {
@@ -43,7 +43,7 @@ class RangeDeletes {
   }
 
  private:
-  // From `from` to the next step's: the newest range delete there, or 0.
+  // From `from` to before the next step's `from`: the sequence of the newest range delete there, or 0.
   struct Step {
     std::string from;
     std::uint64_t newest = 0;

@@ -1,9 +1,9 @@
-// Threads that wait for the disk so that event loops and the writer need not.
+// Readers: threads that wait for the disk, so that event loops and the writer need not.
 //
-// Most reads find their value in memory. One that does not takes as long as the disk likes, and whoever asked
-// for it has other connections to serve: it hands the read over here and goes on. They read by system call
-// rather than through a mapping: a page fault would hold the lock on the process's address space for as long
-// as the disk takes.
+// Most reads find their value in memory. A read from the disk takes as long as the disk does, and an event
+// loop has other connections to serve: it hands the read over to a reader and goes on. Readers read by system
+// call rather than through a mapping, since a page fault would hold the lock on the process's address space
+// for as long as the disk takes.
 #pragma once
 
 #include <deque>
@@ -18,15 +18,15 @@ namespace minikv::engine {
 // Thread safety: run() may be called from any thread; stop() by one.
 class ReaderPool {
  public:
-  // Without threads, run() runs at once.
+  // Without threads, run() runs the work at once.
   explicit ReaderPool(unsigned threads);
   ~ReaderPool() { stop(); }
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
-  // Runs `work` on one of the threads, in no order. It must not throw.
+  // Runs `work` on one of the threads, in no order. `work` must not throw.
   void run(std::function<void()> work) MINIKV_EXCLUDES(mutex_);
-  // Finishes what was given and ends the threads; later run() calls run at once.
+  // Finishes the queued work and ends the threads. Later calls of run() run their work at once.
   void stop() MINIKV_EXCLUDES(mutex_);
 
   // Whether the calling thread is one of a pool's.

@@ -13,8 +13,8 @@
 
 namespace minikv::engine {
 
-// Every look-up of a key comes by here, so it is a hash table in one piece of memory; and emplace() either
-// succeeds or changes nothing, which is not to be had of absl's tables where memory runs out.
+// A hash table in one piece of memory, since every look-up of a key needs it. emplace() either succeeds or
+// changes nothing, which absl's tables do not promise where memory runs out.
 //
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class SegmentTable {
@@ -31,14 +31,14 @@ class SegmentTable {
 
   const_iterator find(std::uint32_t id) const { return entries_.begin() + position_of(id); }
   iterator find(std::uint32_t id) { return entries_.begin() + position_of(id); }
-  // Nothing happens if it is there.
+  // Does nothing if the segment is there.
   void emplace(std::uint32_t id, std::shared_ptr<Segment> segment) {
     reserve_one();
     if (find(id) != end()) return;
     place(static_cast<std::uint32_t>(entries_.size()), id, slots_);
     entries_.emplace_back(id, std::move(segment));
   }
-  // The next emplace() will not fail.
+  // Makes sure that the next emplace() does not fail. May throw std::bad_alloc.
   void reserve_one() {
     if (entries_.size() == entries_.capacity())
       entries_.reserve(std::max<std::size_t>(16, 2 * entries_.size()));
@@ -51,7 +51,7 @@ class SegmentTable {
     assert(at != entries_.end());
     if (at != entries_.end() - 1) *at = std::move(entries_.back());
     entries_.pop_back();
-    std::fill(slots_.begin(), slots_.end(), kNone);  // they are few, and it is seldom
+    std::fill(slots_.begin(), slots_.end(), kNone);  // segments are few, and this is seldom
     fill(slots_);
   }
 

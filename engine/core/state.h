@@ -77,13 +77,13 @@ struct Counters {
   }
 };
 
-// Whether `place` names something that is there at `now_ms`.
-inline bool is_present(const Place& place, std::int64_t now_ms) {
-  return place.expiry_ms == 0 || place.expiry_ms > now_ms;
+// Whether the record at `location` has not expired at `now_ms`.
+inline bool is_present(const Location& location, std::int64_t now_ms) {
+  return location.expiry_ms == 0 || location.expiry_ms > now_ms;
 }
 
-// The index and the segments it points into: what readers see. Changed by the writer alone, under the lock;
-// the writer may look without it.
+// The index and the segments that it points into: what readers see. Only the writer changes them, under the
+// lock; it may look without the lock.
 struct SharedState : LogProgress {
   SharedState(const Options& given, const std::shared_ptr<FileSystem>& files, const Clock& system_clock,
               std::string where, const FileBudget& descriptors)
@@ -96,7 +96,7 @@ struct SharedState : LogProgress {
         log(given.log),
         directory(std::move(where)),
         background(!given.single_threaded),
-        warm_pages(system_clock, file_system) {}
+        resident_pages(system_clock, file_system) {}
   // For tests: `files` must outlive it.
   SharedState(const Options& given, FileSystem& files, const Clock& system_clock, std::string where)
       : SharedState(given, std::shared_ptr<FileSystem>(std::shared_ptr<void>(), &files), system_clock,
@@ -111,90 +111,91 @@ struct SharedState : LogProgress {
   const std::string directory;
   BackgroundJobs background;
   const std::shared_ptr<Graveyard> graveyard = std::make_shared<Graveyard>();
-  WarmPages warm_pages;
+  ResidentPages resident_pages;
   Health health;
   Counters counters;
   RefusalSpell full_disk;
   RefusalSpell full_index;      // writes that add keys are refused
-  RefusalSpell failing_writes;  // for any other reason, by which the store is not read-only yet
+  RefusalSpell failing_writes;  // for a reason that has not made the store read-only
 
   ReaderLock lock;
   Index index MINIKV_GUARDED_BY(lock);
   SegmentTable segments MINIKV_GUARDED_BY(lock);
 
-  // Range deletes whose keys are still being taken out of the index, slice by slice, and how many such keys
-  // there are. What they cover is gone already: every look-up asks is_there().
+  // Range deletes that the sweep is still taking out of the index, slice by slice, and how many entries they
+  // cover. Covered keys are gone already, since every look-up asks is_there().
   RangeDeletes ranges MINIKV_GUARDED_BY(lock);
   std::uint64_t covered_keys MINIKV_GUARDED_BY(lock) = 0;
 
-  // While the store is being opened: about what the index will take; 0: not known.
+  // While the store is being opened: about how many bytes the index will take; 0: not known.
   std::atomic<std::uint64_t> expected_index_bytes{0};
 
-  // The writer's: for changes of the index.
+  // The writer's memory reserve, for changes of the index.
   MemoryReserve reserve;
 
-  // What look-ups and counts of many keys, which take a while, are told of.
+  // Look-ups and counts of many keys take a while, and learn of changes from these.
   ChangeJournal journal MINIKV_GUARDED_BY(lock);
   CountedRanges counted_ranges;
 
-  // Open when the index is in order, some time after a start: until then there is nothing to walk over.
+  // Opens when the sorted index is built, some time after a start. Walks over keys wait for it.
   Gate in_order;
-  // The writer's, when the sorted index is built: applies up to `changes` changes that came meanwhile, and a
-  // few more. True: those were all, and the index is in order.
+  // For the writer, when the sorted index is built: applies pending changes, `changes` of them and a few
+  // more. True: those were all, and the sorted index is complete.
   bool apply_pending_changes(std::size_t changes) MINIKV_EXCLUDES(lock);
-  // For the writer, which can't wait for itself at the gate. Throws std::bad_alloc where there is no memory
-  // for the sorted index.
+  // For the writer, which can't wait for itself at the gate: waits for the sorted index and applies all
+  // pending changes. Throws std::bad_alloc where there is no memory for the sorted index.
   void need_sorted_index() MINIKV_EXCLUDES(lock);
 
-  // What the index says of the key, if it is there at `now_ms`.
-  std::optional<Place> look_up(std::string_view key, std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {
+  // The key's location in the index, if the key is there at `now_ms`.
+  std::optional<Location> look_up(std::string_view key, std::int64_t now_ms) const
+      MINIKV_REQUIRES_SHARED(lock) {
     return look_up(key, hash_of(key), now_ms);
   }
-  std::optional<Place> look_up(std::string_view key, std::uint64_t hash, std::int64_t now_ms) const
+  std::optional<Location> look_up(std::string_view key, std::uint64_t hash, std::int64_t now_ms) const
       MINIKV_REQUIRES_SHARED(lock) {
-    auto place = index.find(key, hash);
-    if (place && !is_there(key, *place, now_ms)) place.reset();
-    return place;
+    auto location = index.find(key, hash);
+    if (location && !is_there(key, *location, now_ms)) location.reset();
+    return location;
   }
-  bool is_there(std::string_view key, const Place& place, std::int64_t now_ms) const
+  bool is_there(std::string_view key, const Location& location, std::int64_t now_ms) const
       MINIKV_REQUIRES_SHARED(lock) {
-    return is_present(place, now_ms) && !ranges.cover(key, place.sequence);
+    return is_present(location, now_ms) && !ranges.cover(key, location.sequence);
   }
-  // How many keys there are at `now_ms`. Where very many have expired at once, or a range delete is still
-  // being swept up, some that have expired are counted until they are taken out.
+  // How many keys there are at `now_ms`. If very many have expired at once, or during a sweep, some expired
+  // keys count until they are taken out.
   std::uint64_t key_count(std::int64_t now_ms) const MINIKV_REQUIRES_SHARED(lock) {
-    constexpr std::size_t kMostExpired = 10'000;
-    const std::size_t expired = covered_keys == 0 ? index.count_expired(now_ms, kMostExpired) : 0;
+    constexpr std::size_t kMaxExpired = 10'000;
+    const std::size_t expired = covered_keys == 0 ? index.count_expired(now_ms, kMaxExpired) : 0;
     return index.size() - covered_keys - expired;
   }
-  // Null only where the index was told of a place that never was: by a hint that is wrong though its
+  // Null only where a hint has given the index a location that never was: a hint that is wrong, although its
   // checksums are right.
-  std::shared_ptr<Segment> segment_of(const Place& place) const MINIKV_REQUIRES_SHARED(lock) {
-    const auto found = segments.find(place.segment);
+  std::shared_ptr<Segment> segment_of(const Location& location) const MINIKV_REQUIRES_SHARED(lock) {
+    const auto found = segments.find(location.segment);
     return found == segments.end() ? nullptr : found->second;
   }
-  // The index has let go of this place.
-  void forget(std::string_view key, const Place& place) MINIKV_REQUIRES(lock);
+  // The index has let go of this location.
+  void forget(std::string_view key, const Location& location) MINIKV_REQUIRES(lock);
 
   std::string path_of(std::uint64_t segment_id) const { return directory + "/" + segment_name(segment_id); }
 };
 
-inline void SharedState::forget(std::string_view key, const Place& place) {
-  if (const auto segment = segment_of(place)) {
-    segment->live_bytes.fetch_sub(record_bytes(key.size(), place.value_bytes), std::memory_order_relaxed);
+inline void SharedState::forget(std::string_view key, const Location& location) {
+  if (const auto segment = segment_of(location)) {
+    segment->live_bytes.fetch_sub(record_bytes(key.size(), location.value_bytes), std::memory_order_relaxed);
   }
-  if (place.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
-  if (ranges.cover(key, place.sequence)) {
+  if (location.lost) counters.lost_keys.fetch_sub(1, std::memory_order_relaxed);
+  if (ranges.cover(key, location.sequence)) {
     assert(covered_keys > 0);
     --covered_keys;
   } else if (!counted_ranges.is_empty()) {
-    counted_ranges.note_gone(key, place);
+    counted_ranges.note_gone(key, location);
   }
 }
 
-// How much of a log segment is mapped: it grows by a fourth where the spare is not ready, and by an ordinary
-// group. What a large batch or want of a spare has put behind that is read without the mapping until the next
-// start. Costs addresses, not memory.
+// How many bytes of a log segment are mapped. A segment grows by a fourth where the spare is not ready, and
+// by an ordinary group. Records beyond that, by a large batch or for want of a spare, are read without the
+// mapping until the next start. The mapping costs addresses, not memory.
 inline std::uint64_t log_map_bytes(const Options& options) {
   return options.segment_size + options.segment_size / 4 + 8 * kMiB;
 }

@@ -26,9 +26,9 @@ Status lost() {
           "the value was damaged on disk and can't be had back; set or delete the key to heal it"};
 }
 
-// One read of one record: header and key go to a buffer of its own, the value to where the caller wants it.
-// The head is checked first; then the value's pieces are added, in order, as they are read; then the value is
-// checked.
+// One read of one record: header and key go to a buffer of its own, the value to the caller's. The caller
+// checks the head first. Then it adds the value's pieces in order as they are read, and checks the value at
+// the end.
 class RecordRead {
  public:
   RecordRead(const ValueHandle& handle, const Segment& segment, std::uint64_t offset, std::string_view key,
@@ -55,7 +55,7 @@ class RecordRead {
   }
   std::uint64_t offset_of(std::size_t value_byte) const { return offset_ + head_bytes() + value_byte; }
 
-  // What was read into head().
+  // Checks what was read into head().
   Status check_head() {
     const auto record = parse_record_header({head_.data(), head_.size()}, segment_.identity(), offset_);
     if (!record || record->key.size() != key_.size() || record->header.value_length != out_.size())
@@ -65,13 +65,13 @@ class RecordRead {
     wanted_ = record->header.value_checksum;
     return {};
   }
-  // What was read into the next piece().
+  // Adds what was read into the next piece() to the checksum.
   void add(std::span<const char> piece) { checksum_ = crc32c({piece.data(), piece.size()}, checksum_); }
   Status check_value() const {
     return checksum_ == wanted_ ? Status() : damaged("the value does not check out");
   }
 
-  // The value, beginning with its byte `begin`, by `read(offset, piece)`.
+  // Reads the value from its byte `begin` on by `read(offset, piece)`, and checks it.
   template <typename Read>
   Status read_value(std::size_t begin, Read read) {
     while (begin < out_.size()) {
@@ -122,29 +122,29 @@ Result<Value> read_string(const ValueHandle& handle, std::size_t room_bytes, Rea
 
 }  // namespace
 
-ValueHandle HandleAccess::make(SegmentPtr segment, const Place& place) {
+ValueHandle HandleAccess::make(SegmentPtr segment, const Location& location) {
   ValueHandle handle;
-  handle.lost_ = place.lost || segment == nullptr;
+  handle.lost_ = location.lost || segment == nullptr;
   handle.segment_ = std::move(segment);
-  handle.offset_ = place.offset;
-  handle.expiry_ms_ = place.expiry_ms;
-  handle.version_ = place.version;
-  handle.value_bytes_ = place.value_bytes;
+  handle.offset_ = location.offset;
+  handle.expiry_ms_ = location.expiry_ms;
+  handle.version_ = location.version;
+  handle.value_bytes_ = location.value_bytes;
   return handle;
 }
 
-void HandleAccess::fetch_ahead(const ValueHandle& handle) {
+void HandleAccess::prefetch(const ValueHandle& handle) {
   if (handle.lost_) return;
-  handle.segment_->mapping().fetch_ahead(handle.offset_, sizeof(RecordHeader) + handle.value_bytes_);
+  handle.segment_->mapping().prefetch(handle.offset_, sizeof(RecordHeader) + handle.value_bytes_);
 }
 
 Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::span<char> out,
-                          WarmPages& warm) {
+                          ResidentPages& resident) {
   if (handle.lost_) return lost();
   RecordRead record(handle, *handle.segment_, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
   if (!handle.segment_->is_mapped(handle.offset_, record.bytes()))
-    return read_from_disk(handle, key, out, warm, {});
+    return read_from_disk(handle, key, out, resident, {});
   const Mapping& mapping = handle.segment_->mapping();
   MINIKV_TRY(mapping.copy(handle.offset_, record.head()));
   MINIKV_TRY(record.check_head());
@@ -153,12 +153,12 @@ Status HandleAccess::read(const ValueHandle& handle, std::string_view key, std::
 }
 
 Status HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key, std::span<char> out,
-                                    WarmPages& warm, const std::function<bool()>& should_stop) {
+                                    ResidentPages& resident, const std::function<bool()>& should_stop) {
   if (handle.lost_) return lost();
   const File& file = handle.segment_->file();
   RecordRead record(handle, *handle.segment_, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
-  // The head comes with the first piece of the value: two calls would wait twice.
+  // One call reads the head and the first piece of the value, since two calls would wait twice.
   const std::span<char> first = record.piece(0);
   const auto go_on = [&] {
     if (!should_stop || !should_stop()) return Status();
@@ -166,20 +166,20 @@ Status HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view 
   };
   MINIKV_TRY(go_on());
   MINIKV_TRY(file.read_pieces(handle.offset_, std::array{record.head(), first}));
-  warm.touch(handle.segment_->marks(), handle.offset_, record.head_bytes() + first.size());
+  resident.touch(handle.segment_->marks(), handle.offset_, record.head_bytes() + first.size());
   MINIKV_TRY(record.check_head());
   record.add(first);
   return record.read_value(first.size(), [&](std::uint64_t offset, std::span<char> piece) {
     MINIKV_TRY(go_on());
     MINIKV_TRY(file.read(offset, piece));
-    warm.touch(handle.segment_->marks(), offset, piece.size());
+    resident.touch(handle.segment_->marks(), offset, piece.size());
     return Status();
   });
 }
 
 std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::string_view key,
-                                             std::span<char> out, WarmPages& warm) {
-  if (handle.lost_ || is_warm(handle, key, warm)) return read(handle, key, out, warm);
+                                             std::span<char> out, ResidentPages& resident) {
+  if (handle.lost_ || is_resident(handle, key, resident)) return read(handle, key, out, resident);
   const Segment& segment = *handle.segment_;
   RecordRead record(handle, segment, handle.offset_, key, out);
   if (!record.has_room()) return no_memory();
@@ -187,28 +187,29 @@ std::optional<Status> HandleAccess::try_read(const ValueHandle& handle, std::str
       const std::size_t got,
       segment.file().read_cached(handle.offset_, std::array{record.head(), record.value()}));
   if (got < record.bytes()) return std::nullopt;
-  warm.touch(segment.marks(), handle.offset_, record.bytes());
+  resident.touch(segment.marks(), handle.offset_, record.bytes());
   if (Status checked = record.check_head(); !checked) return checked;
   record.add(record.value());
   return record.check_value();
 }
 
-Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, WarmPages& warm,
+Result<Value> HandleAccess::read(const ValueHandle& handle, std::string_view key, ResidentPages& resident,
                                  std::size_t room_bytes) {
-  return read_string(handle, room_bytes, [&](std::span<char> out) { return read(handle, key, out, warm); });
+  return read_string(handle, room_bytes,
+                     [&](std::span<char> out) { return read(handle, key, out, resident); });
 }
 
-Result<Value> HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,
-                                           std::size_t room_bytes) {
+Result<Value> HandleAccess::read_from_disk(const ValueHandle& handle, std::string_view key,
+                                           ResidentPages& resident, std::size_t room_bytes) {
   return read_string(handle, room_bytes,
-                     [&](std::span<char> out) { return read_from_disk(handle, key, out, warm, {}); });
+                     [&](std::span<char> out) { return read_from_disk(handle, key, out, resident, {}); });
 }
 
 std::optional<Result<Value>> HandleAccess::try_read(const ValueHandle& handle, std::string_view key,
-                                                    WarmPages& warm, std::size_t room_bytes) {
+                                                    ResidentPages& resident, std::size_t room_bytes) {
   bool is_cold = false;
   Result<Value> value = read_string(handle, room_bytes, [&](std::span<char> out) {
-    const std::optional<Status> done = try_read(handle, key, out, warm);
+    const std::optional<Status> done = try_read(handle, key, out, resident);
     is_cold = !done;
     return done.value_or(Status(StatusCode::kIoError, ""));
   });
@@ -222,34 +223,34 @@ std::size_t HandleAccess::room_bytes(const OldValue& old, std::uint64_t value_by
   return std::max(wanted, std::min<std::uint64_t>(old.least_bytes, options.max_value_bytes));
 }
 
-bool HandleAccess::is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm) {
+bool HandleAccess::is_resident(const ValueHandle& handle, std::string_view key, ResidentPages& resident) {
   assert(handle.segment_ != nullptr);
   const std::uint64_t bytes = sizeof(RecordHeader) + key.size() + handle.value_bytes_;
   return handle.segment_->is_mapped(handle.offset_, bytes) &&
-         warm.has(handle.segment_->marks(), handle.offset_, bytes);
+         resident.has(handle.segment_->marks(), handle.offset_, bytes);
 }
 
 Result<Value> ValueReader::read(std::string_view key, const ValueHandle& handle,
                                 std::size_t room_bytes) const {
-  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, warm_, room_bytes);
-  return HandleAccess::read(handle, key, warm_, room_bytes);
+  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, resident_, room_bytes);
+  return HandleAccess::read(handle, key, resident_, room_bytes);
 }
 
 Status ValueReader::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                               const std::function<bool()>& should_stop) const {
-  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, out, warm_, should_stop);
-  return HandleAccess::read(handle, key, out, warm_);
+  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, out, resident_, should_stop);
+  return HandleAccess::read(handle, key, out, resident_);
 }
 
 std::optional<Result<Value>> ValueReader::try_read(std::string_view key, const ValueHandle& handle) const {
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
-  return HandleAccess::try_read(handle, key, warm_);
+  return HandleAccess::try_read(handle, key, resident_);
 }
 
 std::optional<Status> ValueReader::try_read_into(std::string_view key, const ValueHandle& handle,
                                                  std::span<char> out) const {
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
-  return HandleAccess::try_read(handle, key, out, warm_);
+  return HandleAccess::try_read(handle, key, out, resident_);
 }
 
 }  // namespace minikv::engine

@@ -14,43 +14,45 @@
 
 namespace minikv::engine {
 
-// The reads differ in whom they may keep waiting. Each copies header, key and value, checks both checksums
-// over the copies, and that it is the record which the handle was made for. The value goes straight to `out`,
-// which has handle.value_bytes() bytes, and is checked there: nothing is read again, or copied, after the
-// check.
+// The reads differ in whether they may wait for the disk. Each read copies header, key and value, and checks
+// both checksums over the copies. It also checks that the record is the one which the handle was made for.
+// The value goes straight to `out`, which must have handle.value_bytes() bytes, and is checked there. Nothing
+// is read again, or copied, after the check.
 //
 // Large values are read and checked in pieces that fit into the processor's cache.
 //
 // Thread safety: all members may be called from any thread.
 struct HandleAccess {
-  static ValueHandle make(SegmentPtr segment, const Place& place);
+  static ValueHandle make(SegmentPtr segment, const Location& location);
 
-  // Says that it will be read through the mapping soon.
-  static void fetch_ahead(const ValueHandle& handle);
-  // Through the mapping, or by system call where that ends before; waits for the disk if it must.
-  static Status read(const ValueHandle& handle, std::string_view key, std::span<char> out, WarmPages& warm);
-  // By system call; waits for the disk if it must. For readers (see ReaderPool). `should_stop` may be empty;
-  // it is asked before each piece, and true ends the read with kCancelled.
+  // Prefetches the value, which will be read through the mapping soon.
+  static void prefetch(const ValueHandle& handle);
+  // Reads through the mapping, or by system call where the mapping ends before. Waits for the disk if it
+  // must.
+  static Status read(const ValueHandle& handle, std::string_view key, std::span<char> out,
+                     ResidentPages& resident);
+  // Reads by system call; waits for the disk if it must. For readers (see ReaderPool). `should_stop` may be
+  // empty. It is asked before each piece, and true ends the read with kCancelled.
   static Status read_from_disk(const ValueHandle& handle, std::string_view key, std::span<char> out,
-                               WarmPages& warm, const std::function<bool()>& should_stop);
-  // Nothing if the value is not in memory.
+                               ResidentPages& resident, const std::function<bool()>& should_stop);
+  // Reads without waiting for the disk. Nothing: the value is not in memory.
   static std::optional<Status> try_read(const ValueHandle& handle, std::string_view key, std::span<char> out,
-                                        WarmPages& warm);
+                                        ResidentPages& resident);
 
-  // The same into a new string, with capacity for `room_bytes` if that is more. kOutOfMemory if there is no
-  // memory for it.
-  static Result<Value> read(const ValueHandle& handle, std::string_view key, WarmPages& warm,
+  // The same reads into a new string, with a capacity of `room_bytes` if that is more. kOutOfMemory: there is
+  // no memory for the string.
+  static Result<Value> read(const ValueHandle& handle, std::string_view key, ResidentPages& resident,
                             std::size_t room_bytes = 0);
-  static Result<Value> read_from_disk(const ValueHandle& handle, std::string_view key, WarmPages& warm,
-                                      std::size_t room_bytes = 0);
+  static Result<Value> read_from_disk(const ValueHandle& handle, std::string_view key,
+                                      ResidentPages& resident, std::size_t room_bytes = 0);
   static std::optional<Result<Value>> try_read(const ValueHandle& handle, std::string_view key,
-                                               WarmPages& warm, std::size_t room_bytes = 0);
+                                               ResidentPages& resident, std::size_t room_bytes = 0);
 
-  // The capacity that a task wants its old value to come with.
+  // The capacity in bytes that a task wants for its old value.
   static std::size_t room_bytes(const OldValue& old, std::uint64_t value_bytes, const Options& options);
 
-  // Whether it surely is in memory: then read() does not wait.
-  static bool is_warm(const ValueHandle& handle, std::string_view key, WarmPages& warm);
+  // Whether the value is resident for sure; then read() does not wait.
+  static bool is_resident(const ValueHandle& handle, std::string_view key, ResidentPages& resident);
 };
 
 // The reads of a store, by the same names as in minikv/store.h: each takes the way that suits the value's
@@ -59,8 +61,8 @@ struct HandleAccess {
 // Thread safety: all members may be called from any thread.
 class ValueReader {
  public:
-  // `warm` must outlive it.
-  explicit ValueReader(WarmPages& warm) : warm_(warm) {}
+  // `resident` must outlive it.
+  explicit ValueReader(ResidentPages& resident) : resident_(resident) {}
 
   // `room_bytes` as for HandleAccess::read().
   Result<Value> read(std::string_view key, const ValueHandle& handle, std::size_t room_bytes = 0) const;
@@ -71,7 +73,7 @@ class ValueReader {
                                       std::span<char> out) const;
 
  private:
-  WarmPages& warm_;
+  ResidentPages& resident_;
 };
 
 }  // namespace minikv::engine

@@ -1,4 +1,4 @@
-// How much room there is on the disk, and when what is dropped gives its own back.
+// How much room there is on the disk, and when dropped segments give theirs back.
 #include "engine/files/disk_space.h"
 
 #include <algorithm>

@@ -29,38 +29,38 @@ class DiskSpace {
   Result<std::uint64_t> free_bytes() const;
   // Whether there is no room for another segment.
   bool is_tight() const { return !may_grow_log(0); }
-  // Whether a log without a spare may take `bytes` more of the disk and leave enough for one.
+  // Whether a log without a spare may take `bytes` more of the disk and leave enough for a spare.
   bool may_grow_log(std::uint64_t bytes) const;
-  // Without a spare, so much of a log is kept for deletes: a part of a segment, or of all the room that there
-  // is for the store where that is less than a segment.
+  // How many bytes of a log without a spare are kept for deletes: a part of a segment or, where the store has
+  // less room in all than a segment, of that room.
   std::uint64_t reserved_bytes() const MINIKV_EXCLUDES(keeper_mutex);
-  // Called by tell_tight(), on its thread. Set before another thread sees this.
+  // tell_tight() calls `callback`, on its own thread. To be set before another thread sees this object.
   void on_tight(std::function<void()> callback) { tight_ = std::move(callback); }
-  // The disk has become tight, or something was refused because it is.
+  // To be called when the disk has become tight, or something was refused because it is.
   void tell_tight() const {
     if (tight_) tight_();
   }
 
   // ---- what is being given back ----
-  // Segments whose files have been unlinked.
+  // Takes segments with unlinked files, to give their space back.
   void give_back(std::vector<std::unique_ptr<Segment>> segments) { release_.add(std::move(segments)); }
   bool is_giving_back() const { return !release_.is_empty(); }
   std::size_t segments_to_give_back() const { return release_.count(); }
-  // Whether a piece should go now.
+  // Whether a piece should be given back now.
   bool is_release_due() const MINIKV_REQUIRES(keeper_mutex);
-  // Whether so much has gathered, or there is so little other room, that it goes before the next spare and
-  // without rests.
+  // Whether so much has gathered, or there is so little other room, that the release goes before the next
+  // spare and without rests.
   bool is_release_late() const;
-  // When the next piece should go, while there is one.
+  // When the next piece should be given back, while there is one.
   Time next_release_at() const { return release_.next_at(); }
-  void release_piece() { release_.release_piece(is_release_late() ? Haste::kMost : Haste::kNone); }
+  void release_piece() { release_.release_piece(is_release_late() ? Urgency::kHigh : Urgency::kNone); }
   void release_all() { release_.release_all(); }
 
  private:
   SharedState& state_;
   KeeperMonitor& monitor_;
   const StoreManifest& manifest_;
-  GentleRelease release_;
+  PacedRelease release_;
   std::function<void()> tight_;
 };
 

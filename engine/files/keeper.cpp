@@ -37,7 +37,7 @@ Keeper::~Keeper() { stop(); }
 
 // ---- the beginning and the end ----
 
-Status Keeper::settle(const std::vector<Overlong>& overlong) {
+Status Keeper::cut_overlong(const std::vector<Overlong>& overlong) {
   assert(stage_ == Stage::kMade);
   stage_ = Stage::kSettled;
   Manifest next = manifest_.copy();
@@ -81,8 +81,8 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
   next.clean_sequence = 0;
   next.seq_limit = std::max(next.seq_limit, first_sequence) + kSequenceBlock;
   if (Status committed = manifest_.commit(next); !committed) {
-    // Some file systems need room to overwrite. It is made durable with the first spare, before anything is
-    // written.
+    // Some file systems need room to overwrite. The manifest becomes durable with the first spare, before
+    // anything is written.
     if (!is_missing || committed.code() != StatusCode::kDiskFull) return committed;
     manifest_.assume(next);
   }
@@ -142,7 +142,7 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
 
 // ---- the thread ----
 
-// The most urgent one first: a writer or a compaction waits for a cut, a commit, a sync or sequences, and
+// The most urgent job comes first. The writer or a compaction waits for a cut, a commit, a sync or sequences;
 // nothing waits for the spare yet.
 Keeper::Job Keeper::next_job() const {
   // A compaction waits for the refusal of its commit.
@@ -209,7 +209,7 @@ void Keeper::run() {
       }
     }
     if (try_one_job()) continue;
-    // There was no memory for it, and there is hardly any at once.
+    // There was no memory for the job, and there will hardly be any at once.
     MutexLock lock(monitor_.mutex());
     const auto until = in_ms(kRetryWithoutMemoryMs);
     if (monitor_.is_stopping()) return;  // finish() says what it could not do
@@ -217,7 +217,7 @@ void Keeper::run() {
   }
 }
 
-// Where the next job is one for which the time has not come, until then.
+// Waits for a job, at most until the next one is due by its time.
 void Keeper::wait_for_job() {
   std::optional<std::chrono::steady_clock::time_point> until;
   const auto not_after = [&](std::chrono::steady_clock::time_point time) {
@@ -238,7 +238,7 @@ void Keeper::wait_for_job() {
   }
 }
 
-// False: there was no memory for it. What was to be done is still to be done, and is safe to be done again.
+// False: there was no memory for the job. It is still to be done, and may safely be done again.
 bool Keeper::try_one_job() {
   try {
     (void)run_one_job();
@@ -253,7 +253,7 @@ bool Keeper::try_one_job() {
   }
 }
 
-// Answers the waits that can be told that there is no memory now.
+// Answers the waits that can be refused with `why`.
 void Keeper::give_up_waiting(const Status& why) {
   MutexLock lock(monitor_.mutex());
   if (!commits_.empty()) {
@@ -265,7 +265,8 @@ void Keeper::give_up_waiting(const Status& why) {
   monitor_.notify_all();
 }
 
-// The writer's segment is half full, or there is none yet; or something waits for the keeper's next job.
+// Whether the writer's segment is half full, or there is none yet, or something waits for the keeper's next
+// job.
 bool Keeper::is_spare_urgent() const {
   MutexLock lock(monitor_.mutex());
   const Segment* const active = log_.active();

@@ -1,9 +1,9 @@
-// The keeper looks after everything that has to happen to the store's files beside the writes themselves.
+// The keeper does all work on the store's files beside the writes themselves.
 //
-// Why it has a thread of its own: sealing a full segment, preparing the next one and committing the manifest
-// each cost syncs, and the writer, which has clients waiting, must never stand behind them. So the writer
-// hands a full segment over and goes on in the spare, which the keeper has written full of zeros, synced and
-// named in the manifest beforehand. The keeper decides nothing about what is written.
+// The keeper has a thread of its own: sealing a full segment, preparing the next one and committing the
+// manifest each cost syncs, for which the writer must never wait. So the writer hands a full segment over and
+// goes on in the spare. The keeper has written the spare full of zeros, synced it and named it in the
+// manifest beforehand. The keeper decides nothing about what is written.
 #pragma once
 
 #include <atomic>
@@ -30,33 +30,33 @@
 
 namespace minikv::engine {
 
-// Picks the jobs, one after the other, and does those that concern the log's segments and the manifest; what
-// concerns the spare, the syncs and the disk its parts do, which the callers ask themselves.
+// The keeper picks the jobs, one after the other, and does those of the log's segments and the manifest. Its
+// parts do those of the spare, the syncs and the disk; callers ask these parts directly.
 //
-// All that is asked of the keeper and its parts is guarded by one mutex, KeeperMonitor::mutex(), since the
-// most urgent job is picked from all of it.
+// One mutex, KeeperMonitor::mutex(), guards all requests to the keeper and its parts, since the keeper picks
+// the most urgent job from all of them.
 //
-// Thread safety: all members may be called from any thread, but settle(), open_log(), start() and finish()
-// once each, in this order, and retire() and reserve_sequences() by the writer alone.
+// Thread safety: all members may be called from any thread, but cut_overlong(), open_log(), start() and
+// finish() once each, in this order, and retire() and reserve_sequences() by the writer alone.
 class Keeper {
  public:
   Keeper(SharedState& state, Manifest manifest, ManifestFile file);
   ~Keeper();
 
-  // Makes the manifest of the last incarnation durable as recovery has found it; then cuts what is longer
-  // than it says, and unlinks what it has dropped.
-  Status settle(const std::vector<Overlong>& overlong);
-  // Makes the segment that this incarnation of the store writes into, `spare` if there is one from the last,
-  // and makes the manifest durable with `first_sequence` and a block of sequences behind it. On a full disk a
-  // small one will do, for which hints are given up; where there is no room for that either, it is one that
-  // takes nothing (engine/files/missing_log.h), until there is some.
+  // Makes the manifest of the last incarnation durable as recovery has left it. Then cuts the files that are
+  // longer than it says, and unlinks those that it has dropped.
+  Status cut_overlong(const std::vector<Overlong>& overlong);
+  // Makes the segment that this incarnation of the store writes into, or takes `spare` if the last one has
+  // left it. Makes the manifest durable with `first_sequence` and a block of sequences behind it. On a full
+  // disk the segment may be small, and hints are given up for it. Where there is no room for that either, the
+  // segment takes nothing until there is some (engine/files/missing_log.h).
   Result<std::shared_ptr<Segment>> open_log(std::shared_ptr<Segment> spare, std::uint64_t first_sequence);
-  // Called on the keeper's thread after each seal, by finish() too. Set before start().
+  // `callback` is called on the keeper's thread after each seal, and by finish(). To be set before start().
   void on_sealed(std::function<void(const ManifestSegment&)> callback);
-  // Called when there is no room for another segment any more. Set before start().
+  // `callback` is called when there is no room for another segment any more. To be set before start().
   void on_disk_tight(std::function<void()> callback);
   void start();
-  // Syncs and seals the log, and remembers in the manifest that the store was closed in order.
+  // Syncs and seals the log, and records in the manifest that the store was closed in order.
   Status finish(const RetiredSegment& last, std::uint64_t next_sequence);
   // Ends the thread, if it was started. May be called again.
   void stop();
@@ -73,7 +73,7 @@ class Keeper {
   RefusalWatch& refusal_watch() { return refusal_watch_; }
 
   // ---- for the writer ----
-  // `full` is to be synced and sealed; `next` is what the log goes on in.
+  // Has `full` synced and sealed; the log goes on in `next`.
   void retire(const RetiredSegment& full, std::shared_ptr<Segment> next);
   // When it returns ok, every sequence below `end` may be used.
   Status reserve_sequences(std::uint64_t end);
@@ -82,18 +82,19 @@ class Keeper {
   bool may_hold_up(std::uint64_t next_sequence) const;
   // When it returns ok, the file of this log segment may be cut to `bytes`.
   Status allow_cut(std::uint64_t segment_id, std::uint64_t bytes);
-  // Engine time and its lead over the wall clock go into the manifest, which takes no room.
+  // Has engine time and its lead over the wall clock recorded in the manifest, which takes no room.
   void note_time();
 
   // ---- for compaction ----
   // Waits until no retired segment is left to seal.
   Status wait_until_sealed();
-  // One atomic step: `outputs` (durable, under their final names) belong to the store, `inputs` do not.
+  // Commits one atomic step, after which `outputs` belong to the store and `inputs` do not. `outputs` must be
+  // durable and have their final names.
   Status commit_compaction(const std::vector<ManifestSegment>& outputs,
                            const std::vector<std::uint64_t>& inputs);
 
  private:
-  // What has been called of those that are called once each, in this order.
+  // Which of the members that are called once each, in this order, was called last.
   enum class Stage : std::uint8_t { kMade, kSettled, kLogOpen, kStarted, kFinished };
 
   enum class Job : std::uint8_t {
@@ -154,7 +155,7 @@ class Keeper {
   bool is_without_memory_told_ = false;  // the keeper's thread alone
   OneAtATime writers_calls_;
 
-  // Which segment may be cut, to how much; id 0: none.
+  // The cut that is to be recorded in the manifest; id 0: none.
   Overlong cut_wanted_ MINIKV_GUARDED_BY(keeper_mutex);
   Status cut_failure_ MINIKV_GUARDED_BY(keeper_mutex);  // there was no room to record it
   bool is_time_wanted_ MINIKV_GUARDED_BY(keeper_mutex) = false;

@@ -1,4 +1,4 @@
-// What the keeper does for the log's segments and for the manifest: how it is asked for, and how it is done.
+// The keeper's jobs for the log's segments and the manifest: how they are requested, and how they are done.
 
 #include <algorithm>
 #include <new>
@@ -33,7 +33,8 @@ Status Keeper::seal_oldest() {
   return seal(retired);
 }
 
-// The manifest says it before the file is cut: what is shorter than it says was cut by something else.
+// The manifest records the seal before the file is cut. So a file that is shorter than the manifest says was
+// cut by something else.
 Status Keeper::seal(const RetiredSegment& retired) {
   File& file = retired.segment->file();
   MINIKV_TRY(file.sync());
@@ -55,7 +56,7 @@ Status Keeper::seal(const RetiredSegment& retired) {
   MINIKV_TRY(manifest_.commit(next));
   if (!is_missing) {
     MINIKV_TRY(cut(file, retired.segment->path(), retired.used_bytes));
-    retired.segment->file().settle();
+    retired.segment->file().allow_closing();
   }
   {
     MutexLock lock(monitor_.mutex());
@@ -66,8 +67,8 @@ Status Keeper::seal(const RetiredSegment& retired) {
   return {};
 }
 
-// At a clean close. A log without records is not sealed: it is dropped or, on a full disk, kept as the next
-// start's spare.
+// Seals the log at a clean close. A log without records is not sealed: it is dropped or, on a full disk, kept
+// as the next start's spare.
 Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence) {
   Manifest next = manifest_.copy();
   next.clean_sequence = next_sequence;
@@ -76,14 +77,15 @@ Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence
   File& file = last.segment->file();
   MINIKV_TRY(file.sync());
   state_.note_durable(last.max_seq);
-  // On a full disk what the log has left is the next start's, and not for whatever takes it first.
+  // On a full disk the log keeps its remaining room for the next start: other programs could take it
+  // otherwise.
   const bool keeps_room = !spare_.is_ready() && disk_.is_tight();
   const bool is_blank = last.used_bytes == sizeof(SegmentHeader);
   if (last.max_seq == 0 && (is_blank || !keeps_room)) {
     entry->state = keeps_room ? SegmentState::kSpare : SegmentState::kDropped;
     entry->min_seq = 0;
     MINIKV_TRY(manifest_.commit(next));
-    // The manifest says already that it does not belong to the store; the next start would unlink it too.
+    // The segment does not belong to the store any more; the next start would unlink it, too.
     if (keeps_room) return {};
     MINIKV_TRY(remover_.remove_files(last.segment->id()));
     return state_.file_system.sync_dir(state_.directory);
@@ -99,7 +101,8 @@ Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence
   return {};
 }
 
-// The manifest allows it. Nothing depends on it: what could not be cut now, the next start cuts.
+// Cuts a file, as the manifest allows. Nothing depends on the cut, and the next start tries a failed one
+// again.
 Status Keeper::cut(File& file, const std::string& path, std::uint64_t bytes) {
   if (Status done = file.truncate(bytes); !done) {
     state_.log.warn("{}: could not be cut to the {} bytes that count; the next start tries again: {}", path,
@@ -209,7 +212,7 @@ Status Keeper::commit_compaction(const std::vector<ManifestSegment>& outputs,
     give_up_waiting(out_of_memory("a commit of the manifest"));
   }
   MutexLock lock(monitor_.mutex());
-  // Waited for whatever happens: the request lives on this stack.
+  // The caller waits whatever happens, since the request lives on its stack.
   while (!request.done) monitor_.wait();
   return request.status;
 }
@@ -233,7 +236,7 @@ Status Keeper::commit_oldest() {
   commits_.pop_front();
   request->status = status;
   request->done = true;
-  // There was no room to say so: the compaction is given up, and the store is as it was.
+  // Without room for the new manifest the compaction is given up, and the store is as it was.
   return lacked_room ? Status() : status;
 }
 

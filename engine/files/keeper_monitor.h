@@ -9,32 +9,33 @@
 
 namespace minikv::engine {
 
-// The name that thread annotations have for KeeperMonitor::mutex(), in all classes that share it. Declared
-// and never defined: the analysis compares expressions, and each class reaches the mutex by another one.
+// The name of KeeperMonitor::mutex() in the thread annotations of all classes that share it. The name is
+// declared and never defined: the analysis compares expressions, and each class reaches the mutex by another
+// one.
 extern Mutex keeper_mutex;
 
-// All that other threads ask of the keeper, and all that it answers, is guarded by this one mutex: which job
-// is the next one is decided from all of it at once. One condition variable serves both directions, since a
-// wait on either side is for a job that takes a system call at least.
+// One mutex guards all requests of other threads to the keeper, and all of its answers: the keeper picks the
+// next job from all of them at once. One condition variable serves both directions, since a wait on either
+// side is for a job that takes a system call at least.
 //
 // Thread safety: all members may be called from any thread.
 class KeeperMonitor {
  public:
-  // `run_pending`: does on the calling thread what the keeper's thread would do (single-threaded mode).
+  // `run_pending` does on the calling thread what the keeper's thread would do (single-threaded mode).
   KeeperMonitor(SharedState& state, std::function<void()> run_pending)
       : state_(state), run_pending_(std::move(run_pending)) {}
 
   Mutex& mutex() const MINIKV_RETURN_CAPABILITY(keeper_mutex) { return mutex_; }
 
-  // Wakes the keeper, for which there is a job, and those that wait for what it has done.
+  // Wakes the keeper, for which there is a job, and the threads that wait for its answers.
   void notify_all() { changed_.notify_all(); }
   void wait() MINIKV_REQUIRES(keeper_mutex) { changed_.wait(mutex()); }
   template <typename TimePoint>
   void wait_until(TimePoint deadline) MINIKV_REQUIRES(keeper_mutex) {
     changed_.wait_until(mutex(), deadline);
   }
-  // Waits for the keeper until `condition()`, which is called with the mutex held. kReadOnly, kShutdown: it
-  // will not come true any more.
+  // Waits for the keeper until `condition()`, which is called with the mutex held, is true. kReadOnly,
+  // kShutdown: the condition will not come true any more.
   template <typename Condition>
   Status wait_for(Condition condition) MINIKV_REQUIRES(keeper_mutex) {
     while (!condition()) {
@@ -44,7 +45,7 @@ class KeeperMonitor {
     }
     return {};
   }
-  // Called after a job was asked for, before the wait for it.
+  // To be called after requesting a job, and before waiting for it.
   void run_pending_if_single_threaded() MINIKV_EXCLUDES(keeper_mutex) {
     if (state_.options.single_threaded) run_pending_();
   }
@@ -56,7 +57,7 @@ class KeeperMonitor {
   }
   bool is_stopping() const MINIKV_REQUIRES(keeper_mutex) { return is_stopping_; }
 
-  // The store takes no writes from here on: what the disk holds is not known.
+  // Makes the store read-only, since what the disk holds is unknown.
   void fail(const Status& status) MINIKV_EXCLUDES(keeper_mutex) {
     if (!state_.health.is_read_only()) {
       state_.log.error("the store is read-only until it is restarted: {}", status.message());

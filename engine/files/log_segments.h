@@ -26,18 +26,18 @@ struct RetiredSegment {
 // Thread safety: all members are called with the keeper's mutex held.
 class LogSegments {
  public:
-  // Once, before all others but active().
+  // To be called once, before all others but active().
   void begin(std::shared_ptr<Segment> active) MINIKV_REQUIRES(keeper_mutex) {
     assert(active != nullptr && active_ == nullptr);
     active_ = std::move(active);
   }
-  // The log goes on in `next`, and `full`, which was the active one, is to be sealed.
+  // The log goes on in `next`. The active segment `full` is to be sealed.
   void retire(const RetiredSegment& full, std::shared_ptr<Segment> next) MINIKV_REQUIRES(keeper_mutex) {
     assert(full.segment == active_ && next != nullptr && next != active_);
     retired_.push_back(full);
     active_ = std::move(next);
   }
-  // The oldest of the retired ones is sealed.
+  // The oldest retired segment has been sealed.
   void note_sealed() MINIKV_REQUIRES(keeper_mutex) {
     assert(has_retired());
     retired_.pop_front();
@@ -46,12 +46,12 @@ class LogSegments {
   // Null before begin().
   const Segment* active() const MINIKV_REQUIRES(keeper_mutex) { return active_.get(); }
   bool has_retired() const MINIKV_REQUIRES(keeper_mutex) { return !retired_.empty(); }
-  // While there is one.
+  // Needs has_retired().
   const RetiredSegment& oldest_retired() const MINIKV_REQUIRES(keeper_mutex) {
     assert(has_retired());
     return retired_.front();
   }
-  // The segment that the log goes on in behind the oldest retired one.
+  // The segment that the log goes on in behind the oldest retired one. Needs has_retired().
   const Segment& behind_oldest_retired() const MINIKV_REQUIRES(keeper_mutex) {
     assert(has_retired());
     return retired_.size() > 1 ? *retired_[1].segment : *active_;
@@ -62,7 +62,7 @@ class LogSegments {
     const Segment* const oldest = has_retired() ? retired_.front().segment.get() : active_.get();
     return oldest != nullptr && oldest->id() == kNoSegment;
   }
-  // All of them, the oldest first.
+  // All segments, the oldest first.
   std::vector<std::shared_ptr<Segment>> all() const MINIKV_REQUIRES(keeper_mutex) {
     std::vector<std::shared_ptr<Segment>> segments;
     for (const RetiredSegment& retired : retired_) segments.push_back(retired.segment);

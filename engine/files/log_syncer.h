@@ -12,8 +12,8 @@
 
 namespace minikv::engine {
 
-// With fsync: interval the log is synced an interval after something was written, and writes wait while a
-// sync is later than two intervals. Compaction has the log synced in all modes.
+// With fsync: interval the keeper syncs the log an interval after something was written. Writes wait if that
+// sync is not done after two intervals. Compaction has the log synced in all modes.
 //
 // Thread safety: all members may be called from any thread, but sync() and sync_if_due() by the keeper's
 // alone.
@@ -35,10 +35,11 @@ class LogSyncer {
 
   // ---- for the keeper ----
   bool is_due() const MINIKV_REQUIRES(keeper_mutex);
-  // By the steady clock; nothing: no interval is running.
+  // When the interval ends, by the steady clock; nothing: no interval is running.
   std::optional<std::int64_t> interval_ends_at_ms() const MINIKV_REQUIRES(keeper_mutex);
   Status sync() MINIKV_EXCLUDES(keeper_mutex);
-  // In the midst of a long job: `interval` promises to lose no more than an interval and a sync take.
+  // To be called in the midst of a long job: `interval` promises to lose no more than an interval and a sync
+  // take.
   Status sync_if_due() MINIKV_EXCLUDES(keeper_mutex);
 
  private:
@@ -48,8 +49,8 @@ class LogSyncer {
   KeeperMonitor& monitor_;
   const LogSegments& log_;
   OneAtATime syncs_;
-  std::int64_t unsynced_since_ms_ MINIKV_GUARDED_BY(keeper_mutex) = -1;  // what the next sync will cover
-  std::int64_t syncing_since_ms_ MINIKV_GUARDED_BY(keeper_mutex) = -1;   // what the running one will
+  std::int64_t unsynced_since_ms_ MINIKV_GUARDED_BY(keeper_mutex) = -1;  // writes for the next sync; -1: none
+  std::int64_t syncing_since_ms_ MINIKV_GUARDED_BY(keeper_mutex) = -1;   // writes of the running one
   bool is_wanted_ MINIKV_GUARDED_BY(keeper_mutex) = false;
 };
 

@@ -1,4 +1,4 @@
-// What a store writes to that was opened on a disk without room for a log.
+// The missing log: takes the place of the log of a store that was opened on a disk without room for one.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@
 
 namespace minikv::engine {
 
-// No file has it, and no manifest.
+// The id of the missing log, which no file and no manifest has.
 inline constexpr std::uint64_t kNoSegment = 0;
 
-// A segment with this id, to which nothing can be written (kDiskFull) until the writer goes on in a real one.
+// A segment with that id. Writes to it fail (kDiskFull) until the writer goes on in a real one.
 std::unique_ptr<Segment> make_missing_log(const std::shared_ptr<OpenFiles>& files,
                                           const std::string& directory);
 

@@ -12,7 +12,7 @@ constexpr std::uint64_t kCut = kMiB / 4;
 
 }  // namespace
 
-void GentleRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
+void PacedRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
   const OneAtATime::Scope alone(calls_);
   for (auto& segment : segments) {
     const auto size = segment->file().size();
@@ -23,7 +23,7 @@ void GentleRelease::add(std::vector<std::unique_ptr<Segment>> segments) {
   }
 }
 
-void GentleRelease::release_piece(Haste haste) {
+void PacedRelease::release_piece(Urgency urgency) {
   const OneAtATime::Scope alone(calls_);
   if (segments_.empty()) return;
   const auto begun = steady_clock::now();
@@ -35,15 +35,15 @@ void GentleRelease::release_piece(Haste haste) {
     bytes_.fetch_sub(kCut, std::memory_order_relaxed);
   }
   const auto now = steady_clock::now();
-  next_at_ = now + rests_.after(now - begun, haste);
+  next_at_ = now + pacer_.after(now - begun, urgency);
 }
 
-void GentleRelease::release_all() {
+void PacedRelease::release_all() {
   const OneAtATime::Scope alone(calls_);
   while (!segments_.empty()) close_first();
 }
 
-void GentleRelease::close_first() {
+void PacedRelease::close_first() {
   const std::uint64_t left = segments_.front().bytes;
   segments_.pop_front();
   bytes_.fetch_sub(left, std::memory_order_relaxed);

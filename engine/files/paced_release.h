@@ -1,4 +1,4 @@
-// Space that is given back piece by piece.
+// Paced release: gives space back piece by piece.
 #pragma once
 
 #include <atomic>
@@ -15,27 +15,27 @@
 
 namespace minikv::engine {
 
-// Segments whose files have been removed and whose readers are gone: closing such a file frees its blocks at
-// once, which takes milliseconds in which the disk does nothing else where the file system discards what it
-// frees. So the files are cut shorter bit by bit before, with rests. One that has got another name meanwhile,
-// as backups by hard links give it, is only closed.
+// Takes segments with removed files and without readers. Closing such a file frees its blocks at once; where
+// the file system discards freed blocks, the disk does nothing else for milliseconds. So the release cuts the
+// files shorter bit by bit before, with rests. A file that has got another name, as backups by hard links
+// give it, is only closed.
 //
 // Thread safety: bytes() may be called from any thread, the others by one thread.
-class GentleRelease {
+class PacedRelease {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit GentleRelease(const SharedState& state) : rests_({state.options.fsync, state.written_sequence}) {}
+  explicit PacedRelease(const SharedState& state) : pacer_({state.options.fsync, state.written_sequence}) {}
 
   void add(std::vector<std::unique_ptr<Segment>> segments);
-  // How much is still to be given back.
+  // How many bytes are still to be given back.
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
   bool is_empty() const { return segments_.empty(); }
   std::size_t count() const { return segments_.size(); }
-  // When the next piece should go.
+  // When the next piece should be given back.
   Time next_at() const { return next_at_; }
-  // The next piece, or a whole segment if it is small.
-  void release_piece(Haste haste);
+  // Gives back the next piece, or a whole segment if it is small.
+  void release_piece(Urgency urgency);
   void release_all();
 
  private:
@@ -47,7 +47,7 @@ class GentleRelease {
   void close_first();
 
   OneAtATime calls_;
-  Rests rests_;
+  Pacer pacer_;
   std::deque<Dying> segments_;
   std::atomic<std::uint64_t> bytes_{0};
   Time next_at_{};

@@ -1,4 +1,4 @@
-// What is told of a full disk, and of writes that fail for another reason.
+// What is logged of a full disk, and of writes that fail for another reason.
 #include "engine/files/refusal_watch.h"
 
 #include <string>

@@ -1,5 +1,5 @@
-// Tells when writes begin to be refused, because the disk is full or for another reason, and when that is
-// over.
+// Logs when the store begins to refuse writes, because the disk is full or for another reason, and when that
+// is over.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace minikv::engine {
 
-// It is told of once when it begins and once when it is over, for which the keeper looks every second while
-// it lasts. A store that has become read-only is told of elsewhere.
+// The watch logs a spell of refusals once when it begins and once when it is over. The keeper looks every
+// second whether it is over. A store that has become read-only is logged elsewhere.
 //
 // Thread safety: all members may be called from any thread, but look() by the keeper's alone.
 class RefusalWatch {
@@ -23,9 +23,10 @@ class RefusalWatch {
   RefusalWatch(SharedState& state, KeeperMonitor& monitor, const DiskSpace& disk, const SpareSegment& spare)
       : state_(state), monitor_(monitor), disk_(disk), spare_(spare) {}
 
-  // The store was opened on a disk that is full. `why` a segment could not be had; ok: that was not tried.
+  // The store was opened on a full disk. `why`: why a segment could not be made; ok: that was not tried.
   void note_opened_full(const DiskRoom& room, const Status& why) const;
-  // A write was refused that the store could not carry out; one that takes room was not.
+  // note_refused(): the store could not carry out a write. note_taken(): a write that takes room has
+  // succeeded.
   void note_refused(const Status& why) MINIKV_EXCLUDES(keeper_mutex);
   void note_taken();
 

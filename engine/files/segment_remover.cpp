@@ -10,15 +10,15 @@
 
 namespace minikv::engine {
 
-// Once it is being closed, it waits for nothing.
+// While the store is being closed, the remover waits for nothing.
 bool SegmentRemover::may_bury() const {
   return !state_.graveyard->is_empty() &&
-         (disk_.segments_to_give_back() < kMostDying || monitor_.is_stopping());
+         (disk_.segments_to_give_back() < kMaxDying || monitor_.is_stopping());
 }
 
 Status SegmentRemover::bury() { return bury(state_.graveyard->take()); }
 
-// Each that gives back its space has a descriptor: the others wait until it is their turn.
+// Each segment that gives back its space has a descriptor, so that the others wait for their turn.
 Status SegmentRemover::bury_some() {
   bool is_stopping = false;
   {
@@ -27,7 +27,7 @@ Status SegmentRemover::bury_some() {
   }
   if (is_stopping) return bury();
   auto dead = state_.graveyard->take();
-  const std::size_t room = kMostDying - std::min(disk_.segments_to_give_back(), kMostDying);
+  const std::size_t room = kMaxDying - std::min(disk_.segments_to_give_back(), kMaxDying);
   while (dead.size() > room) {
     state_.graveyard->add(std::move(dead.back()));
     dead.pop_back();
@@ -40,7 +40,7 @@ Status SegmentRemover::bury(std::vector<std::unique_ptr<Segment>> dead) {
   try {
     return unlink_and_release(dead);
   } catch (const std::bad_alloc&) {
-    // What is not closed yet comes again.
+    // The segments that are not closed yet go back to the graveyard.
     for (auto& segment : dead) {
       if (segment) state_.graveyard->add(std::move(segment));
     }
@@ -57,7 +57,7 @@ Status SegmentRemover::unlink_and_release(std::vector<std::unique_ptr<Segment>>&
     const ManifestSegment* entry = next.find(segment->id());
     if (entry == nullptr || entry->state != SegmentState::kDropped) continue;
     any = true;
-    // By its name, while it has one. Without a descriptor for it, its space is given back at once.
+    // The file is opened by its name, while it has one. Without a descriptor its space is given back at once.
     if (has_time) (void)segment->file().hold();
     MINIKV_TRY(remove_files(segment->id()));
     std::erase_if(next.segments, [&](const ManifestSegment& other) { return other.id == segment->id(); });

@@ -14,8 +14,9 @@
 
 namespace minikv::engine {
 
-// A segment is unlinked when its last reader has let go of it, which puts it into the graveyard. Its space is
-// given back slowly afterwards, for which it needs a descriptor: so only a few are unlinked at a time.
+// A segment comes into the graveyard when its last reader has let go of it, and then is unlinked. Its space
+// is given back slowly afterwards. That takes a descriptor, so that only a few segments are unlinked at a
+// time.
 //
 // Thread safety: the keeper's thread alone.
 class SegmentRemover {
@@ -25,18 +26,18 @@ class SegmentRemover {
 
   // Whether bury_some() would bury any.
   bool may_bury() const MINIKV_REQUIRES(keeper_mutex);
-  // Unlinks what is in the graveyard, and has the space given back: all of it, or as much as may be given
-  // back at the same time, which once the store is being closed is all.
+  // Unlinks the segments in the graveyard and has their space given back. bury() takes all of them.
+  // bury_some() takes as many as may be given back at the same time, and all once the store is being closed.
   Status bury();
   Status bury_some() MINIKV_EXCLUDES(keeper_mutex);
-  // At the start: unlinks the files that the durable manifest has dropped. The next commit says that they are
-  // gone.
+  // At the start: unlinks the files that the durable manifest has dropped. The next commit records that they
+  // are gone.
   Status sweep();
-  // The segment's file and its hint, as far as they are there.
+  // Removes the segment's file and its hint, as far as they are there.
   Status remove_files(std::uint64_t segment_id);
 
  private:
-  static constexpr std::size_t kMostDying = 8;  // whose space is being given back, at the same time
+  static constexpr std::size_t kMaxDying = 8;  // that give their space back at the same time
 
   Status bury(std::vector<std::unique_ptr<Segment>> dead);
   Status unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead);

@@ -16,10 +16,10 @@
 namespace minikv::engine {
 namespace {
 
-// What a log for deletes alone is tried with, and the least that is of any use.
-constexpr std::uint64_t kSmallLogBytes = 16 * 1024, kLeastLogBytes = 4096;
-// A log that is all that the disk has room for leaves such a part of it to what else needs some; one for
-// deletes alone leaves nothing, or each start would find less.
+// The size that a log for deletes alone is tried with, and the minimum that is of any use.
+constexpr std::uint64_t kSmallLogBytes = 16 * 1024, kMinLogBytes = 4096;
+// A log that takes all room of the disk leaves this part of it to other needs. A log for deletes alone leaves
+// nothing, since each start would find less.
 constexpr std::uint64_t kLeftOverPart = 32;
 
 }  // namespace
@@ -31,9 +31,9 @@ SpareMaker::SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& d
 Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
   do {
     const auto free = state_.file_system.free_space(state_.directory);
-    // Later than at the start it is tried often, and so only where it may succeed.
-    if (free && *free < kLeastLogBytes && !may_drop_hints) return {};
-    const std::uint64_t least = std::min(kLeastLogBytes, state_.options.segment_size);
+    // After the start a small log is tried often, and so only where it may succeed.
+    if (free && *free < kMinLogBytes && !may_drop_hints) return {};
+    const std::uint64_t least = std::min(kMinLogBytes, state_.options.segment_size);
     std::uint64_t size = free ? *free : 0;
     if (size > disk_.reserved_bytes()) size -= size / kLeftOverPart;
     size = std::clamp(std::max(size, kSmallLogBytes), least, state_.options.segment_size);
@@ -49,7 +49,7 @@ Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
   return {};
 }
 
-// False: there is none. Of a segment that was cut, its hint is all that knows the rest.
+// False: there is no hint to drop. The hint of a segment that was cut stays, since only it knows the rest.
 Result<bool> SpareMaker::drop_largest_hint() {
   auto names = state_.file_system.list(state_.directory);
   if (!names) return names.status();
@@ -78,7 +78,8 @@ Result<bool> SpareMaker::drop_largest_hint() {
 }
 
 Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& made) {
-  // Each write that is refused for want of a spare tries to have one: that takes no number.
+  // Each write that is refused for want of a spare makes the keeper try again. A failed attempt uses up no
+  // segment id.
   if (!unused_) unused_ = manifest_.make_segment_identity();
   const SegmentIdentity identity = *unused_;
   const std::string path = state_.path_of(identity.id);
@@ -110,7 +111,7 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
   next.segments.push_back(entry);
   if (Status committed = manifest_.commit(next); !committed) {
     if (!manifest_.lacked_room()) return committed;
-    // The manifest wants the room that the file has taken.
+    // The manifest needs the room that the file has taken.
     (void)state_.file_system.remove(temporary);
     made = std::move(committed);
     return {};
@@ -123,7 +124,7 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
   return {};
 }
 
-// Synced, but not its name.
+// Syncs the file, but not its name.
 Status SpareMaker::write_blank(const SegmentIdentity& identity, std::uint64_t size, const std::string& path) {
   auto file = create_segment_file(
       state_.file_system, path,
@@ -135,13 +136,13 @@ Status SpareMaker::write_blank(const SegmentIdentity& identity, std::uint64_t si
 
 Status SpareMaker::fill(File& file, std::uint64_t size) {
   constexpr std::uint64_t kZeroesBytes = kMiB;
-  GentleFile gentle(file, {state_.options.fsync, state_.written_sequence},
-                    [this] { return is_urgent_() ? Haste::kMost : Haste::kSome; });
+  PacedFile paced(file, {state_.options.fsync, state_.written_sequence},
+                  [this] { return is_urgent_() ? Urgency::kHigh : Urgency::kSome; });
   const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
   std::uint64_t offset = sizeof(SegmentHeader);
   while (offset < size) {
     const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), size - offset));
-    MINIKV_TRY(gentle.write(offset, std::array{std::string_view(zeros).substr(0, piece)}));
+    MINIKV_TRY(paced.write(offset, std::array{std::string_view(zeros).substr(0, piece)}));
     offset += piece;
     MINIKV_TRY(syncer_.sync_if_due());
   }
@@ -154,7 +155,8 @@ Result<std::shared_ptr<Segment>> SpareMaker::open() {
                               *unopened_, SegmentKind::kLog, log_map_bytes(state_.options));
   if (!segment) return segment.status();
   (*segment)->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
-  // Without memory for it, the segment goes to the graveyard, which wakes the keeper: not under its lock.
+  // Without memory for the shared pointer the segment goes to the graveyard, which wakes the keeper. So the
+  // caller must not hold the keeper's lock.
   auto shared = share_segment(std::move(*segment), state_.graveyard);
   unopened_.reset();
   return shared;

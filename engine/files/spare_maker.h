@@ -17,22 +17,22 @@ namespace minikv::engine {
 // Thread safety: the keeper's thread alone.
 class SpareMaker {
  public:
-  // `is_urgent`: asked between two pieces, whether something waits for them.
+  // `is_urgent`: whether something waits for the file; asked between two pieces.
   SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
              std::function<bool()> is_urgent);
 
-  // Makes a file full of zeros, durable and named in the manifest. `made`: kOk, or why there is none now. An
-  // error that is returned is one after which the store may take no writes.
+  // Makes a file full of zeros, durable and named in the manifest. Sets `made` to kOk, or to the reason why
+  // there is no file. After a returned error the store may take no writes.
   //
-  // `left_over` bytes of room must remain; 0: how much there is is not known before it is tried.
+  // `left_over` bytes of room must remain; 0: the free room is not compared before the file is tried.
   Status create(std::uint64_t size, std::uint64_t left_over, Status& made);
-  // The same, as large as there is room for. Where there is hardly any, hints may go for it, which are only
-  // caches.
+  // The same, with a file as large as there is room for. Where there is hardly any, hints may go for it,
+  // since they are only caches.
   Status create_small(bool may_drop_hints, Status& made);
 
-  // Whether one that was made has not been opened yet.
+  // Whether a file that was made has not been opened yet.
   bool has_unopened() const { return unopened_.has_value(); }
-  // Opens it. On an error it can be tried again.
+  // Opens that file. On an error the call can be tried again.
   Result<std::shared_ptr<Segment>> open();
 
  private:

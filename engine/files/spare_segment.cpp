@@ -9,8 +9,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::int64_t kSpareRetryMs = 1000;
-// Less than makes a disk tight: the reserve is there again after a compaction that worked in its room and
-// gained little.
+// Less than the room at which the disk is tight: so the reserve can be made again after a compaction that has
+// worked in its room and gained little.
 constexpr std::uint64_t kLeftOverBytes = 64 * 1024;
 
 }  // namespace
@@ -67,7 +67,8 @@ Status SpareSegment::wait_until_ready() {
   }
   monitor_.run_pending_if_single_threaded();
   MutexLock lock(monitor_.mutex());
-  // Not for as long as compaction has its room: compaction waits for the writer at its end.
+  // The writer does not wait while compaction has the spare's room, since compaction waits for the writer at
+  // its end.
   MINIKV_TRY(monitor_.wait_for([this]() MINIKV_REQUIRES(keeper_mutex) {
     return segment_ != nullptr || !failure_.is_ok() || holds_ > 0;
   }));
@@ -165,7 +166,7 @@ void SpareSegment::give_up(const Status& why, std::int64_t retry_ms) {
 void SpareSegment::go_without(const Status& why) {
   {
     MutexLock lock(monitor_.mutex());
-    // Once a second is often enough to try, and too often to tell.
+    // The keeper tries once a second, which is too often to log.
     if (failure_told_ != why.message()) state_.log.warn("no spare segment: {}", why.message());
     failure_told_ = why.message();
     failure_ = why;
@@ -199,7 +200,7 @@ Status SpareSegment::prepare() {
       MutexLock lock(monitor_.mutex());
       is_log_missing = log_.is_missing();
     }
-    // A small one will do, so that keys can be deleted.
+    // A small spare is enough for deleting keys.
     if (made.code() == StatusCode::kDiskFull && is_log_missing) return prepare_small(false);
   }
   return open();
@@ -214,7 +215,7 @@ Status SpareSegment::prepare_small(bool may_drop_hints) {
 
 Status SpareSegment::open() {
   if (!maker_.has_unopened()) return {};
-  // No descriptor left, for one: the file is there, and is opened when there is one.
+  // Opening may fail, for example for want of a descriptor. The file stays, and is opened later.
   auto segment = maker_.open();
   if (!segment) {
     go_without(segment.status());

@@ -20,9 +20,9 @@
 
 namespace minikv::engine {
 
-// A spare is written full of zeros, synced, named in the manifest and opened; then the writer may take it.
-// The last one that there is room for is the reserve: the writer gives it to deletes alone, or compaction
-// works in its room.
+// The keeper writes a spare full of zeros, syncs it, names it in the manifest and opens it. Then the writer
+// may take it. The last spare that there is room for is the reserve: the writer gives it to deletes alone, or
+// compaction works in its room.
 //
 // Thread safety: all members may be called from any thread, but take(), wait_and_take() and take_reserve() by
 // the writer alone, and those for the keeper by its thread alone.
@@ -34,45 +34,47 @@ class SpareSegment {
 
   // ---- for the writer ----
   bool is_ready() const MINIKV_EXCLUDES(keeper_mutex);
-  // Null if there is none ready. kDiskFull: there is one, but no room for another, so that it is the reserve.
+  // Null: no spare is ready. kDiskFull: a spare is ready, but there is no room for another, so that it is the
+  // reserve.
   Result<std::shared_ptr<Segment>> take() MINIKV_EXCLUDES(keeper_mutex);
-  // As take(), but waits; kDiskFull or kIoError if there won't be one.
+  // As take(), but waits; kDiskFull or kIoError if there will be no spare.
   Result<std::shared_ptr<Segment>> wait_and_take() MINIKV_EXCLUDES(keeper_mutex);
   Status wait_until_ready() MINIKV_EXCLUDES(keeper_mutex);
-  // The spare on a full disk: for groups that only delete. The first call shows it, the second takes it for
-  // good; null if there is none (any more).
+  // The spare on a full disk, for groups that only delete. reserve() shows it, and take_reserve() takes it
+  // for good. Null: there is none, or none any more.
   std::shared_ptr<Segment> reserve() const MINIKV_EXCLUDES(keeper_mutex);
   std::shared_ptr<Segment> take_reserve() MINIKV_EXCLUDES(keeper_mutex);
 
-  // Free, and kept for deletes and compaction: the spare, or what the log has left.
+  // The free room, and the room kept for deletes and compaction: the spare, or what the log has left.
   DiskRoom room() const MINIKV_EXCLUDES(keeper_mutex);
 
   // ---- for compaction ----
-  // Gives the room that the spare takes to the file system, and makes no other until allow(), which is called
-  // once for each call of release(), also if that has failed.
+  // Gives the room of the spare back to the file system, and makes no other spare until allow(). The caller
+  // has to call allow() once for each call of release(), also if that has failed.
   Status release() MINIKV_EXCLUDES(keeper_mutex);
   void allow() MINIKV_EXCLUDES(keeper_mutex);
 
   // ---- for the keeper ----
-  // For the log of a store that is being opened, once: makes one and takes it. On a full disk a small one
-  // will do, for which hints are given up; null if there is no room for that either. `full`: why it is not a
-  // whole one.
+  // For the log of a store that is being opened, once: makes a spare and takes it. On a full disk the spare
+  // may be small, and hints are given up for it; null: there is no room for that either. `full`: why it is
+  // not a whole one.
   Result<std::shared_ptr<Segment>> make_first(Status& full) MINIKV_EXCLUDES(keeper_mutex);
-  // Has one made.
+  // Has a spare made.
   void want() MINIKV_REQUIRES(keeper_mutex) { is_wanted_ = true; }
-  // The same unless there is one.
+  // The same, unless there is a spare.
   void want_if_none() MINIKV_REQUIRES(keeper_mutex) { is_wanted_ |= segment_ == nullptr; }
-  // Whether one should be made now.
+  // Whether a spare should be made now.
   bool is_due() const MINIKV_REQUIRES(keeper_mutex);
-  // When it should be, by the steady clock; nothing: none is wanted.
+  // When a spare should be made, by the steady clock; nothing: none is wanted.
   std::optional<std::int64_t> due_at_ms() const MINIKV_REQUIRES(keeper_mutex);
-  // Whether it is to be dropped, for which compaction waits.
+  // Whether the spare is to be dropped, for which compaction waits.
   bool is_unwanted() const MINIKV_REQUIRES(keeper_mutex) { return is_unwanted_; }
-  // Makes one and opens it; where that can't be done, the writer goes on without, and it is tried again.
+  // Makes a spare and opens it. If that fails, the writer goes on without a spare, and the keeper tries
+  // again.
   Status prepare() MINIKV_EXCLUDES(keeper_mutex);
   Status drop() MINIKV_EXCLUDES(keeper_mutex);
-  // If one is due it can't be made now, for which a waiting writer is refused; it is tried again at
-  // `retry_ms`.
+  // Gives up a wanted spare for the present: a waiting writer is refused with `why`. The keeper tries again
+  // at `retry_ms`, by the steady clock.
   void give_up(const Status& why, std::int64_t retry_ms) MINIKV_REQUIRES(keeper_mutex);
 
  private:

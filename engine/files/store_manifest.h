@@ -12,8 +12,8 @@
 
 namespace minikv::engine {
 
-// A commit takes a copy(), changes it and hands it to commit(): what the others read is always what is
-// durable.
+// The keeper takes a copy(), changes it and hands it to commit(), so that other threads always read the
+// durable state.
 //
 // Thread safety: all members may be called from any thread, but commit(), lacked_room(), assume() and
 // forget_dropped() by the keeper's alone.
@@ -24,26 +24,26 @@ class StoreManifest {
   const StoreId& store_id() const { return store_id_; }
   // An id that no segment has had.
   std::uint64_t allocate_segment_id() MINIKV_EXCLUDES(keeper_mutex);
-  // Of a segment that is to be made: such an id, and a random salt.
+  // The identity of a new segment: such an id, and a random salt.
   SegmentIdentity make_segment_identity() MINIKV_EXCLUDES(keeper_mutex);
 
   Manifest copy() const MINIKV_EXCLUDES(keeper_mutex);
   std::vector<ManifestSegment> segments() const MINIKV_EXCLUDES(keeper_mutex);
   LeadRecord lead() const MINIKV_EXCLUDES(keeper_mutex);
-  // What the files of the segments take, as far as it is less than `most`.
+  // The bytes that the files of the segments take, at most `most`.
   std::uint64_t segment_bytes(std::uint64_t most) const MINIKV_EXCLUDES(keeper_mutex);
-  // Null: there is no such segment. Holds as long as the mutex is held.
+  // Null: there is no such segment. The entry is valid as long as the mutex is held.
   const ManifestSegment* find(std::uint64_t segment_id) const MINIKV_REQUIRES(keeper_mutex) {
     return manifest_.find(segment_id);
   }
 
-  // Makes `next` durable, with the time, and the ids that have been given. On an error the others go on
-  // reading what they have read before.
+  // Makes `next` durable, with the time and the ids that have been given. On an error other threads go on
+  // reading the state before.
   Status commit(Manifest& next) MINIKV_EXCLUDES(keeper_mutex);
   // Whether the last commit() has found no room for a longer manifest (kDiskFull): then the one before
   // counts, and the store may go on with it.
   bool lacked_room() const { return file_.lacked_room(); }
-  // Where there was no room to commit `next`: it counts, and becomes durable with the next commit.
+  // For where there was no room to commit `next`: it counts, and becomes durable with the next commit.
   void assume(Manifest next) MINIKV_EXCLUDES(keeper_mutex);
   // Takes out the segments that have been dropped and are unlinked. The next commit makes that durable.
   void forget_dropped() MINIKV_EXCLUDES(keeper_mutex);

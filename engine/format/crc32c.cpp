@@ -1,3 +1,4 @@
+// CRC-32C by ISA-L.
 #include "engine/format/crc32c.h"
 
 #include <algorithm>

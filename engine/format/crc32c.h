@@ -6,7 +6,7 @@
 
 namespace minikv::engine {
 
-// Of `bytes`, going on from `crc`; begin with 0.
+// The checksum of `bytes`, continued from `crc`; begin with 0.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
 
 }  // namespace minikv::engine

@@ -1,3 +1,4 @@
+// Makes and parses the names of a store's files.
 #include "engine/format/file_names.h"
 
 #include <charconv>

@@ -1,4 +1,4 @@
-// What the files of a store are called.
+// The names of a store's files.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ std::string hint_name(std::uint64_t segment_id);  // "segment-00000001.hint"
 std::uint64_t parse_segment_name(std::string_view name);
 std::uint64_t parse_hint_name(std::string_view name);
 
-// What a file's name has behind it until the file is whole.
+// The suffix of a file's name until the file is complete.
 inline constexpr std::string_view kTemporarySuffix = ".tmp";
-// Whether it is a segment, a hint or a manifest that was not finished.
+// Whether `name` is that of a segment, a hint or a manifest that was not finished.
 bool is_temporary_name(std::string_view name);
 
 }  // namespace minikv::engine

@@ -1,3 +1,4 @@
+// Builds frames, and checks those that are read.
 #include "engine/format/frame.h"
 
 #include <algorithm>
@@ -67,7 +68,7 @@ void FrameBuilder::cut(const Mark& mark) {
   bytes_ = mark.bytes;
 }
 
-// Room in one piece, up to kChunkBytes.
+// Takes up to kChunkBytes in one piece.
 char* FrameBuilder::take(std::size_t bytes) {
   if (!chunks_.empty() && used_ + bytes > kChunkBytes) {
     end_piece();
@@ -75,9 +76,9 @@ char* FrameBuilder::take(std::size_t bytes) {
     ++chunk_;
   }
   if (chunk_ == chunks_.size()) chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
-  char* const place = chunks_[chunk_].get() + used_;
+  char* const location = chunks_[chunk_].get() + used_;
   used_ += bytes;
-  return place;
+  return location;
 }
 
 void FrameBuilder::end_piece() {
@@ -100,9 +101,9 @@ std::uint64_t FrameBuilder::add(const NewRecord& record) {
   const auto padding = static_cast<std::size_t>(align_up(unpadded) - unpadded);
   const bool is_external = record.value.size() >= kExternalValueBytes;
   const std::size_t copied = is_external ? 0 : record.value.size() + padding;
-  char* const place = take(sizeof(header) + record.key.size() + copied);
-  std::memcpy(place, &header, sizeof(header));
-  char* end = std::copy(record.key.begin(), record.key.end(), place + sizeof(header));
+  char* const location = take(sizeof(header) + record.key.size() + copied);
+  std::memcpy(location, &header, sizeof(header));
+  char* end = std::copy(record.key.begin(), record.key.end(), location + sizeof(header));
   if (is_external) {
     end_piece();
     pieces_.push_back(record.value);
@@ -112,7 +113,7 @@ std::uint64_t FrameBuilder::add(const NewRecord& record) {
   }
   std::fill_n(end, padding, '\0');
   const std::uint64_t offset = offset_ + bytes_;
-  records_.push_back({place, offset, header.key_length});
+  records_.push_back({location, offset, header.key_length});
   bytes_ += align_up(unpadded);
   return offset;
 }
@@ -221,8 +222,8 @@ FrameBody parse_frame_body(std::string_view body, const FrameHeader& header, con
       position += std::min<std::size_t>(record->bytes(), body.size() - position);
       result.records.push_back(*record);
     } else {
-      // Records stand at multiples of 8: look for the next one that checks out. What lies between has no
-      // name.
+      // Records stand at multiples of 8: the parser looks for the next one that checks out. The bytes in
+      // between do not tell their keys.
       result.names_all = false;
       position += kAlignment;
     }

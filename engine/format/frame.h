@@ -13,7 +13,7 @@
 
 namespace minikv::engine {
 
-// What header checksums are bound to, besides the offset.
+// Header checksums are bound to it, and to the offset.
 struct SegmentIdentity {
   std::uint64_t id = 0;
   std::uint64_t salt = 0;
@@ -34,14 +34,14 @@ struct NewRecord {
   std::int64_t expiry_ms = 0;
 };
 
-// Collects the records of one frame. Small values are copied, large ones referred to. What is collected lies
-// in chunks, so that a large frame grows without being copied, and its memory can be given back.
+// Collects the records of one frame. Small values are copied, large ones referred to. The records lie in
+// chunks, so that a large frame grows without being copied and its memory can be given back.
 //
-// Where a member throws std::bad_alloc, cut() brings back what was there before.
+// After a member has thrown std::bad_alloc, cut() to an earlier mark restores the state at that mark.
 // Thread safety: not thread-safe.
 class FrameBuilder {
  public:
-  // How far it has come.
+  // A state of the builder, which cut() restores.
   struct Mark {
     std::size_t records = 0;
     std::size_t pieces = 0;
@@ -51,24 +51,24 @@ class FrameBuilder {
   };
   using Chunk = std::unique_ptr<char[]>;
 
-  // Where the frame will stand; forgets what was collected.
+  // Begins an empty frame that will stand at `offset`.
   void begin(const SegmentIdentity& identity, std::uint64_t offset);
-  // Returns the offset in the segment at which the record will stand. `record.value` must stay as it is until
-  // the pieces were written.
+  // Returns the offset in the segment at which the record will stand. `record.value` must stay unchanged
+  // until the pieces have been written.
   std::uint64_t add(const NewRecord& record);
-  // Of the record that was added last, as it stands now: without its checksum.
+  // The header of the record that was added last, which has no checksum yet.
   RecordHeader last_header() const;
-  // All records from the `first`-th on form one batch.
+  // Makes all records from the `first`-th on one batch.
   void join_batch(std::size_t first);
   Mark mark() const { return {records_.size(), pieces_.size(), chunk_, used_, begun_, bytes_}; }
-  // Forgets what was added since.
+  // Removes the records that were added since `mark`.
   void cut(const Mark& mark);
 
   std::size_t record_count() const { return records_.size(); }
   std::uint64_t bytes() const { return bytes_; }  // of the whole frame, its header included
 
   // Fills in the checksums. `header` gives sequences, time and watermark; the rest is set here. The pieces
-  // hold until the next call of a member; called once a frame.
+  // are valid until the next call of a member. Called once a frame.
   const std::vector<std::string_view>& finish(FrameHeader header);
 
   struct Added {
@@ -76,16 +76,16 @@ class FrameBuilder {
     std::uint64_t offset = 0;  // in the segment
     std::uint16_t key_length = 0;
   };
-  // Forgets what was collected, and returns what memory an ordinary frame does not need: to free it may take
-  // a while.
+  // Memory that an ordinary frame does not need.
   struct Rest {
     std::vector<Chunk> chunks;
     ChunkedVector<Added>::Chunks records;
   };
+  // Removes all records. Returns memory instead of freeing it, because that may take a while.
   Rest shrink();
 
  private:
-  // Longer than any record whose value is copied.
+  // Larger than any record whose value is copied.
   static constexpr std::size_t kChunkBytes = 256 * 1024;
 
   char* take(std::size_t bytes);
@@ -96,12 +96,12 @@ class FrameBuilder {
   std::uint64_t bytes_ = 0;
   std::vector<Chunk> chunks_;
   std::size_t chunk_ = 0;             // the one that is being filled
-  std::size_t used_ = 0, begun_ = 0;  // of it; from `begun_` on it is not in a piece yet
+  std::size_t used_ = 0, begun_ = 0;  // bytes of it; those from `begun_` on are not in a piece yet
   ChunkedVector<Added> records_;
   std::vector<std::string_view> pieces_;
 };
 
-// Fills in the rest of a frame without records, which is a header alone, as FrameBuilder::finish() does.
+// Completes a frame without records, which is a header alone, as FrameBuilder::finish() does.
 void finish_empty_frame(FrameHeader& header, const SegmentIdentity& identity, std::uint64_t offset);
 
 // A record as it was read. The views point into the bytes that were parsed.
@@ -120,8 +120,7 @@ std::optional<FrameHeader> parse_frame_header(std::string_view bytes, const Segm
                                               std::uint64_t offset);
 
 // The record header at the front of `bytes`, its key included, if it checks out. The value may be missing
-// from `bytes`: then RecordView::value is empty and its checksum unchecked, which is what reading keys alone
-// needs.
+// from `bytes`: RecordView::value is empty and its checksum unchecked, so that a caller can read keys alone.
 std::optional<RecordView> parse_record_header(std::string_view bytes, const SegmentIdentity& identity,
                                               std::uint64_t offset);
 
@@ -130,8 +129,8 @@ std::optional<RecordView> parse_record_header(std::string_view bytes, const Segm
 std::optional<RecordView> parse_record(std::string_view bytes, const SegmentIdentity& identity,
                                        std::uint64_t offset);
 
-// The record at the front of `bytes`, where these end within its value: that is lost, and what the record
-// says of itself is known.
+// The record at the front of `bytes`, if these end within its value: the value is lost, the header and the
+// key are known.
 std::optional<RecordView> parse_cut_record(std::string_view bytes, const SegmentIdentity& identity,
                                            std::uint64_t offset);
 

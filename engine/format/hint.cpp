@@ -1,3 +1,4 @@
+// Builds hints, and checks every number of a hint that is read.
 #include "engine/format/hint.h"
 
 #include <algorithm>
@@ -12,10 +13,10 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kWriteBytes = 1 << 20;
-constexpr std::size_t kLookBack = 16;  // that one entry too many stays does no harm
+constexpr std::size_t kLookBack = 16;  // kept entries; a useless one that stays does no harm
 constexpr std::size_t kChecksummedFrom = offsetof(HintHeader, format_version);
 
-// A put's value is what hints are there to leave out; those of the other records are part of what they say.
+// Hints leave out the values of puts alone: the value of any other record is part of what the record says.
 std::uint64_t kept_value_bytes(const RecordHeader& header) {
   return header.type == RecordType::kPut ? 0 : header.value_length;
 }
@@ -24,7 +25,7 @@ std::uint64_t entry_bytes(const RecordHeader& header) {
   return align_up(sizeof(HintEntryHeader) + header.key_length + kept_value_bytes(header));
 }
 
-// The entry at the front of `bytes`, if it is there whole.
+// Parses the entry at the front of `bytes`; false: it is not complete.
 bool parse_entry(std::string_view bytes, HintEntry& entry) {
   HintEntryHeader header;
   if (bytes.size() < sizeof(header)) return false;
@@ -49,8 +50,8 @@ bool comes_first(const HintEntry& a, const HintEntry& b) {
   return a.header.type == RecordType::kLost && b.header.type != RecordType::kLost;
 }
 
-// Of two records of one key: whether the newer says all that the older does, about where the value is or
-// about when it expires.
+// Whether the newer of two records of one key says all that the older one does, about the value's location or
+// about its expiry.
 bool says_more(const HintEntry& newer, const HintEntry& older) {
   const bool newer_is_range = newer.header.type == RecordType::kRangeDelete;
   if (newer_is_range != (older.header.type == RecordType::kRangeDelete)) return false;
@@ -89,8 +90,8 @@ HintEntry HintBuilder::parse(std::size_t position) const {
   return entry;
 }
 
-// By a piece of each key, from where they first differ: most comparisons need no look at the entries, which
-// are anywhere in memory.
+// Sorts by a piece of each key, from where the keys first differ: most comparisons need no access to the
+// entries, which lie anywhere in memory.
 void HintBuilder::sort_entries() {
   struct Item {
     std::uint64_t piece;
@@ -124,11 +125,12 @@ std::string_view HintBuilder::key_at(std::size_t position) const {
   return std::string_view(bytes_).substr(position + sizeof(HintEntryHeader), length);
 }
 
-// In the order of keys the entries are anywhere in memory, and each would have to be waited for.
-void HintBuilder::fetch_ahead(std::size_t i) const {
-  constexpr std::size_t kFetchAhead = 16;
-  if (i + kFetchAhead >= entries_.size()) return;
-  const char* const entry = bytes_.data() + entries_[i + kFetchAhead];
+// Prefetches an entry some steps ahead: in the order of keys entries lie anywhere in memory, and each access
+// would wait.
+void HintBuilder::prefetch(std::size_t i) const {
+  constexpr std::size_t kPrefetchAhead = 16;
+  if (i + kPrefetchAhead >= entries_.size()) return;
+  const char* const entry = bytes_.data() + entries_[i + kPrefetchAhead];
   __builtin_prefetch(entry);
   __builtin_prefetch(entry + sizeof(HintEntryHeader));
 }
@@ -137,7 +139,7 @@ void HintBuilder::arrange() {
   sort_entries();
   std::size_t kept = 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    fetch_ahead(i);
+    prefetch(i);
     const std::size_t position = entries_[i];
     const HintEntry entry = parse(position);
     bool useless = false;
@@ -153,7 +155,7 @@ void HintBuilder::arrange() {
 
 void HintBuilder::for_each(const std::function<void(const HintEntry&)>& visit) const {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    fetch_ahead(i);
+    prefetch(i);
     visit(parse(entries_[i]));
   }
 }
@@ -180,7 +182,7 @@ Status HintBuilder::write(const HintIdentity& identity, File& file) const {
     return {};
   };
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    fetch_ahead(i);
+    prefetch(i);
     const std::size_t position = entries_[i];
     const HintEntry entry = parse(position);
     piece.append(bytes_, position, static_cast<std::size_t>(entry_bytes(entry.header)));
@@ -221,14 +223,14 @@ Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity) {
   if (identity != nullptr) {
     if (header.store_id != identity->store_id) return refuse("it belongs to another store");
     if (header.segment_id != identity->segment.id || header.salt != identity->segment.salt) {
-      return refuse("it belongs to another segment or another life of this one");
+      return refuse("it belongs to another segment or another incarnation of this one");
     }
     if (header.segment_size != identity->segment_size || header.min_seq != identity->min_seq ||
         header.max_seq != identity->max_seq) {
       return refuse("it tells of another state of the segment");
     }
   }
-  // Bytes that check out were written by this code: still, no length in them is trusted.
+  // Bytes that check out were written by minikv; the parser trusts no length in them all the same.
   std::uint64_t count = 0;
   std::size_t position = 0;
   HintEntry entry;

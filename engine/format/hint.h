@@ -23,7 +23,7 @@ struct HintIdentity {
 
 HintIdentity hint_identity(const StoreId& store_id, const ManifestSegment& segment);
 
-// One record as a hint tells of it. The views hold as long as the bytes that were parsed.
+// One record as a hint describes it. The views are valid as long as the bytes that were parsed.
 struct HintEntry {
   RecordHeader header{};
   std::uint64_t offset = 0;
@@ -39,7 +39,7 @@ class HintBuilder {
   void note_time(std::int64_t engine_time_ms);
   void clear();
 
-  // Puts the entries in order and drops those that a newer one of the same key makes useless. Before
+  // Sorts the entries and drops those that a newer one of the same key makes useless. To be called before
   // for_each() and write(); add() may not follow.
   void arrange();
   std::size_t size() const { return entries_.size(); }
@@ -50,7 +50,7 @@ class HintBuilder {
 
  private:
   void sort_entries();
-  void fetch_ahead(std::size_t i) const;
+  void prefetch(std::size_t i) const;
   std::string_view key_at(std::size_t position) const;
   HintEntry parse(std::size_t position) const;
 
@@ -65,9 +65,9 @@ class Hint {
   std::int64_t newest_time_ms() const { return header_.newest_time_ms; }
   std::uint64_t entry_count() const { return header_.entry_count; }
   const HintHeader& header() const { return header_; }
-  // In the order of keys. Returns false as soon as `visit` does.
+  // Shows the entries in the order of keys. Returns false as soon as `visit` does.
   bool for_each(const std::function<bool(const HintEntry&)>& visit) const;
-  // The bytes it was parsed from, for whoever has other use for the memory.
+  // Hands out the bytes that it was parsed from, for a caller that can reuse the memory.
   std::string release() && { return std::move(bytes_); }
 
  private:

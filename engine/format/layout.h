@@ -1,12 +1,13 @@
 // What lies on disk, byte for byte. docs/FORMAT.md tells it in full, with an example in hex.
 //
-//   segment := SegmentHeader frame*           frames are 8-byte aligned; behind the last one: zeros, or the end
+//   segment := SegmentHeader frame*           frames are 8-byte aligned; behind the last one: zeros, or end
 //   frame   := FrameHeader record*            valid as a whole or not there
 //   record  := RecordHeader key value pad     padded with zeros to 8 bytes
 //
 // All numbers are little-endian, all checksums CRC-32C. The checksum of a frame header and of a record header
-// is bound to the segment (salt and id) and to the offset, so that bytes from elsewhere, or from another life
-// of the file, never pass for either. The checksum of a value covers the value alone and travels with it.
+// is bound to the segment (salt and id) and to the offset, so that bytes from elsewhere, or from another
+// incarnation of the file, never pass for either. The checksum of a value covers the value alone and travels
+// with it.
 #pragma once
 
 #include <bit>
@@ -28,7 +29,8 @@ inline constexpr std::uint16_t kFormatVersion = 1;
 // than the manifest says; versions that don't know the bit cut first.
 inline constexpr std::uint32_t kFeatureLengths = 1U << 0;
 // The manifest ends with a ManifestLead: engine time is ahead of the wall clock. Versions that don't know the
-// bit would take the expiries that clients name for engine time. Goes when the wall clock has caught up.
+// bit would take the expiries that clients name for engine time. The bit goes when the wall clock has caught
+// up.
 inline constexpr std::uint32_t kFeatureLead = 1U << 1;
 inline constexpr std::uint32_t kKnownIncompatFeatures = kFeatureLengths | kFeatureLead;
 inline constexpr std::uint64_t kAlignment = 8;
@@ -91,7 +93,7 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == 40 && std::is_trivially_copyable_v<RecordHeader>);
 
-// Its place among the records of its key: a `lost` record stands for the one that it names.
+// The record's rank among the records of its key: a `lost` record stands for the one that it names.
 constexpr std::uint64_t rank_of(const RecordHeader& header) {
   return header.type == RecordType::kLost ? header.version : header.sequence;
 }
@@ -165,7 +167,7 @@ static_assert(sizeof(ManifestLead) == 40 && std::is_trivially_copyable_v<Manifes
 // segment: one that does not fit in every point is not used.
 //
 //   hint  := HintHeader entry*
-//   entry := HintEntryHeader key [value] pad       the value only where it is not one of a put; padded to 8 bytes
+//   entry := HintEntryHeader key [value] pad       no value of a put; padded to 8 bytes
 struct HintHeader {
   char magic[8];
   std::uint32_t checksum;  // of the bytes behind it, to the end of the header

@@ -1,3 +1,4 @@
+// The two copies of the manifest: which one counts, and how both are written.
 #include "engine/format/manifest.h"
 
 #include <algorithm>
@@ -15,20 +16,21 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
-// So often a file that could not grow, as the disk was full, is tried to be made larger before it has to be.
+// A commit that could not enlarge the file on a full disk tries again when the manifest has grown by a
+// kGrowthTries-th of a copy's room.
 constexpr std::uint64_t kGrowthTries = 64;
 constexpr std::size_t kManifestChecksummedFrom = offsetof(ManifestHeader, format_version);
-// Ids begin with 1 and are never used again. The index has room for 32 bits; what one life of a store can use
-// up is left.
-constexpr std::uint64_t kMostSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
+// Ids begin with 1 and are never used again. The index has room for 32 bits; the margin below their end is
+// left for the ids that one incarnation of a store uses up.
+constexpr std::uint64_t kMaxSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
-// Far beyond what can be used up; so that no sum overflows.
-constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
+// Far beyond what a store can use up, and low enough that no sum overflows.
+constexpr std::uint64_t kMaxSequence = std::uint64_t{1} << 62;
 
 constexpr std::uint64_t grow_from(std::uint64_t copy_bytes) { return copy_bytes / 2; }
 
-// Whose checksum is right is ours, but for a bug or somebody's intent: even then no segment may pass for
-// another.
+// A manifest with a correct checksum was written by minikv, but for a bug or an attack. Even then no segment
+// may pass for another.
 Status check_numbers(const Manifest& manifest) {
   std::vector<std::uint64_t> ids;
   ids.reserve(manifest.segments.size());
@@ -37,8 +39,8 @@ Status check_numbers(const Manifest& manifest) {
   if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) {
     return {StatusCode::kCorruption, "the manifest names a segment twice"};
   }
-  const bool is_in_range = manifest.next_segment_id <= kMostSegmentId &&
-                           (ids.empty() || (ids.front() != 0 && ids.back() <= kMostSegmentId));
+  const bool is_in_range = manifest.next_segment_id <= kMaxSegmentId &&
+                           (ids.empty() || (ids.front() != 0 && ids.back() <= kMaxSegmentId));
   if (!is_in_range)
     return {StatusCode::kCorruption, "the manifest has an id of a segment that none can have"};
   const bool has_impossible_size =
@@ -46,7 +48,7 @@ Status check_numbers(const Manifest& manifest) {
                   [](const ManifestSegment& segment) { return segment.size > kMaxSegmentBytes; });
   if (has_impossible_size)
     return {StatusCode::kCorruption, "the manifest has a segment that is larger than one can be"};
-  if (manifest.clean_sequence <= manifest.seq_limit && manifest.seq_limit <= kMostSequence) return {};
+  if (manifest.clean_sequence <= manifest.seq_limit && manifest.seq_limit <= kMaxSequence) return {};
   return {StatusCode::kCorruption, "the manifest says of more sequences that they were used than it allows"};
 }
 
@@ -54,11 +56,12 @@ std::uint32_t lead_checksum(const ManifestLead& block, std::uint32_t manifest_ch
   return crc32c(bytes_of(block).substr(offsetof(ManifestLead, reserved)), manifest_checksum);
 }
 
-// The clock may have been set to before 1970. Beyond kLatestMs none is believed, so that no sum overflows.
+// The wall clock may have been set to before 1970. The engine clamps its readings to kLatestMs, so that no
+// sum overflows.
 bool is_possible(const LeadRecord& record) {
-  constexpr std::int64_t kMost = 2 * kLatestMs;  // time has passed since the clock was read
-  return record.lead.exists() && record.lead.wall_ms >= -kMost && record.lead.engine_ms <= kMost &&
-         record.steady_ms >= 0 && record.steady_ms <= kMost;
+  constexpr std::int64_t kMaxMs = 2 * kLatestMs;  // time has passed since the clock was read
+  return record.lead.exists() && record.lead.wall_ms >= -kMaxMs && record.lead.engine_ms <= kMaxMs &&
+         record.steady_ms >= 0 && record.steady_ms <= kMaxMs;
 }
 
 std::string encode_lead(const LeadRecord& record, std::uint32_t manifest_checksum) {
@@ -245,7 +248,8 @@ Status ManifestFile::commit(Manifest& manifest) {
   const std::string encoded = encode_manifest(manifest);
   const bool fits = file_ && encoded.size() <= copy_bytes_;
   lacked_room_ = false;
-  // Whatever has gone wrong in this process: what is on the disk is not replaced by what nobody could read.
+  // Whatever has gone wrong in this process, commit() must not replace the manifest on disk by an unreadable
+  // one.
   if (auto read_back = decode_manifest(encoded); read_back.code() == StatusCode::kCorruption)
     return read_back.status().with_context(directory_ + "/" + kName +
                                            ": not written, as it could not be read");
@@ -255,8 +259,8 @@ Status ManifestFile::commit(Manifest& manifest) {
     return {};
   }
   if (!fits || encoded.size() >= grow_from_bytes_) {
-    // It grows long before it has to: on a full disk it can't, and the store has to open and to close all the
-    // same.
+    // The file grows long before it has to: on a full disk it can't, and the store must open and close all
+    // the same.
     const Status grown = rewrite(encoded, fits ? 2 * copy_bytes_ : copy_bytes_);
     lacked_room_ = grown.code() == StatusCode::kDiskFull;
     if (!fits || !lacked_room_) return grown;
@@ -274,8 +278,8 @@ Status ManifestFile::commit(Manifest& manifest) {
   return {};
 }
 
-// In a new file of two copies, each of at least `copy_bytes`. kDiskFull: the old one is still there and is as
-// it was.
+// Writes a new file of two copies, each with room for at least `copy_bytes`. kDiskFull: the old file is
+// unchanged.
 Status ManifestFile::rewrite(std::string_view encoded, std::uint64_t copy_bytes) {
   copy_bytes = std::max(kFirstCopyBytes, copy_bytes);
   while (encoded.size() > copy_bytes) copy_bytes *= 2;
@@ -291,14 +295,15 @@ Status ManifestFile::rewrite(std::string_view encoded, std::uint64_t copy_bytes)
   Status written = file->write(0, pieces);
   if (written) written = file->sync();
   if (!written) {
-    // What it has taken is needed elsewhere.
+    // The room that it has taken is needed elsewhere.
     if (written.code() == StatusCode::kDiskFull) (void)file_system_.remove(temporary);
     return written;
   }
   Status named = file_system_.rename(temporary, directory_ + "/" + kName);
   if (named) named = file_system_.sync_dir(directory_);
   if (!named) {
-    // Which of the two files the name stands for is not known: nobody may go on with either.
+    // kDiskFull would let commit() go on with the old file, but which of the two files has the name is not
+    // known.
     return named.code() == StatusCode::kDiskFull ? Status(StatusCode::kIoError, named.message()) : named;
   }
   file_ = std::move(file);

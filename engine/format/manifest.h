@@ -1,6 +1,6 @@
-// The manifest: which segments make up the store. Two copies of it lie in one file; a commit writes one after
-// the other, the staler one first, each synced, so that a torn write leaves the other, and so that a rotten
-// copy never brings back an older state.
+// The manifest: the list of the segments that make up the store. Its file has two copies. A commit writes and
+// syncs the staler copy first, and then the other: a torn write leaves one intact, and a damaged copy never
+// brings back an older state.
 #pragma once
 
 #include <cstdint>
@@ -29,31 +29,31 @@ struct Manifest {
 
   ManifestSegment* find(std::uint64_t id);
   const ManifestSegment* find(std::uint64_t id) const;
-  // Whether a file that is shorter than it says was cut by somebody else.
+  // Whether a file that is shorter than the manifest says was cut from outside minikv (see kFeatureLengths).
   bool knows_lengths() const { return (incompat_features & kFeatureLengths) != 0; }
 };
 
-// One of the places where a copy may stand.
+// An offset where a copy may stand, and the copy if it checks out.
 struct ManifestCopy {
   std::uint64_t offset = 0;
   Result<Manifest> manifest = Status(StatusCode::kCorruption, "not read");
 };
 
-// What a manifest's file holds, whatever became of it.
+// All that a manifest's file holds, even if it is damaged.
 struct ManifestCopies {
-  // The two that there should be; behind them whatever else checks out: of a file that was cut the middle is
-  // somewhere else.
+  // The two copies that there should be, and behind them any others that check out: in a file that was cut,
+  // the second copy is not in the middle.
   std::vector<ManifestCopy> copies;
   std::uint64_t file_bytes = 0;
-  std::uint64_t made_bytes = 0;  // that the file had at least when it was made
+  std::uint64_t made_bytes = 0;  // the minimum that the file had when it was made
 
   const ManifestCopy* newest() const;  // of those that check out; null: none does
-  // It was cut, or copied in part, and no start takes it.
+  // Whether a start refuses the file because it was cut, or copied in part.
   bool is_refused_for_length() const;
-  // Of a copy that does not check out: the problem, and what becomes of it.
+  // Describes a copy that does not check out: the problem, and what becomes of the copy.
   std::string tell(const ManifestCopy& damaged) const;
 };
-// Never fails where bytes can't be read: such a copy does not check out.
+// Does not fail where bytes can't be read: a copy with such bytes does not check out.
 Result<ManifestCopies> read_manifest_copies(const File& file);
 
 // The length that a manifest's file of at least `bytes` has.
@@ -68,9 +68,9 @@ class ManifestFile {
  public:
   ManifestFile(FileSystem& file_system, std::string directory);
 
-  // Reads the newer of the copies that check out. kNotFound: there is no manifest. kRefused: neither does, a
-  // newer format, or the file is not as long as it was made. `note`, if not null, receives what should be
-  // logged about a damaged copy; it is left alone if the file is refused.
+  // Reads the newer of the copies that check out. kNotFound: there is no manifest. kRefused: neither does,
+  // the format is newer, or the file is not as long as it was made. `note`, if not null, receives what should
+  // be logged about a damaged copy; it is unchanged if the file is refused.
   Result<Manifest> load(std::string* note);
   // Durable when it returns ok. On an error the file may hold either state.
   Status commit(Manifest& manifest);
@@ -87,14 +87,13 @@ class ManifestFile {
   FileSystem& file_system_;
   std::string directory_;
   std::unique_ptr<File> file_;
-  std::uint64_t copy_bytes_ = 0;       // of one copy's room in the file
-  std::uint64_t grow_from_bytes_ = 0;  // a copy that is as long wants more room, if there is some
+  std::uint64_t copy_bytes_ = 0;       // the room of one copy in the file
+  std::uint64_t grow_from_bytes_ = 0;  // from this length of a copy on, a commit tries to enlarge the file
   bool lacked_room_ = false;
-  bool has_wrong_length_ = false;  // it was cut before lengths were known: it is made anew
-  // The copy that a commit begins with: not the one that is the newest, which may be the only one that is
-  // whole.
+  bool has_wrong_length_ = false;  // it was cut, and has no kFeatureLengths: a commit rewrites it
+  // The copy that a commit writes first: never the newest one, which may be the only intact one.
   std::uint64_t staler_copy_ = 0;
-  bool is_synced_ = true;  // false: what was read may be what memory remembers of a commit that was cut short
+  bool is_synced_ = true;  // false: load() may have read pages of an interrupted commit that are not on disk
 };
 
 }  // namespace minikv::engine

@@ -1,4 +1,4 @@
-// A new store gets its id.
+// Makes the id of a new store.
 #include "engine/format/store_id.h"
 
 #include <random>

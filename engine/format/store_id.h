@@ -1,4 +1,4 @@
-// What tells the files of one store from another's.
+// The id that tells the files of one store from another's.
 #pragma once
 
 #include <array>

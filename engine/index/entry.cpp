@@ -1,3 +1,4 @@
+// The bytes of an entry: its fields, those that are optional, and the key.
 #include "engine/index/entry.h"
 
 #include <cassert>
@@ -7,14 +8,14 @@
 
 namespace minikv::engine {
 
-Entry* Entry::create(EntryPool& pool, std::string_view key, const Place& place) {
+Entry* Entry::create(EntryPool& pool, std::string_view key, const Location& location) {
   assert(key.size() <= 0xFFFF);
-  const std::uint8_t flags = room_flags(place);
+  const std::uint8_t flags = room_flags(location);
   void* memory = pool.allocate(sizeof(Entry) + room(flags) + key.size());
   auto* entry = new (memory) Entry;
   entry->key_length_ = static_cast<std::uint16_t>(key.size());
   entry->flags_.store(flags, std::memory_order_relaxed);
-  entry->assign(place);
+  entry->assign(location);
   if (!key.empty()) std::memcpy(entry->tail() + room(flags), key.data(), key.size());
   return entry;
 }
@@ -25,41 +26,41 @@ void Entry::destroy(EntryPool& pool, Entry* entry) {
   pool.free(entry, bytes);
 }
 
-void Entry::assign(const Place& place) {
-  assert(can_hold(place));
-  assert(place.offset % kAlignment == 0 && place.offset / kAlignment <= UINT32_MAX);
-  sequence_ = place.sequence;
-  segment_ = place.segment;
-  offset_units_ = static_cast<std::uint32_t>(place.offset / kAlignment);
-  value_bytes_ = place.value_bytes;
-  const auto flags = static_cast<std::uint8_t>(room_flags(place) | (place.lost ? kLost : 0) |
-                                               (place.deleted ? kDeleted : 0));
+void Entry::assign(const Location& location) {
+  assert(can_hold(location));
+  assert(location.offset % kAlignment == 0 && location.offset / kAlignment <= UINT32_MAX);
+  sequence_ = location.sequence;
+  segment_ = location.segment;
+  offset_units_ = static_cast<std::uint32_t>(location.offset / kAlignment);
+  value_bytes_ = location.value_bytes;
+  const auto flags = static_cast<std::uint8_t>(room_flags(location) | (location.lost ? kLost : 0) |
+                                               (location.deleted ? kDeleted : 0));
   flags_.store(flags, std::memory_order_relaxed);
   char* room_left = tail();
   if ((flags & kHasExpiry) != 0) {
-    std::memcpy(room_left, &place.expiry_ms, sizeof(place.expiry_ms));
-    room_left += sizeof(place.expiry_ms);
+    std::memcpy(room_left, &location.expiry_ms, sizeof(location.expiry_ms));
+    room_left += sizeof(location.expiry_ms);
   }
-  if ((flags & kHasVersion) != 0) std::memcpy(room_left, &place.version, sizeof(place.version));
+  if ((flags & kHasVersion) != 0) std::memcpy(room_left, &location.version, sizeof(location.version));
 }
 
-Place Entry::place() const {
-  Place place;
-  place.sequence = sequence_;
-  place.segment = segment_;
-  place.offset = std::uint64_t{offset_units_} * kAlignment;
-  place.value_bytes = value_bytes_;
+Location Entry::location() const {
+  Location location;
+  location.sequence = sequence_;
+  location.segment = segment_;
+  location.offset = std::uint64_t{offset_units_} * kAlignment;
+  location.value_bytes = value_bytes_;
   const std::uint8_t flags = this->flags();
   const char* room_left = tail();
   if ((flags & kHasExpiry) != 0) {
-    std::memcpy(&place.expiry_ms, room_left, sizeof(place.expiry_ms));
-    room_left += sizeof(place.expiry_ms);
+    std::memcpy(&location.expiry_ms, room_left, sizeof(location.expiry_ms));
+    room_left += sizeof(location.expiry_ms);
   }
-  place.version = sequence_;
-  if ((flags & kHasVersion) != 0) std::memcpy(&place.version, room_left, sizeof(place.version));
-  place.lost = (flags & kLost) != 0;
-  place.deleted = (flags & kDeleted) != 0;
-  return place;
+  location.version = sequence_;
+  if ((flags & kHasVersion) != 0) std::memcpy(&location.version, room_left, sizeof(location.version));
+  location.lost = (flags & kLost) != 0;
+  location.deleted = (flags & kDeleted) != 0;
+  return location;
 }
 
 }  // namespace minikv::engine

@@ -10,8 +10,8 @@
 
 namespace minikv::engine {
 
-// Where a key's newest record is, and what must be known without reading it.
-struct Place {
+// The location of a key's newest record, and what must be known without reading it.
+struct Location {
   std::uint64_t sequence = 0;  // of the newest record about the key
   std::uint64_t version = 0;   // of the value: the same, unless its expiry was changed since
   std::uint64_t offset = 0;    // of the record that holds the value
@@ -20,7 +20,7 @@ struct Place {
   std::int64_t expiry_ms = 0;  // or 0
   bool lost = false;           // the value was damaged
   // Only while a store is being opened: the newest record is a tombstone, which must win over older records
-  // that are still to be met.
+  // that are loaded later.
   bool deleted = false;
 
   bool is_at(std::uint64_t segment_id, std::uint64_t at) const {
@@ -28,27 +28,27 @@ struct Place {
   }
 };
 
-// One key in memory: a single allocation with the key's bytes at its end, and before them the expiry, where
-// there is one, and the version, where it is not the sequence. 24 bytes beside the key for nearly all.
+// One key in memory: a single allocation with the key's bytes at its end. Before them lie the expiry, if
+// there is one, and the version, if it is not the sequence. Nearly all entries take 24 bytes beside the key.
 //
 // Thread safety: not thread-safe; but key() may be called while another thread assigns.
 class Entry {
  public:
-  static Entry* create(EntryPool& pool, std::string_view key, const Place& place);
-  // `pool` is the one that it was created in.
+  static Entry* create(EntryPool& pool, std::string_view key, const Location& location);
+  // `pool` is the one that the entry was created in.
   static void destroy(EntryPool& pool, Entry* entry);
-  // Whether `place` fits into the allocation that is there.
-  bool can_hold(const Place& place) const { return (flags() & kRoomFlags) == room_flags(place); }
-  void assign(const Place& place);  // needs can_hold()
+  // Whether `location` fits into the allocation that is there.
+  bool can_hold(const Location& location) const { return (flags() & kRoomFlags) == room_flags(location); }
+  void assign(const Location& location);  // needs can_hold()
 
   std::string_view key() const { return {tail() + room(flags()), key_length_}; }
-  Place place() const;
+  Location location() const;
   std::size_t bytes() const { return sizeof(Entry) + room(flags()) + key_length_; }
-  static std::size_t bytes(std::size_t key_bytes, const Place& place) {
-    return sizeof(Entry) + room(room_flags(place)) + key_bytes;
+  static std::size_t bytes(std::size_t key_bytes, const Location& location) {
+    return sizeof(Entry) + room(room_flags(location)) + key_bytes;
   }
 
-  // Parts of place(), for those who need no more.
+  // Parts of location(), for callers that need no more.
   std::uint64_t sequence() const { return sequence_; }
   bool is_deleted() const { return (flags() & kDeleted) != 0; }
   std::int64_t expiry_ms() const {
@@ -61,9 +61,9 @@ class Entry {
   static constexpr std::uint8_t kHasExpiry = 1, kHasVersion = 2, kLost = 4, kDeleted = 8;
   static constexpr std::uint8_t kRoomFlags = kHasExpiry | kHasVersion;
 
-  static std::uint8_t room_flags(const Place& place) {
-    return static_cast<std::uint8_t>((place.expiry_ms != 0 ? kHasExpiry : 0) |
-                                     (place.version != place.sequence ? kHasVersion : 0));
+  static std::uint8_t room_flags(const Location& location) {
+    return static_cast<std::uint8_t>((location.expiry_ms != 0 ? kHasExpiry : 0) |
+                                     (location.version != location.sequence ? kHasVersion : 0));
   }
   static std::size_t room(std::uint8_t flags) {
     return sizeof(std::int64_t) * static_cast<std::size_t>((flags & 1) + ((flags >> 1) & 1));
@@ -77,7 +77,7 @@ class Entry {
   std::uint32_t offset_units_;  // of 8 bytes
   std::uint32_t value_bytes_;
   std::uint16_t key_length_;
-  std::atomic<std::uint8_t> flags_;  // those that say where the key begins stay as they are
+  std::atomic<std::uint8_t> flags_;  // the flags that say where the key begins never change
 };
 static_assert(sizeof(Entry) == 24);
 

@@ -1,3 +1,4 @@
+// Regions, blocks and pieces, and when each goes back.
 #include "engine/index/entry_pool.h"
 
 #include <sys/mman.h>
@@ -8,7 +9,7 @@
 #include <new>
 #include <utility>
 
-// AddressSanitizer is told what is free; elsewhere these are nothing.
+// The pool tells AddressSanitizer what is free; without it these are nothing.
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
 #else
@@ -27,7 +28,7 @@ EntryBlocks::~EntryBlocks() {
   }
 }
 
-// More is mapped than is needed, so that a region that begins at a multiple of its size can be cut out of it.
+// Maps more than is needed, and cuts out of it a region that begins at a multiple of its size.
 void EntryBlocks::add_region() {
   constexpr std::size_t kMapped = 2 * kRegionBytes;
   void* const mapped = ::mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -78,7 +79,7 @@ void EntryBlocks::give_back(void* block) {
   if (free == 0) with_room_.insert(region);
   free |= std::uint32_t{1} << static_cast<std::size_t>(address - region) / kBlockBytes;
   if (free != kAllFree) return;
-  // One is kept for whoever comes next.
+  // One empty region is kept for the next take().
   if (++empty_regions_ == 1) return;
   --empty_regions_;
   with_room_.erase(region);
@@ -87,7 +88,7 @@ void EntryBlocks::give_back(void* block) {
   ::munmap(region, kRegionBytes);
 }
 
-// A node of the tree of regions with room, for each region that had none.
+// Each region that had no room takes a node of the tree of regions with room.
 std::size_t EntryBlocks::bytes_to_give_back(std::size_t count) const {
   constexpr std::size_t kNodeBytes = 64;
   MutexLock lock(mutex_);
@@ -197,8 +198,8 @@ void EntryPool::free(void* piece, std::size_t bytes) {
   if (--block->used == 0) give_back(block, class_of(bytes));
 }
 
-std::bitset<EntryPool::kMostPieces> EntryPool::free_of(const Block& block, std::size_t piece_bytes) {
-  std::bitset<kMostPieces> free;
+std::bitset<EntryPool::kMaxPieces> EntryPool::free_of(const Block& block, std::size_t piece_bytes) {
+  std::bitset<kMaxPieces> free;
   const char* const first = reinterpret_cast<const char*>(&block) + kFirstPiece;
   for (const Free* piece = block.free; piece != nullptr;) {
     free.set(static_cast<std::size_t>(reinterpret_cast<const char*>(piece) - first) / piece_bytes);

@@ -1,5 +1,5 @@
-// Memory for the index's entries: millions of small pieces of a few sizes, which malloc serves at the cost of
-// a lock, a header and a page of the kernel's for each few dozen.
+// Memory for the index's entries: millions of small pieces of a few sizes. malloc would cost a lock and a
+// header for each, and a page of the kernel's for each few dozen.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@
 namespace minikv::engine {
 
 // Blocks of 64 KiB for any number of pools, out of regions of 2 MiB, which the kernel can map as one page
-// each: look-ups go anywhere, and with small pages each of them waits for the page tables too.
+// each. Look-ups go anywhere in memory, and with small pages each of them waits for the page tables too.
 //
 // Thread safety: all members may be called from any thread.
 class EntryBlocks {
@@ -28,32 +28,33 @@ class EntryBlocks {
   EntryBlocks() = default;
   EntryBlocks(const EntryBlocks&) = delete;
   EntryBlocks& operator=(const EntryBlocks&) = delete;
-  // All blocks must be forgotten by then; they need not have been given back.
+  // No block may be in use by then; blocks need not have been given back.
   ~EntryBlocks();
 
-  // At an address that is a multiple of kBlockBytes. Throws std::bad_alloc if there is none, and has done
-  // nothing then.
+  // Takes a block, at an address that is a multiple of kBlockBytes. Throws std::bad_alloc if there is none,
+  // and changes nothing then.
   void* take() MINIKV_EXCLUDES(mutex_);
   // May need a few bytes of memory, from the thread's reserve if there is nothing else (MemoryReserve).
   void give_back(void* block) MINIKV_EXCLUDES(mutex_);
-  // At most so much memory is asked for by `count` calls of it.
+  // The maximum number of bytes that `count` calls of give_back() need.
   std::size_t bytes_to_give_back(std::size_t count) const MINIKV_EXCLUDES(mutex_);
-  // Many blocks will be taken now, so regions are asked for as large pages at once. Otherwise the kernel is
-  // told when a region is full, and does it when it has time: a large page is cleared as a whole, which a
-  // single write should not wait for, nor should a small store pay for.
+  // True: the caller is about to take many blocks, so the pool asks for regions as large pages at once.
+  // Otherwise the pool tells the kernel when a region is full, and the kernel makes it a large page when it
+  // has time. A large page is cleared as a whole: a single write should not wait for that, and a small store
+  // should not pay for it.
   void expect_many(bool many) MINIKV_EXCLUDES(mutex_);
-  // What the kernel has been asked for.
+  // The bytes of all regions.
   std::size_t mapped_bytes() const MINIKV_EXCLUDES(mutex_);
 
  private:
   static constexpr std::size_t kRegionBytes = 32 * kBlockBytes;
   static constexpr std::uint32_t kAllFree = 0xFFFFFFFF;
-  static constexpr std::size_t kSmallRegions = 8;  // so many are no large pages at once
+  static constexpr std::size_t kSmallRegions = 8;  // the first ones, which are not made large pages at once
 
   void add_region() MINIKV_REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  // A bit for each free block.
+  // By region, a bit for each free block.
   std::map<char*, std::uint32_t, std::less<>, ReservedAllocator<std::pair<char* const, std::uint32_t>>>
       regions_ MINIKV_GUARDED_BY(mutex_);
   std::set<char*, std::less<>, ReservedAllocator<char*>> with_room_ MINIKV_GUARDED_BY(mutex_);
@@ -62,13 +63,14 @@ class EntryBlocks {
 };
 
 // Pieces in steps of 16 bytes, each size from blocks of its own; large ones from operator new. The addresses
-// are multiples of 16. The pieces go with the pool and its blocks; their destructors are not called.
+// are multiples of 16. The pieces are freed with the pool and its blocks, without a call of their
+// destructors.
 //
 // Thread safety: not thread-safe, const members may be called by any number of threads at once; pools may
 // share their blocks.
 class EntryPool {
  public:
-  // The blocks must outlive its use, not the pool.
+  // `blocks` must outlive every use of the pool, but not the pool itself.
   explicit EntryPool(EntryBlocks& blocks) : blocks_(&blocks) {}
   EntryPool(const EntryPool&) = delete;
   EntryPool& operator=(const EntryPool&) = delete;
@@ -78,7 +80,7 @@ class EntryPool {
   void* allocate(std::size_t bytes);
   void free(void* piece, std::size_t bytes);
 
-  // What a piece takes, its share in what is kept beside it included.
+  // The bytes that a piece takes, its share of the bookkeeping included.
   static std::size_t taken_by(std::size_t bytes) {
     if (is_large(bytes)) bytes += sizeof(Large) + sizeof(void*);
     return (bytes + kStep - 1) / kStep * kStep;
@@ -89,18 +91,18 @@ class EntryPool {
 
  private:
   static constexpr std::size_t kStep = 16, kLargest = 512;
-  static constexpr std::size_t kMostPieces = EntryBlocks::kBlockBytes / kStep;
+  static constexpr std::size_t kMaxPieces = EntryBlocks::kBlockBytes / kStep;
   struct Free {
     Free* next;
   };
-  // Stands before each large piece.
+  // The header of each large piece.
   struct alignas(kStep) Large {
     Large* next;
     Large* previous;
   };
-  // Stands at the beginning of each block.
+  // The header of each block.
   struct Block {
-    Block* next = nullptr;  // those of its size that have room
+    Block* next = nullptr;  // a list of the blocks of its size that have room
     Block* previous = nullptr;
     Free* free = nullptr;
     std::uint32_t number = 0;  // in OfSize::blocks
@@ -120,8 +122,8 @@ class EntryPool {
   static void link(Node*& first, Node* node);
   template <typename Node>
   static void unlink(Node*& first, Node* node);
-  // Which pieces of a block are free, those aside that were never handed out.
-  static std::bitset<kMostPieces> free_of(const Block& block, std::size_t piece_bytes);
+  // The free pieces of a block, without those that were never handed out.
+  static std::bitset<kMaxPieces> free_of(const Block& block, std::size_t piece_bytes);
 
   struct OfSize {
     std::vector<Block*> blocks;

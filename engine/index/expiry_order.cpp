@@ -1,3 +1,4 @@
+// Builds the order of many keys at once, and finds those that have expired.
 #include "engine/index/expiry_order.h"
 
 #include <algorithm>

@@ -21,25 +21,25 @@ namespace minikv::engine {
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class ExpiryOrder {
  public:
-  // Nothing happens to entries without an expiry.
+  // Ignores entries without an expiry.
   void insert(Entry* entry) {
     if (entry->expiry_ms() == 0) return;
     [[maybe_unused]] const bool is_new = order_.emplace(entry->expiry_ms(), entry).second;
     assert(is_new);
   }
-  // Before its expiry is changed or it is destroyed.
+  // To be called before the entry's expiry is changed or the entry is destroyed.
   void erase(Entry* entry) {
     if (entry->expiry_ms() == 0) return;
     [[maybe_unused]] const std::size_t erased = order_.erase({entry->expiry_ms(), entry});
     assert(erased == 1 && "its expiry was changed before, or it was never inserted");
   }
-  // Instead of insert(), many at once, when nothing is there yet.
+  // Inserts many entries at once into an order that is still empty.
   void build(const std::vector<Entry*>& entries);
 
   std::size_t size() const { return order_.size(); }
-  // About what one key with an expiry takes.
+  // About the memory that one key with an expiry takes.
   static constexpr std::size_t kBytesOfKey = (sizeof(std::int64_t) + sizeof(Entry*)) * 4 / 3;
-  // At most so much memory is allocated by `count` insertions.
+  // The maximum number of bytes that `count` insertions allocate.
   std::size_t growth_bytes(std::size_t count) const {
     return growth_of_tree(order_.size(), count, sizeof(Due));
   }
@@ -50,7 +50,7 @@ class ExpiryOrder {
   }
   // Up to `limit` entries that have expired at `now_ms`, earliest first.
   std::vector<Entry*> expired(std::int64_t now_ms, std::size_t limit) const;
-  // How many those are.
+  // The number of these entries.
   std::size_t count_expired(std::int64_t now_ms, std::size_t limit) const {
     std::size_t count = 0;
     for (auto it = order_.begin(); count < limit && it != order_.end() && it->first <= now_ms; ++it) ++count;

@@ -8,7 +8,7 @@
 
 namespace minikv::engine {
 
-// Another one in every process: it is kept in memory only.
+// The hash differs in every process; it is kept in memory only.
 inline std::uint64_t hash_of(std::string_view key) { return absl::Hash<std::string_view>{}(key); }
 
 }  // namespace minikv::engine

@@ -1,3 +1,4 @@
+// Extendible hashing: how a table is split, and walked without an order.
 #include "engine/index/hash_shard.h"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ constexpr std::size_t kLeafBytes = 112;  // beside its slots: itself, two alloca
 
 HashShard::HashShard() { directory_.push_back(new_leaf(0, kFirstSlots)); }
 
-// As many leaves as there would be at last, with room for the keys of nearly all.
-void HashShard::expect(std::size_t keys) {
+// Makes as many leaves as there will be at last, nearly all with room for all of their keys.
+void HashShard::reserve(std::size_t keys) {
   assert(size_ == 0 && depth_ == 0);
   while (keys >> depth_ > kLeafEntries * 7 / 8) ++depth_;
   directory_.clear();
@@ -27,7 +28,7 @@ void HashShard::expect(std::size_t keys) {
   for (std::size_t i = 0; i < std::size_t{1} << depth_; ++i) directory_.push_back(new_leaf(depth_, slots));
 }
 
-void HashShard::settle() {
+void HashShard::shrink_to_fit() {
   const Leaf* last = nullptr;
   for (const auto& leaf : directory_) {
     if (leaf.get() == last) continue;
@@ -48,15 +49,15 @@ void HashShard::place(Leaf& leaf, std::uint64_t slot) {
   leaf.slots[i] = slot;
 }
 
-// Up to `count` entries of the leaf in the order of their tags, those that share one all or none. Returns the
-// tag to go on from; one more than there are: that was all.
+// Appends `count` entries of the leaf in the order of their tags, and more if the last tag is shared. Returns
+// the tag to go on from; one past the last possible tag: that was all.
 std::uint64_t HashShard::collect_from(const Leaf& leaf, std::uint64_t first_tag, std::size_t count,
                                       std::vector<Entry*>& found) {
   std::vector<std::uint64_t> slots;
   for (const std::uint64_t slot : leaf.slots) {
     if (slot != 0 && tag_of(slot) >= first_tag) slots.push_back(slot);
   }
-  std::sort(slots.begin(), slots.end());  // the tag is what it begins with
+  std::sort(slots.begin(), slots.end());  // the upper bits of a slot are its tag
   std::size_t taken = 0;
   while (taken < slots.size() && (taken < count || tag_of(slots[taken]) == tag_of(slots[taken - 1]))) {
     found.push_back(entry_of(slots[taken++]));
@@ -150,8 +151,8 @@ void HashShard::erase(Entry* entry, std::uint64_t hash) {
   leaf.slots[hole] = 0;
   --leaf.used;
   --size_;
-  // Linear probing without tombstones: whoever could not get a place nearer to its home because of the hole's
-  // old tenant moves up.
+  // Linear probing without tombstones: an entry that the erased one has kept from a slot nearer to its home
+  // moves up.
   for (std::size_t i = (hole + 1) % slots; leaf.slots[i] != 0; i = (i + 1) % slots) {
     const std::size_t wanted = home(leaf, leaf.slots[i]);
     if ((i + slots - wanted) % slots >= (i + slots - hole) % slots) {
@@ -159,23 +160,23 @@ void HashShard::erase(Entry* entry, std::uint64_t hash) {
       hole = i;
     }
   }
-  // Millions of keys may go at once, and their slots with them.
+  // Millions of keys may be erased at once, so their slots are given back.
   if (slots > kFirstSlots && leaf.used * 8 < slots) shrink(leaf);
 }
 
-// What is not there to be had need not be.
+// Shrinking is optional, so it may fail, and must not take memory from the reserve.
 void HashShard::shrink(Leaf& leaf) {
   const MemoryReserve::Use none(nullptr);
   try {
     resize(leaf, leaf.slots.size() / 2);
   } catch (const std::bad_alloc&) {
-    // It stays as large as it is.
+    // The leaf stays as large as it is.
   }
 }
 
-// A split makes two leaves of three quarters of kLeafEntries, and until then the slots grow by a third at a
-// time. Any of the leaves that are there may be just before its next step; one that is new takes hundreds of
-// keys for all of its steps.
+// A split makes two leaves with slots for three quarters of kLeafEntries; until then the slots grow by a
+// third at a time. Each existing leaf may be just before its next step, but a new one takes hundreds of keys
+// for all of its steps.
 std::size_t HashShard::growth_bytes(std::size_t count) const {
   constexpr std::size_t kStepBytes = 2 * (kLeafEntries * 3 / 4 * sizeof(std::uint64_t) + kLeafBytes);
   constexpr std::size_t kBytesPerKey = 64;
@@ -216,7 +217,7 @@ void HashShard::split(std::uint64_t hash) {
   const auto& slots = full->slots;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     const std::uint64_t slot = slots[i];
-    if (i + kFetchAhead < slots.size()) __builtin_prefetch(entry_of(slots[i + kFetchAhead]));
+    if (i + kPrefetchAhead < slots.size()) __builtin_prefetch(entry_of(slots[i + kPrefetchAhead]));
     if (slot == 0) continue;
     const std::uint64_t its_hash = hash_of(entry_of(slot)->key());
     Leaf& leaf = (its_hash >> (63 - kShardBits - full->depth) & 1) != 0 ? *high : *low;
@@ -224,7 +225,7 @@ void HashShard::split(std::uint64_t hash) {
     place(leaf, slot);
     ++leaf.used;
   }
-  // The directory's slots that led to the full leaf are neighbours: the first half now leads to `low`.
+  // The directory's slots that led to the full leaf are neighbours: the first half leads to `low` instead.
   const std::size_t span = std::size_t{1} << (depth_ - full->depth);
   const std::size_t first = directory_slot(hash) / span * span;
   for (std::size_t i = 0; i < span; ++i) directory_[first + i] = i < span / 2 ? low : high;

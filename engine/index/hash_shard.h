@@ -1,4 +1,4 @@
-// The point part of the index, one sixteenth of it: extendible hashing over small leaves.
+// One sixteenth of the index's hash table: extendible hashing over small leaves.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,12 @@
 
 namespace minikv::engine {
 
-// The keys whose hashes begin with the same four bits, so that sixteen threads can fill an index at once. A
-// directory, indexed by the bits that follow, of leaves of up to a thousand slots. A full leaf splits in two,
-// so that growth never stops the world for longer than one leaf takes, and the order of the leaves is the
-// order of the hashes, from the first shard to the last: a walk can be resumed from a number. A slot is 8
-// bytes: the entry's address and 20 bits of its hash, which say where in the leaf it belongs and spare nearly
-// all looks at other keys' entries.
+// A shard has the keys whose hashes begin with the same four bits, so that sixteen threads can fill an index
+// at once. Its directory, indexed by the bits that follow, leads to leaves of up to a thousand slots. A full
+// leaf splits in two, so that growth never stops the store for longer than one leaf takes. The order of the
+// leaves is the order of the hashes, from the first shard to the last, so that a walk can be resumed from a
+// number. A slot is 8 bytes: the entry's address and 20 bits of its hash. These bits say where in the leaf
+// the entry belongs, and spare nearly all looks at other keys' entries.
 //
 // `hash` is always hash_of() of the key in question. Does not own the entries.
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
@@ -32,15 +32,16 @@ class HashShard {
   }
 
   HashShard();
-  // About so many keys will come: spares the splits on the way to them. Only while it is empty.
-  void expect(std::size_t keys);
-  // All have come: gives back what was too much.
-  void settle();
+  // Makes room for about `keys` keys, which spares the splits on the way to them. Only while the shard is
+  // empty.
+  void reserve(std::size_t keys);
+  // Gives back the room that was too much, once all keys have been inserted.
+  void shrink_to_fit();
 
   Entry* find(std::string_view key, std::uint64_t hash) const;
-  // The steps that find() takes, one at a time and each only begun, so that the waits of many keys for memory
-  // overlap: call each for all keys before the next. candidate() is what find() will most likely return: its
-  // key was not looked at.
+  // The steps of find() as prefetches, so that the waits of many keys for memory overlap: the caller calls
+  // each step for all keys before the next. candidate() returns what find() will most likely return, without
+  // a look at its key.
   void fetch_leaf(std::uint64_t hash) const { __builtin_prefetch(&leaf_for(hash)); }
   void fetch_slots(std::uint64_t hash) const;
   const Entry* candidate(std::uint64_t hash) const;
@@ -48,18 +49,18 @@ class HashShard {
   void replace(Entry* old, Entry* now, std::uint64_t hash);  // of the same key
   void erase(Entry* entry, std::uint64_t hash);
 
-  // At most so much memory is allocated by `count` insertions, apart from what erasing gives back.
+  // The maximum number of bytes that `count` insertions allocate, apart from what erasing gives back.
   std::size_t growth_bytes(std::size_t count) const;
 
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return memory_bytes_; }
 
-  // A place in the order of the leaves, and in a leaf that of the slots' 20 bits: 53 bits, which clients that
-  // know no integers can carry.
+  // A position in the order of the leaves and, within a leaf, in the order of the slots' 20 bits. It has 53
+  // bits, so that clients that know no integers can carry it.
   static constexpr unsigned kPositionBits = 53;
-  // Appends the entries from `position` on to `found` (as many as `count` says, and more where they share a
-  // position) and returns where the next ones begin; nothing: in the next shard. A walk from 0 on sees every
-  // entry that is there throughout at least once, whatever else comes and goes, and splits leaves, meanwhile.
+  // Appends the entries from `position` on to `found`: as many as `count` says, and more if they share a
+  // position. Returns where the next ones begin; nothing: in the next shard. A walk from 0 on sees every
+  // entry that is there throughout at least once, whatever other entries come, go and split leaves meanwhile.
   std::optional<std::uint64_t> collect(std::uint64_t position, std::size_t count,
                                        std::vector<Entry*>& found) const;
   static std::size_t shard_of_position(std::uint64_t position) {
@@ -70,7 +71,7 @@ class HashShard {
   }
 
  private:
-  // Growth must not fail while what is on disk already becomes visible.
+  // Growth must not fail while the writer publishes records that are on disk already.
   using Slots = std::vector<std::uint64_t, ReservedAllocator<std::uint64_t>>;
   struct Leaf {
     unsigned depth = 0;  // how many bits behind the shard's its hashes share
@@ -78,7 +79,7 @@ class HashShard {
     Slots slots;
   };
 
-  static constexpr std::size_t kFetchAhead = 12;
+  static constexpr std::size_t kPrefetchAhead = 12;
 
   // An allocation's address has 44 bits that matter: 48 in all, and it is a multiple of 16.
   static constexpr unsigned kTagBits = 20, kAddressBits = 64 - kTagBits;

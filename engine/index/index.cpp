@@ -1,3 +1,4 @@
+// The members that span all shards and both orders.
 #include "engine/index/index.h"
 
 #include <algorithm>
@@ -13,8 +14,8 @@
 namespace minikv::engine {
 namespace {
 
-// On this thread and on others, `threads` in all, and waits for them. Throws std::bad_alloc if one of them
-// has.
+// Runs `work` on `threads` threads, this one included, and waits for them. Throws std::bad_alloc if one of
+// them has.
 template <typename Work>
 void run_on(unsigned threads, Work work) {
   std::atomic<bool> has_memory{true};
@@ -46,16 +47,16 @@ void Index::swap(Index& other) noexcept {
   expiry_.swap(other.expiry_);
 }
 
-std::optional<Place> Index::find(std::string_view key, std::uint64_t hash) const {
+std::optional<Location> Index::find(std::string_view key, std::uint64_t hash) const {
   const Entry* entry = shard_of(hash).points.find(key, hash);
   if (entry == nullptr) return std::nullopt;
-  return entry->place();
+  return entry->location();
 }
 
 void Index::find_all(std::span<const std::string_view> keys, std::span<const std::uint64_t> hashes,
-                     std::span<std::optional<Place>> places) const {
-  assert(keys.size() <= kMostAhead && hashes.size() >= keys.size() && places.size() >= keys.size());
-  std::array<const Entry*, kMostAhead> entries;
+                     std::span<std::optional<Location>> locations) const {
+  assert(keys.size() <= kMaxPrefetched && hashes.size() >= keys.size() && locations.size() >= keys.size());
+  std::array<const Entry*, kMaxPrefetched> entries;
   for (std::size_t i = 0; i < keys.size(); ++i) shard_of(hashes[i]).points.fetch_leaf(hashes[i]);
   for (std::size_t i = 0; i < keys.size(); ++i) shard_of(hashes[i]).points.fetch_slots(hashes[i]);
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -63,10 +64,10 @@ void Index::find_all(std::span<const std::string_view> keys, std::span<const std
     if (entries[i] != nullptr) __builtin_prefetch(entries[i]);
   }
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    places[i].reset();
+    locations[i].reset();
     if (entries[i] == nullptr) continue;  // no entry shares so much as a part of the hash
     if (entries[i]->key() != keys[i]) entries[i] = shard_of(hashes[i]).points.find(keys[i], hashes[i]);
-    if (entries[i] != nullptr) places[i] = entries[i]->place();
+    if (entries[i] != nullptr) locations[i] = entries[i]->location();
   }
 }
 
@@ -79,19 +80,20 @@ std::uint64_t Index::walk_unordered(std::uint64_t position, std::size_t count, c
     position = next.value_or(HashShard::first_position(shard + 1));
     break;
   }
-  for (const Entry* entry : found) visit(entry->key(), entry->place());
+  for (const Entry* entry : found) visit(entry->key(), entry->location());
   return position >> HashShard::kPositionBits == 0 && shard < shards_.size() ? position : 0;
 }
 
-std::optional<Place> Index::put(std::string_view key, const Place& place) {
+std::optional<Location> Index::put(std::string_view key, const Location& location) {
   const std::uint64_t hash = hash_of(key);
-  const Step step = prepare_put(key, hash, place, shard_of(hash).points.find(key, hash));
-  return make_put(step, hash, place);
+  const Step step = prepare_put(key, hash, location, shard_of(hash).points.find(key, hash));
+  return make_put(step, hash, location);
 }
 
-Index::Step Index::prepare_put(std::string_view key, std::uint64_t hash, const Place& place, Entry* before) {
-  if (before != nullptr && before->can_hold(place)) return {before, nullptr};
-  return {before, Entry::create(shard_of(hash).entries, key, place)};
+Index::Step Index::prepare_put(std::string_view key, std::uint64_t hash, const Location& location,
+                               Entry* before) {
+  if (before != nullptr && before->can_hold(location)) return {before, nullptr};
+  return {before, Entry::create(shard_of(hash).entries, key, location)};
 }
 
 void Index::drop(const Step& step, std::uint64_t hash) {
@@ -109,7 +111,7 @@ std::size_t Index::growth_bytes(std::size_t fresh, std::size_t expiring, std::si
   return bytes;
 }
 
-std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const Place& place) {
+std::optional<Location> Index::make_put(const Step& step, std::uint64_t hash, const Location& location) {
   assert((step.fresh != nullptr || step.before != nullptr) && "not prepared");
   assert(find_entry((step.fresh != nullptr ? step.fresh : step.before)->key(), hash) == step.before);
   Shard& shard = shard_of(hash);
@@ -120,10 +122,10 @@ std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const
     expiry_.insert(step.fresh);
     return std::nullopt;
   }
-  const Place before = step.before->place();
+  const Location before = step.before->location();
   expiry_.erase(step.before);
   if (step.fresh == nullptr) {
-    step.before->assign(place);
+    step.before->assign(location);
     expiry_.insert(step.before);
     return before;
   }
@@ -133,21 +135,21 @@ std::optional<Place> Index::make_put(const Step& step, std::uint64_t hash, const
   return before;
 }
 
-std::optional<Place> Index::make_erase(Entry* before, std::uint64_t hash) {
+std::optional<Location> Index::make_erase(Entry* before, std::uint64_t hash) {
   if (before == nullptr) return std::nullopt;
   assert(find_entry(before->key(), hash) == before);
-  const Place place = before->place();
+  const Location location = before->location();
   remove(before, hash);
-  return place;
+  return location;
 }
 
-std::optional<Place> Index::erase(std::string_view key) {
+std::optional<Location> Index::erase(std::string_view key) {
   const std::uint64_t hash = hash_of(key);
   return make_erase(shard_of(hash).points.find(key, hash), hash);
 }
 
-Entry* Index::make(Shard& shard, std::string_view key, const Place& place) {
-  Entry* entry = Entry::create(shard.entries, key, place);
+Entry* Index::make(Shard& shard, std::string_view key, const Location& location) {
+  Entry* entry = Entry::create(shard.entries, key, location);
   count(shard, *entry);
   return entry;
 }
@@ -157,8 +159,8 @@ void Index::destroy(Shard& shard, Entry* entry) {
   Entry::destroy(shard.entries, entry);
 }
 
-Entry* Index::add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash) {
-  Entry* entry = make(shard, key, place);
+Entry* Index::add(Shard& shard, std::string_view key, const Location& location, std::uint64_t hash) {
+  Entry* entry = make(shard, key, location);
   shard.points.insert(entry, hash);
   return entry;
 }
@@ -190,20 +192,20 @@ std::size_t Index::memory_bytes() const {
 std::size_t Index::take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit) {
   const std::vector<Entry*> expired = expiry_.expired(now_ms, limit);
   for (Entry* entry : expired) {
-    visit(entry->key(), entry->place());
+    visit(entry->key(), entry->location());
     remove(entry, hash_of(entry->key()));
   }
   return expired.size();
 }
 
-void Index::expect(std::uint64_t keys) {
+void Index::reserve(std::uint64_t keys) {
   assert(size() == 0 && is_in_order());
   entry_blocks_->expect_many(true);
-  for (Shard& shard : shards_) shard.points.expect(static_cast<std::size_t>(keys / kParts));
+  for (Shard& shard : shards_) shard.points.reserve(static_cast<std::size_t>(keys / kParts));
 }
 
-void Index::load(std::string_view key, const Place& place) {
-  const Loaded loaded{hash_of(key), key, place};
+void Index::load(std::string_view key, const Location& location) {
+  const Loaded loaded{hash_of(key), key, location};
   load({&loaded, 1});
 }
 
@@ -244,25 +246,25 @@ void Index::load(Shard& shard, std::span<const Loaded> batch) {
 void Index::load(Shard& shard, const Loaded& loaded) {
   Entry* entry = shard.points.find(loaded.key, loaded.hash);
   if (entry == nullptr) {
-    add(shard, loaded.key, loaded.place, loaded.hash);
+    add(shard, loaded.key, loaded.location, loaded.hash);
     return;
   }
-  const std::uint64_t known = entry->sequence(), told = loaded.place.sequence;
-  if (known > told || (known == told && !loaded.place.lost)) return;
-  if (entry->can_hold(loaded.place)) return entry->assign(loaded.place);
-  Entry* const now = make(shard, loaded.key, loaded.place);
+  const std::uint64_t known = entry->sequence(), told = loaded.location.sequence;
+  if (known > told || (known == told && !loaded.location.lost)) return;
+  if (entry->can_hold(loaded.location)) return entry->assign(loaded.location);
+  Entry* const now = make(shard, loaded.key, loaded.location);
   shard.points.replace(entry, now, loaded.hash);
   destroy(shard, entry);
 }
 
-// Of one shard: shows each entry to `keep` and drops what is not kept.
+// Shows each entry of one shard to `keep`, and drops those that it does not keep.
 void Index::keep_of(std::size_t shard, const Keep& keep, Kept& kept) {
   std::vector<Entry*> dropped;
   kept.entries.reserve(shards_[shard].points.size());
-  // As they lie in memory, not as they are hashed: that is several times faster.
+  // The order in memory, not that of the hashes: this is several times faster.
   shards_[shard].entries.for_each([&](void* piece) {
     auto* const entry = static_cast<Entry*>(piece);
-    if (entry->is_deleted() || (keep && !keep(shard, entry->key(), entry->place()))) {
+    if (entry->is_deleted() || (keep && !keep(shard, entry->key(), entry->location()))) {
       dropped.push_back(entry);
       return;
     }
@@ -273,7 +275,7 @@ void Index::keep_of(std::size_t shard, const Keep& keep, Kept& kept) {
     shards_[shard].points.erase(entry, hash_of(entry->key()));
     destroy(shards_[shard], entry);
   }
-  shards_[shard].points.settle();
+  shards_[shard].points.shrink_to_fit();
 }
 
 void Index::finish_loading(const Keep& keep, unsigned threads, Ordering ordering) {

@@ -1,4 +1,5 @@
-// The index: every key, where its value is, the keys in order, and those that expire by time.
+// The index (keydir): every key and the location of its value, the keys in order, and those that expire by
+// time.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +26,7 @@
 
 namespace minikv::engine {
 
-// Hides how it is built: today a hash part for points, an ordered part for walks, and every key in memory.
+// Hides its structure: a hash table for single keys, an ordered part for walks, and every key in memory.
 //
 // Thread safety: const members may be called by any number of threads at once, the others by one alone; but
 // see load() and build_order().
@@ -34,147 +35,149 @@ class Index {
   Index() : Index(std::make_index_sequence<HashShard::kShards>()) {}
   Index(const Index&) = delete;
   Index& operator=(const Index&) = delete;
-  // Takes as long as a few assignments, however many keys there are. While both are in order.
+  // Takes as long as a few assignments, however many keys there are. Both must be in order.
   void swap(Index& other) noexcept;
 
-  std::optional<Place> find(std::string_view key) const { return find(key, hash_of(key)); }
-  std::optional<Place> find(std::string_view key, std::uint64_t hash) const;
-  // Fetches into the processor's caches what find() and put() of these keys will look at, all at once: a
-  // look-up waits for memory four times, and a dozen look-ups together hardly longer than one. `visit` is
-  // shown the places that find() will most likely return. Up to kMostAhead keys; further ones are left alone.
-  static constexpr std::size_t kMostAhead = 32;
+  std::optional<Location> find(std::string_view key) const { return find(key, hash_of(key)); }
+  std::optional<Location> find(std::string_view key, std::uint64_t hash) const;
+  static constexpr std::size_t kMaxPrefetched = 32;
+  // Prefetches what find() and put() of these keys will access, for all keys at once: a look-up waits for
+  // memory four times, and a dozen look-ups together hardly longer than one. Shows `visit` the locations that
+  // find() will most likely return. Keys beyond the first kMaxPrefetched are ignored.
   template <typename Visitor>
-  void fetch_ahead(std::span<const std::string_view> keys, Visitor visit) const;
-  // find() of up to kMostAhead keys, whose hashes are hash_of(), at once.
+  void prefetch(std::span<const std::string_view> keys, Visitor visit) const;
+  // find() of up to kMaxPrefetched keys at once; `hashes` are their hash_of().
   void find_all(std::span<const std::string_view> keys, std::span<const std::uint64_t> hashes,
-                std::span<std::optional<Place>> places) const;
-  // Sets the key's place; returns the one it had.
-  std::optional<Place> put(std::string_view key, const Place& place);
-  // Returns the place it had.
-  std::optional<Place> erase(std::string_view key);
+                std::span<std::optional<Location>> locations) const;
+  // Sets the key's location; returns the one that it had.
+  std::optional<Location> put(std::string_view key, const Location& location);
+  // Removes the key; returns the location that it had.
+  std::optional<Location> erase(std::string_view key);
 
   // ---- changes in two steps, of which the second can't fail ----
 
-  // What a change takes, and finds.
+  // A prepared change of one key.
   struct Step {
-    Entry* before = nullptr;  // what the key has when the change is made; null: nothing
-    Entry* fresh = nullptr;   // takes its place; null: what is there keeps it, or goes
+    Entry* before = nullptr;  // the key's entry when the change is made; null: none
+    Entry* fresh = nullptr;   // replaces it; null: `before` is assigned to, or goes
   };
   Entry* find_entry(std::string_view key, std::uint64_t hash) const {
     return shard_of(hash).points.find(key, hash);
   }
-  // Makes ready to set the key's place, where it has `before` by then. Throws std::bad_alloc if there is no
-  // memory for it.
-  Step prepare_put(std::string_view key, std::uint64_t hash, const Place& place, Entry* before);
-  // It won't be made.
+  // Prepares to set the key's location; `before` is the entry that the key will have by then. Throws
+  // std::bad_alloc if there is no memory for it.
+  Step prepare_put(std::string_view key, std::uint64_t hash, const Location& location, Entry* before);
+  // Drops a prepared change that will not be made.
   void drop(const Step& step, std::uint64_t hash);
-  // At most so much memory changes will still ask for, of ReservedAllocator, once they are prepared: `fresh`
-  // of them bring a fresh entry, `expiring` an expiry, and by `gone` of them an entry goes.
+  // The maximum number of bytes that prepared changes will still take from ReservedAllocator: `fresh` of them
+  // bring a fresh entry, `expiring` bring an expiry, and `gone` remove an entry.
   std::size_t growth_bytes(std::size_t fresh, std::size_t expiring, std::size_t gone) const;
-  // Sets the place; returns the one that the key had.
-  std::optional<Place> make_put(const Step& step, std::uint64_t hash, const Place& place);
-  // The same for a change by which the key goes.
-  std::optional<Place> make_erase(Entry* before, std::uint64_t hash);
-  // As fetch_ahead(), for such changes: the first for each of them, and then the other.
-  void fetch_leaf_ahead(const Step& step, std::uint64_t hash) const {
+  // Sets the location; returns the one that the key had.
+  std::optional<Location> make_put(const Step& step, std::uint64_t hash, const Location& location);
+  // The same for a change that removes the key.
+  std::optional<Location> make_erase(Entry* before, std::uint64_t hash);
+  // As prefetch(), for prepared changes: the caller calls prefetch_leaf() for each of them, and then
+  // prefetch_slots().
+  void prefetch_leaf(const Step& step, std::uint64_t hash) const {
     shard_of(hash).points.fetch_leaf(hash);
     if (step.before != nullptr) __builtin_prefetch(step.before, 1);
   }
-  void fetch_slots_ahead(std::uint64_t hash) const { shard_of(hash).points.fetch_slots(hash); }
+  void prefetch_slots(std::uint64_t hash) const { shard_of(hash).points.fetch_slots(hash); }
 
   std::size_t size() const;
-  // What it takes in memory, the allocator's share included: an estimate.
+  // An estimate of the memory that the index takes, the allocator's share included.
   std::size_t memory_bytes() const;
-  // About how much of that one key takes that has no expiry.
-  static std::size_t bytes_of_key(std::size_t key_bytes) { return bytes_of_key(key_bytes, Place()); }
-  static std::size_t bytes_of_key(std::size_t key_bytes, const Place& place) {
+  // About how much of that one key without an expiry takes.
+  static std::size_t bytes_of_key(std::size_t key_bytes) { return bytes_of_key(key_bytes, Location()); }
+  static std::size_t bytes_of_key(std::size_t key_bytes, const Location& location) {
     constexpr std::size_t kBesides =
         (sizeof(Entry*) + sizeof(std::uint64_t)) * 4 / 3;  // in the order, and in the hash table
-    return EntryPool::taken_by(Entry::bytes(key_bytes, place)) + kBesides +
-           (place.expiry_ms == 0 ? 0 : ExpiryOrder::kBytesOfKey);
+    return EntryPool::taken_by(Entry::bytes(key_bytes, location)) + kBesides +
+           (location.expiry_ms == 0 ? 0 : ExpiryOrder::kBytesOfKey);
   }
 
   // ---- walks: while is_in_order() ----
 
-  // The keys k with low <= k (or low < k) and k < high; a side that is left out has no end.
   struct Start {
     std::string_view key;
     bool included = true;
   };
+  // The keys k with low <= k (or low < k) and k < high; a side that is left out has no end.
   struct Range {
     std::optional<Start> low;
     std::optional<std::string_view> high;
   };
-  // Shows them to `visit(key, place)` in byte order, or the other way round, until it returns false. The ends
-  // are looked up once and not compared with each key.
+  // Shows the keys of the range to `visit(key, location)` in byte order, or in reverse order, until `visit`
+  // returns false. The ends are looked up once, and not compared with each key.
   template <typename Visitor>
   void walk_range(const Range& range, Visitor visit) const;
   template <typename Visitor>
   void walk_range_back(const Range& range, Visitor visit) const;
 
-  // The keys in an order of no meaning, from `position` on (0: the first; anything else: what a call before
-  // has returned): about `count` of them. Returns the position to go on from, below 2^53; 0: that was all.
-  // Every key that is there throughout a walk is seen at least once.
-  using Visit = std::function<void(std::string_view key, const Place& place)>;
+  using Visit = std::function<void(std::string_view key, const Location& location)>;
+  // Shows about `count` keys in an order of no meaning, from `position` on: 0 for the first, or what an
+  // earlier call has returned. Returns the position to go on from, below 2^53; 0: that was all. A walk shows
+  // every key that is there throughout at least once.
   std::uint64_t walk_unordered(std::uint64_t position, std::size_t count, const Visit& visit) const;
 
   // ---- expiry ----
 
   std::size_t keys_with_expiry() const { return expiry_.size(); }
-  // Of all that are to come, and of those that have passed and were not taken out yet.
+  // The earliest expiry of all keys, including keys that have expired and were not taken out yet.
   std::optional<std::int64_t> next_expiry() const { return expiry_.first_expiry(); }
-  // How many have expired at `now_ms` and are there still; up to `limit`.
+  // How many keys have expired at `now_ms` and are still there, up to `limit`.
   std::size_t count_expired(std::int64_t now_ms, std::size_t limit) const {
     return expiry_.count_expired(now_ms, limit);
   }
   // Shows the keys that expire after `from_ms`, and not after `to_ms`.
   template <typename Visitor>
   void visit_expiring(std::int64_t from_ms, std::int64_t to_ms, Visitor visit) const {
-    expiry_.visit_between(from_ms, to_ms, [&](const Entry* entry) { visit(entry->key(), entry->place()); });
+    expiry_.visit_between(from_ms, to_ms,
+                          [&](const Entry* entry) { visit(entry->key(), entry->location()); });
   }
   // Takes out up to `limit` keys that have expired at `now_ms`, earliest first, and shows each to `visit`
-  // before. Returns how many.
+  // before. Returns how many there were.
   std::size_t take_expired(std::int64_t now_ms, std::size_t limit, const Visit& visit);
 
   // ---- filling it while a store is being opened ----
 
-  // About so many keys will be loaded, each told of once or more: makes room. At most once, and before
+  // Makes room for about `keys` keys that will be loaded, each of them once or more. At most once, and before
   // load().
-  void expect(std::uint64_t keys);
-  // Any number of threads may load at once, in any order; nothing but load() and find() may be called before
-  // finish_loading(), and find() only while nobody loads. By sequence the newest wins. A `lost` place stands
-  // for the damaged record whose sequence it has, and wins over it.
-  void load(std::string_view key, const Place& place);
-  // The same for many keys of one shard (see IndexLoader).
+  void reserve(std::uint64_t keys);
+  // Loads the location of a key. Any number of threads may load at once, in any order. Before
+  // finish_loading() only load() and find() may be called, and find() only while no thread loads. Of the
+  // locations of a key the one with the highest sequence wins. A `lost` location stands for the damaged
+  // record of the same sequence, and wins over it.
+  void load(std::string_view key, const Location& location);
   struct Loaded {
     std::uint64_t hash = 0;
     std::string_view key;
-    Place place;
+    Location location;
   };
+  // The same for many keys of one shard (see IndexLoader).
   void load(std::span<const Loaded> batch);
-  // False, and nothing was done: another thread is loading that shard.
+  // False: another thread is loading that shard, and nothing was done.
   bool try_load(std::span<const Loaded> batch);
-  // `part` is below kParts, and no two threads ask about the same part at once.
   static constexpr std::size_t kParts = HashShard::kShards;
-  using Keep = std::function<bool(std::size_t part, std::string_view key, const Place& place)>;
+  // Whether to keep a key. `part` is below kParts, and no two threads ask about the same part at once.
+  using Keep = std::function<bool(std::size_t part, std::string_view key, const Location& location)>;
   enum class Ordering : std::uint8_t {
     kNow,
     kLater,  // by build_order() and apply_pending_changes()
   };
   // Drops the entries that are marked as deleted and those that `keep` does not want, with up to `threads`
-  // threads. `keep` sees each that is not deleted once; without it all stay. Then all but walks may be
-  // called.
+  // threads. `keep` sees each entry that is not deleted once; without it all of them stay. Afterwards all
+  // members but walks may be called.
   void finish_loading(const Keep& keep, unsigned threads, Ordering ordering);
-  // Builds the sorted index, once, on a thread of its own: beside whatever other members are called
-  // meanwhile. False: it was given up. Throws std::bad_alloc if there is no memory for it: then it may be
-  // called again.
+  // Builds the sorted index, once, on a thread of its own; other members may be called meanwhile. False: it
+  // was given up. Throws std::bad_alloc if there is no memory for it, and may then be called again.
   bool build_order(unsigned threads) { return order_.build(threads); }
-  // It is not needed any more: build_order() ends soon.
+  // Makes build_order() end soon, when the sorted index is not needed any more.
   void give_up_order() { order_.give_up(); }
-  // False: there was no memory for it, and it is to be tried again.
+  // Waits for build_order(). False: there was no memory for it, and it has to be called again.
   bool wait_until_order_is_built() const { return order_.wait_until_built(); }
-  // After that: applies up to `limit` of the changes that have come meanwhile. True: those were all, and the
-  // keys are in order.
+  // After build_order(): applies up to `limit` pending changes. True: those were all, and the keys are in
+  // order.
   bool apply_pending_changes(std::size_t limit);
   std::size_t pending_changes() const { return order_.pending_changes(); }
   bool is_in_order() const { return order_.is_complete(); }
@@ -192,8 +195,8 @@ class Index {
 
   Shard& shard_of(std::uint64_t hash) { return shards_[HashShard::shard_of(hash)]; }
   const Shard& shard_of(std::uint64_t hash) const { return shards_[HashShard::shard_of(hash)]; }
-  static Entry* add(Shard& shard, std::string_view key, const Place& place, std::uint64_t hash);
-  static Entry* make(Shard& shard, std::string_view key, const Place& place);
+  static Entry* add(Shard& shard, std::string_view key, const Location& location, std::uint64_t hash);
+  static Entry* make(Shard& shard, std::string_view key, const Location& location);
   static void count(Shard& shard, const Entry& entry) {
     shard.entry_bytes += EntryPool::taken_by(entry.bytes());
   }
@@ -220,8 +223,8 @@ class Index {
   Ordered::const_iterator end_of(const Range& range) const {
     return range.high ? order_.tree().lower_bound(*range.high) : order_.tree().end();
   }
-  // From `at` to `end`; `advance` takes an iterator one step on and returns the entry that it has passed or
-  // come to.
+  // Walks from `at` to `end`. `advance` moves an iterator one step on, and returns the entry that the
+  // iterator has passed or come to.
   template <typename Advance, typename Visitor>
   static void walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
                            Visitor& visit);
@@ -237,10 +240,10 @@ class Index {
 };
 
 template <typename Visitor>
-void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) const {
-  std::array<std::uint64_t, kMostAhead> hashes;
-  std::array<const Entry*, kMostAhead> entries;
-  const std::size_t count = std::min(keys.size(), kMostAhead);
+void Index::prefetch(std::span<const std::string_view> keys, Visitor visit) const {
+  std::array<std::uint64_t, kMaxPrefetched> hashes;
+  std::array<const Entry*, kMaxPrefetched> entries;
+  const std::size_t count = std::min(keys.size(), kMaxPrefetched);
   for (std::size_t i = 0; i < count; ++i) {
     hashes[i] = hash_of(keys[i]);
     shard_of(hashes[i]).points.fetch_leaf(hashes[i]);
@@ -251,13 +254,13 @@ void Index::fetch_ahead(std::span<const std::string_view> keys, Visitor visit) c
     if (entries[i] != nullptr) __builtin_prefetch(entries[i]);
   }
   for (std::size_t i = 0; i < count; ++i) {
-    if (entries[i] != nullptr) visit(entries[i]->place());
+    if (entries[i] != nullptr) visit(entries[i]->location());
   }
 }
 
-// Entries are anywhere in memory, and a walk that looks at one after the other waits for each. So it begins
-// to fetch those that are some steps before it, two with each step until it is so far ahead: who stops soon
-// has fetched little for nothing.
+// Entries lie anywhere in memory, and a walk that accesses one after the other waits for each. So the walk
+// prefetches entries some steps ahead, two with each step until it is kWalkAhead steps ahead: a walk that
+// stops soon has fetched little for nothing.
 template <typename Advance, typename Visitor>
 void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end, Advance advance,
                          Visitor& visit) {
@@ -267,7 +270,7 @@ void Index::walk_between(Ordered::const_iterator at, Ordered::const_iterator end
     for (int i = 0; i < 2 && lead < kWalkAhead && fetched != end; ++i, ++lead)
       __builtin_prefetch(advance(fetched));
     const Entry* const entry = advance(at);
-    if (!visit(entry->key(), entry->place())) return;
+    if (!visit(entry->key(), entry->location())) return;
   }
 }
 

@@ -1,4 +1,4 @@
-// Millions of keys into an index while a store is being opened, by several threads.
+// Loads millions of keys into an index while a store is being opened, by several threads.
 #pragma once
 
 #include <array>
@@ -10,9 +10,9 @@
 
 namespace minikv::engine {
 
-// Index::load() for many keys. Each key's place in memory is another one, and a thread that takes one after
-// the other waits for memory most of the time, and for the locks of others. So they are gathered by the lock
-// that guards them and loaded some dozens at a time, with all that they need begun to be fetched beforehand.
+// Index::load() for many keys. Entries lie anywhere in memory, so a thread that loads one key after the other
+// waits for memory most of the time, and for the locks of other threads. So the loader gathers keys by the
+// lock that guards them, and loads some dozens at a time, after a prefetch of all that they need.
 //
 // Thread safety: not thread-safe; several may fill one index.
 class IndexLoader {
@@ -20,25 +20,26 @@ class IndexLoader {
   explicit IndexLoader(Index& index) : index_(index) {}
 
   // The key's bytes must stay until flush().
-  void add(std::string_view key, const Place& place) {
+  void add(std::string_view key, const Location& location) {
     const std::uint64_t hash = hash_of(key);
     auto& batch = batches_[HashShard::shard_of(hash)];
-    batch.push_back({hash, key, place});
+    batch.push_back({hash, key, location});
     if (batch.size() < kBatch) return;
-    if (batch.size() == kMost) {
+    if (batch.size() == kMax) {
       flush(batch);
     } else if (batch.size() % kBatch == 0 && index_.try_load(batch)) {
       batch.clear();
     }
   }
-  // All that was added is in the index.
+  // Loads all that was added into the index.
   void flush() {
     for (auto& batch : batches_) flush(batch);
   }
 
  private:
-  // Where another thread is at it, there are other things to do than wait, for a while.
-  static constexpr std::size_t kBatch = 32, kMost = 256;
+  // While another thread holds the lock of a shard, the loader gathers up to kMax keys for it before it
+  // waits.
+  static constexpr std::size_t kBatch = 32, kMax = 256;
 
   void flush(std::vector<Index::Loaded>& batch) {
     if (!batch.empty()) index_.load(batch);

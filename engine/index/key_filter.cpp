@@ -1,3 +1,4 @@
+// A blocked Bloom filter.
 #include "engine/index/key_filter.h"
 
 #include <algorithm>

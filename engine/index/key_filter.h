@@ -1,4 +1,4 @@
-// Which keys a segment speaks of, roughly: what compaction asks before it drops a tombstone.
+// A filter of the keys that a segment names, which compaction asks before it drops a tombstone.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ class KeyFilter {
  public:
   explicit KeyFilter(std::size_t keys);
   void add(std::string_view key) { add(hash_of(key)); }
-  // For many keys: each is in another place in memory, which fetch() only begins to fetch.
+  // For many keys: fetch() prefetches the memory that add() of the same hash changes.
   void fetch(std::uint64_t hash) const { __builtin_prefetch(&blocks_[block_of(hash)], 1); }
   void add(std::uint64_t hash);
   bool may_hold(std::string_view key) const;

@@ -1,3 +1,4 @@
+// The B-tree of entries in byte order, and what changes while it is built.
 #include "engine/index/key_order.h"
 
 #include <algorithm>
@@ -37,9 +38,9 @@ bool KeyOrder::replace(Entry* old, Entry* now) {
     making_->changes.push_back({now, true});
     return false;
   }
-  const auto place = tree_.find(old);
-  assert(place != tree_.end() && *place == old && old->key() == now->key());
-  tree_.insert(tree_.erase(place), now);
+  const auto location = tree_.find(old);
+  assert(location != tree_.end() && *location == old && old->key() == now->key());
+  tree_.insert(tree_.erase(location), now);
   return true;
 }
 
@@ -79,7 +80,8 @@ bool KeyOrder::build(unsigned threads) {
 }
 
 bool KeyOrder::sort_items(unsigned threads) {
-  // Sorted first, every insertion is an append, which is many times cheaper than finding each one's place.
+  // Insertions of sorted entries are appends, which are many times cheaper than a search of the tree for
+  // each.
   Tree& tree = making_->tree;
   bool has_memory = true;
   const auto append = [&](std::span<const SortItem> sorted) {
@@ -91,7 +93,7 @@ bool KeyOrder::sort_items(unsigned threads) {
         tree.insert(tree.end(), sorted[i].entry);
       }
     } catch (const std::bad_alloc&) {
-      has_memory = false;  // told when the threads that sort have ended
+      has_memory = false;  // thrown when the threads that sort have ended
     }
     return has_memory && !is_given_up_.load(std::memory_order_relaxed);
   };

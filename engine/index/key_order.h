@@ -20,13 +20,13 @@
 
 namespace minikv::engine {
 
-// A B-tree of the entries. With millions of keys it takes long to build, a third of a whole start, and few
-// need it at once: so it can be built beside, by a thread of its own, while entries come and go. What changes
-// meanwhile is pending and applied afterwards; entries that go are kept until then, because the thread looks
-// at their keys.
+// A B-tree of the entries. With millions of keys it takes a third of a whole start to build, and few callers
+// need it at once. So a thread of its own can build it while entries come and go. Changes meanwhile are
+// pending, and applied afterwards; erased entries are kept until then, because the thread looks at their
+// keys.
 //
 // Does not own the entries. Thread safety: const members may be called by any number of threads at once, the
-// others by one alone; but build(), give_up() and wait_until_built() beside anything.
+// others by one alone; but build(), give_up() and wait_until_built() may be called beside all of them.
 class KeyOrder {
  public:
   struct Less {
@@ -40,35 +40,36 @@ class KeyOrder {
   // Both must be complete.
   void swap(KeyOrder& other) noexcept;
   void insert(Entry* entry);
-  // Before an entry is destroyed. False: it is still needed, and apply_pending_changes() will let go of it.
+  // To be called before an entry is destroyed. False: the entry is still needed, and apply_pending_changes()
+  // will let go of it.
   bool erase(Entry* entry);
-  // `now` takes the place of `old`, which has the same key. False: as above, of `old`.
+  // Replaces `old` by `now`, which has the same key. False: as for erase(), of `old`.
   bool replace(Entry* old, Entry* now);
 
   // ---- making it ----
 
   using Entries = std::vector<Entry*, MappedAllocator<Entry*>>;
   using Unsorted = std::vector<Entries>;
-  // The entries of an index that was filled. Nothing must be there yet. Until apply_pending_changes() has
+  // Takes the entries of an index that was filled; the tree must be empty. Until apply_pending_changes() has
   // returned true there is nothing to walk over.
   void begin(Unsorted unsorted);
-  // After begin(), with up to `threads` threads. False: given up, and there will be no order. Throws
-  // std::bad_alloc where there is no memory for it: then it may be called again.
+  // Builds the tree after begin(), with up to `threads` threads. False: it was given up, and there will be no
+  // order. Throws std::bad_alloc if there is no memory for it, and may then be called again.
   bool build(unsigned threads);
   void give_up() { is_given_up_.store(true, std::memory_order_relaxed); }
-  // False: there was no memory for it, and build() has to be called again.
+  // Waits for build(). False: there was no memory for it, and it has to be called again.
   bool wait_until_built() const;
   // After build(): applies up to `limit` of the changes that came since begin(), and shows the entries that
   // are not needed any more to `let_go`. True: those were all.
   template <typename LetGo>
   bool apply_pending_changes(std::size_t limit, LetGo let_go);
-  // How many those are.
+  // The number of changes that are still to be applied.
   std::size_t pending_changes() const {
     return is_complete() ? 0 : making_->changes.size() - making_->applied;
   }
   bool is_complete() const { return making_ == nullptr; }
 
-  // At most so much memory is allocated by `count` calls of insert() and replace().
+  // The maximum number of bytes that `count` calls of insert() and replace() allocate.
   std::size_t growth_bytes(std::size_t count) const {
     return is_complete() ? growth_of_tree(tree_.size(), count, sizeof(Entry*)) : count * 64 + 4096;
   }
@@ -78,12 +79,12 @@ class KeyOrder {
  private:
   struct Change {
     Entry* entry;
-    bool is_new;  // or it went
+    bool is_new;  // false: it was erased
   };
   using Items = std::vector<SortItem, MappedAllocator<SortItem>>;
   struct Making {
     Unsorted unsorted;
-    Items items;  // the same, when they are being sorted
+    Items items;  // the same entries, while they are being sorted
     Tree tree;
     std::deque<Change, ReservedAllocator<Change>> changes;
     std::size_t applied = 0;  // of the changes

@@ -1,3 +1,4 @@
+// Sorts many keys by integer pieces of them.
 #include "engine/index/key_sort.h"
 
 #include <algorithm>
@@ -13,16 +14,16 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kFetchAhead = 12;         // entries
-constexpr std::size_t kSmall = 16;              // so few items are sorted by comparing keys
-constexpr std::size_t kWorthAThread = 1 << 16;  // so many items
+constexpr std::size_t kPrefetchAhead = 12;      // entries
+constexpr std::size_t kSmall = 16;              // up to so many items are sorted by comparing keys
+constexpr std::size_t kWorthAThread = 1 << 16;  // the minimum number of items
 
-// How many bytes all keys have in common, the `skip` that they are known to have included.
+// The number of bytes that all keys have in common, which are known to be at least `skip`.
 std::size_t common_prefix(std::span<const SortItem> items, std::size_t skip) {
   const std::string_view first = items.front().entry->key();
   std::size_t common = first.size();
   for (std::size_t i = 1; i < items.size() && common > skip; ++i) {
-    if (i + kFetchAhead < items.size()) __builtin_prefetch(items[i + kFetchAhead].entry);
+    if (i + kPrefetchAhead < items.size()) __builtin_prefetch(items[i + kPrefetchAhead].entry);
     const std::string_view key = items[i].entry->key();
     common = std::min(common, key.size());
     if (std::memcmp(first.data() + skip, key.data() + skip, common - skip) == 0) continue;
@@ -37,7 +38,7 @@ std::size_t common_prefix(std::span<const SortItem> items, std::size_t skip) {
 
 void fill_pieces(std::span<SortItem> items, std::size_t skip) {
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (i + kFetchAhead < items.size()) __builtin_prefetch(items[i + kFetchAhead].entry);
+    if (i + kPrefetchAhead < items.size()) __builtin_prefetch(items[i + kPrefetchAhead].entry);
     items[i].piece = piece_of(items[i].entry->key(), skip);
   }
 }
@@ -46,7 +47,7 @@ bool smaller_piece(const SortItem& a, const SortItem& b) { return a.piece < b.pi
 
 void sort_behind(std::span<SortItem> items, std::size_t skip);
 
-// For items whose pieces, from `skip` on, are filled in.
+// Sorts items whose pieces, from `skip` on, are filled in.
 void sort_by_pieces(std::span<SortItem> items, std::size_t skip) {
   std::sort(items.begin(), items.end(), smaller_piece);
   for (std::size_t first = 0; first < items.size();) {
@@ -57,7 +58,7 @@ void sort_by_pieces(std::span<SortItem> items, std::size_t skip) {
   }
 }
 
-// For keys whose first `skip` bytes are equal.
+// Sorts items of keys whose first `skip` bytes are equal.
 void sort_behind(std::span<SortItem> items, std::size_t skip) {
   if (items.size() <= kSmall) {
     std::sort(items.begin(), items.end(), [skip](const SortItem& a, const SortItem& b) {
@@ -85,7 +86,7 @@ void fill_in_parallel(std::span<SortItem> items, std::size_t skip, unsigned thre
   if (!is_begun) fill_pieces(items.first(half), skip);
 }
 
-// So many parts that the first is soon in order, and that the threads end at about the same time.
+// Enough parts that the first is soon sorted, and that the threads end at about the same time.
 constexpr std::size_t kParts = 16;
 
 // Cuts the items into parts, all of one smaller than all of the next.
@@ -104,7 +105,7 @@ void cut(std::span<SortItem> items, std::size_t count, std::vector<std::span<Sor
   cut(items.subspan(below), count / 2, parts);
 }
 
-// Takes the parts from the first to the last, any number of threads at once.
+// Sorts the parts from the first to the last, with any number of threads at once.
 class PartSorter {
  public:
   PartSorter(std::span<const std::span<SortItem>> parts, std::size_t skip) : parts_(parts), skip_(skip) {}
@@ -118,7 +119,7 @@ class PartSorter {
     done_[mine].notify_one();
     return true;
   }
-  // None is taken any more.
+  // Makes sort_one() take no more parts.
   void give_up() { next_.store(parts_.size(), std::memory_order_relaxed); }
   void finish(std::size_t part) {
     while (!done_[part].load(std::memory_order_acquire)) {
@@ -133,7 +134,7 @@ class PartSorter {
   std::array<std::atomic<bool>, kParts> done_{};
 };
 
-// For items whose pieces are filled in.
+// Sorts items whose pieces are filled in, and shows them to `visit`.
 void sort_by_pieces(std::span<SortItem> items, std::size_t skip, unsigned threads, const Sorted& visit) {
   if (items.size() < kWorthAThread) {
     sort_by_pieces(items, skip);

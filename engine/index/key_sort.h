@@ -1,4 +1,4 @@
-// Millions of keys into byte order, at start-up.
+// Sorts millions of keys into byte order, at start-up.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,9 @@ struct SortItem {
   Entry* entry = nullptr;
 };
 
-// Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. What is in
-// its place is shown to `visit`, from the first to the last and on the caller's thread, while others go on
-// sorting; as soon as it returns false the rest is left as it is.
+// Sorts by key, with up to `threads` threads; the keys must be distinct, `piece` need not be set. Shows
+// sorted items to `visit`, from the first to the last and on the caller's thread, while other threads go on
+// sorting. As soon as `visit` returns false, the rest is left as it is.
 using Sorted = std::function<bool(std::span<const SortItem>)>;
 void sort_by_key(std::span<SortItem> items, unsigned threads, const Sorted& visit);
 

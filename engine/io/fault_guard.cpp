@@ -1,3 +1,4 @@
+// The handler of SIGBUS, and the one copy that it may interrupt.
 #include "engine/io/fault_guard.h"
 
 #include <signal.h>
@@ -14,8 +15,8 @@ namespace {
 
 constexpr std::uintptr_t kPageMask = 4096 - 1;  // the smallest pages there are
 
-// The copy that this thread is in the middle of. Written and read by the same thread only, the reading done
-// by the signal handler.
+// The copy that this thread is in the middle of. Only that thread writes and reads it; the signal handler
+// does the reading.
 struct Copy {
   std::atomic<bool> under_way{false};
   std::uintptr_t begin = 0;
@@ -23,7 +24,7 @@ struct Copy {
   sigjmp_buf way_out{};
 };
 
-// initial-exec: the handler must never be the one who allocates the thread's copy_under_way.
+// initial-exec: the signal handler must never allocate the thread's copy_under_way.
 __attribute__((tls_model("initial-exec"))) thread_local Copy copy_under_way;
 
 struct sigaction previous_action;
@@ -47,15 +48,16 @@ void pass_on(int signal, siginfo_t* info, void* context) {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   sigaction(SIGBUS, &standard, nullptr);
-  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows
-  // it.
+  // The signal is delivered when this handler returns. A fault needs none: its instruction runs again, and
+  // the core shows it.
   if (!from_kernel) raise(SIGBUS);
 }
 
 void on_sigbus(int signal, siginfo_t* info, void* context) {
   if (!is_ours(*info)) return pass_on(signal, info, context);
   copy_under_way.under_way.store(false, std::memory_order_relaxed);
-  // The mask is restored here, by a system call, so that no copy that goes well has to save it by another.
+  // The handler restores the mask by a system call here, so that a copy without a fault needs none to save
+  // it.
   pthread_sigmask(SIG_SETMASK, &static_cast<ucontext_t*>(context)->uc_sigmask, nullptr);
   siglongjmp(copy_under_way.way_out, 1);
 }

@@ -1,4 +1,4 @@
-// Reading mapped memory without dying of it.
+// Reads of mapped memory that survive a SIGBUS.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,8 @@ namespace minikv::engine {
 // A page of a mapped file that can't be read (a media error, or a file cut shorter than its mapping) reaches
 // the reader as SIGBUS, which by default ends the process. Here it ends one copy.
 
-// Installs the process-wide SIGBUS handler; once is enough, more does nothing. A SIGBUS that is not ours goes
-// to the handler that was there before, or ends the process as it would have without us.
+// Installs the process-wide SIGBUS handler; further calls do nothing. A SIGBUS from elsewhere goes to the
+// handler that was there before, or ends the process as it would without this handler.
 void install_fault_guard();
 
 // memcpy() out of mapped memory; false if a page of it could not be read, and then any part of `to` may have

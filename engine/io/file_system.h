@@ -1,5 +1,5 @@
-// The only door between the engine and a disk. Tests put a simulated disk behind it, which knows what was
-// synced and what was not, and can crash, tear, fail and fill up at any call.
+// The only interface between the engine and a disk. Tests put a simulated disk behind it, which knows what
+// was synced, and can crash, tear, fail and fill up at any call.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,8 @@
 
 namespace minikv::engine {
 
-// A file seen through memory, read by copying out of it: no caller ever holds a pointer into it, and no
-// system call is ever handed one, so that a page that can't be read (SIGBUS) can be turned into a kIoError
-// for that one copy.
+// A memory-mapped file, read by copying out of it. No caller ever holds a pointer into it, and no system call
+// is ever handed one: so a page that can't be read (SIGBUS) becomes a kIoError of that one copy.
 //
 // Thread safety: copy() may be called by any number of threads at once. Bytes that are being written at the
 // same time come out as either; the caller reads only what it knows to have been written.
@@ -29,12 +28,11 @@ class Mapping {
   // Fills `out` from `offset`. Beyond the mapping, beyond the page that the file ends in, or on a page that
   // can't be read: kIoError. Between the file's end and the end of its page there are zeros.
   virtual Status copy(std::uint64_t offset, std::span<char> out) const = 0;
-  // Says that these bytes will be copied soon: the processor fetches what it can of them meanwhile. Never
-  // waits, never fails.
-  virtual void fetch_ahead(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
+  // Prefetches bytes that will be copied soon, as far as the processor can. Never waits, never fails.
+  virtual void prefetch(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {}
 };
 
-// One open file. What fails is told by a Status, also where there is no memory to say more than that.
+// One open file. A call that fails returns a Status, even if there is no memory for its message.
 // Thread safety: distinct offsets may be read and written at once; truncate() and what overlaps it may not.
 class File {
  public:
@@ -51,9 +49,9 @@ class File {
     }
     return {};
   }
-  // Fills the pieces, one behind the other, with what can be had from `offset` on without waiting for the
-  // disk, and says how many bytes that was: fewer than there is room for, perhaps none, where the rest is not
-  // in memory (or the file system can't tell, or the file ends).
+  // Fills the pieces, one behind the other, with the bytes from `offset` on that can be had without waiting
+  // for the disk. Returns how many bytes that was: fewer than there is room for, perhaps none, if the rest is
+  // not in memory, the file system can't tell, or the file ends.
   virtual Result<std::size_t> read_cached(std::uint64_t /*offset*/,
                                           std::span<const std::span<char>> /*pieces*/) const {
     return std::size_t{0};
@@ -66,12 +64,12 @@ class File {
   virtual Status sync() = 0;
   // Sets the size; not durable before the next sync().
   virtual Status truncate(std::uint64_t size) = 0;
-  // Whether every name that it had has been removed: nobody but who has it open can come to it any more.
+  // Whether all names of the file have been removed: only processes that have it open can still reach it.
   virtual bool has_no_name() const { return false; }
   // Forgets cached pages, so that the next read shows what the disk holds. Advice; failures do not matter.
   virtual void drop_cache() = 0;
-  // A view of the first `length` bytes, which may reach beyond the end of a file that is still growing. Where
-  // the process may have few addresses (`ulimit -v`) it is of fewer, perhaps of none.
+  // Maps the first `length` bytes, which may reach beyond the end of a file that is still growing. If the
+  // process may have few addresses (`ulimit -v`), the mapping covers fewer bytes, perhaps none.
   virtual Result<std::unique_ptr<Mapping>> map(std::uint64_t length) const = 0;
 };
 
@@ -81,7 +79,7 @@ enum class OpenMode : std::uint8_t {
   kCreate,     // must not exist; read and write
 };
 
-// Held for as long as it lives.
+// A lock that is held for as long as the object lives.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -89,15 +87,15 @@ class FileLock {
 
 class FileSystem;
 
-// A directory that is locked against every other process and every other LockedDirectory, by whatever path
-// they come to it: through a bind mount, a symbolic link or another name. Locked for as long as it lives.
+// A directory that is locked against every other process and every other LockedDirectory, whatever path they
+// use: through a bind mount, a symbolic link or another name. It is locked for as long as the object lives.
 class LockedDirectory {
  public:
   virtual ~LockedDirectory() = default;
   // False where the file system can't lock directories, as some network file systems.
   virtual bool is_locked() const = 0;
-  // Paths below the one that the directory was locked by lead to files of this directory, though it has been
-  // moved since, or another has taken its name. May outlive the lock.
+  // A file system in which paths below the one that was locked lead to files of this directory, even if the
+  // directory has been moved since, or another has taken its name. May outlive the lock.
   virtual std::shared_ptr<FileSystem> files() = 0;
 };
 
@@ -115,14 +113,14 @@ class FileSystem {
   virtual Status create_dir(const std::string& path) = 0;
   // Directory entries created, renamed and removed before the call survive a power cut once it returned ok.
   virtual Status sync_dir(const std::string& path) = 0;
-  // Names (without the path) of all entries but "." and "..". A directory that is not there: kNotFound.
+  // Names (without the path) of all entries but "." and "..". kNotFound: there is no such directory.
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
-  // Creates the file if needed and locks it against every other process and every other FileLock. Taken:
-  // kLocked.
+  // Creates the file if needed and locks it against every other process and every other FileLock. kLocked: it
+  // is taken.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
-  // The same for those who only read, and leave no file behind: not there: kNotFound.
+  // The same for a process that only reads: creates no file. kNotFound: there is no such file.
   virtual Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) = 0;
-  // Locks the directory at `path`. Taken: kLocked.
+  // Locks the directory at `path`. kLocked: it is taken.
   virtual Result<std::unique_ptr<LockedDirectory>> lock_directory(const std::string& path) = 0;
   // How many more files this process may have open; nothing where that can't be told.
   virtual std::optional<std::uint64_t> free_descriptors() const { return std::nullopt; }

@@ -1,3 +1,4 @@
+// Calls on one open file, each repeated until it is done or fails.
 #include "engine/io/posix_file.h"
 
 #include <fcntl.h>
@@ -112,7 +113,7 @@ class PosixFile final : public File {
     return Status::ok();
   }
 
-  // One call, nearly always: what it leaves is read piece by piece.
+  // One system call, nearly always: read() reads the bytes that it leaves.
   Status read_pieces(std::uint64_t offset, std::span<const std::span<char>> pieces) const override {
     MINIKV_ASSIGN_OR_RETURN(const auto position, checked_offset(offset, "read", path_));
     const Vectors vectors(pieces);
@@ -144,7 +145,7 @@ class PosixFile final : public File {
       const ssize_t count = without_interruption(
           [&] { return pwritev(fd(), vectors.data(), static_cast<int>(vectors.size()), position); });
       if (count < 0) return error("write", position, remaining.bytes());
-      if (count == 0) {  // no regular file does this; without an answer we would ask forever
+      if (count == 0) {  // no regular file does this; without an error the loop would not end
         return {StatusCode::kIoError, fmt::format("write {} at {}: nothing was written", path_, position)};
       }
       remaining.advance(static_cast<std::size_t>(count));
@@ -192,7 +193,7 @@ class PosixFile final : public File {
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno == EAGAIN) return std::size_t{0};
     if (flags == 0 || errno != EOPNOTSUPP) return error("read");
-    // tmpfs can't be asked because it never waits; others (overlays, network file systems) can't tell.
+    // tmpfs refuses the flag because it never waits; others (overlays, network file systems) can't tell.
     struct statfs info{};
     const bool is_memory =
         fstatfs(fd(), &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
@@ -223,7 +224,8 @@ class PosixFileLock final : public FileLock {
 }  // namespace
 
 Descriptor::~Descriptor() {
-  // Not repeated after EINTR: Linux has closed it by then, and the number may be somebody else's already.
+  // close() is not repeated after EINTR: Linux has closed the descriptor by then, and another file may have
+  // its number already.
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -236,8 +238,8 @@ Result<Descriptor> Descriptor::open_at(int directory, const char* name, int flag
       without_interruption([&] { return ::openat(directory, name, flags | O_CLOEXEC, kFileMode); });
   if (fd < 0) return error_of(errno, [&] { return fmt::format("open {}", path); });
   if (fd > STDERR_FILENO) return Descriptor(fd);
-  // In a program that has closed one of its standard descriptors, what is meant for that must not go into a
-  // data file.
+  // A program may have closed one of its standard descriptors: its output to that must not go into a data
+  // file.
   const Descriptor low(fd);
   const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   if (high < 0) return error_of(errno, [&] { return fmt::format("open {}", path); });

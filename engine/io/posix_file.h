@@ -19,9 +19,9 @@ auto without_interruption(Call call) {
   return result;
 }
 
-// What `say()` says was being done; less where there is no memory for it: a call that has failed must not be
-// taken for one that was never made. A function, so that errno has been read before the words are made: what
-// has to look for memory may change it.
+// A Status that says that `say()` was being done, or less if there is no memory for it: a call that has
+// failed must not be taken for one that was never made. `say` is a function so that the caller reads errno
+// before the words are made: an allocation may change it.
 template <typename Say>
 Status error_of(int error, Say say) noexcept {
   try {
@@ -31,7 +31,7 @@ Status error_of(int error, Say say) noexcept {
   }
 }
 
-// An open file descriptor, closed at the end of its life.
+// An open file descriptor; the destructor closes it.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -43,7 +43,7 @@ class Descriptor {
 
   // open(2) with O_CLOEXEC. Errors name the path.
   static Result<Descriptor> open(const std::string& path, int flags);
-  // The same by openat(2): what is opened is `name` in `directory`; errors name `path`.
+  // The same by openat(2), for `name` in `directory`; errors name `path`.
   static Result<Descriptor> open_at(int directory, const char* name, int flags, const std::string& path);
 
   int fd() const { return fd_; }
@@ -54,8 +54,8 @@ class Descriptor {
 
 std::unique_ptr<File> make_posix_file(Descriptor descriptor, std::string path);
 
-// Takes a flock(2) on an open file. The kernel lets go of it with the last descriptor, however the process
-// ends: there is no such thing as a stale lock.
+// Takes a flock(2) on an open file. The kernel releases it with the last descriptor, however the process
+// ends, so that no lock is ever stale.
 Result<std::unique_ptr<FileLock>> lock_posix_file(Descriptor descriptor, const std::string& path);
 
 }  // namespace minikv::engine

@@ -1,3 +1,4 @@
+// Calls on names: open, rename, remove, list, sync of a directory.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -47,7 +48,7 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent.string();
 }
 
-// What is in a directory that is open for reading.
+// The names in a directory that is open for reading; closes it.
 Result<std::vector<std::string>> list_entries(DIR* directory, const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(directory, &::closedir);
   std::vector<std::string> names;
@@ -78,7 +79,7 @@ Status synced_directory(int fd, const std::string& path) {
 
 std::uint64_t free_bytes(const struct statvfs& info) { return std::uint64_t{info.f_bavail} * info.f_frsize; }
 
-// The descriptors that the process has open, but for the one that this takes.
+// The number of descriptors that the process has open, without the one that this function takes.
 std::optional<std::uint64_t> count_descriptors() {
   DIR* const directory = ::opendir("/proc/self/fd");
   if (directory == nullptr) return std::nullopt;
@@ -108,7 +109,8 @@ class PosixFileSystem final : public FileSystem {
   Status create_dir(const std::string& path) override {
     const std::string parent = parent_of(path);
     if (is_directory(path)) {
-      // Whoever made it may have died before it was durable. A parent that we may not read is none of ours.
+      // The process that made it may have died before it was durable. A parent that this process may not read
+      // does not belong to the store.
       const Status synced = sync_dir(parent);
       return ::access(parent.c_str(), R_OK) == 0 ? synced : Status::ok();
     }
@@ -136,7 +138,7 @@ class PosixFileSystem final : public FileSystem {
     return lock_descriptor(Descriptor::open(path, O_RDWR | O_CREAT), path);
   }
 
-  // flock(2) is content with a descriptor for reading, so that this works on a read-only disk.
+  // flock(2) accepts a descriptor for reading, so that this works on a read-only disk.
   Result<std::unique_ptr<FileLock>> lock_existing(const std::string& path) override {
     return lock_descriptor(Descriptor::open(path, O_RDONLY), path);
   }
@@ -170,8 +172,8 @@ class PosixFileSystem final : public FileSystem {
   std::vector<std::shared_ptr<Descriptor>> directories_ MINIKV_GUARDED_BY(mutex_);
 };
 
-// Kept open: a store that has run out of descriptors must still be able to make durable what it did. The path
-// may mean another directory by now; then that one is opened.
+// The directories are kept open: a store that has run out of descriptors must still be able to make its
+// changes durable. If the path means another directory by now, that one is opened.
 Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::string& path) {
   MutexLock lock(mutex_);
   struct stat wanted{};
@@ -189,8 +191,8 @@ Result<std::shared_ptr<Descriptor>> PosixFileSystem::open_directory(const std::s
   return directories_.emplace_back(std::make_shared<Descriptor>(std::move(opened)));
 }
 
-// A directory that is held open: what its path would lead to does not matter any more. Paths that are not
-// right below it are the others'.
+// A directory that is held open, so that it does not matter what its path leads to later. `others` takes the
+// paths that are not right below it.
 class OpenDirectory final : public FileSystem {
  public:
   OpenDirectory(FileSystem& others, std::string path, Descriptor directory)
@@ -230,7 +232,7 @@ class OpenDirectory final : public FileSystem {
 
   Result<std::vector<std::string>> list(const std::string& path) override {
     if (path != path_) return others_.list(path);
-    // The position of a directory belongs to who has opened it: each list needs a descriptor of its own.
+    // Each list needs a descriptor of its own, because the position in a directory belongs to the descriptor.
     const auto failed = [&path] {
       return error_of(errno, [&] { return fmt::format("list directory {}", path); });
     };
@@ -270,7 +272,7 @@ class OpenDirectory final : public FileSystem {
   }
 
  private:
-  // The name of an entry of this directory; null: it is none.
+  // The name of the entry that `path` leads to; null: it is no entry of this directory.
   const char* name_of(const std::string& path) const {
     const bool is_below = path.size() > path_.size() + 1 && path.starts_with(path_) &&
                           path[path_.size()] == '/' && path.find('/', path_.size() + 1) == std::string::npos;
@@ -286,7 +288,7 @@ class PosixLockedDirectory final : public LockedDirectory {
  public:
   PosixLockedDirectory(std::shared_ptr<OpenDirectory> directory, bool is_locked)
       : directory_(std::move(directory)), is_locked_(is_locked) {}
-  // Let go of by hand: whoever still reads from the directory keeps it open.
+  // The destructor unlocks the directory itself, because files() may outlive it and keep the directory open.
   ~PosixLockedDirectory() override {
     if (is_locked_) (void)::flock(directory_->fd(), LOCK_UN);
   }
@@ -301,8 +303,8 @@ class PosixLockedDirectory final : public LockedDirectory {
   const bool is_locked_;
 };
 
-// flock(2) on a descriptor for reading: a directory can't be opened otherwise. NFS makes a lock on a range of
-// bytes of it, which it can't have.
+// flock(2) on a descriptor for reading: a directory can't be opened otherwise. NFS turns the lock into one on
+// a range of bytes, which a directory can't have.
 Result<std::unique_ptr<LockedDirectory>> PosixFileSystem::lock_directory(const std::string& path) {
   MINIKV_ASSIGN_OR_RETURN(auto descriptor, Descriptor::open(path, O_RDONLY | O_DIRECTORY));
   const bool is_locked =

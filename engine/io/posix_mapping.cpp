@@ -1,3 +1,4 @@
+// Maps files, and less of them where addresses are limited.
 #include "engine/io/posix_mapping.h"
 
 #include <sys/mman.h>
@@ -19,7 +20,7 @@ namespace {
 
 class PosixMapping final : public Mapping {
  public:
-  // `memory` is null for a mapping of nothing, which mmap(2) does not know.
+  // `memory` is null for an empty mapping, which mmap(2) does not support.
   PosixMapping(const char* memory, std::size_t length, std::string path)
       : memory_(memory), length_(length), path_(std::move(path)) {}
   PosixMapping(const PosixMapping&) = delete;
@@ -40,15 +41,15 @@ class PosixMapping final : public Mapping {
     return Status::ok();
   }
 
-  void fetch_ahead(std::uint64_t offset, std::uint64_t length) const override {
+  void prefetch(std::uint64_t offset, std::uint64_t length) const override {
     if (offset > length_ || length > length_ - offset) return;
-    // A page that is not there is simply not fetched.
-    const char* const end = memory_ + offset + std::min(length, kMostFetchedAhead);
+    // The processor ignores a prefetch of a page that is not there.
+    const char* const end = memory_ + offset + std::min(length, kMaxPrefetched);
     for (const char* line = memory_ + offset; line < end; line += kCacheLine) __builtin_prefetch(line);
   }
 
  private:
-  static constexpr std::uint64_t kCacheLine = 64, kMostFetchedAhead = 4 * kCacheLine;
+  static constexpr std::uint64_t kCacheLine = 64, kMaxPrefetched = 4 * kCacheLine;
 
   Status error(std::uint64_t offset, std::size_t size, std::string_view why) const {
     return {StatusCode::kIoError,
@@ -62,9 +63,9 @@ class PosixMapping final : public Mapping {
 
 constexpr std::uint64_t kAddressesForMemory = std::uint64_t{512} << 20;
 
-// How much of `wanted` may be mapped. What is not can be read by other means, and memory can't be had
-// otherwise: so where the process's addresses are limited, half of them, and no fewer than threads and
-// buffers take, are left to its memory.
+// How many of the `wanted` bytes may be mapped. Where the process's addresses are limited, half of them, and
+// at least kAddressesForMemory, are left for threads and buffers: bytes that are not mapped can be read by
+// other means, but memory can't be had otherwise.
 std::uint64_t addresses_to_map(std::uint64_t wanted) {
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
@@ -91,7 +92,7 @@ Result<std::unique_ptr<Mapping>> map_posix_file(int fd, const std::string& path,
     if (memory == MAP_FAILED && errno == ENOMEM) return map_posix_file(fd, path, 0);
     if (memory == MAP_FAILED)
       return error_of(errno, [&] { return fmt::format("map {}, {} bytes", path, length); });
-    // Reads are of one record each: what lies around it would only displace what is wanted more.
+    // Reads are of one record each: the pages around it would only displace pages that are wanted more.
     madvise(memory, length, MADV_RANDOM);
   }
   return std::unique_ptr<Mapping>(

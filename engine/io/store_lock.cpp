@@ -1,3 +1,4 @@
+// A store is locked twice: by its directory, and by the file LOCK.
 #include "engine/io/store_lock.h"
 
 #include <utility>

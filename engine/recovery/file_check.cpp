@@ -1,3 +1,4 @@
+// Compares the files of the directory with the manifest.
 #include "engine/recovery/file_check.h"
 
 #include <algorithm>
@@ -15,13 +16,13 @@ namespace {
 constexpr std::string_view kLockName = "LOCK";
 constexpr std::string_view kCutSuffix = ".cut";
 
-// Of files that are not segments.
+// Whether a file that is not a segment may be there.
 bool is_welcome(std::string_view name) {
   return name == kLockName || name == ManifestFile::kName || name == "lost+found" ||
          (name.starts_with("segment-") && name.ends_with(kCutSuffix));
 }
 
-// Hints of segments that are no longer there, or that are not sealed (which none is written for).
+// Whether the hint's segment is gone, or is not sealed: only sealed segments have hints.
 bool is_hint_of_nothing(const std::string& name, Manifest& manifest) {
   const ManifestSegment* const entry = manifest.find(parse_hint_name(name));
   return entry == nullptr || entry->state != SegmentState::kSealed;
@@ -33,8 +34,8 @@ Status foreign(const std::string& directory, const std::string& name) {
                       directory, name)};
 }
 
-// Segments that the manifest does not name: what a compaction wrote and did not commit says so in its header,
-// and nothing was ever acknowledged from it.
+// Checks a segment that the manifest does not name: ok if it is an output that a compaction has not
+// committed. Its header says so, and no write was ever acknowledged by it.
 Status check_unnamed_segment(const SharedState& state, const Manifest& manifest, const std::string& name) {
   auto file = state.file_system.open(state.directory + "/" + name, OpenMode::kRead);
   if (!file) return file.status();
@@ -89,8 +90,8 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
     const std::string name = segment_name(entry.id);
     if (present.contains(name) || entry.state == SegmentState::kDropped) continue;
     if (entry.state == SegmentState::kSpare && present.contains(name + std::string(kTemporarySuffix))) {
-      // Named in the manifest and not yet under its name: nothing was written to it. The file stays until a
-      // manifest without it is durable; the start after that takes it away.
+      // The manifest names the spare, and its file still has the temporary name: nothing was written to it.
+      // The file stays until a manifest without it is durable, and the start after that removes it.
       unfinished.push_back(entry.id);
       std::erase(removable, name + std::string(kTemporarySuffix));
       continue;

@@ -28,7 +28,7 @@ Status FrameLoader::step_over(FrameCursor& cursor, const FrameAt& damaged) {
     return {};
   }
   MINIKV_TRY(accept_unnamed_damage(cursor.offset()));
-  // Records name themselves: those behind the damage are found one by one up to the next frame.
+  // Each record names itself, so that those behind the damage are found one by one up to the next frame.
   auto next = cursor.find_next_header();
   if (!next) return next.status();
   const bool is_last = *next == cursor.reader().size();

@@ -1,4 +1,4 @@
-// The records of one segment, frame by frame, into a RecordLoader.
+// Loads the records of one segment, frame by frame, into a RecordLoader.
 #pragma once
 
 #include <cstdint>
@@ -9,24 +9,25 @@
 
 namespace minikv::engine {
 
-// Damage has a name if it is known of which keys it is. Where it has none the store is refused (kRefused),
-// unless the loss is accepted now, or was accepted at an earlier start and is still the same.
+// Damage has a name if the keys that it concerns are known. The loader refuses unnamed damage (kRefused),
+// unless the loss is accepted at this start, or was accepted at an earlier one and is still the same.
 //
 // Thread safety: not thread-safe.
 class FrameLoader {
  public:
-  // `bytes`: how many of the segment's file count. `accepted_loss`: as in the manifest.
+  // `bytes`: how many bytes of the segment's file count. `accepted_loss`: as in the manifest.
   FrameLoader(const SharedState& state, const Segment& segment, std::uint64_t bytes, RecordLoader& records,
               std::uint32_t accepted_loss = 0)
       : state_(state), segment_(segment), bytes_(bytes), accepted_loss_(accepted_loss), records_(records) {}
 
-  // Takes those of the frame's records whose headers check out.
+  // Takes the frame's records that have sound headers.
   Status load(const FrameAt& frame);
-  // Takes what can be read of `damaged`, which stands at the cursor, and moves the cursor behind the damage.
+  // Takes the readable records of `damaged`, which stands at the cursor, and moves the cursor behind the
+  // damage.
   Status step_over(FrameCursor& cursor, const FrameAt& damaged);
-  // Ok if the loss is accepted, which is logged.
+  // Ok: the loss is accepted, which is logged. kRefused: it is not.
   Status accept_unnamed_damage(std::uint64_t offset);
-  // Whether something without a name could not be read, which is not what an earlier start has accepted.
+  // Whether there was unnamed damage, other than what an earlier start has accepted.
   bool has_new_loss() const { return has_loss_ && !is_known_loss_; }
 
  private:

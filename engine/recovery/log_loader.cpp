@@ -1,4 +1,4 @@
-// The log's end: scanned, judged, settled.
+// The log's end: scanned, judged, and cut or sealed.
 #include "engine/recovery/log_loader.h"
 
 #include <algorithm>
@@ -41,7 +41,7 @@ Status LogLoader::open(ManifestSegment& entry) {
   auto segment = open_named_segment(state_, manifest_, entry, true);
   if (!segment) return segment.status();
   log.segment = std::move(*segment);
-  // What is judged must be what the disk holds, not what memory remembers of writes that never arrived.
+  // Recovery must judge what the disk holds, and not cached writes that never arrived there.
   MINIKV_TRY(log.segment->file().sync());
   log.segment->file().drop_cache();
   auto size = log.segment->file().size();
@@ -62,10 +62,10 @@ Status LogLoader::load() {
   std::uint64_t expected = 0;
   for (Log& log : logs_) {
     later.erase(later.begin());
-    // Of a spare in use the manifest knows only its place behind the segment before it.
+    // Of a spare in use the manifest knows only that it comes behind the segment before it.
     if (log.entry->state == SegmentState::kActive) expected = log.entry->min_seq;
     if (log.entry->state == SegmentState::kSpare && manifest_.clean_sequence != 0) {
-      // Closed in order, so nothing was ever written to it: the zeros need not be read.
+      // After a close in order nothing was ever written to a spare, so that its zeros need not be read.
       log.end = log.data_end = sizeof(SegmentHeader);
     } else if (predecessor_is_whole) {
       MINIKV_TRY(scan(log, expected, later));
@@ -80,8 +80,8 @@ Status LogLoader::load() {
   return {};
 }
 
-// No crash leaves a file that is shorter than the manifest says, but for one: versions before the feature cut
-// a log segment before they said so.
+// No crash leaves a file that is shorter than the manifest says. Only versions without the feature of lengths
+// have cut a log segment before the manifest said so.
 Status LogLoader::check_length(const ManifestSegment& entry, std::uint64_t file_bytes) {
   if (file_bytes >= entry.size || !manifest_.knows_lengths()) return {};
   if (!state_.options.accept_data_loss) return cut_short(state_, entry, file_bytes);
@@ -122,7 +122,7 @@ Status LogLoader::scan(Log& log, std::uint64_t expected, const std::vector<Log*>
     auto covered = is_covered(log, cursor.offset(), expected, later);
     if (!covered) return covered.status();
     if (!*covered) break;
-    // It had been synced: this is damage, not a torn write.
+    // The frame had been synced: this is damage, not a torn write.
     if (frame->kind == FrameAt::Kind::kWhole) {
       MINIKV_TRY(loader.accept_unnamed_damage(cursor.offset()));  // what should stand before it is gone
       expected = frame->header.first_sequence;
@@ -138,8 +138,8 @@ Status LogLoader::scan(Log& log, std::uint64_t expected, const std::vector<Log*>
   return find_data_end(log, reader);
 }
 
-// Whether the writer went on in the next segment with sequence `expected`: then nothing is missing before it,
-// although the frames there say that all before them was durable.
+// Whether the writer went on in the next segment with sequence `expected`. Then no frame is missing before
+// it, although the frames there say that all before them was durable.
 Result<bool> LogLoader::continues_in(const std::vector<Log*>& later, std::uint64_t expected) {
   if (later.empty()) return false;
   const Log& next = *later.front();
@@ -150,8 +150,7 @@ Result<bool> LogLoader::continues_in(const std::vector<Log*>& later, std::uint64
   return header && header->first_sequence == expected;
 }
 
-// Whether a later frame says that what should stand at `offset`, beginning with sequence `expected`, had been
-// synced.
+// Whether a later frame says that the frame at `offset`, beginning with sequence `expected`, had been synced.
 Result<bool> LogLoader::is_covered(const Log& log, std::uint64_t offset, std::uint64_t expected,
                                    const std::vector<Log*>& later) {
   const auto covers = [expected](const FrameHeader& header) {
@@ -170,15 +169,15 @@ Result<bool> LogLoader::is_covered(const Log& log, std::uint64_t offset, std::ui
   return false;
 }
 
-Status LogLoader::settle() {
+Status LogLoader::cut_and_seal() {
   assert(stage_ == Stage::kLoaded);
-  stage_ = Stage::kSettled;
-  for (Log& log : logs_) MINIKV_TRY(settle(log));
+  stage_ = Stage::kSealed;
+  for (Log& log : logs_) MINIKV_TRY(cut_and_seal(log));
   return {};
 }
 
-// Of a log segment its good frames are sealed; a blank one is the next incarnation's spare.
-Status LogLoader::settle(Log& log) {
+// Seals the good frames of a log segment; a blank one is the next incarnation's spare.
+Status LogLoader::cut_and_seal(Log& log) {
   ManifestSegment& entry = *log.entry;
   const bool is_torn = log.data_end > log.end;
   const bool has_frames = log.end > sizeof(SegmentHeader);
@@ -225,7 +224,7 @@ Status LogLoader::keep_aside(const Log& log) {
   if (Status removed = state_.file_system.remove(path); !removed && removed.code() != StatusCode::kNotFound) {
     return removed;
   }
-  // A store opens on a full disk, too.
+  // A store opens on a full disk, even if the tail can't be kept.
   Status kept = copy_tail(log, path);
   if (kept.code() != StatusCode::kDiskFull) return kept;
   state_.log.warn("{}: no room to keep all of it: {}", path, kept.message());

@@ -1,5 +1,4 @@
-// The end of the log of a store that is being opened: what was written last may be torn, and must be told
-// from what is damaged.
+// Loads the end of the log of a store that is being opened, and tells a torn write there from damage.
 #pragma once
 
 #include <cstdint>
@@ -16,20 +15,20 @@
 namespace minikv::engine {
 
 // The first frame that is not whole ends the log, unless the watermark of a later frame says that it had been
-// synced: then it is damage, and never cut.
+// synced. Then it is damage, and is never cut.
 //
-// Thread safety: one thread. load() and settle() once each, in this order.
+// Thread safety: one thread. load() and cut_and_seal() once each, in this order.
 class LogLoader {
  public:
-  // `manifest` receives what has become of the log's segments, `records` what their records say.
+  // `manifest` receives the new states of the log's segments, `records` their records.
   LogLoader(SharedState& state, Manifest& manifest, RecordLoader& records, Recovered& result)
       : state_(state), manifest_(manifest), records_(records), result_(result) {}
 
-  // After all sealed segments have been loaded. Changes nothing on disk.
+  // To be called after all sealed segments have been loaded. Changes nothing on disk.
   Status load();
-  // The store is known to open: keeps torn tails aside, seals what has frames and gives it to the store, and
-  // keeps a blank segment as the spare.
-  Status settle();
+  // To be called when the store is known to open. Keeps torn tails aside, and a blank segment as the spare.
+  // Seals segments with frames and gives them to the store.
+  Status cut_and_seal();
 
  private:
   // What the scan of a log segment found.
@@ -43,7 +42,7 @@ class LogLoader {
     bool is_complete = false;  // the next log segment goes on where this one ends
     bool has_loss = false;     // something of it can't be read and has no name, which was accepted
   };
-  enum class Stage : std::uint8_t { kMade, kLoaded, kSettled };
+  enum class Stage : std::uint8_t { kMade, kLoaded, kSealed };
 
   Status open_all();
   Status open(ManifestSegment& entry);
@@ -53,7 +52,7 @@ class LogLoader {
   Result<bool> continues_in(const std::vector<Log*>& later, std::uint64_t expected);
   Result<bool> is_covered(const Log& log, std::uint64_t offset, std::uint64_t expected,
                           const std::vector<Log*>& later);
-  Status settle(Log& log);
+  Status cut_and_seal(Log& log);
   Status keep_aside(const Log& log);
   Status copy_tail(const Log& log, const std::string& path);
 

@@ -1,4 +1,4 @@
-// What each kind of record means to the index.
+// What each type of record means to the index.
 #include "engine/recovery/record_loader.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::size_t kFewKeys = 10'000;  // fewer are in order in no time
+constexpr std::size_t kFewKeys = 10'000;  // fewer are sorted in no time
 
 }  // namespace
 
@@ -42,24 +42,24 @@ Status RecordLoader::take(const Segment& segment, const RecordHeader& header, st
                     "version that wrote it, or a newer one",
                     segment.path(), offset, header.flags)};
   }
-  Place place;
-  place.sequence = header.sequence;
-  place.version = header.version;
-  place.offset = offset;
-  place.segment = static_cast<std::uint32_t>(segment.id());
-  place.value_bytes = header.value_length;
-  place.expiry_ms = header.expiry_ms;
+  Location location;
+  location.sequence = header.sequence;
+  location.version = header.version;
+  location.offset = offset;
+  location.segment = static_cast<std::uint32_t>(segment.id());
+  location.value_bytes = header.value_length;
+  location.expiry_ms = header.expiry_ms;
   switch (header.type) {
     case RecordType::kPut:
-      place.lost = !value_intact;
-      if (place.lost) note_damage(segment, header, offset, key);
+      location.lost = !value_intact;
+      if (location.lost) note_damage(segment, header, offset, key);
       break;
-    case RecordType::kDelete: place.deleted = true; break;
+    case RecordType::kDelete: location.deleted = true; break;
     case RecordType::kLost: {
-      place.sequence = place.version;  // that of the record which was lost
-      place.lost = true;
+      location.sequence = location.version;  // of the record that was lost
+      location.lost = true;
       std::uint64_t& named = named_[std::string(key)];
-      named = std::max(named, place.sequence);
+      named = std::max(named, location.sequence);
       break;
     }
     case RecordType::kExpire: {
@@ -78,7 +78,7 @@ Status RecordLoader::take(const Segment& segment, const RecordHeader& header, st
                   "that wrote it, or a newer one",
                   segment.path(), offset, static_cast<int>(header.type))};
   }
-  loader_.add(key, place);
+  loader_.add(key, location);
   return {};
 }
 
@@ -117,11 +117,11 @@ std::vector<LostKey> RecordLoader::find_lost_keys(const RangeDeletes& ranges, st
   state_.lock.assert_alone();
   std::vector<LostKey> lost_keys;
   for (const auto& [key, lost] : damaged_) {
-    const auto place = state_.index.find(key);
+    const auto location = state_.index.find(key);
     const auto named = named_.find(key);
     const bool has_a_name = named != named_.end() && named->second == lost.sequence;
-    if (place && place->lost && place->sequence == lost.sequence && !has_a_name &&
-        is_present(*place, now_ms) && !ranges.cover(key, place->sequence)) {
+    if (location && location->lost && location->sequence == lost.sequence && !has_a_name &&
+        is_present(*location, now_ms) && !ranges.cover(key, location->sequence)) {
       lost_keys.push_back(lost);
     }
   }
@@ -131,13 +131,13 @@ std::vector<LostKey> RecordLoader::find_lost_keys(const RangeDeletes& ranges, st
 void RecordLoader::apply_expires() {
   state_.lock.assert_alone();
   for (const auto& [key, expire] : expires_) {
-    auto place = state_.index.find(key);
-    // A later put would have a later sequence, and only a key that is there is ever given an expiry: so what
-    // is older is the value that the expiry was given to.
-    if (!place || place->deleted || place->sequence >= expire.sequence) continue;
-    place->sequence = expire.sequence;
-    place->expiry_ms = expire.expiry_ms;
-    state_.index.load(key, *place);
+    auto location = state_.index.find(key);
+    // Only an existing key is given an expiry, and a later put would have a later sequence. So the older
+    // record in the index is the value that the expiry was given to.
+    if (!location || location->deleted || location->sequence >= expire.sequence) continue;
+    location->sequence = expire.sequence;
+    location->expiry_ms = expire.expiry_ms;
+    state_.index.load(key, *location);
   }
 }
 
@@ -153,7 +153,7 @@ std::vector<LostKey> RecordLoader::finish(std::int64_t now_ms) {
       state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
   struct alignas(64) Sums {
     std::uint64_t& live_bytes_of(std::uint32_t of) {
-      // Neighbours in memory were mostly written one after the other.
+      // Neighbours in memory are mostly in the same segment, as they were written one after the other.
       if (last == nullptr || segment != of) last = &live_bytes[segment = of];
       return *last;
     }
@@ -163,10 +163,10 @@ std::vector<LostKey> RecordLoader::finish(std::int64_t now_ms) {
     std::uint64_t* last = nullptr;  // of that segment
   };
   std::array<Sums, Index::kParts> sums;
-  const auto keep = [&](std::size_t part, std::string_view key, const Place& place) {
-    if (ranges.cover(key, place.sequence) || !is_present(place, now_ms)) return false;
-    sums[part].lost += place.lost ? 1 : 0;
-    sums[part].live_bytes_of(place.segment) += record_bytes(key.size(), place.value_bytes);
+  const auto keep = [&](std::size_t part, std::string_view key, const Location& location) {
+    if (ranges.cover(key, location.sequence) || !is_present(location, now_ms)) return false;
+    sums[part].lost += location.lost ? 1 : 0;
+    sums[part].live_bytes_of(location.segment) += record_bytes(key.size(), location.value_bytes);
     return true;
   };
   const bool now = state_.options.single_threaded || state_.index.size() < kFewKeys;

@@ -1,4 +1,4 @@
-// The records of a store, as recovery meets them, in whatever order, into the index.
+// Loads the records of a store into the index, in whatever order recovery meets them.
 #pragma once
 
 #include <cstdint>
@@ -14,33 +14,34 @@
 
 namespace minikv::engine {
 
-// A key whose newest record is damaged and not yet named by a `lost` record.
+// A key with a damaged newest record that no `lost` record names yet.
 struct LostKey {
   std::string key;
   std::uint64_t sequence = 0;  // of the damaged record
   RecordType type = RecordType::kPut;
 };
 
-// Where keys are goes to the index at once, where the newest wins; the rest is kept here until all records
-// have been met. Each loading thread has one; they are merged in the end.
+// Locations of keys go to the index at once, where the newest wins. The loader keeps the rest until all
+// records have been met. Each loading thread has its own loader, and they are merged in the end.
 //
-// Thread safety: not thread-safe; several may fill one index.
+// Thread safety: not thread-safe; several loaders may fill one index.
 class RecordLoader {
  public:
   explicit RecordLoader(SharedState& state) : state_(state), loader_(index_of(state)) {}
 
   // kRefused: a record that this version does not know. kCorruption: a damaged range delete, which names no
-  // keys. Keys must stay where they are until flush().
+  // keys. The bytes of keys must stay valid until flush().
   Status take(const Segment& segment, const RecordView& record);
   // `is_there`: false if the value is known to be lost.
   Status take(const Segment& segment, const HintEntry& entry, bool is_there);
   void flush();
   void note_time(std::int64_t engine_time_ms);
-  // After the last flush() of `other`.
+  // Takes over what `other` keeps, after its last flush().
   void merge(RecordLoader&& other);
 
-  // Once; nothing else may follow. All records have been met: drops from the index what is deleted or has
-  // expired at `now_ms`, builds the rest of it, counts. Returns the keys that need a `lost` record.
+  // To be called once, after all others and when all records have been met. Drops from the index the keys
+  // that are deleted or have expired at `now_ms`, builds the index from the rest, and counts live bytes and
+  // lost keys. Returns the keys that need a `lost` record.
   std::vector<LostKey> finish(std::int64_t now_ms);
 
   std::int64_t newest_time_ms() const { return newest_time_ms_; }
@@ -60,7 +61,7 @@ class RecordLoader {
   std::vector<LostKey> find_lost_keys(const RangeDeletes& ranges, std::int64_t now_ms) const;
   void apply_expires();
 
-  // Without the analysis: the loader keeps the reference, and no other thread sees the index before all is
+  // Without the analysis: the loader keeps the reference, and only loaders use the index before all is
   // loaded.
   static Index& index_of(SharedState& state) MINIKV_NO_THREAD_SAFETY_ANALYSIS { return state.index; }
 

@@ -19,7 +19,7 @@ struct Recovered {
   std::vector<Overlong> overlong;  // to be cut, once the manifest is durable
   std::vector<LostKey> lost;
   std::vector<ManifestSegment> without_hint;  // sealed segments that had to be scanned, and may have a hint
-  std::vector<std::string> accepted;          // files with damage that is accepted now, which `manifest` says
+  std::vector<std::string> accepted;          // files with damage that is accepted now, as `manifest` says
 };
 
 }  // namespace minikv::engine

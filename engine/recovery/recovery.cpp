@@ -31,7 +31,7 @@ Result<Recovered> Recovery::run() {
     MINIKV_TRY(state_.file_system.remove(state_.directory + "/" + name));
   }
   if (!removable->empty()) MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
-  MINIKV_TRY(log_.settle());
+  MINIKV_TRY(log_.cut_and_seal());
   state_.clock.resume(records_.newest_time_ms(), manifest_.lead);
   result_.lost = records_.finish(state_.clock.now_ms());
 
@@ -54,7 +54,7 @@ Status Recovery::check_numbers_and_time() const {
             "is from another moment than the segments; restore the directory from a backup",
             state_.directory, next_sequence(), records_.newest_sequence())};
   }
-  // What is on record was accepted, or seen to come about.
+  // The lead on record was accepted at an earlier start, or came about in an open store.
   const TimeLead& lead = manifest_.lead.lead;
   const std::int64_t known_ms = lead.exists() ? lead.engine_ms - lead.wall_ms : 0;
   const std::int64_t ahead_ms = std::min(records_.newest_time_ms(), kLatestMs) - state_.clock.wall_ms();

@@ -1,4 +1,4 @@
-// Opening what is on disk: from files to an index, with damage found and named.
+// Recovery: from files to an index, with damage found and named.
 #pragma once
 
 #include <utility>
@@ -13,8 +13,8 @@
 namespace minikv::engine {
 
 // Reads a store's files into `state.index` and `state.segments`. Changes nothing before it knows that the
-// store can be opened; then removes leftovers and keeps torn tails aside. The manifest is the caller's to
-// commit, and files are cut after that.
+// store can be opened; then it removes leftovers and keeps torn tails aside. The caller has to commit the
+// manifest, and cuts files after that.
 //
 // Thread safety: run() once, by one thread, before any other sees `state`.
 class Recovery {
@@ -26,7 +26,7 @@ class Recovery {
         sealed_(state, manifest_, records_, result_),
         log_(state, manifest_, records_, result_) {}
 
-  // May throw std::bad_alloc: as if the machine had gone down meanwhile.
+  // May throw std::bad_alloc, which leaves the files as a crash meanwhile would.
   Result<Recovered> run();
 
  private:

@@ -31,7 +31,7 @@ std::vector<ManifestSegment> SealedLoader::sealed_segments() {
     sealed.push_back(entry);
     if (!state_.options.single_threaded) hint_bytes_ += hint_bytes_of(entry);
   }
-  // A hint holds of each key about as much as the index does.
+  // A hint takes about as many bytes for each key as the index does.
   state_.expected_index_bytes.store(hint_bytes_, std::memory_order_relaxed);
   std::stable_sort(sealed.begin(), sealed.end(),
                    [](const ManifestSegment& a, const ManifestSegment& b) { return a.size > b.size; });
@@ -94,7 +94,7 @@ void SealedLoader::tell_progress() {
   state_.log.info("recovery: {} of {} segments read", loaded_, manifest_.segments.size());
 }
 
-// `buffer` goes from one hint to the next: the kernel would have to give, and clear, new memory for each.
+// `buffer` goes from one hint to the next: the kernel would have to clear new memory for each.
 Status SealedLoader::load_segment(ManifestSegment entry, RecordLoader& records, std::string& buffer) {
   const ManifestSegment before = entry;
   auto opened = open_named_segment(state_, manifest_, entry, false);
@@ -117,7 +117,7 @@ Status SealedLoader::load_segment(ManifestSegment entry, RecordLoader& records, 
   const bool is_cut_anew = entry.size != before.size;
   if ((entry.kind == SegmentKind::kLog || is_cut_anew) && *size > entry.size)
     result_.overlong.push_back({entry.id, entry.size});
-  // A hint that is made of what is left would name what it does not know.
+  // A hint made from a damaged segment could not name all of its records.
   if (!has_hint && entry.accepted_loss == 0) result_.without_hint.push_back(entry);
   add_to_store(state_, std::move(*opened));
   return {};
@@ -128,8 +128,9 @@ void SealedLoader::accept_loss(const ManifestSegment& entry) {
   result_.accepted.push_back(state_.path_of(entry.id));
 }
 
-// Of a file that is too short. Its hint names all that stood behind the end: if there is one, nothing is lost
-// in silence, and the segment stays as it is until compaction gives it up. Returns whether there is one.
+// Loads a file that is too short. Its hint, if there is one, names all records behind the end, so that
+// nothing is lost in silence. The segment then stays as it is until compaction gives it up. Returns whether
+// there is a hint.
 Result<bool> SealedLoader::load_cut(ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
                                     RecordLoader& records, std::string& buffer) {
   const std::uint32_t loss = loss_of_cut(file_bytes, entry.size);
@@ -149,7 +150,7 @@ Result<bool> SealedLoader::load_cut(ManifestSegment& entry, std::uint64_t file_b
     entry.accepted_loss = loss;
     return true;
   }
-  // The hint was there when it was accepted.
+  // The loss was accepted with a hint, which is gone.
   if (!is_accepted) return cut_short(state_, entry, file_bytes);
   tell_accepted_cut(state_, entry, file_bytes);
   MINIKV_TRY(scan(entry, file_bytes, segment, records));
@@ -157,7 +158,7 @@ Result<bool> SealedLoader::load_cut(ManifestSegment& entry, std::uint64_t file_b
   return false;
 }
 
-// The entry becomes one of a shorter segment: what can't be read at its end is no part of it any more.
+// Shortens the entry: the unreadable end is not part of the segment any more.
 Status SealedLoader::give_up_rest(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment) {
   MINIKV_ASSIGN_OR_RETURN(const Survey whole, survey_segment(segment.file(), segment.identity(), file_bytes));
   entry.size = whole.end;
@@ -169,7 +170,7 @@ Status SealedLoader::give_up_rest(ManifestSegment& entry, std::uint64_t file_byt
   return {};
 }
 
-// False: there is no hint, or none that can be believed. Nothing of it has been taken then.
+// False: there is no hint, or none that can be used, and the segment has to be scanned.
 bool SealedLoader::load_hint(const ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
                              RecordLoader& records, std::string& buffer) {
   const std::string path = state_.directory + "/" + hint_name(entry.id);
@@ -196,12 +197,12 @@ bool SealedLoader::load_hint(const ManifestSegment& entry, std::uint64_t file_by
   records.note_time(hint->newest_time_ms());
   segment.set_keys(keys.finish());
   buffer = std::move(*hint).release();
-  // Only a hint of a newer version can say what this one does not know; the scan will tell.
+  // Only a hint of a newer version has records that this one does not know; the scan will report them.
   return taken.is_ok();
 }
 
-// 0 if there is none that can be read, of which more is said when it is to be loaded; never more than it can
-// have.
+// The size of the segment's hint, but never more than it can have. 0: there is none that can be read, which
+// is logged when it is loaded.
 std::uint64_t SealedLoader::hint_bytes_of(const ManifestSegment& entry) const {
   const auto file = state_.file_system.open(state_.directory + "/" + hint_name(entry.id), OpenMode::kRead);
   if (!file) return 0;
@@ -209,20 +210,20 @@ std::uint64_t SealedLoader::hint_bytes_of(const ManifestSegment& entry) const {
   return size ? std::min(*size, 2 * entry.size) : 0;
 }
 
-// Before any key is loaded, whichever thread is first: as if the keys in all hints were as long as in this
-// one.
+// The first thread with a hint reserves memory for the index, before it loads any key. It assumes that the
+// keys in all hints are as long as in its own.
 void SealedLoader::expect_keys(const Hint& like) {
   std::call_once(expected_, [&] {
     state_.lock.assert_alone();
     const std::uint64_t bytes = sizeof(HintHeader) + like.header().body_bytes;
-    state_.index.expect(hint_bytes_ / (bytes / std::max<std::uint64_t>(like.entry_count(), 1)));
+    state_.index.reserve(hint_bytes_ / (bytes / std::max<std::uint64_t>(like.entry_count(), 1)));
   });
 }
 
-// Every byte of a sealed segment has been durable, so whatever does not check out is damage.
+// Every byte of a sealed segment has been durable, so that each mismatch is damage.
 Status SealedLoader::scan(ManifestSegment& entry, std::uint64_t file_bytes, const Segment& segment,
                           RecordLoader& records) {
-  std::call_once(expected_, [] {});  // not known
+  std::call_once(expected_, [] {});  // the keys are not known
   SegmentReader reader(segment.file(), std::min(file_bytes, entry.size));
   FrameLoader loader(state_, segment, reader.size(), records, entry.accepted_loss);
   for (FrameCursor cursor(reader, segment.identity()); !cursor.is_at_end();) {

@@ -1,4 +1,4 @@
-// The sealed segments of a store that is being opened.
+// Loads the sealed segments of a store that is being opened.
 #pragma once
 
 #include <atomic>
@@ -17,14 +17,13 @@
 
 namespace minikv::engine {
 
-// Reads them by their hints, several at a time; what has no hint that fits is scanned. Changes nothing on
-// disk.
+// Reads the segments by their hints, several at a time. A segment without a hint that fits is scanned.
+// Changes nothing on disk.
 //
 // Thread safety: load() once, by one thread, which starts the others.
 class SealedLoader {
  public:
-  // `manifest` receives what is accepted of the segments, `records` what the records say, `result` what else
-  // was found.
+  // `manifest` receives the accepted losses of the segments, `records` their records, and `result` the rest.
   SealedLoader(SharedState& state, Manifest& manifest, RecordLoader& records, Recovered& result)
       : state_(state), manifest_(manifest), records_(records), result_(result) {}
 

@@ -18,8 +18,8 @@ Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Ma
   auto segment = open_segment(*state.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
                               identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
   if (!segment) return segment.status();
-  // The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and
-  // speaks of another segment is of another store, or of another incarnation of this one.
+  // The manifest knows all that the header says, so that a damaged header costs nothing. A sound header of
+  // another segment is of another store, or of another incarnation of this one.
   SegmentHeader header{};
   std::string bytes(sizeof(header), '\0');
   if (!(*segment)->file().read(0, bytes)) {
@@ -35,7 +35,7 @@ Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Ma
       header.store_id != manifest.store_id) {
     return {
         StatusCode::kRefused,
-        fmt::format("{}: belongs to another store or to another life of this one: put the right file back",
+        fmt::format("{}: belongs to another store or to another incarnation of this one: put the right file back",
                     path)};
   }
   return segment;
@@ -62,7 +62,7 @@ void tell_accepted_cut(const SharedState& state, const ManifestSegment& entry, s
 void add_to_store(SharedState& state, std::unique_ptr<Segment> segment) {
   state.lock.assert_alone();
   const auto id = static_cast<std::uint32_t>(segment->id());
-  segment->file().settle();
+  segment->file().allow_closing();
   state.segments.emplace(id, share_segment(std::move(segment), state.graveyard));
 }
 

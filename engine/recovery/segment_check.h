@@ -10,19 +10,20 @@
 
 namespace minikv::engine {
 
-// Opens the segment of `entry`. `writable`: one of the log, which is mapped with the room to grow. kRefused:
-// the file is not this store's. A damaged header is only told of: the manifest knows what it said.
+// Opens the segment of `entry`. `writable`: a segment of the log, which is mapped with room to grow.
+// kRefused: the file is not this store's. A damaged header is only logged, since the manifest knows what it
+// said.
 Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Manifest& manifest,
                                                     const ManifestSegment& entry, bool writable);
 
-// Why a file of `file_bytes`, fewer than the manifest says, is refused.
+// The refusal of a file of `file_bytes`, which are fewer than the manifest says.
 Status cut_short(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes);
 
 // Logs that such a file was accepted, and that nothing names what it has lost.
 void tell_accepted_cut(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes);
 
-// Settles the file of a segment that was read, and gives it to the store. No other thread may look at the
-// segments.
+// Gives a segment that was read to the store, and allows its file to be closed. No other thread may look at
+// the segments.
 void add_to_store(SharedState& state, std::unique_ptr<Segment> segment);
 
 }  // namespace minikv::engine

@@ -1,3 +1,4 @@
+// Sealed segments are opened as they are read, and the longest unused one is closed.
 #include "engine/segment/open_files.h"
 
 #include <algorithm>
@@ -9,13 +10,13 @@
 namespace minikv::engine {
 namespace {
 
-// The lock's two, the manifest and its successor, the log, what is sealed before it, the spare and the next
-// one, a hint, a segment that gives back its room, the directory's entries while they are listed, and a few
-// in between.
+// The descriptors of the lock (two), the manifest and its successor, the log, the segment that is being
+// sealed, the spare and the next one, a hint, a segment that gives back its room, the directory's entries
+// while they are listed, and a few in between.
 constexpr std::size_t kOthers = 16;
-// What a compaction writes, its hint, and what it reads.
+// The segment that a compaction writes, its hint, and the segment that it reads.
 constexpr std::size_t kPerCompaction = 3;
-constexpr std::size_t kMostLoadThreads = 8;
+constexpr std::size_t kMaxLoadThreads = 8;
 constexpr std::size_t kPerLoadThread = 2;
 
 }  // namespace
@@ -25,8 +26,8 @@ FileBudget FileBudget::divide(std::size_t descriptors, const Options& options) {
   // A reader may be reading a file that is not kept open any more.
   budget.others = kOthers + kPerCompaction * options.compaction_threads + options.reader_threads;
   const std::size_t left = descriptors > budget.others ? descriptors - budget.others : 0;
-  budget.kept_open = std::clamp(left / 2, kLeastKeptOpen, kMostKeptOpen);
-  budget.load_threads = std::clamp(left / kPerLoadThread, std::size_t{1}, kMostLoadThreads);
+  budget.kept_open = std::clamp(left / 2, kMinKeptOpen, kMaxKeptOpen);
+  budget.load_threads = std::clamp(left / kPerLoadThread, std::size_t{1}, kMaxLoadThreads);
   return budget;
 }
 
@@ -60,7 +61,7 @@ std::size_t OpenFiles::open_now() const {
 
 std::shared_ptr<File> OpenFiles::borrow_if_open(DataFile& file) {
   MutexLock lock(mutex_);
-  if (file.file_ && file.is_settled_ && newest_ != &file) {
+  if (file.file_ && file.may_be_closed_ && newest_ != &file) {
     unlink(file);
     link(file);
   }
@@ -70,7 +71,7 @@ std::shared_ptr<File> OpenFiles::borrow_if_open(DataFile& file) {
 Result<std::shared_ptr<File>> OpenFiles::borrow(DataFile& file) {
   if (auto open = borrow_if_open(file)) return open;
   auto opened = open_file(file.path_, OpenMode::kRead);
-  // The index names it, so that it is missing is no "no such key".
+  // The index names the file: kNotFound would pass for a key that does not exist.
   if (opened.code() == StatusCode::kNotFound) return {StatusCode::kIoError, opened.status().message()};
   if (!opened) return opened;
   std::shared_ptr<File> closed;
@@ -82,11 +83,11 @@ Result<std::shared_ptr<File>> OpenFiles::borrow(DataFile& file) {
   return opened;
 }
 
-void OpenFiles::settle(DataFile& file) {
+void OpenFiles::allow_closing(DataFile& file) {
   std::shared_ptr<File> closed;
   MutexLock lock(mutex_);
-  if (file.is_settled_) return;
-  file.is_settled_ = true;
+  if (file.may_be_closed_) return;
+  file.may_be_closed_ = true;
   link(file);
   if (count_ > most_) closed = take_oldest();
 }
@@ -94,16 +95,16 @@ void OpenFiles::settle(DataFile& file) {
 bool OpenFiles::hold(DataFile& file, std::shared_ptr<File> open) {
   std::shared_ptr<File> closed;
   MutexLock lock(mutex_);
-  if (!file.is_settled_) return false;
+  if (!file.may_be_closed_) return false;
   if (file.file_) unlink(file);
-  file.is_settled_ = false;
+  file.may_be_closed_ = false;
   closed = std::exchange(file.file_, std::move(open));
   return true;
 }
 
 void OpenFiles::forget(DataFile& file) {
   MutexLock lock(mutex_);
-  if (file.is_settled_ && file.file_) unlink(file);
+  if (file.may_be_closed_ && file.file_) unlink(file);
 }
 
 void OpenFiles::link(DataFile& file) {
@@ -129,7 +130,7 @@ std::shared_ptr<File> OpenFiles::take_oldest() {
 
 // ---- DataFile ----
 
-// What `call(file)` returns; where the file can't be opened, why not.
+// Returns what `call(file)` returns, or the error with which the file could not be opened.
 template <typename Call>
 auto DataFile::with_file(Call call) const -> decltype(call(std::declval<File&>())) {
   std::shared_ptr<File> file;

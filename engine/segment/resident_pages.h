@@ -1,9 +1,9 @@
-// Which pages of the segments are surely in memory, because they were read or written without a wait.
+// The pages of the segments that are surely resident, because they were read or written without a wait.
 //
-// Reading through a mapping costs 50 ns where a system call costs 1,000; but a page that is not in memory
-// stops the thread that touches it until the disk has answered, and nothing says beforehand which it will be.
-// What was in memory once stays there until the kernel needs the room; it takes first what has long not been
-// used.
+// A read through a mapping costs 50 ns, where a system call costs 1,000. But a page that is not resident
+// stops the thread that touches it until the disk has answered, and nothing says beforehand which page that
+// will be. A resident page stays so until the kernel needs the room; the kernel evicts pages first that have
+// not been used for long.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@
 
 namespace minikv::engine {
 
-// When each page of one file was last known to be in memory: two bytes for each.
+// The epoch in which each page of one file was last known to be resident: two bytes for each.
 // Thread safety: all members may be called from any thread.
 class PageMarks {
  public:
@@ -40,21 +40,20 @@ class PageMarks {
   const std::unique_ptr<std::uint16_t[], Free> marks_;
 };
 
-// Time is counted in epochs. A page is warm if it was touched in this epoch or in the one before. As long as
-// the kernel takes no page away, an epoch does not end. That it does is seen by threads that had to wait for
-// one (major faults), which is looked at a hundred times a second: then, and for some time after, nothing is
-// warm that was not touched within the last tenth of a second. So where memory is short, one read in a while
-// waits for the disk, and it is the one that finds out.
+// Time is counted in epochs. A page counts as resident if it was touched in this epoch or in the one before.
+// An epoch does not end as long as the kernel evicts no page. Evictions show in threads that had to wait for
+// a page (major faults), which are looked at a hundred times a second. From then on, for some time, a page
+// counts as resident only if it was touched within the last tenth of a second. So where memory is short, a
+// read waits for the disk once in a while, and that read detects the shortage.
 //
 // Thread safety: all members may be called from any thread.
-class WarmPages {
+class ResidentPages {
  public:
-  WarmPages(const Clock& clock, const FileSystem& file_system);
+  ResidentPages(const Clock& clock, const FileSystem& file_system);
 
-  // Whether all of these bytes are in memory, for all that is known. Of more than some pages at once, none
-  // are.
+  // Whether all of these bytes are known to be resident; false for more than 1,024 pages at once.
   bool has(const PageMarks& marks, std::uint64_t offset, std::uint64_t length);
-  // They are in memory now.
+  // Marks the pages of these bytes as resident.
   void touch(const PageMarks& marks, std::uint64_t offset, std::uint64_t length);
 
  private:

@@ -1,4 +1,4 @@
-// An open segment file, shared by everybody who may still read from it.
+// An open segment file, shared by all readers that may still read from it.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,8 @@
 
 namespace minikv::engine {
 
-// A segment's facts that change while it lives belong to the writer and to the keeper; what is here either
-// never changes or is atomic.
+// The members either never change or are atomic: other facts about a segment that change belong to the writer
+// and to the keeper.
 //
 // Thread safety: all members may be called from any thread.
 class Segment {
@@ -41,7 +41,7 @@ class Segment {
   std::uint64_t id() const { return identity_.id; }
   SegmentKind kind() const { return kind_; }
   const std::string& path() const { return path_; }
-  // Before the segment is shared: its file has another name now.
+  // Notes that the file has been renamed, before the segment is shared.
   void rename(std::string path) {
     file_->rename(path);
     path_ = std::move(path);
@@ -55,21 +55,22 @@ class Segment {
   }
   const PageMarks& marks() const { return marks_; }
 
-  // What is known of the segment's keys; null until somebody has read them all. Set once.
+  // What is known of the segment's keys, set once; keys() is null until a thread has read them all.
   void set_keys(std::unique_ptr<const SegmentKeys> keys) {
     if (keys_.load(std::memory_order_relaxed) == nullptr)
       keys_.store(keys.release(), std::memory_order_release);
   }
   const SegmentKeys* keys() const { return keys_.load(std::memory_order_acquire); }
 
-  // A part of it can't be read, or does not say of which keys it is: compaction leaves the segment alone.
+  // Compaction leaves the segment alone, because a part of it can't be read, or does not tell its keys.
   std::atomic<bool> is_left_alone{false};
 
-  // Compacted, and the index does not point to all of its live records yet: what is live can't be told.
+  // The index does not point to all live records of this compacted segment yet, so that it is not known what
+  // is live.
   std::atomic<bool> is_being_installed{false};
 
-  // Bytes of records that the index points to, and where the frames end (the file may be longer): what
-  // compaction decides by.
+  // The bytes of records that the index points to, and where the frames end (the file may be longer).
+  // Compaction decides by both.
   std::atomic<std::uint64_t> live_bytes{0};
   std::atomic<std::uint64_t> used_bytes{0};
   // Of a compacted segment: used bytes that were not live when it was installed.
@@ -93,7 +94,7 @@ class Segment {
 
 using SegmentPtr = std::shared_ptr<const Segment>;
 
-// A segment whose file goes on behind what counts of it.
+// A segment whose file goes on behind the bytes that count.
 struct Overlong {
   std::uint64_t segment_id = 0;
   std::uint64_t bytes = 0;  // that count
@@ -103,21 +104,20 @@ struct Overlong {
 Result<std::unique_ptr<File>> create_segment_file(FileSystem& file_system, const std::string& path,
                                                   const SegmentHeader& header);
 
-// Opens the file at `path` and maps up to `length` bytes of it. The file is not settled.
+// Opens the file at `path` and maps up to `length` bytes of it. The file stays open until allow_closing().
 Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::string& path, OpenMode mode,
                                               SegmentIdentity identity, SegmentKind kind,
                                               std::uint64_t length);
 
-// Segments whose last reader has let go: closed, and unlinked, by the keeper rather than by whoever happened
-// to be last, which may be an event loop. They are linked to each other: a reader that lets go needs no
-// memory for it. Thread safety: all members may be called from any thread.
+// Segments that their last reader has released. The keeper closes and unlinks them, because the last reader
+// may be an event loop. They are linked to each other, so that a reader needs no memory for the release.
 class Graveyard {
  public:
   void add(std::unique_ptr<Segment> segment) noexcept;
-  // Throws std::bad_alloc with all of them still there.
+  // Takes all segments out. Throws std::bad_alloc with all of them still there.
   std::vector<std::unique_ptr<Segment>> take();
   bool is_empty() const { return empty_.load(std::memory_order_acquire); }
-  // Called after each add(), by whoever was last. Empty: nobody cares any more.
+  // Each add() calls `wake` at its end, on the thread of the last reader. Empty: there is nothing to wake.
   void set_wake(std::function<void()> wake);
 
  private:

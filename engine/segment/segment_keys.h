@@ -1,4 +1,4 @@
-// What is kept in memory about the keys of a sealed segment.
+// The summary of a sealed segment's keys that is kept in memory.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace minikv::engine {
 // Thread safety: as any object that never changes.
 struct SegmentKeys {
   KeyFilter filter;
-  std::string first, last;  // neither, if there are none
+  std::string first, last;  // empty, if there are no keys
 
   bool may_hold(std::string_view key) const { return key >= first && key <= last && filter.may_hold(key); }
   // Whether any key from `from` to before `to` (empty: to the last) can be there.
@@ -29,7 +29,7 @@ class SegmentKeysBuilder {
  public:
   explicit SegmentKeysBuilder(std::size_t keys) : keys_(new SegmentKeys{KeyFilter(keys), {}, {}}) {}
 
-  // In the order of keys.
+  // The entries must come in the order of keys.
   void add(const HintEntry& entry) {
     if (!any_) keys_->first = entry.key;
     any_ = true;
@@ -38,7 +38,7 @@ class SegmentKeysBuilder {
     waiting_[count_] = hash_of(entry.key);
     keys_->filter.fetch(waiting_[count_++]);
   }
-  // While the last entry's key still holds.
+  // To be called while the last entry's key is still valid.
   std::unique_ptr<const SegmentKeys> finish() {
     add_waiting();
     keys_->last = last_;
@@ -52,7 +52,7 @@ class SegmentKeysBuilder {
   }
 
   std::unique_ptr<SegmentKeys> keys_;
-  std::array<std::uint64_t, 16> waiting_{};  // for their places in the filter to arrive
+  std::array<std::uint64_t, 16> waiting_{};  // hashes whose memory in the filter is being prefetched
   std::size_t count_ = 0;
   std::string_view last_;
   bool any_ = false;

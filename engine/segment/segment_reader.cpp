@@ -1,4 +1,4 @@
-// Reading through a window, and finding frames.
+// Reads through a window, and finds frames.
 #include "engine/segment/segment_reader.h"
 
 #include <algorithm>
@@ -53,8 +53,8 @@ Result<FrameAt> read_frame(SegmentReader& reader, const SegmentIdentity& identit
 Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const SegmentIdentity& identity,
                                                 std::uint64_t offset,
                                                 const std::function<bool(const FrameHeader&)>& wanted) {
-  // Much of what is searched is zeros: the magic is looked for at the speed of memory, the rest where it is
-  // found.
+  // Many of the searched bytes are zeros: the search looks for the magic at the speed of memory, and checks
+  // the rest where it is found.
   const std::string_view magic(reinterpret_cast<const char*>(&kFrameMagic), sizeof(kFrameMagic));
   std::uint64_t at = align_up(offset);
   while (at + sizeof(FrameHeader) <= reader.size()) {

@@ -20,7 +20,7 @@ class SegmentReader {
   SegmentReader(const File& file, std::uint64_t size) : file_(file), size_(size) {}
 
   std::uint64_t size() const { return size_; }
-  // The bytes from `offset` on, as many as are there up to `length`. Holds until the next call.
+  // The bytes from `offset` on, as many as are there up to `length`. The view is valid until the next call.
   Result<std::string_view> bytes(std::uint64_t offset, std::uint64_t length);
 
  private:
@@ -45,7 +45,7 @@ struct FrameAt {
 
   // Whether there is a frame header that checks out; only then do `header` and `body` say anything.
   bool has_header() const { return kind == Kind::kWhole || kind == Kind::kDamaged; }
-  // Whether all records that are there are known, be their values damaged or not.
+  // Whether the keys of all records are known, even if values are damaged.
   bool has_all_names() const { return has_header() && body.names_all; }
 };
 
@@ -68,8 +68,8 @@ Result<std::optional<std::uint64_t>> find_frame(SegmentReader& reader, const Seg
 // Thread safety: not thread-safe.
 class FrameCursor {
  public:
-  // `reader` must outlive the cursor, which shares its window: a frame's views hold until the reader's next
-  // use.
+  // `reader` must outlive the cursor, which shares its window: a frame's views are valid until the reader's
+  // next use.
   FrameCursor(SegmentReader& reader, const SegmentIdentity& identity,
               std::uint64_t offset = sizeof(SegmentHeader))
       : reader_(reader), identity_(identity), offset_(offset) {}
@@ -78,10 +78,9 @@ class FrameCursor {
   bool is_at_end() const { return offset_ >= reader_.size(); }
   SegmentReader& reader() { return reader_; }
 
-  // What stands here.
+  // Reads what stands at offset().
   Result<FrameAt> read() { return read_frame(reader_, identity_, offset_); }
-  // The offset of the first frame header behind this place that checks out; the segment's end if there is
-  // none.
+  // The offset of the first frame header behind offset() that checks out; the segment's end if there is none.
   Result<std::uint64_t> find_next_header();
   // Forward only.
   void move_to(std::uint64_t offset) {

@@ -10,7 +10,7 @@ namespace {
 
 bool is_all_zero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
 
-// `end`: of the bytes that are there, which may be within the padding.
+// The bytes of the record are there up to `end`, which may be within the padding.
 bool padding_is_zero(const RecordView& record, std::uint64_t end) {
   const std::uint64_t begin = record.offset + sizeof(RecordHeader) + record.key.size() + record.value.size();
   const std::uint64_t padded = std::min(record.offset + record.bytes(), end);
@@ -18,8 +18,8 @@ bool padding_is_zero(const RecordView& record, std::uint64_t end) {
                       static_cast<std::size_t>(padded - std::min(begin, padded))});
 }
 
-// Spares computing a checksum at each of the many places where no record can begin. Types and flags that this
-// version does not know are looked for only where a frame says that there are records.
+// Spares computing a checksum at each of the many offsets where no record can begin. So the walk finds
+// records with types or flags that this version does not know only in frames.
 bool may_be_record(std::string_view bytes) {
   RecordHeader header;
   if (bytes.size() < sizeof(header)) return false;
@@ -28,7 +28,7 @@ bool may_be_record(std::string_view bytes) {
          (header.flags & ~kKnownRecordFlags) == 0;
 }
 
-// Returns the end of the last one.
+// Shows the records of a frame and the gaps before them. Returns the end of the last record.
 std::uint64_t visit_records(const FrameAt& frame, std::uint64_t begin, std::uint64_t end,
                             WalkVisitor& visitor) {
   std::uint64_t at = begin;

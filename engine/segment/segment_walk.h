@@ -1,4 +1,5 @@
-// A segment from front to back, damage or not: every byte belongs to a frame header, a record or a gap.
+// A walk through a segment from front to back, even if it is damaged: every byte belongs to a frame header, a
+// record or a gap.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 
 namespace minikv::engine {
 
-// What is met, in order of offset. Views hold until the call returns.
+// Receives what the walk finds, in order of offset. Views are valid until the call returns.
 class WalkVisitor {
  public:
   virtual ~WalkVisitor() = default;
@@ -24,8 +25,8 @@ class WalkVisitor {
 Status walk_segment(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     WalkVisitor& visitor);
 
-// Finds the records between `begin` and `end` one by one, where no frame header checks out: records name
-// themselves.
+// Finds the records between `begin` and `end` one by one, where no frame header checks out: a record has a
+// checksum of its own.
 Status walk_records(SegmentReader& reader, const SegmentIdentity& identity, std::uint64_t begin,
                     std::uint64_t end, WalkVisitor& visitor);
 

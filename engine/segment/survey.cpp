@@ -1,4 +1,4 @@
-// A checksum over where the gaps are.
+// Computes a checksum over the offsets of the gaps.
 #include "engine/segment/survey.h"
 
 #include <algorithm>

@@ -13,8 +13,8 @@ namespace minikv::engine {
 class BlockingTask : public WriteTask {
  public:
   void done(const Status& status) override {
-    // The waiter may destroy this task as soon as it sees `is_done`, but not what it waits at: so it can be
-    // woken without the lock, which it would only have to wait for again.
+    // The waiter may destroy this task as soon as it sees `is_done`, but not the outcome. So done() can
+    // notify without the lock, for which the waiter would have to wait again.
     const std::shared_ptr<Outcome> outcome = outcome_;
     {
       MutexLock lock(outcome->mutex);

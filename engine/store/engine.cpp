@@ -18,7 +18,7 @@
 namespace minikv::engine {
 namespace {
 
-// What `call()` returns, or why it could not be done.
+// Returns what `call()` returns, or the refusal if there are no threads or there is no memory.
 template <typename Call>
 Status without_threads_or_memory(const std::string& directory, Call call) noexcept {
   try {
@@ -58,7 +58,7 @@ Engine::Engine(StoreLock lock, std::unique_ptr<SharedState> state)
     : lock_(std::move(lock)),
       state_(std::move(state)),
       keys_(*state_, closing_),
-      values_(state_->warm_pages),
+      values_(state_->resident_pages),
       scanner_(*state_, values_, closing_) {}
 
 // ---- opening ----
@@ -163,7 +163,7 @@ Status Engine::start() {
 Status Engine::make_parts(Recovered& recovered, ManifestFile file) {
   const std::uint64_t next = recovered.next_sequence;
   keeper_ = std::make_unique<Keeper>(*state_, std::move(recovered.manifest), std::move(file));
-  MINIKV_TRY(keeper_->settle(recovered.overlong));
+  MINIKV_TRY(keeper_->cut_overlong(recovered.overlong));
   MINIKV_ASSIGN_OR_RETURN(auto active, keeper_->open_log(std::move(recovered.spare), next));
   if (active->id() != kNoSegment) {
     ExclusiveGuard guard(state_->lock);
@@ -171,7 +171,7 @@ Status Engine::make_parts(Recovered& recovered, ManifestFile file) {
   }
   const Options& options = state_->options;
   readers_ = std::make_unique<ReaderPool>(options.single_threaded ? 0 : options.reader_threads);
-  old_values_ = std::make_unique<OldValueLoader>(keys_, options, state_->warm_pages, *readers_);
+  old_values_ = std::make_unique<OldValueLoader>(keys_, options, state_->resident_pages, *readers_);
   writer_ = std::make_unique<Writer>(*state_, *keeper_, *old_values_, std::move(active), next);
   sorted_index_ = std::make_unique<SortedIndexBuilder>(*state_, *writer_);
   compaction_ = std::make_unique<CompactionScheduler>(*state_, *keeper_, *writer_);
@@ -190,8 +190,8 @@ void Engine::want_hint(const ManifestSegment& segment) {
   state_->background.add([this, segment] { make_hint(*state_, keeper_->manifest().store_id(), segment); });
 }
 
-// Before anything is answered: so that a key which was lost stays named, also when the damaged bytes have
-// been compacted away.
+// Writes `lost` records before any request is answered. So a lost key stays named, also when compaction has
+// given up the damaged bytes.
 Status Engine::write_lost_records(const std::vector<LostKey>& lost) {
   if (lost.empty()) return {};
   LostTask task(lost);
@@ -199,7 +199,7 @@ Status Engine::write_lost_records(const std::vector<LostKey>& lost) {
   (void)writer_->submit(tasks, CommitHere::kNo);
   Status written = task.wait();
   if (written.code() != StatusCode::kDiskFull) return written;
-  // Until the next start finds them again; a compaction writes such records as well.
+  // The next start finds these keys again, and a compaction writes such records as well.
   state_->log.warn("{}: {} keys are lost, and there is no room to write that down: {}", state_->directory,
                    lost.size(), written.message());
   return {};

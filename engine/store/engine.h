@@ -23,15 +23,15 @@
 
 namespace minikv::engine {
 
-// Makes the parts of a store, starts them and stops them, each in the order that the others need. What a part
-// does is its own business: Store calls it.
+// Makes the parts of a store, starts them and stops them, each in the order that the others need. Store calls
+// the parts directly.
 //
 // Thread safety: as minikv::Store.
 class Engine {
  public:
   static Result<std::unique_ptr<Engine>> open(const std::string& directory, const Options& options);
   ~Engine();
-  // kShutdown: it has been called before.
+  // kShutdown: close() has been called before.
   Status close();
   bool is_closed() const { return closing_; }
 
@@ -43,8 +43,8 @@ class Engine {
   Writer& writer() const { return *writer_; }
   CompactionScheduler& compaction() const { return *compaction_; }
 
-  // Hands the tasks to the writer, and in single-threaded mode compacts what is due by them. True: all are
-  // done.
+  // Hands the tasks to the writer, and in single-threaded mode runs the compactions that are due then. True:
+  // all tasks are done.
   bool submit(std::span<WriteTask* const> tasks, CommitHere here);
 
   const Options& options() const { return state_->options; }

@@ -62,7 +62,7 @@ Status check_directory(FileSystem& file_system, const std::string& directory, bo
   if (has_manifest) return {};
   MINIKV_TRY(check_is_blank(directory, *names));
   if (!create) return {StatusCode::kNotFound, directory + ": there is no store"};
-  // The process that made it may have died before it was durable.
+  // The process that made the directory may have died before it was durable.
   return file_system.create_dir(directory);
 }
 

@@ -1,5 +1,5 @@
-// What is looked at before a store is opened: whether its options make sense, what the directory holds, and
-// how many files may be open.
+// The checks before a store is opened: whether its options make sense, what the directory holds, and how many
+// files may be open.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +11,11 @@
 
 namespace minikv::engine {
 
-// kInvalidArgument: says which option may be what.
+// kInvalidArgument: the message names the option and its range.
 Status check_options(const Options& options);
 
-// Refuses a directory that holds something else before a lock file is put into it; makes one that is not
-// there, if `create`.
+// Refuses a directory that holds something else, before a lock file is put into it (kRefused). Makes a
+// directory that is not there, if `create`. kNotFound: there is no store, and `create` is false.
 Status check_directory(FileSystem& file_system, const std::string& directory, bool create);
 
 // How many descriptors the store may have. kRefused: the process may not open as many as a store needs.

@@ -1,5 +1,5 @@
-// Each hold of the lock gathers a piece of the walk; its values are read, and its items made, without the
-// lock.
+// Each hold of the lock gathers a piece of the walk. The scanner reads its values and makes its items without
+// the lock.
 #include "engine/store/scanner.h"
 
 #include <algorithm>
@@ -15,15 +15,14 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerHold = 256;
-constexpr std::size_t kValuesAhead = 8;     // fetched
-constexpr std::size_t kLargePage = 65'536;  // items; for more, room is made as they come
+constexpr std::size_t kValuesAhead = 8;     // prefetched
+constexpr std::size_t kLargePage = 65'536;  // items that room is reserved for at once
 
-bool with_handles(const ScanOptions& options) { return options.with_values || options.with_places; }
+bool with_handles(const ScanOptions& options) { return options.with_values || options.with_handles; }
 
 }  // namespace
 
-// What one hold of the lock found. The keys lie in one string, so that nothing is allocated for each of them
-// meanwhile.
+// What one hold of the lock found. The keys lie in one string, so that the hold allocates nothing per key.
 struct Scanner::Piece {
   // Looks at up to `limit` keys.
   void find(const SharedState& state, const Remaining& remaining, std::size_t limit, bool wants_handles,
@@ -32,17 +31,17 @@ struct Scanner::Piece {
     is_last = true;
     std::size_t seen = 0;
     std::string_view reached;
-    const auto visit = [&](std::string_view key, const Place& place) {
+    const auto visit = [&](std::string_view key, const Location& location) {
       state.lock.assert_shared();
       if (seen++ == limit) {
         is_last = false;
         return false;
       }
       reached = key;
-      if (!state.is_there(key, place, now_ms)) return true;
+      if (!state.is_there(key, location, now_ms)) return true;
       keys.append(key);
       ends.push_back(keys.size());
-      if (wants_handles) handles.push_back(HandleAccess::make(state.segment_of(place), place));
+      if (wants_handles) handles.push_back(HandleAccess::make(state.segment_of(location), location));
       return true;
     };
     if (remaining.reverse) {
@@ -80,7 +79,7 @@ ScanPage Scanner::scan(const ScanOptions& options) const {
   std::size_t most = 0;  // items that the page may have
   Piece piece;
   while (!piece.is_last) {
-    // One more than is wanted says whether there are more.
+    // One key more than wanted says whether there are more.
     const std::size_t wanted = options.limit - page.items.size();
     {
       SharedGuard guard(state_.lock);
@@ -102,16 +101,16 @@ bool Scanner::add_items(Piece& piece, const ScanOptions& options, ScanPage& page
       page.more = true;
       return false;
     }
-    // Neighbours in the order of keys are anywhere in the files.
+    // The prefetch helps, since neighbours in the sorted index are anywhere in the files.
     if (options.with_values && i + kValuesAhead < piece.handles.size())
-      HandleAccess::fetch_ahead(piece.handles[i + kValuesAhead]);
+      HandleAccess::prefetch(piece.handles[i + kValuesAhead]);
     ScanItem& out = page.items.emplace_back();
     out.key = piece.key(i);
     bytes += out.key.size();
     if (!with_handles(options)) continue;
     bytes += piece.handles[i].value_bytes();
-    if (options.with_places) {
-      out.place = std::move(piece.handles[i]);
+    if (options.with_handles) {
+      out.handle = std::move(piece.handles[i]);
       continue;
     }
     auto value = values_.read(out.key, piece.handles[i]);
@@ -130,11 +129,12 @@ UnorderedPage Scanner::walk_unordered(std::uint64_t position, std::size_t count)
   do {
     const std::size_t wanted = std::min(count - seen, kKeysPerHold);
     SharedGuard guard(state_.lock);
-    page.next = state_.index.walk_unordered(page.next, wanted, [&](std::string_view key, const Place& place) {
-      state_.lock.assert_shared();
-      ++seen;
-      if (state_.is_there(key, place, now_ms)) page.keys.emplace_back(key);
-    });
+    page.next =
+        state_.index.walk_unordered(page.next, wanted, [&](std::string_view key, const Location& location) {
+          state_.lock.assert_shared();
+          ++seen;
+          if (state_.is_there(key, location, now_ms)) page.keys.emplace_back(key);
+        });
   } while (page.next != 0 && seen < count);
   return page;
 }

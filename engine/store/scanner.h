@@ -1,4 +1,5 @@
-// Walks over many keys: in pieces of a few hundred, so that the lock is never held for longer than one takes.
+// Walks over many keys: in pieces of a few hundred, so that the lock is never held for longer than one piece
+// takes.
 #pragma once
 
 #include <atomic>
@@ -11,7 +12,7 @@
 
 namespace minikv::engine {
 
-// What the members promise is said in minikv/store.h, by the same names.
+// minikv/store.h documents the members, by the same names.
 //
 // Thread safety: all members may be called from any thread.
 class Scanner {

@@ -28,13 +28,13 @@ void SortedIndexBuilder::start() {
 
 void SortedIndexBuilder::stop() {
   stopping_ = true;
-  state_.lock.assert_alone();  // it needs no lock: see Index
+  state_.lock.assert_alone();  // the call needs no lock: see Index
   state_.index.give_up_order();
   if (thread_.joinable()) thread_.join();
   state_.in_order.open();
 }
 
-// With half of the processors: the others are for the requests that come meanwhile.
+// Builds with half of the processors, and leaves the others to the requests that come meanwhile.
 bool SortedIndexBuilder::build() {
   state_.lock.assert_alone();  // as above
   for (bool is_told = false; !stopping_; is_told = true) {
@@ -42,7 +42,7 @@ bool SortedIndexBuilder::build() {
       return state_.index.build_order(std::max(1U, std::thread::hardware_concurrency() / 2));
     } catch (const std::bad_alloc&) {
       if (!is_told)
-        state_.log.error("{}: there is no memory to put the keys in order; it is tried again until there is",
+        state_.log.error("{}: there is no memory to build the sorted index; it is tried again until there is",
                          state_.directory);
       std::this_thread::sleep_for(kRetry);
     }
@@ -57,10 +57,10 @@ std::size_t SortedIndexBuilder::pending_changes() const {
 
 void SortedIndexBuilder::run() {
   const std::int64_t begun_ms = state_.clock.steady_ms();
-  state_.log.info("{}: the keys are being put in order; what walks over them waits", state_.directory);
+  state_.log.info("{}: the sorted index is being built; commands that walk over keys wait", state_.directory);
   if (!build()) return;
-  // Between two groups twice as many changes are applied as have come, so that it ends however much is
-  // written meanwhile.
+  // Between two groups the writer applies twice as many changes as have come, so that the end comes however
+  // much is written meanwhile.
   std::size_t left = std::numeric_limits<std::size_t>::max();
   const auto apply_some = [this, &left] {
     const std::size_t all = pending_changes();
@@ -71,7 +71,7 @@ void SortedIndexBuilder::run() {
     if (done.code() == StatusCode::kShutdown) return;  // the store is being closed
     if (!done) std::this_thread::sleep_for(kRetry);
   }
-  state_.log.info("{}: the keys are in order, after {} ms", state_.directory,
+  state_.log.info("{}: the sorted index is built, after {} ms", state_.directory,
                   state_.clock.steady_ms() - begun_ms);
 }
 

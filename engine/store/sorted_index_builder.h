@@ -1,5 +1,5 @@
-// The sorted index is built after a start, while the store is already in use: a third of the time that a
-// start would take.
+// Builds the sorted index after a start, while the store is already in use: the build would take a third of
+// the start's time.
 #pragma once
 
 #include <atomic>
@@ -11,8 +11,8 @@
 
 namespace minikv::engine {
 
-// A thread sorts the keys and builds the tree beside everything else; what changes meanwhile is pending, and
-// the writer applies it between two groups. Then SharedState::in_order opens.
+// A thread sorts the keys and builds the tree beside everything else. Changes that come meanwhile are
+// pending, and the writer applies them between two groups. Then SharedState::in_order opens.
 //
 // Thread safety: start() and stop() by one thread.
 class SortedIndexBuilder {
@@ -23,14 +23,15 @@ class SortedIndexBuilder {
   SortedIndexBuilder(const SortedIndexBuilder&) = delete;
   SortedIndexBuilder& operator=(const SortedIndexBuilder&) = delete;
 
-  // Once, after the writer has been started. Opens the gate at once where the index is sorted already.
+  // To be called once, after the writer has been started. Opens the gate at once if the index is sorted
+  // already.
   void start();
-  // After the writer has stopped. What waits at the gate finds the store closed.
+  // To be called after the writer has stopped. Threads that wait at the gate find the store closed.
   void stop();
 
  private:
   void run();
-  // False: it was given up.
+  // False: the build was given up.
   bool build();
   std::size_t pending_changes() const;
 

@@ -28,7 +28,7 @@ void add_counters(const Counters& counters, Stats& stats) {
   stats.refused_index_full = value_of(counters.refused_index_full);
 }
 
-// What the keys and the segments take.
+// Adds what the keys and the segments take.
 void add_sizes(SharedState& state, Stats& stats) {
   std::uint64_t used_bytes = 0;
   {

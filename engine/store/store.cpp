@@ -28,7 +28,7 @@ class FunctionTask final : public BlockingTask {
   const std::function<void(Transaction&)>& body_;
 };
 
-// The keys are counted by the thread that asks for it, not by the writer.
+// The calling thread counts the keys, and not the writer.
 class RemoveRangeTask final : public BlockingTask {
  public:
   RemoveRangeTask(std::string_view from, std::string_view to) : range_(std::string(from), std::string(to)) {
@@ -44,7 +44,7 @@ class RemoveRangeTask final : public BlockingTask {
   std::uint64_t removed_ = 0;
 };
 
-// What `call()` returns; kOutOfMemory if it throws std::bad_alloc.
+// Returns what `call()` returns; kOutOfMemory if it throws std::bad_alloc.
 template <typename Call>
 auto caught(std::string_view what, Call call) -> decltype(call()) {
   try {
@@ -161,7 +161,7 @@ std::vector<std::optional<ValueHandle>> Store::multi_locate(std::span<const std:
   return engine_->keys().multi_locate(keys);
 }
 
-void Store::fetch_ahead(std::span<const std::string_view> keys) const { engine_->keys().fetch_ahead(keys); }
+void Store::prefetch(std::span<const std::string_view> keys) const { engine_->keys().prefetch(keys); }
 
 std::optional<Result<Value>> Store::try_read(std::string_view key, const ValueHandle& handle) const {
   return engine_->values().try_read(key, handle);

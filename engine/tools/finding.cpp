@@ -1,3 +1,4 @@
+// The words for findings.
 #include "engine/tools/finding.h"
 
 namespace minikv::engine {
@@ -76,7 +77,7 @@ std::string_view name_of(RecordType type) {
 Finding unreadable_finding(const std::string& file, const ByteRange& range) {
   Finding finding{FindingKind::kUnreadable, Effect::kNothingLost,
                   "the disk refuses to read this; what is lost by it is listed by itself", file};
-  finding.has_place = true;
+  finding.has_offset = true;
   finding.offset = range.begin;
   finding.length = range.end - range.begin;
   return finding;

@@ -1,4 +1,4 @@
-// What the offline tools have to say about a store.
+// The findings of the offline tools about a store.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@ namespace minikv::engine {
 
 enum class FindingKind : std::uint8_t {
   kManifestCopy,    // one of the two copies
-  kManifest,        // both, or the file is missing
+  kManifest,        // both copies, or the file is missing
   kMissingSegment,  // the manifest names it, and it is not there
   kForeignFile,     // not of this store
   kLeftover,        // of work that was cut short
   kKeptAside,       // a .cut file
   kSegmentHeader,   // does not check out
-  kForeignSegment,  // sound, and of another store or another life of this one
+  kForeignSegment,  // sound, and of another store or another incarnation of this one
   kSegmentSize,     // longer than the manifest says
   kShortFile,       // shorter than it was made
   kUnreadable,      // the disk refuses to read it
@@ -30,7 +30,7 @@ enum class FindingKind : std::uint8_t {
   kSequence,        // sequence numbers against the rules
   kUnknownRecord,   // of a type, or with flags, that this version does not know
   kTornTail,        // the end of the log, cut short by a crash
-  kTornRecord,      // a record in it
+  kTornRecord,      // a record in a torn tail
   kLostKey,         // named as lost by an earlier start
   kMissingValue,    // another record of the key tells of a value that is not there
   kHint,            // a hint does not check out, or not with its segment
@@ -43,7 +43,7 @@ enum class Effect : std::uint8_t {
   kSuperseded,   // it concerns an old record of a key that has a newer one
   kKeyLost,      // the newest value of `key` is lost
   kNameless,     // it can't be told which keys are concerned
-  kAccepted,     // nor here, and a start has accepted it: minikvd opens the store
+  kAccepted,     // as kNameless, but a start has accepted it: minikvd opens the store
   kBlocking,     // nothing is lost, but minikvd refuses to open the store
 };
 std::string_view name_of(Effect effect);     // "key-lost"
@@ -56,8 +56,8 @@ struct Finding {
   Effect effect = Effect::kNote;
   std::string what;    // a sentence for people; names neither file, offset nor key
   std::string file{};  // within the store's directory
-  bool has_place = false;
-  std::uint64_t offset = 0;  // if has_place
+  bool has_offset = false;
+  std::uint64_t offset = 0;  // if has_offset
   std::uint64_t length = 0;  // 0: not known
   bool has_key = false;
   std::string key{};

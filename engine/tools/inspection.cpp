@@ -1,3 +1,4 @@
+// Inspects all files of a store, segment by segment.
 #include "engine/tools/inspection.h"
 
 #include <algorithm>
@@ -23,7 +24,7 @@ class TailVisitor final : public WalkVisitor {
   void record(const RecordView& record, bool) override {
     Finding finding{FindingKind::kTornRecord, Effect::kNote,
                     "a record behind the end of the log; the next start cuts it off", segment_.name};
-    finding.has_place = finding.has_key = true;
+    finding.has_offset = finding.has_key = true;
     finding.offset = record.offset;
     finding.length = record.bytes();
     finding.key = record.key;
@@ -127,7 +128,7 @@ void Inspection::report_overlong(const SegmentFile& segment) {
       fmt::format("the file is {} bytes longer than the manifest says; they are not read{}",
                   segment.file_size - segment.entry.size, is_log ? ", and the next start cuts them off" : ""),
       segment.name};
-  finding.has_place = true;
+  finding.has_offset = true;
   finding.offset = segment.entry.size;
   finding.length = segment.file_size - segment.entry.size;
   findings_.push_back(std::move(finding));
@@ -138,8 +139,8 @@ bool Inspection::is_short_log(const SegmentFile& segment) const {
          files_.manifest()->knows_lengths();
 }
 
-// What stood behind its end is gone, frames as well as zeros; nothing was ever written to a spare that was
-// closed in order.
+// All bytes behind the file's end are gone, frames as well as zeros. A spare is known to be blank if the
+// store was closed in order.
 void Inspection::report_short_log(const SegmentFile& segment, std::uint64_t next_sequence) {
   const bool was_blank =
       segment.entry.state == SegmentState::kSpare && files_.manifest()->clean_sequence != 0;
@@ -148,14 +149,14 @@ void Inspection::report_short_log(const SegmentFile& segment, std::uint64_t next
       fmt::format("the file has {} bytes, and the manifest knows of {}: it was cut, or copied in part",
                   segment.file_size, segment.entry.size),
       segment.name};
-  finding.has_place = true;
+  finding.has_offset = true;
   finding.offset = segment.file_size;
   finding.length = segment.entry.size - segment.file_size;
   if (!was_blank) finding.first_sequence = next_sequence;
   findings_.push_back(std::move(finding));
 }
 
-// Of a segment that is not there, its hint has the keys.
+// The hint of a missing segment has its keys.
 void Inspection::name_what_is_missing(const SegmentFile& segment) {
   for (Finding& finding : findings_) {
     if (finding.file != segment.name || finding.effect != Effect::kNameless) continue;
@@ -173,7 +174,7 @@ Status Inspection::inspect_tail(SegmentFile& segment) {
                    : "the log's end is no whole group, and nothing says that it was ever synced: torn by "
                      "a crash; the next start cuts it off and keeps it aside",
       segment.name};
-  finding.has_place = true;
+  finding.has_offset = true;
   finding.offset = segment.end;
   finding.length = segment.data_end - segment.end;
   summary_.torn_bytes += finding.length;

@@ -1,4 +1,4 @@
-// Reads every byte of a store and says what is wrong with it. What is read can be had on the way.
+// Reads every byte of a store and reports what is wrong with it. A sink can receive all that is read.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@
 
 namespace minikv::engine {
 
-// What becomes of a record.
+// The verdict on a record.
 enum class RecordState : std::uint8_t {
   kGood,
-  kFromHint,  // the segment's hint, and its value's checksum, know all that the damaged record said
+  kFromHint,  // damaged, but the segment's hint and the value's checksum know all that it said
   kDamagedValue,
   kUnknown,  // of a type, or with flags, that this version does not know
   kTorn,     // behind the end of the log: cut by the next start, as if it had never been written
 };
 std::string_view name_of(RecordState state);  // "good"
 
-// Who wants to see all that is read, segment by segment. Views hold until the call returns.
+// Receives all that is read, segment by segment. Views are valid until the call returns.
 class InspectionSink {
  public:
   virtual ~InspectionSink() = default;
@@ -43,7 +43,7 @@ struct InspectionSummary {
   std::int64_t newest_time_ms = 0;
 };
 
-// Bytes read so far, of how many.
+// Called with the bytes read so far, and the bytes in all.
 using Progress = std::function<void(std::uint64_t, std::uint64_t)>;
 
 // Thread safety: not thread-safe.
@@ -53,12 +53,12 @@ class Inspection {
   Inspection(StoreFiles& files, InspectionSink* sink, Progress progress)
       : files_(files), sink_(sink), progress_(std::move(progress)) {}
 
-  // The hints that are of use are read too. An error: it could not be done. What is wrong with the store is
-  // in findings().
+  // Inspects the store, and reads its usable hints too. An error means that the inspection could not be done;
+  // damage of the store is in findings().
   Status run();
 
-  // Those of the files included. Whether a damaged record is its key's newest is not decided here: the effect
-  // is kKeyLost for all of them.
+  // The findings of StoreFiles included. The effect of each damaged record is kKeyLost, because the
+  // inspection does not decide whether the record is its key's newest (see decide_effects()).
   std::vector<Finding>& findings() { return findings_; }
   const InspectionSummary& summary() const { return summary_; }
 

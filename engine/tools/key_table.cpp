@@ -1,3 +1,4 @@
+// Decides which record of a key counts, and what its damage costs.
 #include "engine/tools/key_table.h"
 
 #include <algorithm>
@@ -64,7 +65,7 @@ void KeyTable::take(KeyOutcome& known, KeyOutcome found) {
   known = found;
 }
 
-void KeyTable::settle() {
+void KeyTable::decide() {
   apply_ranges();
   for (auto& [key, known] : keys_) {
     if (known.expire_sequence <= known.sequence) continue;
@@ -74,7 +75,8 @@ void KeyTable::settle() {
       known.sequence = known.expire_sequence;
       known.expiry_ms = known.expire_ms;
     } else if (known.what != KeyOutcome::What::kLost && known.expire_version > known.sequence) {
-      // Only a key that is there is ever given an expiry: a newer value than this one was there, and is gone.
+      // Only a key that is there is ever given an expiry: so a newer value than this one was there, and is
+      // gone.
       missing_.push_back(key);
       known.what = KeyOutcome::What::kLost;
       known.lost_type = RecordType::kPut;
@@ -84,7 +86,7 @@ void KeyTable::settle() {
   std::sort(missing_.begin(), missing_.end());
 }
 
-// In the order of keys, with the ranges that have begun and not ended at hand, the newest first.
+// Goes through the keys in order, with a queue of the ranges that have begun and not ended, the newest first.
 void KeyTable::apply_ranges() {
   if (ranges_.empty()) return;
   std::sort(ranges_.begin(), ranges_.end(),
@@ -122,7 +124,7 @@ KeyOutcome* KeyTable::find(std::string_view key) {
   return found == keys_.end() ? nullptr : &found->second;
 }
 
-void settle_effects(std::vector<Finding>& findings, const KeyTable& table) {
+void decide_effects(std::vector<Finding>& findings, const KeyTable& table) {
   std::erase_if(findings, [&](Finding& finding) {
     if (finding.effect != Effect::kKeyLost || !finding.has_key) return false;
     const KeyOutcome* outcome = table.find(finding.key);

@@ -1,4 +1,4 @@
-// What a store says about its keys, worked out from records in any order.
+// The outcome for each key of a store, worked out from records in any order.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace minikv::engine {
 
-// The outcome for one key. Nothing of it is decided before KeyTable::settle().
+// The outcome for one key. It is not final before KeyTable::decide().
 struct KeyOutcome {
   enum class What : std::uint8_t {
     kAbsent,  // never written, or deleted
@@ -22,39 +22,39 @@ struct KeyOutcome {
   };
   What what = What::kAbsent;
   RecordType lost_type = RecordType::kPut;  // of what was lost
-  std::uint64_t sequence = 0;               // that orders it
+  std::uint64_t sequence = 0;               // of the newest record
   std::uint64_t version = 0;
   std::int64_t expiry_ms = 0;
-  std::uint64_t segment = 0;  // where the value is: the record's segment and offset
+  std::uint64_t segment = 0;  // the value's location: the record's segment and offset
   std::uint64_t offset = 0;
-  bool is_saved = false;  // for whoever copies values
+  bool is_saved = false;  // for a sink that copies values
   // The newest record that gives the key an expiry and leaves the value where it is.
   std::uint64_t expire_sequence = 0;
   std::uint64_t expire_version = 0;
   std::int64_t expire_ms = 0;
 };
 
-// By sequence the newest record of a key wins. A record that is damaged wins as well as a sound one, so that
-// no older value takes its place.
+// The record of a key with the highest sequence wins. A damaged record wins as well as a sound one, so that
+// no older value replaces it.
 //
 // Thread safety: not thread-safe.
 class KeyTable final : public InspectionSink {
  public:
   KeyTable() = default;
-  // Of these keys alone.
+  // Takes records of these keys alone.
   explicit KeyTable(std::set<std::string, std::less<>> wanted)
       : wanted_(std::move(wanted)), is_limited_(true) {}
 
   void record(const SegmentFile& segment, const RecordView& record, RecordState state) override;
-  // Once, behind the last record: deleted ranges and expiries are applied.
-  void settle();
+  // Applies deleted ranges and expiries. To be called once, behind the last record.
+  void decide();
 
-  // As of settle(). Null: no record of the key was met.
+  // The outcome after decide(). Null: there was no record of the key.
   const KeyOutcome* find(std::string_view key) const;
   KeyOutcome* find(std::string_view key);
   const absl::flat_hash_map<std::string, KeyOutcome>& keys() const { return keys_; }
-  // Those whose value is missing although no damaged record says so: an expiry was set for a value that is
-  // not there.
+  // The keys with a missing value that no damaged record tells of: an expiry was set for a value that is not
+  // there.
   const std::vector<std::string>& missing() const { return missing_; }
 
  private:
@@ -75,7 +75,7 @@ class KeyTable final : public InspectionSink {
 };
 
 // Decides which findings of damaged records concern the newest record of their key, and drops those of lost
-// keys that were healed since.
-void settle_effects(std::vector<Finding>& findings, const KeyTable& table);
+// keys that have been written since.
+void decide_effects(std::vector<Finding>& findings, const KeyTable& table);
 
 }  // namespace minikv::engine

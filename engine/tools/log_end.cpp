@@ -1,3 +1,4 @@
+// Where the log ends: before a torn write, or behind damage that had been synced.
 #include "engine/tools/log_end.h"
 
 #include <algorithm>
@@ -54,14 +55,15 @@ class LogEnd {
       SegmentFile& segment = *logs_[i].segment;
       segment.end = std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size);
       if (!counts) continue;
-      // Of a spare in use the manifest knows only its place behind the segment before it.
+      // The manifest does not know the first sequence of a spare in use, only that it follows the segment
+      // before it.
       if (segment.entry.state == SegmentState::kActive) expected = segment.entry.min_seq;
       counts = walk(i, expected) || segment.data_end <= segment.end;
     }
   }
 
  private:
-  // Returns whether all of the segment counts, so far as it has anything behind `end`.
+  // Moves the segment's end behind the frames that count. False: the log ends there, before a torn write.
   bool walk(std::size_t index, std::uint64_t& expected) {
     const std::vector<SeenFrame>& frames = logs_[index].frames;
     SegmentFile& segment = *logs_[index].segment;
@@ -77,7 +79,7 @@ class LogEnd {
       }
       if (segment.end >= segment.data_end || goes_on_behind(index, expected)) return true;
       if (!is_covered(index, expected)) return false;
-      // It had been synced: this is damage, not a torn write.
+      // The bytes at the segment's end had been synced: they are damaged, not torn.
       if (is_here && frames[next].end <= segment.file_size) {
         const bool knows_next = frames[next].is_whole || (frames[next].names_all && follows);
         expected = knows_next ? frames[next].next_sequence() : 0;

@@ -1,3 +1,4 @@
+// Copies the records that count into a new store.
 #include "engine/tools/repair.h"
 
 #include <algorithm>
@@ -17,8 +18,8 @@ namespace {
 
 using What = KeyOutcome::What;
 
-// Copies the records that won. The new store has no lead over the wall clock: what was engine time becomes
-// wall time.
+// Copies the records that won. The new store has no lead over the wall clock, so engine time becomes wall
+// time.
 class CopySink final : public InspectionSink {
  public:
   CopySink(KeyTable& table, StoreBuilder& builder, const TimeLead& lead)
@@ -50,11 +51,11 @@ class CopySink final : public InspectionSink {
   Status status_;
 };
 
-// Behind every sequence that the old store may have given to a write.
+// The first sequence behind all that the old store may have given to a write.
 std::uint64_t next_sequence(const StoreFiles& files, const InspectionSummary& summary) {
   const std::uint64_t behind_all_seen = summary.newest_sequence + 1;
   if (files.manifest()) return std::max(files.manifest()->seq_limit, behind_all_seen);
-  // Sequences are reserved in blocks, the next one when half of the last is used.
+  // The writer reserves sequences in blocks, the next one when half of the last is used.
   return behind_all_seen + 2 * kSequenceBlock;
 }
 
@@ -75,7 +76,7 @@ Status add_lost(StoreBuilder& builder, const LostValue& lost) {
 
 void collect_outcome(const KeyTable& table, Repair& result) {
   const auto why = reasons(result.findings);
-  // Up to which sequence something may be missing that has no name.
+  // Below this sequence records of unknown keys may be missing.
   std::uint64_t doubtful_below = 0;
   for (const Finding& finding : result.findings) {
     if (finding.effect != Effect::kNameless && finding.effect != Effect::kAccepted) continue;
@@ -98,7 +99,7 @@ void collect_outcome(const KeyTable& table, Repair& result) {
             [](const LostValue& a, const LostValue& b) { return a.key < b.key; });
 }
 
-// What nothing but another record of the key tells of.
+// Reports lost values that only another record of the key tells of.
 void report_missing(const KeyTable& table, std::vector<Finding>& findings) {
   for (const std::string& key : table.missing()) {
     Finding finding{FindingKind::kMissingValue, Effect::kKeyLost,
@@ -110,7 +111,7 @@ void report_missing(const KeyTable& table, std::vector<Finding>& findings) {
   }
 }
 
-// Whoever repairs a store does not trust the disk: what was written is read again.
+// Reads the new store again, because a disk that has damaged a store is not to be trusted.
 Status check(FileSystem& file_system, const std::string& directory) {
   MINIKV_ASSIGN_OR_RETURN(const auto verification, verify_store(file_system, directory, {}));
   for (const Finding& finding : verification.findings) {
@@ -135,13 +136,13 @@ Result<Repair> repair_store(FileSystem& file_system, const std::string& director
   KeyTable table;
   Inspection inspection(files, &table, progress);
   MINIKV_TRY(inspection.run());
-  table.settle();
+  table.decide();
   Repair result;
   result.findings = std::move(inspection.findings());
   result.summary = inspection.summary();
   result.was_locked = files.is_locked();
   result.next_sequence = next_sequence(files, result.summary);
-  settle_effects(result.findings, table);
+  decide_effects(result.findings, table);
   report_missing(table, result.findings);
 
   const TimeLead lead = files.manifest() ? files.manifest()->lead.lead : TimeLead();

@@ -11,7 +11,8 @@
 namespace minikv::engine {
 
 struct RepairOptions {
-  // Keys whose newest value can't be had are left out of the new store. Else they answer CORRUPT there.
+  // True: keys whose newest value can't be had are left out of the new store. False: they answer CORRUPT
+  // there.
   bool drop_damaged = false;
   std::uint64_t segment_size = 64 * kMiB;  // of the new store
 };
@@ -32,18 +33,18 @@ struct Repair {
   std::uint64_t saved_segments = 0;
   std::uint64_t saved_bytes = 0;
   std::uint64_t next_sequence = 0;  // of the new store
-  // Of the saved keys, those whose value is older than something that is damaged and can't be named: it may
-  // have been a newer value of theirs, or their deletion. 0 if all damage has a name.
+  // The number of saved keys with a value that is older than damage of unknown keys: that may have been a
+  // newer value of theirs, or their deletion. 0 if the keys of all damage are known.
   std::uint64_t doubtful_keys = 0;
   bool was_locked = false;
 
   bool is_clean() const;  // nothing is lost, and no finding is damage
 };
 
-// Reads the store in `directory` and writes a new one to `new_directory`, which must not exist or be empty,
-// and which has the newest sound record of each key with its sequence, version and expiry. Deletions are
-// honoured. A key whose newest record is damaged never gets an older value. Its versions go on where none was
-// ever given.
+// Reads the store in `directory` and writes a new one to `new_directory`, which must not exist or be empty.
+// The new store has the newest sound record of each key, with its sequence, version and expiry. Deletions are
+// honoured, and a key whose newest record is damaged never gets an older value. Versions go on above all that
+// the old store may have given.
 //
 // The old store is read twice and only read. An error: there is no new store. Needs memory for all keys.
 Result<Repair> repair_store(FileSystem& file_system, const std::string& directory,

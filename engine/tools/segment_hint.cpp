@@ -1,3 +1,4 @@
+// What a hint says of the keys in bytes that can not be read.
 #include "engine/tools/segment_hint.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// A segment's hint beside the segment: each tells what is wrong with the other.
+// Compares a segment with its hint: each tells what is wrong with the other.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,18 @@ namespace minikv::engine {
 // Thread safety: not thread-safe.
 class SegmentHint {
  public:
-  // Null: there is none, or none that checks out, which is reported to `findings`.
+  // Null: there is no hint, or it does not check out, which is reported to `findings`.
   static Result<std::unique_ptr<SegmentHint>> load(FileSystem& file_system, const std::string& directory,
                                                    const SegmentFile& segment, const StoreId& store_id,
                                                    std::vector<Finding>& findings);
 
   const Hint& hint() const { return hint_; }
-  // The entry of the record at this place; null: none.
+  // The entry of the record at `offset`; null: there is none.
   const HintEntry* find(std::uint64_t offset) const;
-  // A record was read in the segment. False: the hint should know it and does not, or says something else.
+  // Notes that a record was read in the segment. False: the hint should know it and does not, or says
+  // something else.
   bool saw(const RecordView& record);
-  // What the hint names and nobody saw, in order of offset.
+  // Shows the entries of records that were not passed to saw(), in order of offset.
   void for_each_unseen(const std::function<void(const HintEntry&)>& visit) const;
 
  private:
@@ -37,7 +38,7 @@ class SegmentHint {
     HintEntry entry;
     bool is_seen = false;
   };
-  // By the rank that says which record of a key is newer.
+  // The highest rank_of() among the records of a key.
   struct Newest {
     std::uint64_t of_value = 0;
     std::uint64_t of_any = 0;

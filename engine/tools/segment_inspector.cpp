@@ -1,3 +1,4 @@
+// Judges the frames, records and gaps of one segment.
 #include "engine/tools/segment_inspector.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ SegmentInspector::SegmentInspector(Inspection& inspection, const SegmentFile& se
 Finding& SegmentInspector::report(FindingKind kind, Effect effect, std::uint64_t offset, std::uint64_t length,
                                   std::string what) {
   Finding finding{kind, effect, std::move(what), segment_.name};
-  finding.has_place = true;
+  finding.has_offset = true;
   finding.offset = offset;
   finding.length = length;
   is_damaged_ = true;
@@ -101,7 +102,7 @@ RecordState SegmentInspector::judge(const RecordView& record) {
 
 // ---- the hint ----
 
-// False: the hint will tell of the record better than it does itself.
+// False: the record is left to its entry in the hint, which is sound.
 bool SegmentInspector::compare_with_hint(const RecordView& record, RecordState state) {
   if (hint_ == nullptr) return true;
   const bool is_put = record.header.type == RecordType::kPut;
@@ -115,12 +116,12 @@ bool SegmentInspector::compare_with_hint(const RecordView& record, RecordState s
   return true;
 }
 
-// A record that was not found in the segment.
+// Reports a record that was not found in the segment.
 void SegmentInspector::take_from_hint(const HintEntry& entry) {
   RecordView record{entry.header, entry.offset, entry.key, entry.value, true};
   std::string value;
   if (entry.header.type == RecordType::kPut) {
-    // Its value may be whole all the same.
+    // The record's value may be whole all the same.
     const std::uint64_t begin = entry.offset + sizeof(RecordHeader) + entry.key.size();
     const bool is_within = segment_.file && entry.offset < segment_.file_size &&
                            begin + entry.header.value_length <= segment_.file_size;
@@ -162,12 +163,12 @@ void SegmentInspector::judge_sequence(const RecordView& record) {
   }
 }
 
-// `sequence` comes next in a log.
+// Checks that `sequence` comes next in a log, and reports the gaps before it.
 void SegmentInspector::follow(std::uint64_t sequence, std::uint64_t offset) {
   const std::uint64_t expected = std::exchange(expected_, sequence);
-  if (expected == 0) return settle_gaps(Effect::kNameless, 0, 0);
-  if (sequence == expected) return settle_gaps(Effect::kNothingLost, 0, 0);
-  if (sequence > expected && !gaps_.empty()) return settle_gaps(Effect::kNameless, expected, sequence - 1);
+  if (expected == 0) return close_gaps(Effect::kNameless, 0, 0);
+  if (sequence == expected) return close_gaps(Effect::kNothingLost, 0, 0);
+  if (sequence > expected && !gaps_.empty()) return close_gaps(Effect::kNameless, expected, sequence - 1);
   Finding& finding = report(FindingKind::kSequence, Effect::kNameless, offset, 0,
                             fmt::format("sequence {} should come next, and {} does", expected, sequence));
   if (sequence > expected) {
@@ -181,8 +182,8 @@ void SegmentInspector::follow(std::uint64_t sequence, std::uint64_t offset) {
 void SegmentInspector::gap(std::uint64_t begin, std::uint64_t end) {
   if (inspection_.sink_ != nullptr) inspection_.sink_->gap(segment_, begin, end);
   if (is_log()) return gaps_.push_back({begin, end});
-  // The place of a damaged frame header has room for nothing else. Within a frame its count says what is
-  // missing.
+  // A gap of the size of a frame header has room for nothing else. Within a frame the header's count says how
+  // many records are missing.
   const bool is_frame_header = begin == frame_end_ && end - begin == sizeof(FrameHeader);
   const bool is_in_frame = begin < frame_end_;
   const bool is_harmless = is_in_frame ? missing_in_frame_ == 0 : is_frame_header;
@@ -214,7 +215,7 @@ void SegmentInspector::report_gap(const ByteRange& gap, Effect effect, std::uint
   finding.last_sequence = last_missing;
 }
 
-void SegmentInspector::settle_gaps(Effect effect, std::uint64_t first_missing, std::uint64_t last_missing) {
+void SegmentInspector::close_gaps(Effect effect, std::uint64_t first_missing, std::uint64_t last_missing) {
   for (const ByteRange& gap : std::exchange(gaps_, {})) report_gap(gap, effect, first_missing, last_missing);
 }
 
@@ -225,15 +226,15 @@ void SegmentInspector::finish() {
     if (expected_ <= segment_.entry.max_seq) {
       follow(segment_.entry.max_seq + 1, segment_.end);
     } else {
-      settle_gaps(Effect::kNothingLost, 0, 0);
+      close_gaps(Effect::kNothingLost, 0, 0);
     }
   }
-  settle_gaps(Effect::kNameless, expected_, 0);
+  close_gaps(Effect::kNameless, expected_, 0);
   report_lack();
   check_range();
 }
 
-// An accepted cut makes a segment end within a frame, of which it keeps the records that are there.
+// After an accepted cut a segment may end within a frame; the records that are there stay.
 void SegmentInspector::report_lack() {
   if (!segment_.is_sealed() || segment_.file_size < segment_.entry.size || frame_end_ <= segment_.end) return;
   report(FindingKind::kShortFile, segment_.is_loss_accepted ? Effect::kAccepted : Effect::kNameless,

@@ -8,8 +8,8 @@
 
 namespace minikv::engine {
 
-// Judges what the walk through a segment meets. In a log sequences are consecutive, so that it is known which
-// of them damage has taken, if any.
+// Judges what the walk through a segment finds. The sequences of a log are consecutive, so that the inspector
+// knows which of them damage has taken.
 class SegmentInspector final : public WalkVisitor {
  public:
   // `sequence_limit`: no record may have this sequence or a higher one; 0: not known.
@@ -20,9 +20,9 @@ class SegmentInspector final : public WalkVisitor {
   void frame(std::uint64_t offset, const FrameAt& frame) override;
   void record(const RecordView& record, bool padding_is_zero) override;
   void gap(std::uint64_t begin, std::uint64_t end) override;
-  // Behind the last byte that counts.
+  // To be called behind the last byte that counts.
   void finish();
-  // That comes next in a log; 0: not known.
+  // The sequence that comes next in a log; 0: not known.
   std::uint64_t next_sequence() const { return expected_; }
 
  private:
@@ -37,7 +37,7 @@ class SegmentInspector final : public WalkVisitor {
   void follow(std::uint64_t sequence, std::uint64_t offset);
   void report_gap(const ByteRange& gap, Effect effect, std::uint64_t first_missing,
                   std::uint64_t last_missing);
-  void settle_gaps(Effect effect, std::uint64_t first_missing, std::uint64_t last_missing);
+  void close_gaps(Effect effect, std::uint64_t first_missing, std::uint64_t last_missing);
   void report_lack();
   void check_range();
 

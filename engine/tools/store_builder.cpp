@@ -1,3 +1,4 @@
+// Writes a whole store, segment by segment.
 #include "engine/tools/store_builder.h"
 
 #include <algorithm>
@@ -13,7 +14,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::uint64_t kRepairedFrameBytes = 1 << 20;
-// A value that a frame only refers to does not outlive the call that brought it.
+// add() writes the frame after a value of this size: the frame may only refer to it, and the value need not
+// outlive the call.
 constexpr std::uint64_t kLargeValueBytes = 1 << 16;
 
 }  // namespace

@@ -12,10 +12,10 @@
 
 namespace minikv::engine {
 
-// All of it goes into compacted segments, for which the order of sequences does not matter. It uses no
+// The builder writes compacted segments, for which the order of sequences does not matter. The store uses no
 // incompatible feature: earlier versions open it, and this one adds its own at its first start. The manifest
-// comes last: before that the directory is no store, and minikvd refuses it. What was written is removed with
-// the object, unless finish() returned ok.
+// comes last: before that the directory is no store, and minikvd refuses it. The destructor removes what was
+// written, unless finish() returned ok.
 //
 // Thread safety: not thread-safe.
 class StoreBuilder {
@@ -29,7 +29,7 @@ class StoreBuilder {
 
   // Key and value are copied or written before it returns.
   Status add(const NewRecord& record);
-  // Everything durable. Sequences go on at `next_sequence`.
+  // Makes everything durable. The store's sequences go on at `next_sequence`.
   Status finish(std::uint64_t next_sequence);
 
   std::uint64_t segments() const { return entries_.size(); }

@@ -1,3 +1,4 @@
+// Finds and opens the files of a store without changing one.
 #include "engine/tools/store_files.h"
 
 #include <algorithm>
@@ -97,7 +98,7 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
     if (copy.manifest) continue;
     report(FindingKind::kManifestCopy, manifest_ ? Effect::kNothingLost : Effect::kNameless, kName,
            read.tell(copy));
-    findings_.back().has_place = true;
+    findings_.back().has_offset = true;
     findings_.back().offset = copy.offset;
   }
   copies_ = std::move(read.copies);
@@ -134,7 +135,7 @@ Status StoreFiles::check_names(const std::vector<std::string>& names) {
   return {};
 }
 
-// What a compaction wrote and did not commit says so in its header.
+// A segment that a compaction wrote and did not commit says so in its header.
 Status StoreFiles::check_unnamed_segment(const std::string& name) {
   MINIKV_ASSIGN_OR_RETURN(auto file, file_system_->open(directory_ + "/" + name, OpenMode::kRead));
   const auto header = read_header(*file);
@@ -154,7 +155,7 @@ Result<bool> StoreFiles::open_segment_file(SegmentFile& segment) {
   auto file = open_files_->open(directory_ + "/" + segment.name, OpenMode::kRead);
   if (file.code() == StatusCode::kNotFound) return false;
   if (!file) return file.status();
-  (*file)->settle();
+  (*file)->allow_closing();
   segment.file = std::make_unique<TolerantFile>(std::move(*file));
   MINIKV_ASSIGN_OR_RETURN(segment.file_size, segment.file->size());
   return true;
@@ -170,7 +171,8 @@ Status StoreFiles::open_named_segments() {
     if (is_there) {
       check_header(segment);
     } else if (entry.state == SegmentState::kSpare) {
-      // A spare gets its name once the manifest has it. If it had it already, what was in it is gone.
+      // A spare gets its name once the manifest has it. Without a temporary file it had its name already, and
+      // its contents are gone.
       auto temporary = file_system_->open(directory_ + "/" + segment.name + std::string(kTemporarySuffix),
                                           OpenMode::kRead);
       if (temporary) continue;
@@ -186,20 +188,20 @@ Status StoreFiles::open_named_segments() {
   return {};
 }
 
-// The manifest knows all that the header says, so a rotten header costs nothing; one that is sound and speaks
-// of another segment is somebody else's file.
+// The manifest knows all that the header says, so a damaged header costs nothing. A sound header that names
+// another segment means that the file is not the store's.
 void StoreFiles::check_header(SegmentFile& segment) {
   const ManifestSegment& entry = segment.entry;
   const auto header = read_header(*segment.file);
   if (!header || !segment_header_checks_out(*header)) {
     report(FindingKind::kSegmentHeader, Effect::kNothingLost, segment.name,
            "the segment's header does not check out; the manifest knows what it said");
-    findings_.back().has_place = true;
+    findings_.back().has_offset = true;
     findings_.back().length = sizeof(SegmentHeader);
   } else if (header->segment_id != entry.id || header->salt != entry.salt || header->kind != entry.kind ||
              header->store_id != manifest_->store_id) {
     report(FindingKind::kForeignSegment, Effect::kNameless, segment.name,
-           "belongs to another store or to another life of this one; the right file is missing");
+           "belongs to another store or to another incarnation of this one; the right file is missing");
     findings_.back().first_sequence = entry.min_seq;
     findings_.back().last_sequence = entry.max_seq;
     segment.file.reset();
@@ -207,7 +209,7 @@ void StoreFiles::check_header(SegmentFile& segment) {
   }
 }
 
-// Without a manifest: what has a sound header and the store id that most of them have.
+// Without a manifest: takes the segments with a sound header and the store id that most of them have.
 Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) {
   std::map<StoreId, std::size_t> stores;
   std::vector<std::pair<SegmentFile, StoreId>> found;

@@ -1,4 +1,4 @@
-// The files of a store that nobody has open, for reading: nothing is ever written to its directory.
+// The files of a store that no process has open, for reading: nothing is ever written to its directory.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,11 @@ struct SegmentFile {
   std::string name;
   std::unique_ptr<TolerantFile> file;  // null: missing
   std::uint64_t file_size = 0;
-  // Where the frames that count end, and where the bytes behind them do that are not zeros. A segment that
-  // was never sealed is zeros behind its last frame.
+  // The end of the frames that count, and the end of the bytes behind them that are not zeros. A segment that
+  // was never sealed has zeros behind its last frame.
   std::uint64_t end = 0;
   std::uint64_t data_end = 0;
-  // What can't be read of it is what an earlier start has accepted, and no more.
+  // An earlier start has accepted the loss of exactly the bytes that can't be read.
   bool is_loss_accepted = false;
 
   SegmentIdentity identity() const { return {entry.id, entry.salt}; }
@@ -36,13 +36,13 @@ struct SegmentFile {
 // Thread safety: not thread-safe.
 class StoreFiles {
  public:
-  // Takes the store's lock for as long as it lives. kLocked: another process has the store open. kNotFound:
-  // there is no store. kRefused: a newer format. What is wrong with files is a finding, and no error.
+  // Holds the store's lock for as long as the object lives. kLocked: another process has the store open.
+  // kNotFound: there is no store. kRefused: a newer format. A defect of a file is a finding, and no error.
   static Result<StoreFiles> open(FileSystem& file_system, const std::string& directory);
 
   FileSystem& file_system() { return *file_system_; }
   const std::string& directory() const { return directory_; }
-  // Whether others are kept from changing the store meanwhile.
+  // Whether the lock keeps other processes from changing the store meanwhile.
   bool is_locked() const { return lock_.is_locked(); }
   // The newer of the copies that check out; nothing: neither does.
   const std::optional<Manifest>& manifest() const { return manifest_; }
@@ -56,7 +56,7 @@ class StoreFiles {
   StoreFiles(StoreLock lock, std::string directory)
       : lock_(std::move(lock)),
         file_system_(lock_.files().get()),
-        open_files_(std::make_shared<OpenFiles>(lock_.files(), FileBudget::kLeastKeptOpen)),
+        open_files_(std::make_shared<OpenFiles>(lock_.files(), FileBudget::kMinKeptOpen)),
         directory_(std::move(directory)) {}
 
   Status read_manifest(const std::vector<std::string>& names);

@@ -1,3 +1,4 @@
+// Reads around bytes that the disk does not give.
 #include "engine/tools/tolerant_file.h"
 
 #include <algorithm>

@@ -15,15 +15,15 @@ struct ByteRange {
   std::uint64_t end = 0;
 };
 
-// Reads what can be read. Pages that the disk refuses come out as zeros and are remembered: whatever stood
-// there then fails its checksum, and the search for the next frame goes on behind them. Read only.
+// Reads what can be read. Pages that the disk refuses come out as zeros and are remembered: the bytes that
+// stood there then fail their checksum, and the search for the next frame goes on behind them. Read only.
 //
 // Thread safety: not thread-safe.
 class TolerantFile final : public File {
  public:
   explicit TolerantFile(std::unique_ptr<File> file) : file_(std::move(file)) {}
 
-  // What could not be read so far, in order of offset, without overlaps.
+  // The ranges that could not be read so far, in order of offset, without overlaps.
   std::vector<ByteRange> unreadable() const;
 
   Result<std::uint64_t> size() const override { return file_->size(); }

@@ -1,3 +1,4 @@
+// An inspection that keeps its findings and nothing else.
 #include "engine/tools/verify.h"
 
 #include <algorithm>
@@ -27,8 +28,8 @@ Result<Verification> verify_store(FileSystem& file_system, const std::string& di
   KeyTable table(std::move(keys));
   Inspection again(files, &table, progress);
   MINIKV_TRY(again.run());
-  table.settle();
-  settle_effects(result.findings, table);
+  table.decide();
+  decide_effects(result.findings, table);
   return result;
 }
 

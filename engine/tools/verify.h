@@ -1,4 +1,4 @@
-// Checks a store that nobody has open, every byte of it, and changes nothing.
+// Checks every byte of a store that no process has open, and changes nothing.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace minikv::engine {
 struct Verification {
   std::vector<Finding> findings;  // notes included
   InspectionSummary summary;
-  bool was_locked = false;  // false: it has no lock file, so nothing kept others away meanwhile
+  bool was_locked = false;  // false: no lock kept other processes away meanwhile
 
   bool is_clean() const;  // no finding is damage
 };

@@ -96,10 +96,11 @@ void handle<kSlowLogGet>(Context& context) {
   if (entries.size() <= kMaxEntriesAtOnce || context.connection.in_transaction())
     return encode_slow_log(context.reply, entries);
   if (!context.connection.is_quiet()) return context.connection.defer();
-  context.connection.run_aside([entries = std::move(entries)](protocol::ReplyEncoder& reply, Aside& aside) {
-    if (!aside.may_hold(SlowLog::kMaxBytes)) return reply.error(aside.error());
-    encode_slow_log(reply, entries);
-  });
+  context.connection.run_on_worker(
+      [entries = std::move(entries)](protocol::ReplyEncoder& reply, Aside& aside) {
+        if (!aside.may_hold(SlowLog::kMaxBytes)) return reply.error(aside.error());
+        encode_slow_log(reply, entries);
+      });
 }
 
 template <>

@@ -106,7 +106,7 @@ void handle<kSetBit>(Context& context) {
   const auto on = protocol::parse_redis_integer(context.arg(2));
   if (!on || (*on != 0 && *on != 1))
     return context.fail(errors::out_of_range("bit is not an integer or out of range"));
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit_reading(
       OldValue{.key = key, .least_bytes = static_cast<std::size_t>(*bit / 8 + 1)}, std::move(memory),

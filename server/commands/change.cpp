@@ -58,7 +58,7 @@ Outcome append(Transaction& transaction, std::string_view key, std::string_view 
 }
 
 void submit_add(const Context& context, std::int64_t delta) {
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit_reading(key, kMaxIntegerBytes, std::move(memory),
                          [key, delta, text = std::string()](Transaction& transaction) mutable {
@@ -69,7 +69,7 @@ void submit_add(const Context& context, std::int64_t delta) {
 // DEL of very many keys: those that are not there cost the writer nothing.
 class DeleteTask final : public KeysTask {
  public:
-  DeleteTask(Memory memory, std::vector<std::string_view> keys, ServerState& server)
+  DeleteTask(ArgumentArena memory, std::vector<std::string_view> keys, ServerState& server)
       : KeysTask(std::move(memory), std::move(keys), {}, server) {}
 
   Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
@@ -90,7 +90,7 @@ class DeleteTask final : public KeysTask {
 // DELPREFIX: the keys are counted before the writer gets it.
 class DeletePrefixTask final : public Task {
  public:
-  DeletePrefixTask(Memory memory, std::string_view prefix)
+  DeletePrefixTask(ArgumentArena memory, std::string_view prefix)
       : Task(std::move(memory)), range_(std::string(prefix), end_of_prefix(prefix).value_or("")) {
     set_wants_preparation();
   }
@@ -111,7 +111,7 @@ class DeletePrefixTask final : public Task {
 };
 
 void submit_delete(const Context& context) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   std::vector<std::string_view> keys = context.keep_all(memory);
   if (are_many(keys.size())) {
     return context.connection.submit(
@@ -136,8 +136,8 @@ void submit_flush(const Context& context) {
     return Outcome::ok();
   };
   // While the keys are being put in order it waits for that, which no event loop must.
-  if (!context.store().is_in_order()) return context.submit_long(Memory(0), flush);
-  context.submit(Memory(0), flush);
+  if (!context.store().is_in_order()) return context.submit_long(ArgumentArena(0), flush);
+  context.submit(ArgumentArena(0), flush);
 }
 
 }  // namespace
@@ -169,7 +169,7 @@ void handle<kDecrBy>(Context& context) {
 
 template <>
 void handle<kAppend>(Context& context) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
   const std::string_view more = memory.keep(context.arg(1));
   const std::size_t max_bytes = context.store().options().max_value_bytes;
@@ -183,7 +183,7 @@ void handle<kAppend>(Context& context) {
 // The value is read before the key is deleted: if it can't be, nothing is changed.
 template <>
 void handle<kGetDel>(Context& context) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
   context.submit_reading(key, SIZE_MAX, std::move(memory), [key](Transaction& transaction) {
     Result<Value> before = transaction.get(key);
@@ -206,7 +206,7 @@ void handle<kUnlink>(Context& context) {
 
 template <>
 void handle<kDelPrefix>(Context& context) {
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   context.connection.submit(std::make_unique<DeletePrefixTask>(std::move(memory), context.arg(0)));
 }
 
@@ -224,7 +224,7 @@ template <>
 void handle<kCad>(Context& context) {
   const auto version = protocol::parse_unsigned(context.arg(1));
   if (!version) return context.fail(errors::bad_number(context.command, "a version is a number"));
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
   context.submit(std::move(memory), [key, expected = *version](Transaction& transaction) {
     const std::optional<Transaction::Entry> entry = transaction.find(key);

@@ -95,7 +95,7 @@ void tell_about(const Context& context, IsWanted is_wanted) {
   if (server.clients.size() <= kMaxClientsAtOnce || context.connection.in_transaction())
     return context.reply.verbatim(describe_all(server.clients.all(), is_wanted));
   if (!context.connection.is_quiet()) return context.connection.defer();
-  context.connection.run_aside(
+  context.connection.run_on_worker(
       [&server, is_wanted = std::move(is_wanted)](protocol::ReplyEncoder& reply, Aside& aside) {
         const std::vector<ClientList::Client> clients = server.clients.all();
         if (!aside.may_hold(clients.size() * kLineBytes)) return reply.error(aside.error());

@@ -8,7 +8,7 @@ namespace minikv::server {
 // Behind the writes before it, so that what they made garbage of is given back too.
 template <>
 void handle<kCompact>(Context& context) {
-  context.connection.run_aside(
+  context.connection.run_on_worker(
       [&store = context.store()](protocol::ReplyEncoder& reply, Aside&) {
         const Result<CompactionResult> result = store.compact();
         if (!result) return reply.error(error_from(result.status()));

@@ -23,20 +23,20 @@ void derive_reply(protocol::ReplyEncoder& reply, const Derive& derive, std::span
   derive(reply, found);
 }
 
-std::uint64_t value_bytes(std::span<const std::optional<ValueHandle>> places) {
+std::uint64_t value_bytes(std::span<const std::optional<ValueHandle>> handles) {
   std::uint64_t bytes = 0;
-  for (const auto& place : places) bytes += place ? place->value_bytes() : 0;
+  for (const auto& handle : handles) bytes += handle ? handle->value_bytes() : 0;
   return bytes;
 }
 
 // Nothing, if they are not all in memory, or are more than others should wait for.
 std::optional<std::vector<Result<Value>>> try_read(const Store& store, std::span<const std::string_view> keys,
-                                                   std::span<const std::optional<ValueHandle>> places) {
-  if (value_bytes(places) > kMaxBytesAtOnce) return std::nullopt;
+                                                   std::span<const std::optional<ValueHandle>> handles) {
+  if (value_bytes(handles) > kMaxBytesAtOnce) return std::nullopt;
   std::vector<Result<Value>> found;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     std::optional<Result<Value>> value =
-        places[i] ? store.try_read(keys[i], *places[i]) : Result<Value>(no_such_key());
+        handles[i] ? store.try_read(keys[i], *handles[i]) : Result<Value>(no_such_key());
     if (!value) return std::nullopt;
     found.push_back(*std::move(value));
   }
@@ -45,9 +45,9 @@ std::optional<std::vector<Result<Value>>> try_read(const Store& store, std::span
 
 class DerivedTask final : public KeysTask {
  public:
-  DerivedTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
+  DerivedTask(ArgumentArena memory, std::vector<std::string_view> keys, Handles handles, ServerState& server,
               Work work, Derive derive)
-      : KeysTask(std::move(memory), std::move(keys), std::move(places), server),
+      : KeysTask(std::move(memory), std::move(keys), std::move(handles), server),
         work_(work),
         derive_(std::move(derive)) {}
 
@@ -56,7 +56,7 @@ class DerivedTask final : public KeysTask {
     if (reading.may_wait) {
       found = read();
     } else if (work_ != Work::kAside) {
-      found = try_read(server().store, keys(), places());
+      found = try_read(server().store, keys(), handles());
     }
     if (!found) return Answered::kWantsDisk;
     derive_reply(reply, derive_, *found, server());
@@ -64,14 +64,14 @@ class DerivedTask final : public KeysTask {
   }
 
   bool reads_values() const override { return true; }
-  std::uint64_t bytes_for_reader() const override { return 3 * value_bytes(places()) + kReplyOverheadBytes; }
+  std::uint64_t bytes_for_reader() const override { return 3 * value_bytes(handles()) + kReplyOverheadBytes; }
 
  private:
   std::vector<Result<Value>> read() {
     std::vector<Result<Value>> found;
     for (std::size_t i = 0; i < keys().size(); ++i) {
-      const std::optional<ValueHandle>& place = places()[i];
-      found.push_back(place ? server().store.read(keys()[i], *place) : Result<Value>(no_such_key()));
+      const std::optional<ValueHandle>& handle = handles()[i];
+      found.push_back(handle ? server().store.read(keys()[i], *handle) : Result<Value>(no_such_key()));
     }
     return found;
   }
@@ -83,12 +83,12 @@ class DerivedTask final : public KeysTask {
 }  // namespace
 
 void derive_from_values(Context& context, std::size_t keys, Work work, Derive derive) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   std::vector<std::string_view> kept;
   for (const protocol::Arg& arg : context.args.first(keys)) kept.push_back(memory.keep(arg.bytes));
-  Places places;
-  if (!context.by_writer) places = context.store().multi_locate(kept);
-  auto task = std::make_unique<DerivedTask>(std::move(memory), std::move(kept), std::move(places),
+  Handles handles;
+  if (!context.by_writer) handles = context.store().multi_locate(kept);
+  auto task = std::make_unique<DerivedTask>(std::move(memory), std::move(kept), std::move(handles),
                                             context.server, work, std::move(derive));
   if (context.by_writer) return context.connection.submit(std::move(task));
   context.connection.load(std::move(task));

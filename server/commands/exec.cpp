@@ -54,10 +54,10 @@ class Collector final : public InTransaction {
   void look_up(std::unique_ptr<Task> task) override { exec_.add_task(std::move(task)); }
   void load(std::unique_ptr<Task> task) override { exec_.add_task(std::move(task)); }
   // The transaction has them, and its task has the transaction.
-  Memory memory_for(std::span<const protocol::Arg> args) override {
+  ArgumentArena memory_for(std::span<const protocol::Arg> args) override {
     std::size_t bytes = 0;
     for (const protocol::Arg& arg : args) bytes += arg.bytes.size();
-    return Memory::borrowed(bytes);
+    return ArgumentArena::borrowed(bytes);
   }
 
  private:
@@ -89,7 +89,7 @@ bool is_beside_the_store(const protocol::CommandSpec& command) {
 }  // namespace
 
 ExecTask::ExecTask(std::unique_ptr<const Multi> multi, std::shared_ptr<Watch> watch, ServerState& server)
-    : BatchTask(Memory(0)), multi_(std::move(multi)), server_(server), watch_(std::move(watch)) {
+    : BatchTask(ArgumentArena(0)), multi_(std::move(multi)), server_(server), watch_(std::move(watch)) {
   set_takes_long();
   bytes_to_prepare_ = watch_.bytes_to_prepare();
   if (bytes_to_prepare_ > 0) set_wants_preparation();

@@ -59,7 +59,7 @@ void submit_expire(const Context& context, std::int64_t unit_ms, Expiry::Kind ki
       __builtin_add_overflow(expiry.ms, base_ms, &at_ms)) {
     return context.fail(errors::invalid_expire_time(context.command));
   }
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit(std::move(memory), [key, expiry, condition](Transaction& transaction) {
     const std::optional<Transaction::Entry> entry = transaction.find(key);
@@ -98,7 +98,7 @@ void handle<kPexpireAt>(Context& context) {
 
 template <>
 void handle<kPersist>(Context& context) {
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit(std::move(memory), [key](Transaction& transaction) {
     const std::optional<Transaction::Entry> entry = transaction.find(key);

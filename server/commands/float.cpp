@@ -42,7 +42,7 @@ template <>
 void handle<kIncrByFloat>(Context& context) {
   const auto delta = parse_decimal(context.arg(1));
   if (!delta) return context.fail(errors::not_a_float());
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   const std::size_t max_bytes = context.store().options().max_value_bytes;
   context.submit_reading(

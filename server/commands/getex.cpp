@@ -52,7 +52,7 @@ void handle<kGetEx>(Context& context) {
   if (options.expiry.is_given())
     error = options.expiry.resolve(context.command, context.store().time().client_ms(), expiry);
 
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit_reading(key, SIZE_MAX, std::move(memory), [key, expiry, error](Transaction& transaction) {
     Result<Value> found = transaction.get(key);

@@ -53,7 +53,7 @@ Result<bool> copy_key(Transaction& transaction, const KeyCopy& copy, std::string
 // `answer` makes the outcome of what copy_key() came to.
 template <typename Answer>
 void submit_copy(const Context& context, KeyCopy copy, Answer answer) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   copy.from = memory.keep(context.arg(0));
   copy.to = memory.keep(context.arg(1));
   context.submit_reading(copy.from, SIZE_MAX, std::move(memory),
@@ -66,7 +66,7 @@ void submit_copy(const Context& context, KeyCopy copy, Answer answer) {
 
 // A key that gets its own name: nothing happens, if it is there.
 void answer_same_name(const Context& context, bool plain_ok) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
   context.submit(std::move(memory), [key, plain_ok](Transaction& transaction) {
     if (!transaction.find(key)) return Outcome::error(errors::no_such_key());
@@ -148,7 +148,7 @@ template <>
 void handle<kRandomKey>(Context& context) {
   if (context.by_writer) {
     return context.submit(
-        Memory(0),
+        ArgumentArena(0),
         [](Transaction& transaction) {
           return some_key([&](std::uint64_t position, std::size_t count) {
             return transaction.walk_unordered(position, count);

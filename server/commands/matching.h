@@ -43,7 +43,7 @@ class Matching {
 // Thread safety: as Task.
 class MatchingTask : public Task {
  public:
-  explicit MatchingTask(Matching matching) : Task(Memory(0)), matching_(std::move(matching)) {}
+  explicit MatchingTask(Matching matching) : Task(ArgumentArena(0)), matching_(std::move(matching)) {}
 
   Answered encode_some(protocol::ReplyEncoder& reply, const Reading& reading) override;
   bool reads_values() const override { return true; }

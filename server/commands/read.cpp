@@ -21,10 +21,10 @@ namespace {
 constexpr std::string_view kLostValue =
     "the value was damaged on disk and can't be had back; set or delete the key to heal it";
 
-std::unique_ptr<Task> make_read_task(const Context& context, Places places, ValueForm form) {
-  Memory memory = context.memory();
+std::unique_ptr<Task> make_read_task(const Context& context, Handles handles, ValueForm form) {
+  ArgumentArena memory = context.memory();
   std::vector<std::string_view> keys = context.keep_all(memory);
-  return std::make_unique<ValuesTask>(std::move(memory), std::move(keys), std::move(places), context.server,
+  return std::make_unique<ValuesTask>(std::move(memory), std::move(keys), std::move(handles), context.server,
                                       form);
 }
 
@@ -32,34 +32,34 @@ std::unique_ptr<Task> make_read_task(const Context& context, Places places, Valu
 template <typename Encode>
 void look_at_key(Context& context, Encode encode) {
   if (!context.by_writer) return encode(context.reply, context.store().locate(context.arg(0)));
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::string_view key = context.keep_all(memory).front();
   context.submit(
       std::move(memory), [key](Transaction& transaction) { return transaction.locate(key); }, encode);
 }
 
 // By the clock that clients see. `seconds`, rounded as Redis does, or milliseconds.
-std::int64_t time_left(const std::optional<ValueHandle>& place, const StoreTime& now, bool seconds) {
-  if (!place) return -2;
-  if (place->expiry_ms() == kNoExpiry) return -1;
-  const std::int64_t left_ms = std::max<std::int64_t>(now.to_wall(place->expiry_ms()) - now.client_ms(), 0);
+std::int64_t time_left(const std::optional<ValueHandle>& handle, const StoreTime& now, bool seconds) {
+  if (!handle) return -2;
+  if (handle->expiry_ms() == kNoExpiry) return -1;
+  const std::int64_t left_ms = std::max<std::int64_t>(now.to_wall(handle->expiry_ms()) - now.client_ms(), 0);
   return seconds ? (left_ms + 500) / 1000 : left_ms;
 }
 
 void tell_time_left(Context& context, bool seconds) {
   look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
-                                                           const std::optional<ValueHandle>& place) {
-    reply.integer(time_left(place, store.time(), seconds));
+                                                           const std::optional<ValueHandle>& handle) {
+    reply.integer(time_left(handle, store.time(), seconds));
   });
 }
 
 // When the key expires, by that clock; seconds are rounded as Redis does.
 void tell_expiry(Context& context, bool seconds) {
   look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
-                                                           const std::optional<ValueHandle>& place) {
-    if (!place) return reply.integer(-2);
-    if (place->expiry_ms() == kNoExpiry) return reply.integer(-1);
-    const std::int64_t ms = store.time().to_wall(place->expiry_ms());
+                                                           const std::optional<ValueHandle>& handle) {
+    if (!handle) return reply.integer(-2);
+    if (handle->expiry_ms() == kNoExpiry) return reply.integer(-1);
+    const std::int64_t ms = store.time().to_wall(handle->expiry_ms());
     reply.integer(seconds ? ms / 1000 + (ms % 1000 >= 500 ? 1 : 0) : ms);
   });
 }
@@ -67,7 +67,7 @@ void tell_expiry(Context& context, bool seconds) {
 // How many of very many keys there are.
 class CountTask final : public KeysTask {
  public:
-  CountTask(Memory memory, std::vector<std::string_view> keys, ServerState& server)
+  CountTask(ArgumentArena memory, std::vector<std::string_view> keys, ServerState& server)
       : KeysTask(std::move(memory), std::move(keys), {}, server) {}
 
   Answered encode_some(ReplyEncoder& reply, const Reading&) override {
@@ -86,7 +86,7 @@ void ask_about_many(const Context& context, std::unique_ptr<Task> task) {
 template <typename Encode>
 void count_existing(Context& context, Encode encode) {
   if (are_many(context.args.size())) {
-    Memory memory = context.memory();
+    ArgumentArena memory = context.memory();
     std::vector<std::string_view> keys = context.keep_all(memory);
     return ask_about_many(context,
                           std::make_unique<CountTask>(std::move(memory), std::move(keys), context.server));
@@ -97,7 +97,7 @@ void count_existing(Context& context, Encode encode) {
     for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
     return encode(context.reply, static_cast<std::int64_t>(context.store().count_existing(keys)));
   }
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::vector<std::string_view> keys = context.keep_all(memory);
   context.submit(
       std::move(memory),
@@ -121,13 +121,13 @@ void read_values(Context& context, ValueForm form) {
   }
   // The same, for what is asked most, without a task.
   const std::string_view key = context.arg(0);
-  const std::optional<ValueHandle> place = context.store().locate(key);
+  const std::optional<ValueHandle> handle = context.store().locate(key);
   constexpr std::uint32_t kShortBytes = 768;  // a task would take as much
   const bool is_at_once =
-      (!place || place->value_bytes() <= kShortBytes || context.connection.takes_replies()) &&
-      append_value(context.reply, context.store(), key, place, form, Reading::at_once());
-  if (!is_at_once) return context.connection.load(make_read_task(context, {place}, form));
-  count_lookup(context.server, place.has_value());
+      (!handle || handle->value_bytes() <= kShortBytes || context.connection.takes_replies()) &&
+      append_value(context.reply, context.store(), key, handle, form, Reading::at_once());
+  if (!is_at_once) return context.connection.load(make_read_task(context, {handle}, form));
+  count_lookup(context.server, handle.has_value());
 }
 
 template <>
@@ -147,9 +147,9 @@ void handle<kGetv>(Context& context) {
 
 template <>
 void handle<kStrlen>(Context& context) {
-  look_at_key(context, [](ReplyEncoder& reply, const std::optional<ValueHandle>& place) {
-    if (place && !place->is_readable()) return reply.error(protocol::errors::corrupt(kLostValue));
-    reply.integer(place ? static_cast<std::int64_t>(place->value_bytes()) : 0);
+  look_at_key(context, [](ReplyEncoder& reply, const std::optional<ValueHandle>& handle) {
+    if (handle && !handle->is_readable()) return reply.error(protocol::errors::corrupt(kLostValue));
+    reply.integer(handle ? static_cast<std::int64_t>(handle->value_bytes()) : 0);
   });
 }
 

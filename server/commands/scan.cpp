@@ -100,16 +100,16 @@ void encode_pairs_head(ReplyEncoder& reply, const ScanPage& page) {
 
 // The value is read straight to where it stands in the reply. False, and nothing appended, as append_value().
 bool append_pair(ReplyEncoder& reply, const Store& store, const ScanItem& item, const Reading& reading) {
-  const std::size_t bytes = item.place.value_bytes();
+  const std::size_t bytes = item.handle.value_bytes();
   if (!reading.may_wait && bytes > Store::kMaxValueAtOnceBytes) return false;
   const protocol::ReplyBuffer::Mark before = reply.mark();
   if (!reply.is_text()) reply.bulk(item.key);
   const protocol::ReplyBuffer::Mark behind_key = reply.mark();
-  const std::span<char> room =
-      reply.is_text() ? reply.pair_to_fill(item.key, bytes, item.place.version()) : reply.bulk_to_fill(bytes);
+  const std::span<char> room = reply.is_text() ? reply.pair_to_fill(item.key, bytes, item.handle.version())
+                                               : reply.bulk_to_fill(bytes);
   const std::optional<Status> read = reading.may_wait
-                                         ? store.read_into(item.key, item.place, room, reading.is_unwanted)
-                                         : store.try_read_into(item.key, item.place, room);
+                                         ? store.read_into(item.key, item.handle, room, reading.is_unwanted)
+                                         : store.try_read_into(item.key, item.handle, room);
   if (!read) {
     reply.rewind(before);
     return false;
@@ -124,17 +124,18 @@ bool append_pair(ReplyEncoder& reply, const Store& store, const ScanItem& item, 
     reply.rewind(behind_key);
     reply.error(error_from(*read));
   }
-  reply.integer(*read ? static_cast<std::int64_t>(item.place.version()) : 0);
+  reply.integer(*read ? static_cast<std::int64_t>(item.handle.version()) : 0);
   return true;
 }
 
 // A page of keys with their values, which are read one after the other.
 class PageTask final : public Task {
  public:
-  PageTask(ScanPage page, const Store& store) : Task(Memory(0)), page_(std::move(page)), store_(store) {}
+  PageTask(ScanPage page, const Store& store)
+      : Task(ArgumentArena(0)), page_(std::move(page)), store_(store) {}
   // The writer is to find the page.
   PageTask(ScanOptions options, const Store& store)
-      : Task(Memory(0)), options_(std::move(options)), store_(store) {}
+      : Task(ArgumentArena(0)), options_(std::move(options)), store_(store) {}
 
   Answered encode_some(ReplyEncoder& reply, const Reading& reading) override {
     if (!std::exchange(has_head_, true)) encode_pairs_head(reply, page_);
@@ -173,7 +174,7 @@ class PageTask final : public Task {
 
  private:
   void perform(Transaction& transaction) override { page_ = transaction.scan(options_); }
-  static std::uint64_t bytes_of(const ScanItem& item) { return item.key.size() + item.place.value_bytes(); }
+  static std::uint64_t bytes_of(const ScanItem& item) { return item.key.size() + item.handle.value_bytes(); }
 
   ScanOptions options_;
   ScanPage page_;
@@ -193,7 +194,7 @@ void encode_whole_page(ReplyEncoder& reply, Aside& aside, const Store& store, co
   ScanPage page = store.scan(options);
   std::uint64_t bytes = 0;
   for (const ScanItem& item : page.items)
-    bytes += item.key.size() + item.place.value_bytes() + sizeof(ScanItem);
+    bytes += item.key.size() + item.handle.value_bytes() + sizeof(ScanItem);
   if (!aside.may_hold(2 * bytes)) return reply.error(aside.error());
   encode_pairs_head(reply, page);
   for (const ScanItem& item : page.items) append_pair(reply, store, item, Reading::waiting({}));
@@ -202,12 +203,12 @@ void encode_whole_page(ReplyEncoder& reply, Aside& aside, const Store& store, co
 // The keys are found here, in memory; their values by a reader, if any of them is not in memory.
 void answer_page(Context& context, ScanOptions options) {
   options.with_values = false;
-  options.with_places = true;
+  options.with_handles = true;
   Store& store = context.store();
   if (context.by_writer)
     return context.connection.submit(std::make_unique<PageTask>(std::move(options), store));
   if (is_for_worker(context, options)) {
-    return context.connection.run_aside(
+    return context.connection.run_on_worker(
         [options = std::move(options), &store](ReplyEncoder& reply, Aside& aside) {
           encode_whole_page(reply, aside, store, options);
         });
@@ -229,13 +230,13 @@ void handle<kList>(Context& context) {
   walk.options.with_values = false;
   if (context.by_writer) {
     return context.submit(
-        Memory(0),
+        ArgumentArena(0),
         [options = std::move(walk.options)](Transaction& transaction) { return transaction.scan(options); },
         encode_list);
   }
   const Store& store = context.store();
   if (!is_for_worker(context, walk.options)) return encode_list(context.reply, store.scan(walk.options));
-  context.connection.run_aside(
+  context.connection.run_on_worker(
       [options = std::move(walk.options), &store](ReplyEncoder& reply, Aside& aside) {
         if (!aside.may_hold(2 * options.max_bytes)) return reply.error(aside.error());
         encode_list(reply, store.scan(options));
@@ -263,7 +264,7 @@ void handle<kRange>(Context& context) {
 template <>
 void handle<kDbSize>(Context& context) {
   if (context.by_writer) {
-    return context.submit(Memory(0), [](Transaction& transaction) {
+    return context.submit(ArgumentArena(0), [](Transaction& transaction) {
       return Outcome::integer(static_cast<std::int64_t>(transaction.size()));
     });
   }

@@ -145,7 +145,7 @@ void scan_by_cursor(Context& context) {
     matching.run();
     return encode_scan(context.reply, next, matching.keys);
   }
-  context.connection.run_aside(
+  context.connection.run_on_worker(
       [matching = std::move(matching), next](ReplyEncoder& reply, Aside& aside) mutable {
         if (!aside.may_hold(matching.reply_bytes())) return reply.error(aside.error());
         matching.run();

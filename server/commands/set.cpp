@@ -53,7 +53,7 @@ void submit_set_to_expire(const Context& context, std::int64_t unit_ms) {
 class SetManyTask final : public Task {
  public:
   // `kept`: keys and values by turns, in `memory`.
-  SetManyTask(Memory memory, std::vector<std::string_view> kept, bool if_missing)
+  SetManyTask(ArgumentArena memory, std::vector<std::string_view> kept, bool if_missing)
       : Task(std::move(memory)), kept_(std::move(kept)), if_missing_(if_missing) {
     set_wants_preparation();
     if (!if_missing) return;
@@ -109,7 +109,7 @@ void submit_several(const Context& context, bool if_missing) {
   std::uint64_t bytes = 0;
   for (const protocol::Arg& arg : context.args) bytes += arg.bytes.size();
   if (bytes > most) return context.fail(errors::request_too_long(most));
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   std::vector<std::string_view> kept = context.keep_all(memory);
   constexpr std::uint64_t kMuch = std::uint64_t{1} << 20;
   if (are_many(kept.size() / 2) || bytes > kMuch) {

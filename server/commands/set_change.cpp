@@ -8,7 +8,7 @@ namespace minikv::server {
 namespace errors = protocol::errors;
 
 void SetChange::submit(const Context& context, std::string_view new_key, std::string_view new_value) {
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   key = memory.keep(new_key);
   value = memory.keep(new_value);
   checksum = value_checksum(value);

@@ -34,7 +34,7 @@ void tell_part(Context& context) {
 
 // The length of the value, where there is nothing to write: as it is, and 0 without a key.
 void submit_length(const Context& context) {
-  Memory memory(context.arg(0).size());
+  ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
   context.submit(std::move(memory), [key](Transaction& transaction) {
     const std::optional<Transaction::Entry> entry = transaction.find(key);
@@ -78,7 +78,7 @@ void handle<kSetRange>(Context& context) {
   const std::size_t part_bytes = context.arg(2).size();
   if (part_bytes > max_bytes || static_cast<std::size_t>(*offset) > max_bytes - part_bytes)
     return context.fail(errors::value_too_long(max_bytes));
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
   const std::string_view part = memory.keep(context.arg(2));
   const std::size_t end = static_cast<std::size_t>(*offset) + part_bytes;

@@ -33,7 +33,7 @@ std::shared_ptr<Watch> make_watch(ServerState& server) {
 // A WATCH that is not carried out, whoever refuses it, lets no transaction through.
 class WatchTask : public Task {
  public:
-  WatchTask(Memory memory, std::shared_ptr<Watch> watch)
+  WatchTask(ArgumentArena memory, std::shared_ptr<Watch> watch)
       : Task(std::move(memory)), watch_(std::move(watch)) {}
 
   Answered encode_some(protocol::ReplyEncoder& reply, const Reading&) override {
@@ -51,7 +51,7 @@ class WatchTask : public Task {
 
 class WatchFewTask final : public WatchTask {
  public:
-  WatchFewTask(Memory memory, std::vector<std::string_view> keys, std::shared_ptr<Watch> watch)
+  WatchFewTask(ArgumentArena memory, std::vector<std::string_view> keys, std::shared_ptr<Watch> watch)
       : WatchTask(std::move(memory), std::move(watch)), keys_(std::move(keys)) {}
 
  private:
@@ -65,7 +65,7 @@ class WatchFewTask final : public WatchTask {
 class WatchManyTask final : public WatchTask {
  public:
   WatchManyTask(std::unique_ptr<WatchedMany> many, std::shared_ptr<Watch> watch)
-      : WatchTask(Memory(0), std::move(watch)), many_(std::move(many)), lookup_(many_->keys()) {
+      : WatchTask(ArgumentArena(0), std::move(watch)), many_(std::move(many)), lookup_(many_->keys()) {
     set_wants_preparation();
   }
 
@@ -131,7 +131,7 @@ void handle<kWatch>(Context& context) {
     context.server.client_memory.count_refusal();
     return context.fail(errors::watch_without_memory());
   }
-  Memory memory = context.memory();
+  ArgumentArena memory = context.memory();
   std::vector<std::string_view> keys = context.keep_all(memory);
   if (are_many(keys.size())) {
     client.watch->expect_many(keys.size());

@@ -17,7 +17,7 @@
 
 namespace minikv::server {
 
-using Places = std::vector<std::optional<ValueHandle>>;
+using Handles = std::vector<std::optional<ValueHandle>>;
 
 // How a value stands in a reply.
 enum class ValueForm : std::uint8_t {
@@ -27,10 +27,10 @@ enum class ValueForm : std::uint8_t {
 };
 
 // Appends the value to the reply, read straight to where it stands there: what is sent is what was checked.
-// An error takes its place where it can't be read, and what stands for no value where there is no key. False,
-// and nothing appended: it is not in memory, or too large to be read at once.
+// A value that can't be read is replaced by an error, an absent key by what stands for no value. False, and
+// nothing appended: the value is not in memory, or too large to be read at once.
 bool append_value(protocol::ReplyEncoder& reply, const Store& store, std::string_view key,
-                  const std::optional<ValueHandle>& place, ValueForm form, const Reading& reading);
+                  const std::optional<ValueHandle>& handle, ValueForm form, const Reading& reading);
 
 // For INFO: whether a key that was asked for was there.
 inline void count_lookup(ServerState& server, bool is_there) {
@@ -45,8 +45,8 @@ inline bool are_many(std::size_t keys) { return keys > Store::kMaxKeysAtOnce; }
 // Thread safety: as Task.
 class KeysTask : public Task {
  public:
-  // `keys` are kept in `memory`. `places`: of the keys, or empty if they are still to be looked up.
-  KeysTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server);
+  // `keys` are kept in `memory`. `handles`: of the keys, or empty if they are still to be looked up.
+  KeysTask(ArgumentArena memory, std::vector<std::string_view> keys, Handles handles, ServerState& server);
 
   void prepare(Preparation& preparation) override { preparation.look_up(*lookup_); }
   std::uint64_t bytes_to_prepare() const override {
@@ -58,23 +58,23 @@ class KeysTask : public Task {
 
  protected:
   void perform(Transaction& transaction) override;
-  // What was looked up, if the keys are many; null otherwise, and the places are known.
+  // What was looked up, if the keys are many; null otherwise, and the handles are known.
   const KeyLookup* lookup() const { return lookup_ ? &*lookup_ : nullptr; }
-  std::optional<ValueHandle> place_of(std::size_t key) const {
-    return lookup_ ? lookup_->handle(key) : places_[key];
+  std::optional<ValueHandle> handle_of(std::size_t key) const {
+    return lookup_ ? lookup_->handle(key) : handles_[key];
   }
   // Lets go of its segment, where that can be.
-  void forget_place(std::size_t key) {
-    if (!lookup_) places_[key].reset();
+  void forget_handle(std::size_t key) {
+    if (!lookup_) handles_[key].reset();
   }
   std::span<const std::string_view> keys() const { return keys_; }
-  std::span<std::optional<ValueHandle>> places() { return places_; }
-  std::span<const std::optional<ValueHandle>> places() const { return places_; }
+  std::span<std::optional<ValueHandle>> handles() { return handles_; }
+  std::span<const std::optional<ValueHandle>> handles() const { return handles_; }
   ServerState& server() const { return server_; }
 
  private:
   std::vector<std::string_view> keys_;
-  Places places_;
+  Handles handles_;
   std::optional<KeyLookup> lookup_;
   ServerState& server_;
 };
@@ -83,9 +83,9 @@ class KeysTask : public Task {
 // Thread safety: as Task.
 class ValuesTask final : public KeysTask {
  public:
-  ValuesTask(Memory memory, std::vector<std::string_view> keys, Places places, ServerState& server,
+  ValuesTask(ArgumentArena memory, std::vector<std::string_view> keys, Handles handles, ServerState& server,
              ValueForm form)
-      : KeysTask(std::move(memory), std::move(keys), std::move(places), server), form_(form) {}
+      : KeysTask(std::move(memory), std::move(keys), std::move(handles), server), form_(form) {}
 
   Answered encode_some(protocol::ReplyEncoder& reply, const Reading& reading) override;
   bool reads_values() const override { return true; }

@@ -26,13 +26,13 @@ Status check_together(const Config& config) {
             format_size(config.max_batch_bytes), format_size(config.max_value_bytes),
             format_size(config.max_key_bytes))};
   }
-  constexpr std::uint64_t kLeastClientMemory = 16 * kMiB;
-  if (config.max_client_memory != 0 && config.max_client_memory < kLeastClientMemory) {
+  constexpr std::uint64_t kMinClientMemory = 16 * kMiB;
+  if (config.max_client_memory != 0 && config.max_client_memory < kMinClientMemory) {
     return {
         StatusCode::kInvalidArgument,
         fmt::format("max_client_memory ({}) is too small to serve anybody: give it {} or more, or 0 for what "
                     "suits the machine",
-                    format_size(config.max_client_memory), format_size(kLeastClientMemory))};
+                    format_size(config.max_client_memory), format_size(kMinClientMemory))};
   }
   return Status::ok();
 }

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kLongestFile = 1024 * 1024;
+constexpr std::size_t kMaxFile = 1024 * 1024;
 
 Result<std::string> read_file(const std::string& path) {
   const auto failed = [&](int error) {
@@ -27,10 +27,10 @@ Result<std::string> read_file(const std::string& path) {
   };
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
   if (!file) return failed(errno);
-  std::string text(kLongestFile + 1, '\0');
+  std::string text(kMaxFile + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return failed(errno);
-  if (text.size() > kLongestFile) {
+  if (text.size() > kMaxFile) {
     return invalid(fmt::format("{} is longer than 1MiB, which no configuration file is", one_line(path)));
   }
   return text;
@@ -58,18 +58,18 @@ class DuplicateFinder {
 // unexpected string literal; last read: '7379 "data_dir"'; expected '}'": the place, which comes first, and
 // what was expected, which comes last, are what matters. Between them is what was read, of any length.
 std::string describe(std::string_view message) {
-  constexpr std::size_t kLongestToken = 80;
-  constexpr std::size_t kLongestRest = 400;
+  constexpr std::size_t kMaxToken = 80;
+  constexpr std::size_t kMaxRest = 400;
   constexpr std::string_view kTokenBegin = "last read: '";
   if (const auto bracket = message.find("] "); bracket != std::string_view::npos)
     message.remove_prefix(bracket + 2);
   const std::size_t begin = message.find(kTokenBegin);
-  if (begin == std::string_view::npos) return without_middle(message, kLongestRest);
+  if (begin == std::string_view::npos) return without_middle(message, kMaxRest);
   const std::string_view before = message.substr(0, begin + kTokenBegin.size());
   const std::string_view behind = message.substr(before.size());
   const std::size_t end = std::min({behind.rfind("'; expected"), behind.rfind('\''), behind.size()});
-  return without_middle(before, kLongestRest) + without_middle(behind.substr(0, end), kLongestToken) +
-         without_middle(behind.substr(end), kLongestRest);
+  return without_middle(before, kMaxRest) + without_middle(behind.substr(0, end), kMaxToken) +
+         without_middle(behind.substr(end), kMaxRest);
 }
 
 Result<json> parse(const std::string& text) {

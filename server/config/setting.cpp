@@ -12,7 +12,7 @@
 namespace minikv::server {
 namespace {
 
-constexpr double kLeastRatio = 0.01;
+constexpr double kMinRatio = 0.01;
 
 // Numbers and sizes.
 Status store(const Setting& setting, std::uint64_t& field, std::string_view text) {
@@ -31,7 +31,7 @@ Status store(const Setting& setting, double& field, std::string_view text) {
   const bool is_too_far = error == std::errc::result_out_of_range;
   if (text.empty() || (error != std::errc() && !is_too_far) || end != text.data() + text.size())
     return invalid("is not a number");
-  if (is_too_far || !(number >= kLeastRatio && number <= 1)) {
+  if (is_too_far || !(number >= kMinRatio && number <= 1)) {
     return invalid(fmt::format("is out of range ({})", setting.accepts()));
   }
   field = number;
@@ -134,7 +134,7 @@ Status Setting::set(Config& config, std::string_view text) const {
 std::string Setting::accepts() const {
   switch (type) {
     case SettingType::kInteger: return fmt::format("{} to {}", min, max);
-    case SettingType::kRatio: return fmt::format("{} to 1", kLeastRatio);
+    case SettingType::kRatio: return fmt::format("{} to 1", kMinRatio);
     case SettingType::kSize: return fmt::format("{} to {}", format_size(min), format_size(max));
     case SettingType::kChoice:
       return fmt::format("{} or {}", fmt::join(choices.begin(), choices.end() - 1, ", "), choices.back());

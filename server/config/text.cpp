@@ -64,9 +64,9 @@ std::string one_line(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-  constexpr std::size_t kLongest = 100;
-  return text.size() > kLongest ? one_line(text.substr(0, whole_characters(text, kLongest))) + "..."
-                                : one_line(text);
+  constexpr std::size_t kMaxBytes = 100;
+  return text.size() > kMaxBytes ? one_line(text.substr(0, whole_characters(text, kMaxBytes))) + "..."
+                                 : one_line(text);
 }
 
 std::string without_middle(std::string_view text, std::size_t longest) {
@@ -77,9 +77,9 @@ std::string without_middle(std::string_view text, std::size_t longest) {
 }
 
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known) {
-  constexpr std::size_t kLongest =
+  constexpr std::size_t kMaxBytes =
       64;  // nobody meant a setting with this; and the distance costs the product
-  if (name.size() > kLongest) return {};
+  if (name.size() > kMaxBytes) return {};
   const std::string wanted = letters_of(name);
   std::string_view nearest;
   std::size_t nearest_distance = wanted.size() / 3 + 2;  // at least so far off: another word, not a slip

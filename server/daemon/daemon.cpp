@@ -1,3 +1,4 @@
+// From a configuration to a server, and from a signal to its end.
 #include "server/daemon/daemon.h"
 
 #include <unistd.h>
@@ -34,8 +35,8 @@ namespace {
 // is opened for a moment, as the files in /proc that INFO reads.
 constexpr std::uint64_t kFilesPerLoop = 3;
 constexpr std::uint64_t kOtherFiles = 10;
-constexpr std::uint64_t kMostDataFiles = 2048;
-constexpr std::uint64_t kMostTurnedAway = 64;
+constexpr std::uint64_t kMaxDataFiles = 2048;
+constexpr std::uint64_t kMaxTurnedAway = 64;
 
 int refuse(const Status& status) {
   print_refusal(status.message());
@@ -130,9 +131,9 @@ Result<Descriptors> divide_descriptors(const Config& config) {
   }
   const std::uint64_t free = limit - in_use - server;
   Descriptors descriptors;
-  descriptors.data_files = std::clamp(std::min(free / 3, kMostDataFiles), least_data, free - 2);
+  descriptors.data_files = std::clamp(std::min(free / 3, kMaxDataFiles), least_data, free - 2);
   const std::uint64_t left = free - descriptors.data_files;
-  descriptors.turned_away = std::clamp<std::uint64_t>(left / 4, 1, kMostTurnedAway);
+  descriptors.turned_away = std::clamp<std::uint64_t>(left / 4, 1, kMaxTurnedAway);
   descriptors.clients = left - descriptors.turned_away;
   return descriptors;
 }

@@ -1,3 +1,4 @@
+// The checks of data_dir before a store is opened there.
 #include "server/daemon/data_dir.h"
 
 #include <sys/stat.h>

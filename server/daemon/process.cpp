@@ -1,3 +1,4 @@
+// Limits of the process, systemd, and the port file.
 #include "server/daemon/process.h"
 
 #include <fcntl.h>
@@ -41,13 +42,13 @@ void prepare_process() {
 
 namespace {
 
-constexpr std::uint64_t kMostOpenFiles = 1U << 30U;  // as many as "unlimited" stands for
+constexpr std::uint64_t kMaxOpenFiles = 1U << 30U;  // as many as "unlimited" stands for
 
 }  // namespace
 
 std::uint64_t open_files_limit() {
   rlimit files{};
-  return getrlimit(RLIMIT_NOFILE, &files) == 0 ? std::min<std::uint64_t>(files.rlim_cur, kMostOpenFiles)
+  return getrlimit(RLIMIT_NOFILE, &files) == 0 ? std::min<std::uint64_t>(files.rlim_cur, kMaxOpenFiles)
                                                : 1024;
 }
 
@@ -65,17 +66,17 @@ void notify_supervisor(const std::string& state) { sd_notify(0, state.c_str()); 
 
 namespace {
 
-constexpr std::size_t kLongestPort = 6;  // with its line end
+constexpr std::size_t kMaxPort = 6;  // with its line end
 
 // Nothing, or what prepare() writes.
 bool is_port_file(const std::string& path) {
   std::FILE* const file = std::fopen(path.c_str(), "re");
   if (file == nullptr) return false;
-  char text[kLongestPort + 1];
+  char text[kMaxPort + 1];
   const std::size_t bytes = std::fread(text, 1, sizeof text, file);
   std::fclose(file);
   if (bytes == 0) return true;
-  if (bytes > kLongestPort || text[bytes - 1] != '\n') return false;
+  if (bytes > kMaxPort || text[bytes - 1] != '\n') return false;
   return std::all_of(text, text + bytes - 1, [](char c) { return c >= '0' && c <= '9'; }) && bytes > 1;
 }
 

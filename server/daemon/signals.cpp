@@ -1,3 +1,4 @@
+// Signals are blocked in all threads, and one thread waits for them.
 #include "server/daemon/signals.h"
 
 #include <pthread.h>

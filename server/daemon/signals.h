@@ -15,13 +15,14 @@ namespace minikv::server {
 // Owns, for as long as it lives, all signals that would end or stop the process and that it can do something
 // about:
 //
-//   SIGTERM, SIGINT, SIGQUIT   somebody wants it to stop; SIGPWR, the power goes; SIGXCPU, its processor time is used up,
-//                              and SIGKILL comes next. While the store is being opened: the process ends at once with
-//                              exit code 0, which is safe at any time. Later: wait() returns. Once it has, further ones
-//                              are logged and ignored, because what they ask for is under way.
-//   all others                 SIGHUP, SIGUSR1, SIGUSR2, timers, SIGIO, SIGTSTP, SIGTTIN, SIGTTOU, SIGSTKFLT, SIGXFSZ, those
-//                              for real time: logged and ignored. None of them means anything to minikvd, and each
-//                              would end it with the store open, or hold up its clients.
+//   SIGTERM, SIGINT, SIGQUIT   the process is to stop; SIGPWR: the power goes; SIGXCPU: the processor time is
+//                              used up, and SIGKILL comes next. While the store is being opened the process
+//                              ends at once with exit code 0, which is safe at any time. Later wait()
+//                              returns. Further ones are logged and ignored, because what they ask for is
+//                              under way.
+//   all others                 SIGHUP, SIGUSR1, SIGUSR2, timers, SIGIO, SIGTSTP, SIGTTIN, SIGTTOU, SIGSTKFLT,
+//                              SIGXFSZ, those for real time: logged and ignored. None of them means anything
+//                              to minikvd, and each would end it with the store open, or hold up its clients.
 //
 // What a crash raises (SIGSEGV and so on) is left alone, and what the system ignores by itself.
 //

@@ -39,7 +39,7 @@ bool RepeatedLines::take(int level, std::string_view text, Clock::time_point now
     repeated.until = now + kWindow;
     return true;
   }
-  if (shapes_.size() == kMostShapes) {
+  if (shapes_.size() == kMaxShapes) {
     const auto over = std::find_if(shapes_.begin(), shapes_.end(), [&](const auto& entry) {
       return entry.second.count == 0 && entry.second.until <= now;
     });

@@ -24,7 +24,7 @@ class RepeatedLines {
 
   static constexpr std::chrono::seconds kWindow{10};
   // Different lines that are watched at the same time; others are told as they come.
-  static constexpr std::size_t kMostShapes = 64;
+  static constexpr std::size_t kMaxShapes = 64;
 
   // What was held back and is to be told now.
   struct Count {

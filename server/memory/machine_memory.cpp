@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 // What the process takes beside keys and clients.
 constexpr std::uint64_t kBesides = std::uint64_t{64} << 20;
-constexpr std::uint64_t kLeast = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMin = std::uint64_t{64} << 20;
 
 // The number that the file begins with; kUnlimited, if it begins with none ("max") or is not there.
 std::uint64_t read_limit(const std::string& path) {
@@ -74,7 +74,7 @@ std::uint64_t usable_memory(const std::string& root) {
   const std::uint64_t address_space = process_limit(RLIMIT_AS);
   const std::uint64_t usable = std::min({machine_bytes(root), cgroup_bytes(root), process_limit(RLIMIT_DATA),
                                          address_space == kUnlimited ? kUnlimited : address_space / 2});
-  return std::max(usable, kLeast);
+  return std::max(usable, kMin);
 }
 
 std::uint64_t default_index_memory(std::uint64_t client_bytes, const std::string& root) {

@@ -26,12 +26,12 @@ struct Block {
 // been read, of a request that was read into blocks of its own; or where something else keeps them. Views
 // into it stay valid when it is moved.
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
-class Memory {
+class ArgumentArena {
  public:
   // For arguments that are copied: so many bytes of them.
-  explicit Memory(std::size_t capacity) { make_room(capacity); }
+  explicit ArgumentArena(std::size_t capacity) { make_room(capacity); }
   // For the arguments of a request that is in `blocks`. What is not in them takes make_room().
-  explicit Memory(std::vector<Block> blocks) {
+  explicit ArgumentArena(std::vector<Block> blocks) {
     if (blocks.empty()) return;
     std::sort(blocks.begin(), blocks.end(),
               [](const Block& a, const Block& b) { return a.memory.get() < b.memory.get(); });
@@ -40,8 +40,8 @@ class Memory {
     elsewhere_->blocks = std::move(blocks);
   }
   // For `bytes` of arguments that are kept elsewhere for as long.
-  static Memory borrowed(std::size_t bytes) {
-    Memory memory(0);
+  static ArgumentArena borrowed(std::size_t bytes) {
+    ArgumentArena memory(0);
     memory.elsewhere_ = std::make_unique<Elsewhere>();
     memory.elsewhere_->is_borrowed = true;
     memory.elsewhere_->borrowed_bytes = bytes;

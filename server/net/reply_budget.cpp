@@ -12,7 +12,7 @@ std::size_t ReplyBudget::limit() const {
   if (waiting <= budget / 2) return options.max_output_bytes;
   const double left = static_cast<double>(budget - std::min(waiting, budget)) / static_cast<double>(budget);
   const auto part = static_cast<std::size_t>(2 * left * static_cast<double>(options.max_output_bytes));
-  return std::min(std::max(part, kLeastBytes), options.max_output_bytes);
+  return std::min(std::max(part, kMinBytes), options.max_output_bytes);
 }
 
 }  // namespace minikv::server

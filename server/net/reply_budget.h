@@ -19,9 +19,9 @@ class ReplyBudget {
   ReplyBudget& operator=(const ReplyBudget&) = delete;
   ~ReplyBudget() { assert(accounted_ == 0); }
 
-  // How many bytes there may be, before the client is not read from any more. kLeastBytes at least.
+  // How many bytes there may be, before the client is not read from any more. kMinBytes at least.
   std::size_t limit() const;
-  bool is_exceeded_by(std::size_t bytes) const { return bytes > kLeastBytes && bytes > limit(); }
+  bool is_exceeded_by(std::size_t bytes) const { return bytes > kMinBytes && bytes > limit(); }
   // Counts `bytes` for this client from now on, instead of what was counted before. Has to be 0 in the end.
   void account(std::size_t bytes) {
     if (bytes == accounted_) return;
@@ -32,7 +32,7 @@ class ReplyBudget {
 
  private:
   // So many bytes of replies every client may have waiting, however many others have.
-  static constexpr std::size_t kLeastBytes = 64 * 1024;
+  static constexpr std::size_t kMinBytes = 64 * 1024;
 
   ServerState& server_;
   std::size_t accounted_ = 0;

@@ -21,7 +21,7 @@ void RequestReader::prefetch_some() {
   std::array<std::string_view, 16> keys;
   const std::size_t count = protocol::peek_gets(input_.view(), keys);
   if (count < 2) return;
-  store_.fetch_ahead(std::span(keys).first(count));
+  store_.prefetch(std::span(keys).first(count));
   prefetched_ = count - 1;
 }
 

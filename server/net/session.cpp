@@ -79,7 +79,7 @@ void Session::begin_stop() {
     worker_.cancel();
     protocol::ReplyEncoder(tasks_.format(), transport_.output()).error(protocol::errors::shutting_down());
   }
-  if (memory_.waits_for(MemoryWaits::For::kInput)) give_up_request("the server is shutting down");
+  if (memory_.waits_for(MemoryWaits::For::kInput)) give_up_request(protocol::errors::shutting_down());
   if (state_ == State::kOpen && requests_.is_starved() && !transport_.has_ended()) {
     refusing_ = true;
     receive();

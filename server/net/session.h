@@ -122,7 +122,8 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void on_readable();
   bool receive();
   bool has_memory_to_read();
-  void give_up_request(std::string_view why);
+  void give_up_request(std::string_view why);  // for lack of memory
+  void give_up_request(const protocol::ErrorReply& error);
   void run_requests();
   void run(const protocol::Request& request);
   void dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target);

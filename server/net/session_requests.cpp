@@ -70,7 +70,11 @@ bool Session::has_memory_to_read() {
 // The rest of the request that is arriving is thrown away as it comes, and what has come of it is let go of.
 void Session::give_up_request(std::string_view why) {
   server_.client_memory.count_refusal();
-  requests_.give_up(protocol::errors::out_of_memory(why));
+  give_up_request(protocol::errors::out_of_memory(why));
+}
+
+void Session::give_up_request(const protocol::ErrorReply& error) {
+  requests_.give_up(error);
   memory_.set_waits_for(MemoryWaits::For::kInput, false);
 }
 

@@ -7,7 +7,7 @@ namespace minikv::server {
 namespace {
 
 // Between two looks at the time. In a longer one the process did not run.
-constexpr std::chrono::seconds kLongestWork{1};
+constexpr std::chrono::seconds kMaxWork{1};
 
 }  // namespace
 
@@ -18,7 +18,7 @@ bool Aside::may_go_on() {
   }
   const Clock::time_point before = std::exchange(looked_at_, Clock::now());
   const Clock::duration gap = looked_at_ - before;
-  if (gap > kLongestWork && deadline_ < Clock::time_point::max() - gap) deadline_ += gap;
+  if (gap > kMaxWork && deadline_ < Clock::time_point::max() - gap) deadline_ += gap;
   if (looked_at_ < deadline_) return true;
   error_ = protocol::errors::took_too_long(static_cast<std::uint64_t>(limit_.count()));
   return false;

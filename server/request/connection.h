@@ -90,8 +90,8 @@ class Connection {
   // task.
   virtual void execute(std::unique_ptr<BatchTask> batch) = 0;
   // Where the arguments of the request can be kept for its task. At most once for each request.
-  virtual Memory memory_for(std::span<const protocol::Arg> args) {
-    Memory memory(take_blocks());
+  virtual ArgumentArena memory_for(std::span<const protocol::Arg> args) {
+    ArgumentArena memory(take_blocks());
     std::size_t bytes = 0;
     for (const protocol::Arg& arg : args) bytes += memory.has(arg.bytes) ? 0 : arg.bytes.size();
     memory.make_room(bytes);
@@ -122,7 +122,7 @@ class Connection {
   virtual void run_in_slices(AsideSlice slice, HowLong how_long) = 0;
   void run_in_slices(AsideSlice slice) { run_in_slices(std::move(slice), HowLong::kShort); }
   // The same for work that is one slice.
-  void run_aside(AsideWork work, HowLong how_long = HowLong::kShort) {
+  void run_on_worker(AsideWork work, HowLong how_long = HowLong::kShort) {
     run_in_slices(
         [work = std::move(work)](protocol::ReplyEncoder& reply, Aside& aside) {
           work(reply, aside);

@@ -46,9 +46,9 @@ struct Context {
   void fail(const protocol::ErrorReply& error) const { reply.error(error); }
 
   // For all arguments. To be called once.
-  Memory memory() const { return connection.memory_for(args); }
+  ArgumentArena memory() const { return connection.memory_for(args); }
   // All arguments, kept.
-  std::vector<std::string_view> keep_all(Memory& memory) const {
+  std::vector<std::string_view> keep_all(ArgumentArena& memory) const {
     std::vector<std::string_view> kept;
     kept.reserve(args.size());
     for (const protocol::Arg& one : args) kept.push_back(memory.keep(one.bytes));
@@ -57,13 +57,13 @@ struct Context {
 
   // Runs `execute(Transaction&)` on the writer, and `encode(ReplyEncoder&, its result)` back here.
   template <typename Execute, typename Encode>
-  void submit(Memory memory, Execute execute, Encode encode) const {
+  void submit(ArgumentArena memory, Execute execute, Encode encode) const {
     connection.submit(std::make_unique<FunctionTask<Execute, Encode>>(std::move(memory), std::move(execute),
                                                                       std::move(encode)));
   }
   // The same for what takes as long as there are keys; `execute` returns an Outcome.
   template <typename Execute>
-  void submit_long(Memory memory, Execute execute) const {
+  void submit_long(ArgumentArena memory, Execute execute) const {
     auto task = std::make_unique<FunctionTask<Execute, EncodeOutcome>>(std::move(memory), std::move(execute),
                                                                        EncodeOutcome());
     task->set_takes_long();
@@ -71,20 +71,21 @@ struct Context {
   }
   // The same for the usual case: `execute` returns an Outcome.
   template <typename Execute>
-  void submit(Memory memory, Execute execute) const {
+  void submit(ArgumentArena memory, Execute execute) const {
     submit(std::move(memory), std::move(execute), EncodeOutcome());
   }
   // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer
   // than `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by
   // `growth_bytes`.
   template <typename Execute>
-  void submit_reading(std::string_view key, std::size_t max_bytes, Memory memory, Execute execute,
+  void submit_reading(std::string_view key, std::size_t max_bytes, ArgumentArena memory, Execute execute,
                       std::uint64_t growth_bytes = 0) const {
     submit_reading(OldValue{key, max_bytes}, std::move(memory), std::move(execute), growth_bytes);
   }
   // The same where the value has to come with room for a longer one.
   template <typename Execute>
-  void submit_reading(OldValue old, Memory memory, Execute execute, std::uint64_t growth_bytes = 0) const {
+  void submit_reading(OldValue old, ArgumentArena memory, Execute execute,
+                      std::uint64_t growth_bytes = 0) const {
     auto task = std::make_unique<ReadModifyTask<Execute, EncodeOutcome>>(std::move(memory), std::move(old),
                                                                          std::move(execute), EncodeOutcome());
     task->count_growth(growth_bytes);

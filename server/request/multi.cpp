@@ -28,7 +28,7 @@ std::size_t Multi::bytes_of(const protocol::RequestView& request) {
 
 void Multi::add(const protocol::RequestView& request, std::size_t bytes, std::vector<Block> blocks) {
   assert(!spoiled_ && request.dialect == dialect_ && bytes == bytes_of(request));
-  Memory kept(std::move(blocks));
+  ArgumentArena kept(std::move(blocks));
   const std::span<protocol::Arg> args = arena_.copy_all(request.args);
   for (protocol::Arg& arg : args) {
     if (!kept.has(arg.bytes)) arg.bytes = arena_.copy(arg.bytes);

@@ -52,7 +52,7 @@ class Multi {
   std::size_t bytes_ = 0;
   std::size_t block_bytes_ = 0;
   Arena arena_;
-  std::vector<Memory> blocks_;
+  std::vector<ArgumentArena> blocks_;
   std::vector<Queued> queued_;
 };
 

@@ -78,7 +78,7 @@ class TaskSink {
 // Thread safety: handed from one thread to the other, never shared.
 class Task : public WriteTask {
  public:
-  explicit Task(Memory memory) : memory_(std::move(memory)) {
+  explicit Task(ArgumentArena memory) : memory_(std::move(memory)) {
     set_bytes(memory_.argument_bytes() + kOverheadBytes);
   }
 
@@ -141,7 +141,7 @@ class Task : public WriteTask {
  private:
   static constexpr std::size_t kOverheadBytes = 64;  // about a record's header
 
-  Memory memory_;
+  ArgumentArena memory_;
   Status status_;
   TaskSink* sink_ = nullptr;
   WatchedKeys* watched_ = nullptr;
@@ -153,7 +153,7 @@ template <typename Execute, typename Encode>
 class FunctionTask : public Task {
  public:
   using Task::set_takes_long;
-  FunctionTask(Memory memory, Execute on_writer, Encode on_loop)
+  FunctionTask(ArgumentArena memory, Execute on_writer, Encode on_loop)
       : Task(std::move(memory)), execute_(std::move(on_writer)), encode_(std::move(on_loop)) {}
 
  private:
@@ -177,7 +177,7 @@ template <typename Execute, typename Encode>
 class ReadModifyTask final : public FunctionTask<Execute, Encode> {
  public:
   // `key` must be kept in `memory`.
-  ReadModifyTask(Memory memory, OldValue old, Execute on_writer, Encode on_loop)
+  ReadModifyTask(ArgumentArena memory, OldValue old, Execute on_writer, Encode on_loop)
       : FunctionTask<Execute, Encode>(std::move(memory), std::move(on_writer), std::move(on_loop)),
         old_(std::move(old)) {}
 

@@ -44,7 +44,7 @@ std::vector<const WatchedMany*> Watch::many() const {
 
 // ---- WatchedMany ----
 
-WatchedMany::WatchedMany(WatchedKeys& watched, Memory memory, std::vector<std::string_view> keys)
+WatchedMany::WatchedMany(WatchedKeys& watched, ArgumentArena memory, std::vector<std::string_view> keys)
     : watched_(watched), memory_(std::move(memory)), keys_(std::move(keys)) {}
 
 WatchedMany::~WatchedMany() {

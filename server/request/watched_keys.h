@@ -85,7 +85,7 @@ class Watch {
 class WatchedMany {
  public:
   // `keys` are kept in `memory`.
-  WatchedMany(WatchedKeys& watched, Memory memory, std::vector<std::string_view> keys);
+  WatchedMany(WatchedKeys& watched, ArgumentArena memory, std::vector<std::string_view> keys);
   ~WatchedMany();
   WatchedMany(const WatchedMany&) = delete;
   WatchedMany& operator=(const WatchedMany&) = delete;
@@ -100,7 +100,7 @@ class WatchedMany {
 
  private:
   WatchedKeys& watched_;
-  const Memory memory_;
+  const ArgumentArena memory_;
   const std::vector<std::string_view> keys_;
   std::vector<std::uint64_t> sequences_;  // of the keys; 0: it was not there
   std::vector<std::uint32_t> absent_;     // of which keys it is listed that they were not there

@@ -28,7 +28,7 @@ bool is_utf8(std::string_view bytes) {
 // Half a sentence about where it is.
 std::string place_of(const engine::Finding& finding) {
   std::string place = finding.file;
-  if (finding.has_place) place += fmt::format(" at offset {}", finding.offset);
+  if (finding.has_offset) place += fmt::format(" at offset {}", finding.offset);
   if (finding.length != 0) place += fmt::format(" ({})", counted(finding.length, "byte"));
   return place;
 }
@@ -98,7 +98,7 @@ Json finding_as_json(const engine::Finding& finding) {
   object["damage"] = finding.is_damage();
   object["effect"] = engine::name_of(finding.effect);
   object["file"] = finding.file;
-  if (finding.has_place) object["offset"] = finding.offset;
+  if (finding.has_offset) object["offset"] = finding.offset;
   if (finding.length != 0) object["length"] = finding.length;
   if (finding.has_key) {
     add_bytes(object, "key", finding.key);

@@ -52,11 +52,11 @@ std::vector<Harm> harms(const MadeStore& made) {
     EXPECT_NE(entry.id, 0U);
     const std::string path = segment_path(entry.id);
     const std::string name = fmt::format("segment {}", entry.id);
-    std::vector<std::uint64_t> places = {kFirstFrame};
+    std::vector<std::uint64_t> locations = {kFirstFrame};
     for (const SeenRecord& record : records_of(made.disk)) {
-      if (record.file == path) places.push_back(record.offset);
+      if (record.file == path) locations.push_back(record.offset);
     }
-    for (const std::uint64_t at : places) {
+    for (const std::uint64_t at : locations) {
       all.push_back({fmt::format("{} overwritten at {}", name, at), [=](SimDisk& disk) {
                        disk.overwrite(path, at,
                                       bytes.substr(0, std::min<std::uint64_t>(96, entry.size - at)));

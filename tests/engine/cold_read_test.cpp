@@ -183,13 +183,13 @@ TEST_F(ColdReadTest, ADamagedValueIsFoundOnEveryWay) {
 TEST_F(ColdReadTest, APageOfPlacesCostsNoDisk) {
   everything_leaves_memory();
   ScanOptions scan;
-  scan.with_places = true;
+  scan.with_handles = true;
   ScanPage page;
   EXPECT_TRUE(calls_of([&] { page = store_->scan(scan); }).empty());
   ASSERT_EQ(page.items.size(), 8U);
   EXPECT_TRUE(page.items[5].value.data.empty());
-  EXPECT_EQ(page.items[5].place.value_bytes(), value(5).size());
-  EXPECT_EQ(store_->read(key(5), page.items[5].place)->data, value(5));
+  EXPECT_EQ(page.items[5].handle.value_bytes(), value(5).size());
+  EXPECT_EQ(store_->read(key(5), page.items[5].handle)->data, value(5));
   scan.max_bytes = 2 * value(0).size();
   EXPECT_EQ(store_->scan(scan).items.size(), 2U) << "max_bytes counts the values that it will cost";
 }

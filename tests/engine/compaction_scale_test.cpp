@@ -35,10 +35,10 @@ constexpr int kTrafficRounds = kIsRelease ? 5 : 2;
 constexpr auto kTrafficTime = std::chrono::milliseconds(kIsRelease ? 1'000 : 200);
 // The traffic never rests, and compaction has the lowest priority: where every processor is taken it ends
 // after the traffic.
-constexpr auto kLongestTraffic = std::chrono::seconds(kIsRelease ? 5 : 2);
+constexpr auto kMaxTraffic = std::chrono::seconds(kIsRelease ? 5 : 2);
 // The promise is that the p99 at most doubles; what is printed tells. What is judged is that nobody is held
 // up: on a machine that has other things to do, whose disk others use, more than that would fail by chance.
-constexpr double kMostFactor = 4;
+constexpr double kMaxFactor = 4;
 constexpr double kNoiseMs = 100;
 
 double median(std::vector<double> values) {
@@ -62,7 +62,7 @@ struct Comparison {
     fmt::print("  {}: the median of the rounds' p99 {:.3f} without, {:.3f} beside it: {:.2f} times\n", name,
                before, meanwhile, meanwhile / before);
     if (kIsRelease) {
-      EXPECT_LE(meanwhile, kMostFactor * before + kNoiseMs) << name;
+      EXPECT_LE(meanwhile, kMaxFactor * before + kNoiseMs) << name;
     }
   }
 
@@ -128,7 +128,7 @@ class CompactionScaleTest : public testing::Test {
         }
         is_over = true;
       });
-      const auto at_last = std::chrono::steady_clock::now() + kLongestTraffic;
+      const auto at_last = std::chrono::steady_clock::now() + kMaxTraffic;
       const Traffic beside(*store_, keys,
                            [&] { return is_over.load() || std::chrono::steady_clock::now() >= at_last; });
       compactor.join();

@@ -120,7 +120,7 @@ TEST(ShortMappingTest, WhatIsBehindItIsReadFromTheFile) {
         ASSERT_TRUE((*store)->set(key, value_of(key)));
       }
       const std::vector<std::string_view> views(keys.begin(), keys.end());
-      (*store)->fetch_ahead(std::span(views).first(32));
+      (*store)->prefetch(std::span(views).first(32));
       for (const std::string& key : keys) {
         const auto value = (*store)->get(key);
         ASSERT_TRUE(value) << most << " " << value.status().message();

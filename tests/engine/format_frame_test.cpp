@@ -247,19 +247,19 @@ TEST(FrameTest, WhatWasMovedDoesNotCheckOut) {
     SegmentIdentity identity;
     std::uint64_t offset;
     bool checks_out;
-  } places[] = {
+  } locations[] = {
       {"where it was written", kIdentity, kOffset, true},
       {"eight bytes on", kIdentity, kOffset + 8, false},
       {"at the front of the same segment", kIdentity, sizeof(SegmentHeader), false},
       {"another segment", {kIdentity.id + 1, kIdentity.salt}, kOffset, false},
-      {"another life of the segment", {kIdentity.id, kIdentity.salt ^ 1}, kOffset, false},
+      {"another incarnation of the segment", {kIdentity.id, kIdentity.salt ^ 1}, kOffset, false},
       {"id and salt changed places", {kIdentity.salt, kIdentity.id}, kOffset, false},
   };
-  for (const auto& place : places) {
-    SCOPED_TRACE(place.what);
-    EXPECT_EQ(parse_frame_header(bytes, place.identity, place.offset).has_value(), place.checks_out);
-    EXPECT_EQ(parse_record(record, place.identity, place.offset + sizeof(FrameHeader)).has_value(),
-              place.checks_out);
+  for (const auto& location : locations) {
+    SCOPED_TRACE(location.what);
+    EXPECT_EQ(parse_frame_header(bytes, location.identity, location.offset).has_value(), location.checks_out);
+    EXPECT_EQ(parse_record(record, location.identity, location.offset + sizeof(FrameHeader)).has_value(),
+              location.checks_out);
   }
 }
 

@@ -13,8 +13,8 @@
 namespace minikv::engine {
 namespace {
 
-Place place_until(std::uint64_t sequence, std::int64_t expiry_ms) {
-  Place made;
+Location place_until(std::uint64_t sequence, std::int64_t expiry_ms) {
+  Location made;
   made.sequence = made.version = sequence;
   made.expiry_ms = expiry_ms;
   return made;
@@ -30,7 +30,7 @@ TEST(IndexExpiryTest, KnowsWhatComesNextAndTakesOutTheEarliestFirst) {
   EXPECT_EQ(index.keys_with_expiry(), 3u);
   EXPECT_EQ(index.next_expiry(), 100);
   std::vector<std::string> taken;
-  const auto visit = [&](std::string_view key, const Place& where) {
+  const auto visit = [&](std::string_view key, const Location& where) {
     EXPECT_NE(where.expiry_ms, 0);
     taken.emplace_back(key);
   };
@@ -60,7 +60,7 @@ TEST(IndexExpiryTest, FollowsEveryChange) {
       it = expired ? model.erase(it) : std::next(it);
     }
     std::int64_t last = 0;
-    const auto visit = [&](std::string_view key, const Place& where) {
+    const auto visit = [&](std::string_view key, const Location& where) {
       EXPECT_LE(last, where.expiry_ms);
       last = where.expiry_ms;
       taken.emplace(key);
@@ -77,7 +77,7 @@ TEST(IndexExpiryTest, FollowsEveryChange) {
       model.erase(key);
     } else {
       const std::int64_t expiry = random() % 3 == 0 ? 0 : step + static_cast<std::int64_t>(random() % 5000);
-      Place made = place_until(static_cast<std::uint64_t>(step), expiry);
+      Location made = place_until(static_cast<std::uint64_t>(step), expiry);
       if (random() % 3 == 0) made.version = 1;
       index.put(key, made);
       model[key] = expiry;

@@ -17,8 +17,8 @@
 namespace minikv::engine {
 namespace {
 
-Place numbered_place(std::uint64_t sequence) {
-  Place made;
+Location numbered_location(std::uint64_t sequence) {
+  Location made;
   made.sequence = made.version = sequence;
   made.segment = 1;
   made.offset = sequence * 8;
@@ -27,7 +27,7 @@ Place numbered_place(std::uint64_t sequence) {
 
 std::vector<std::string> keys_in_order(const Index& index) {
   std::vector<std::string> keys;
-  index.walk_range({}, [&](std::string_view key, const Place&) {
+  index.walk_range({}, [&](std::string_view key, const Location&) {
     keys.emplace_back(key);
     return true;
   });
@@ -36,15 +36,15 @@ std::vector<std::string> keys_in_order(const Index& index) {
 
 struct Loaded {
   std::string key;
-  Place place;
+  Location location;
 };
 
 TEST(IndexLoadingTest, TheNewestWinsWhoeverLoadsItAndWhenever) {
   std::mt19937_64 random(7);
   std::vector<Loaded> all;
-  std::map<std::string, Place> newest;
+  std::map<std::string, Location> newest;
   for (std::uint64_t sequence = 1; sequence <= 60'000; ++sequence) {
-    Place made = numbered_place(sequence);
+    Location made = numbered_location(sequence);
     made.deleted = random() % 4 == 0;
     if (random() % 4 == 0 && !made.deleted) made.expiry_ms = static_cast<std::int64_t>(sequence);
     all.push_back({"key" + std::to_string(random() % 20'000), made});
@@ -57,12 +57,12 @@ TEST(IndexLoadingTest, TheNewestWinsWhoeverLoadsItAndWhenever) {
   for (std::size_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
       IndexLoader loader(index);
-      for (std::size_t i = thread; i < all.size(); i += kThreads) loader.add(all[i].key, all[i].place);
+      for (std::size_t i = thread; i < all.size(); i += kThreads) loader.add(all[i].key, all[i].location);
       loader.flush();
     });
   }
   for (std::thread& thread : threads) thread.join();
-  const auto keep = [](std::size_t, std::string_view, const Place& loaded) {
+  const auto keep = [](std::size_t, std::string_view, const Location& loaded) {
     EXPECT_FALSE(loaded.deleted);
     return loaded.sequence % 10 != 0;
   };
@@ -88,15 +88,15 @@ TEST(IndexLoadingTest, TheNewestWinsWhoeverLoadsItAndWhenever) {
 }
 
 TEST(IndexLoadingTest, WhatSaysThatARecordIsLostWinsOverThatRecordButNotOverANewerOne) {
-  Place lost = numbered_place(5);
+  Location lost = numbered_location(5);
   lost.lost = true;
   Index index;
   index.load("before", lost);
-  index.load("before", numbered_place(5));
-  index.load("behind", numbered_place(5));
+  index.load("before", numbered_location(5));
+  index.load("behind", numbered_location(5));
   index.load("behind", lost);
   index.load("healed", lost);
-  index.load("healed", numbered_place(6));
+  index.load("healed", numbered_location(6));
   index.finish_loading({}, 1, Index::Ordering::kNow);
   EXPECT_TRUE(index.find("before")->lost);
   EXPECT_TRUE(index.find("behind")->lost);
@@ -108,17 +108,17 @@ TEST(IndexLoadingTest, AFewKeysThatBeginOtherwiseAreInTheirPlacesToo) {
   std::set<std::string> keys = {"", "ke", "a", "zz", "key", "kez"};
   for (int i = 0; i < 100'000; ++i) keys.insert("key:" + std::to_string(i));
   Index index;
-  for (const std::string& key : keys) index.load(key, numbered_place(1));
+  for (const std::string& key : keys) index.load(key, numbered_location(1));
   index.finish_loading({}, 2, Index::Ordering::kNow);
   EXPECT_EQ(keys_in_order(index), std::vector<std::string>(keys.begin(), keys.end()));
 }
 
 TEST(IndexLoadingTest, AfterLoadingItIsChangedAsAnyOther) {
   Index index;
-  for (std::uint64_t i = 1; i <= 5000; ++i) index.load(std::to_string(i), numbered_place(i));
+  for (std::uint64_t i = 1; i <= 5000; ++i) index.load(std::to_string(i), numbered_location(i));
   index.finish_loading({}, 2, Index::Ordering::kNow);
   for (std::uint64_t i = 1; i <= 5000; i += 2) ASSERT_TRUE(index.erase(std::to_string(i)));
-  index.put("new", numbered_place(9000));
+  index.put("new", numbered_location(9000));
   EXPECT_EQ(index.size(), 2501u);
   const auto keys = keys_in_order(index);
   EXPECT_EQ(keys.size(), 2501u);
@@ -144,7 +144,7 @@ void expect_sorted(const std::set<std::string>& keys, unsigned threads, unsigned
   EntryBlocks blocks;
   EntryPool pool(blocks);
   std::vector<SortItem> items;
-  for (const std::string& key : keys) items.push_back({0, Entry::create(pool, key, numbered_place(1))});
+  for (const std::string& key : keys) items.push_back({0, Entry::create(pool, key, numbered_location(1))});
   std::shuffle(items.begin(), items.end(), std::mt19937(seed));
   std::vector<std::string> visited;
   sort_by_key(items, threads, [&](std::span<const SortItem> sorted) {
@@ -179,7 +179,7 @@ TEST(KeySortTest, EndsWhenNobodyWantsTheRest) {
   EntryPool pool(blocks);
   std::vector<SortItem> items;
   for (int i = 0; i < 200'000; ++i) {
-    items.push_back({0, Entry::create(pool, std::to_string(i * 7919 % 200'003), numbered_place(1))});
+    items.push_back({0, Entry::create(pool, std::to_string(i * 7919 % 200'003), numbered_location(1))});
   }
   for (const unsigned threads : {1U, 3U}) {
     std::size_t visited = 0;

@@ -10,11 +10,11 @@
 namespace minikv::engine {
 namespace {
 
-Place some_place() {
-  Place place;
-  place.sequence = place.version = 1;
-  place.segment = 1;
-  return place;
+Location some_location() {
+  Location location;
+  location.sequence = location.version = 1;
+  location.segment = 1;
+  return location;
 }
 
 std::string key_of(std::uint64_t i) { return "key" + std::to_string(i); }
@@ -22,14 +22,14 @@ std::string key_of(std::uint64_t i) { return "key" + std::to_string(i); }
 TEST(IndexUnorderedWalkTest, SeesEveryKeyOnceWhereNothingChanges) {
   for (const std::uint64_t keys : {0u, 1u, 15u, 1'000u, 100'000u}) {
     Index index;
-    for (std::uint64_t i = 0; i < keys; ++i) index.put(key_of(i), some_place());
+    for (std::uint64_t i = 0; i < keys; ++i) index.put(key_of(i), some_location());
     for (const std::size_t count : {1u, 7u, 300u, 200'000u}) {
       if (count == 1 && keys > 1'000) continue;
       std::set<std::string> seen;
       std::uint64_t position = 0, steps = 0;
       do {
         std::size_t found = 0;
-        position = index.walk_unordered(position, count, [&](std::string_view key, const Place&) {
+        position = index.walk_unordered(position, count, [&](std::string_view key, const Location&) {
           EXPECT_TRUE(seen.emplace(key).second) << key << " twice";
           ++found;
         });
@@ -50,18 +50,18 @@ TEST(IndexUnorderedWalkTest, SeesWhatIsThereThroughoutWhateverComesAndGoes) {
   for (int round = 0; round < 20; ++round) {
     Index index;
     const std::uint64_t stay = random() % 3'000;
-    for (std::uint64_t i = 0; i < stay; ++i) index.put(key_of(i), some_place());
+    for (std::uint64_t i = 0; i < stay; ++i) index.put(key_of(i), some_location());
     std::set<std::string> seen;
     std::uint64_t position = 0, others = 0;
     do {
       position = index.walk_unordered(position, random() % 50 + 1,
-                                      [&](std::string_view key, const Place&) { seen.emplace(key); });
+                                      [&](std::string_view key, const Location&) { seen.emplace(key); });
       // Leaves split under the walk; its own keys are replaced by larger entries.
       for (int i = 0; i < 100 && others < 40'000; ++i)
-        index.put("other" + std::to_string(others++), some_place());
+        index.put("other" + std::to_string(others++), some_location());
       for (int i = 0; i < 10 && others != 0; ++i) index.erase("other" + std::to_string(random() % others));
       if (stay != 0) {
-        Place with_expiry = some_place();
+        Location with_expiry = some_location();
         with_expiry.expiry_ms = 5;
         index.put(key_of(random() % stay), with_expiry);
       }
@@ -74,12 +74,12 @@ TEST(IndexUnorderedWalkTest, SeesWhatIsThereThroughoutWhateverComesAndGoes) {
 TEST(IndexUnorderedWalkTest, EndsWhateverNumberItIsGiven) {
   std::mt19937_64 random(11);
   Index index;
-  for (std::uint64_t i = 0; i < 5'000; ++i) index.put(key_of(i), some_place());
+  for (std::uint64_t i = 0; i < 5'000; ++i) index.put(key_of(i), some_location());
   for (int round = 0; round < 1'000; ++round) {
     std::uint64_t position = random() >> random() % 64;
     int steps = 0;
     do {
-      position = index.walk_unordered(position, 1'000, [](std::string_view, const Place&) {});
+      position = index.walk_unordered(position, 1'000, [](std::string_view, const Location&) {});
       ASSERT_LE(++steps, 10);
     } while (position != 0);
   }

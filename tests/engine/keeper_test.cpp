@@ -23,7 +23,7 @@ class KeeperTest : public ::testing::Test {
     ManifestFile file(files_, "data");
     ASSERT_TRUE(file.commit(manifest));
     keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
-    ASSERT_TRUE(keeper_->settle({}));
+    ASSERT_TRUE(keeper_->cut_overlong({}));
     const auto log = keeper_->open_log(nullptr, 1);
     ASSERT_TRUE(log) << log.status().message();
     keeper_->start();
@@ -76,7 +76,7 @@ TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
   ManifestFile file(files, "data");
   ASSERT_TRUE(file.commit(manifest));
   Keeper keeper(state, manifest, std::move(file));
-  ASSERT_TRUE(keeper.settle({}));
+  ASSERT_TRUE(keeper.cut_overlong({}));
   const auto log = keeper.open_log(nullptr, 1);
   ASSERT_TRUE(log) << log.status().message();
   const std::size_t before = files.log().size();

@@ -86,39 +86,39 @@ TEST(ChangeJournalTest, WhoFallsTooFarBehindIsTold) {
 
 // ---- the count of a range ----
 
-Place place_with(std::int64_t expiry_ms) {
-  Place place;
-  place.expiry_ms = expiry_ms;
-  return place;
+Location location_with(std::int64_t expiry_ms) {
+  Location location;
+  location.expiry_ms = expiry_ms;
+  return location;
 }
 
 TEST(CountedRangeTest, ChangesCountOnlyWhereItHasBeenAlready) {
   CountedRange range("b", "y", 100);
-  range.note_new("c", place_with(0));
+  range.note_new("c", location_with(0));
   EXPECT_EQ(range.entries(), 0U) << "it is still to be walked over";
-  range.add("c", place_with(0));
-  range.add("d", place_with(100));
-  range.add("e", place_with(101));
+  range.add("c", location_with(0));
+  range.add("d", location_with(100));
+  range.add("e", location_with(101));
   range.reach("e");
   EXPECT_EQ(range.entries(), 3U);
   EXPECT_EQ(range.keys(), 2U) << "one has expired";
-  range.note_gone("c", place_with(0));
-  range.note_gone("f", place_with(0));
-  range.note_new("a", place_with(0));
-  range.note_new("bb", place_with(0));
-  range.note_gone("d", place_with(100));
+  range.note_gone("c", location_with(0));
+  range.note_gone("f", location_with(0));
+  range.note_new("a", location_with(0));
+  range.note_new("bb", location_with(0));
+  range.note_gone("d", location_with(100));
   EXPECT_EQ(range.entries(), 2U);
   EXPECT_EQ(range.keys(), 2U);
   range.finish();
-  range.note_new("x", place_with(0));
-  range.note_new("y", place_with(0));
+  range.note_new("x", location_with(0));
+  range.note_new("y", location_with(0));
   EXPECT_EQ(range.keys(), 3U);
 }
 
 TEST(CountedRangeTest, ARangeDeleteTakesAllOrNothingOfItOrElseItIsUnknown) {
   const auto counted = [](bool is_whole) {
     auto range = std::make_unique<CountedRange>("b", "y", 100);
-    range->add("c", place_with(0));
+    range->add("c", location_with(0));
     range->reach("c");
     if (is_whole) range->finish();
     return range;
@@ -201,12 +201,12 @@ class KeyLookupTest : public testing::Test {
   void expect_right(const KeyLookup& lookup) {
     std::size_t there = 0;
     for (std::size_t i = 0; i < lookup.keys().size(); ++i) {
-      const auto place = store_->locate(lookup.keys()[i]);
-      ASSERT_EQ(lookup.is_there(i), place.has_value()) << lookup.keys()[i];
-      if (!place) continue;
+      const auto location = store_->locate(lookup.keys()[i]);
+      ASSERT_EQ(lookup.is_there(i), location.has_value()) << lookup.keys()[i];
+      if (!location) continue;
       ++there;
-      ASSERT_EQ(lookup.handle(i)->version(), place->version());
-      ASSERT_EQ(lookup.handle(i)->expiry_ms(), place->expiry_ms());
+      ASSERT_EQ(lookup.handle(i)->version(), location->version());
+      ASSERT_EQ(lookup.handle(i)->expiry_ms(), location->expiry_ms());
     }
     EXPECT_EQ(lookup.there(), there);
   }

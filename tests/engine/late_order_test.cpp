@@ -21,8 +21,8 @@ namespace {
 
 // ---- the index ----
 
-engine::Place placed(std::uint64_t sequence, std::int64_t expiry_ms = 0) {
-  engine::Place made;
+engine::Location placed(std::uint64_t sequence, std::int64_t expiry_ms = 0) {
+  engine::Location made;
   made.sequence = made.version = sequence;
   made.segment = 1;
   made.offset = sequence * 8;
@@ -38,7 +38,7 @@ using SequenceOfKey = std::map<std::string, std::uint64_t>;  // and the sequence
 class LateOrderTest : public testing::TestWithParam<std::uint64_t> {
  protected:
   void SetUp() override {
-    index_.expect(GetParam());
+    index_.reserve(GetParam());
     for (; sequence_ <= kKeys; ++sequence_) {
       index_.load(scattered_key(sequence_), placed(sequence_));
       in_order_.load(scattered_key(sequence_), placed(sequence_));
@@ -57,7 +57,7 @@ class LateOrderTest : public testing::TestWithParam<std::uint64_t> {
       return;
     }
     // With an expiry an entry is a larger one.
-    const engine::Place now = placed(sequence_, random_() % 4 == 0 ? 1000 : 0);
+    const engine::Location now = placed(sequence_, random_() % 4 == 0 ? 1000 : 0);
     (void)index_.put(key, now);
     (void)in_order_.put(key, now);
     model_[key] = sequence_;
@@ -65,7 +65,7 @@ class LateOrderTest : public testing::TestWithParam<std::uint64_t> {
   void expect_as_the_model(const engine::Index& index) {
     auto expected = model_.begin();
     std::size_t wrong = 0;
-    index.walk_range({}, [&](std::string_view key, const engine::Place& found) {
+    index.walk_range({}, [&](std::string_view key, const engine::Location& found) {
       if (expected == model_.end() || key != expected->first || found.sequence != expected->second) ++wrong;
       if (expected != model_.end()) ++expected;
       return true;
@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(Expected, LateOrderTest, testing::Values(0U, 3'000U, 60
 
 TEST(IndexExpectTest, TooManyExpectedCostNoMemoryInTheEnd) {
   engine::Index expected, grown;
-  expected.expect(1'000'000);
+  expected.reserve(1'000'000);
   for (std::uint64_t i = 1; i <= 100'000; ++i) {
     expected.load(scattered_key(i), placed(i));
     grown.load(scattered_key(i), placed(i));

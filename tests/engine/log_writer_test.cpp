@@ -24,11 +24,11 @@ class LogWriterTest : public testing::Test {
     ManifestFile file(files_, "data");
     ASSERT_TRUE(file.commit(manifest));
     keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
-    EXPECT_TRUE(keeper_->settle({}));
+    EXPECT_TRUE(keeper_->cut_overlong({}));
     const auto log = keeper_->open_log(nullptr, 1);
     ASSERT_TRUE(log) << log.status().message();
     keeper_->start();
-    log_.emplace(state_.options, state_.log, state_, state_.health, state_.counters, state_.warm_pages,
+    log_.emplace(state_.options, state_.log, state_, state_.health, state_.counters, state_.resident_pages,
                  *keeper_, *log, 1);
   }
 

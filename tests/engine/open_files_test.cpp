@@ -40,7 +40,7 @@ class OpenFilesTest : public ::testing::Test {
   }
   std::unique_ptr<DataFile> settled(char name) {
     auto file = open(name);
-    file->settle();
+    file->allow_closing();
     return file;
   }
   static std::string read(const DataFile& file) {
@@ -104,7 +104,7 @@ TEST_F(OpenFilesTest, WhatIsBeingWrittenIsNeverClosed) {
   ASSERT_TRUE(written->write(0, std::array{std::string_view("xy")}));
   ASSERT_TRUE(written->sync());
   EXPECT_EQ(read(*written), "xy");
-  written->settle();
+  written->allow_closing();
   const auto e = settled('e');
   EXPECT_EQ(read(*b), "bb");
   EXPECT_EQ(read(*c), "cc");
@@ -176,13 +176,13 @@ TEST_F(OpenFilesTest, WhatIsHeldStaysOpenThoughItHasNoNameAnyMore) {
 TEST(FileBudgetTest, EveryPartGetsWhatItNeedsAndNoMoreThanThereIs) {
   const Options options;
   const std::uint64_t least = least_open_files(options);
-  EXPECT_EQ(FileBudget::divide(0, options).kept_open, FileBudget::kLeastKeptOpen);
+  EXPECT_EQ(FileBudget::divide(0, options).kept_open, FileBudget::kMinKeptOpen);
   for (std::uint64_t descriptors = least; descriptors < 5000; descriptors += 7) {
     const FileBudget budget = FileBudget::divide(descriptors, options);
     EXPECT_LE(budget.total(), descriptors);
     EXPECT_GE(budget.load_threads, 1U);
     EXPECT_LE(2 * budget.load_threads, std::max<std::size_t>(descriptors - budget.others, 2));
-    EXPECT_LE(budget.kept_open, FileBudget::kMostKeptOpen);
+    EXPECT_LE(budget.kept_open, FileBudget::kMaxKeptOpen);
   }
 }
 

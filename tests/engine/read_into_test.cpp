@@ -194,9 +194,9 @@ class GrowTask final : public BlockingTask {
     Result<Value> before = transaction.get(key_);
     if (!before) return;
     whole_ = std::move(before->data);
-    const char* const place = whole_.data();
+    const char* const location = whole_.data();
     whole_ += more_;
-    has_moved_ = whole_.data() != place;
+    has_moved_ = whole_.data() != location;
     transaction.put(key_, whole_);
   }
   void done(const Status& status) override {

@@ -37,10 +37,10 @@ constexpr std::uint64_t kStoreKeys = kIsRelease ? 1'000'000 : 20'000;
 // No call may take longer than this beyond three times what the longest took with nothing else going on: a
 // busy machine stops threads for tens of milliseconds by itself. Holding the lock for all of a walk or an
 // expiry would take seconds.
-constexpr double kLongestWaitMs = kIsRelease ? 50 : 5'000;
+constexpr double kMaxWaitMs = kIsRelease ? 50 : 5'000;
 constexpr auto kQuietTime = std::chrono::seconds(kIsRelease ? 3 : 1);
 constexpr double kScanKeysPerSecond = 1'000'000;
-constexpr double kLongestRemovalMs = 10'000;
+constexpr double kMaxRemovalMs = 10'000;
 
 double thread_cpu_ms() {
   timespec now{};
@@ -60,7 +60,7 @@ std::size_t anonymous_bytes() {
 }
 
 void expect_not_held_up(const Latencies& calls, const Latencies& when_quiet) {
-  EXPECT_LT(calls.longest(), 3 * when_quiet.longest() + kLongestWaitMs);
+  EXPECT_LT(calls.longest(), 3 * when_quiet.longest() + kMaxWaitMs);
 }
 
 // ---- the index ----
@@ -70,9 +70,9 @@ TEST(IndexScaleTest, TakesAtMost64BytesAKeyBesideTheKey) {
   const std::size_t before = anonymous_bytes();
   engine::Index index;
   for (std::uint64_t i = 0; i < kIndexKeys; ++i) {
-    engine::Place place;
-    place.sequence = place.version = i + 1;
-    index.put(key_of(i), place);
+    engine::Location location;
+    location.sequence = location.version = i + 1;
+    index.put(key_of(i), location);
   }
   ASSERT_EQ(index.size(), kIndexKeys);
   const double keys = static_cast<double>(kIndexKeys);
@@ -250,7 +250,7 @@ TEST_F(StoreScaleTest, AMillionKeysOfAPrefixAreGoneAtOnceAndLeaveMemoryInPassing
   fmt::print("{} keys of a prefix removed in {:.1f} ms, and gone from memory in {:.2f} s\n", kStoreKeys,
              removal.longest(), took_s);
   if (kIsRelease) {
-    EXPECT_LT(removal.longest(), kLongestRemovalMs);
+    EXPECT_LT(removal.longest(), kMaxRemovalMs);
   }
   quiet.print("before");
   meanwhile.print("meanwhile");

@@ -106,7 +106,7 @@ TEST(ToolsKeyTableTest, TheOrderOfRecordsDoesNotMatter) {
     std::shuffle(history.records.begin(), history.records.end(), shuffle);
     KeyTable table;
     for (const TestRecord& record : history.records) table.record(segment, record.view, record.state);
-    table.settle();
+    table.decide();
     EXPECT_TRUE(table.missing().empty()) << "seed " << seed;
     for (const auto& [key, expected] : history.expected) {
       const KeyOutcome* outcome = table.find(key);
@@ -139,7 +139,7 @@ TEST(ToolsKeyTableTest, AnExpiryTellsThatItsValueIsMissing) {
   fine.record(segment, make(RecordType::kPut, 3, 3), RecordState::kGood);
   for (KeyTable* table : {&stale, &deleted, &alone, &fine}) {
     table->record(segment, make(RecordType::kExpire, 4, 3), RecordState::kGood);
-    table->settle();
+    table->decide();
   }
   for (const KeyTable* table : {&stale, &deleted, &alone}) {
     EXPECT_EQ(table->find("k")->what, What::kLost);

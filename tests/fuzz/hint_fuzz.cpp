@@ -21,20 +21,20 @@ using engine::HintEntry;
 using engine::HintHeader;
 
 // The first hint of the small store: who it belongs to is filled in where the fuzzer's bytes say nothing.
-struct Place {
+struct Location {
   std::string path;
   HintHeader header{};
 };
 
-const Place& place() {
-  static const Place found = [] {
+const Location& location() {
+  static const Location found = [] {
     for (const std::string& path : small_store().files()) {
       if (!path.ends_with(".hint")) continue;
-      Place place{path, {}};
+      Location location{path, {}};
       const std::string bytes = small_store().contents(path);
-      require(bytes.size() >= sizeof(place.header));
-      std::memcpy(&place.header, bytes.data(), sizeof(place.header));
-      return place;
+      require(bytes.size() >= sizeof(location.header));
+      std::memcpy(&location.header, bytes.data(), sizeof(location.header));
+      return location;
     }
     std::abort();  // it has sealed segments, so it has hints
   }();
@@ -45,7 +45,7 @@ void fill_in_identity(std::string& bytes) {
   if (bytes.size() < sizeof(HintHeader)) return;
   HintHeader header;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  const HintHeader& right = place().header;
+  const HintHeader& right = location().header;
   if (header.segment_id == 0) header.segment_id = right.segment_id;
   if (header.salt == 0) header.salt = right.salt;
   if (header.segment_size == 0) header.segment_size = right.segment_size;
@@ -98,7 +98,7 @@ void try_input(Input input) {
   }
   read(input.bytes);
   sim::SimDisk disk = small_store();
-  disk.put(place().path, input.bytes);
+  disk.put(location().path, input.bytes);
   exercise(std::move(disk), options_of(mode), Compaction::kNo);
 }
 

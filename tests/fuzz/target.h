@@ -11,14 +11,14 @@
 
 namespace minikv::fuzz {
 
-inline constexpr std::size_t kMostChoices = 3;
+inline constexpr std::size_t kMaxChoices = 3;
 
 struct Input {
-  std::array<std::uint8_t, kMostChoices> choices{};
+  std::array<std::uint8_t, kMaxChoices> choices{};
   std::string bytes;
 };
 
-// The fuzzer's own: at most kMostChoices. Inputs that have fewer bytes are not tried.
+// The fuzzer's own: at most kMaxChoices. Inputs that have fewer bytes are not tried.
 extern const std::size_t kChoices;
 void try_input(Input input);
 

@@ -218,6 +218,12 @@ std::string resp(std::initializer_list<std::string_view> args) {
   return out;
 }
 
+std::string resp_of(const std::vector<std::string>& words) {
+  std::string out = fmt::format("*{}\r\n", words.size());
+  for (const std::string& word : words) out += fmt::format("${}\r\n{}\r\n", word.size(), word);
+  return out;
+}
+
 void pause_briefly() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
 
 }  // namespace minikv::server

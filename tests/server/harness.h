@@ -93,6 +93,8 @@ class TestClient {
 
 // A RESP request of these arguments.
 std::string resp(std::initializer_list<std::string_view> args);
+// The same for words that are made at run time.
+std::string resp_of(const std::vector<std::string>& words);
 
 // Whether somebody listens there.
 bool can_connect(std::uint16_t port);

@@ -1,124 +1,11 @@
 // Clients that ask for much, send much or take nothing: what they make the server hold is bounded, and others
 // are served.
-#include <chrono>
-#include <cstddef>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-
-#include "tests/server/harness.h"
+#include "tests/server/heavy_client_fixture.h"
 
 namespace minikv::server {
 namespace {
 
-constexpr std::size_t kMiBytes = 1024 * 1024;
-
-class HeavyClientTest : public testing::Test {
- protected:
-  // A budget of 64 MiB: one request may have 24.
-  static TestServer::Setup setup(std::chrono::milliseconds request_timeout = std::chrono::seconds(30)) {
-    TestServer::Setup setup;
-    setup.options.max_client_memory = 64 * kMiBytes;
-    setup.options.request_timeout = request_timeout;
-    setup.options.stall_timeout = std::chrono::milliseconds(1200);
-    return setup;
-  }
-  explicit HeavyClientTest(const TestServer::Setup& given = setup()) : server_(given) {
-    EXPECT_TRUE(server_.store().set("small", "value"));
-  }
-
-  void put(const std::string& key, std::size_t bytes) {
-    EXPECT_TRUE(server_.store().set(key, std::string(bytes, key.front())));
-  }
-  // A number out of INFO.
-  std::size_t info(std::string_view name) {
-    TestClient client(server_.port());
-    client.send(resp({"INFO"}));
-    const std::string text = client.read(std::stoul(client.read_line().substr(1)) + 2);
-    const std::size_t at = text.find("\n" + std::string(name) + ":");
-    return at == std::string::npos ? 0 : std::stoul(text.substr(at + name.size() + 2));
-  }
-  void expect_served() {
-    TestClient client(server_.port());
-    EXPECT_EQ(client.ask(resp({"SET", "other", "1"})), "+OK");
-    client.send(resp({"GET", "small"}));
-    EXPECT_EQ(client.read(11), "$5\r\nvalue\r\n");
-  }
-  static void expect_value(TestClient& client, std::string_view key, std::size_t bytes) {
-    ASSERT_EQ(client.read_line(), fmt::format("${}", bytes));
-    ASSERT_TRUE(client.read(bytes) == std::string(bytes, key.front()));
-    ASSERT_EQ(client.read(2), "\r\n");
-  }
-
-  TestServer server_;
-};
-
-// Each holds so little that it is a small one, and together they hold all that there is.
-class HalfRequestsTest : public HeavyClientTest {
- protected:
-  static constexpr std::size_t kClients = 300;
-
-  static TestServer::Setup setup() {
-    TestServer::Setup setup = HeavyClientTest::setup(std::chrono::seconds(2));
-    setup.options.max_client_memory = 16 * kMiBytes;
-    return setup;
-  }
-  HalfRequestsTest() : HeavyClientTest(setup()) {}
-
-  void send_halves(const std::string& half) {
-    for (std::size_t i = 0; i < kClients; ++i) {
-      clients_.push_back(std::make_unique<TestClient>(server_.port()));
-      clients_.back()->send_some(half);
-    }
-  }
-
-  std::vector<std::unique_ptr<TestClient>> clients_;
-};
-
-TEST_F(HalfRequestsTest, OfTextKeepNobodyFromBeingServed) {
-  TestClient before(server_.port());
-  ASSERT_EQ(before.ask("ping\n"), "+PONG");
-  send_halves("set a " + std::string(150'000, 'x'));
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(before.ask("set b 1\n"), "+OK");
-    expect_served();
-  }
-  EXPECT_LT(info("mem_clients_normal"), 16 * kMiBytes);
-  // Most are refused, and those that could stay go on.
-  int refused = 0;
-  for (const auto& client : clients_) {
-    const std::string answer = client->ask("\nping\n");
-    EXPECT_TRUE(answer == "+OK" || answer.starts_with("-OOM ")) << answer;
-    refused += answer == "+OK" ? 0 : 1;
-    EXPECT_EQ(client->read_line(), "+PONG");
-  }
-  EXPECT_GT(refused, 100);
-  EXPECT_LT(info("mem_clients_normal"), kMiBytes);
-}
-
-TEST_F(HalfRequestsTest, OfManyWordsKeepNobodyFromBeingServed) {
-  TestClient before(server_.port());
-  ASSERT_EQ(before.ask("ping\n"), "+PONG");
-  std::string half = "*100000\r\n$4\r\nMGET\r\n";
-  for (int i = 0; i < 9'000; ++i) half += "$1\r\na\r\n";
-  send_halves(half);
-  for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(before.ask("set b 1\n"), "+OK");
-    expect_served();
-  }
-}
-
-TEST_F(HalfRequestsTest, DoNotHoldUpTheEnd) {
-  send_halves("set a " + std::string(150'000, 'x'));
-  expect_served();
-  const auto begun = std::chrono::steady_clock::now();
-  server_.server().stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(4));
-}
+using HeavyClientTest = HeavyClientFixture;
 
 // It is held by what is read of it, and again by the reply.
 TEST_F(HeavyClientTest, AnEchoThatDoesNotFitIsRefused) {
@@ -249,9 +136,9 @@ TEST_F(HeavyClientTest, ARequestThatIsTooLargeIsReadToItsEndAndRefused) {
   EXPECT_EQ(client.ask(resp({"EXISTS", "k"})), ":0");
 }
 
-class ImpatientServerTest : public HeavyClientTest {
+class ImpatientServerTest : public HeavyClientFixture {
  protected:
-  ImpatientServerTest() : HeavyClientTest(setup(std::chrono::seconds(3))) {}
+  ImpatientServerTest() : HeavyClientFixture(setup(std::chrono::seconds(3))) {}
 };
 
 // Three that have sent half of a large value, and no more: the one that comes after them need not wait for

@@ -17,17 +17,11 @@ constexpr std::size_t kKeysAsked = 3 * Store::kMaxKeysAtOnce;
 
 std::string key(std::size_t n) { return fmt::format("key{}", n); }
 
-std::string request(const std::vector<std::string>& words) {
-  std::string bytes = fmt::format("*{}\r\n", words.size());
-  for (const std::string& word : words) bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
-  return bytes;
-}
-
 // `verb` with all keys.
 std::string of_all(std::string_view verb) {
   std::vector<std::string> words = {std::string(verb)};
   for (std::size_t n = 0; n < kKeysAsked; ++n) words.push_back(key(n));
-  return request(words);
+  return resp_of(words);
 }
 
 // `verb` with all keys, and `value` for each.
@@ -37,7 +31,7 @@ std::string all_set(std::string_view verb, std::string_view value) {
     words.push_back(key(n));
     words.emplace_back(value);
   }
-  return request(words);
+  return resp_of(words);
 }
 
 class ManyKeysTest : public testing::Test {
@@ -89,10 +83,10 @@ TEST_F(ManyKeysTest, CountAsOftenAsTheyAreNamedAndAreDeletedOnce) {
   ASSERT_EQ(client.ask(resp({"SET", "a", "1"})), "+OK");
   std::vector<std::string> words(kKeysAsked + 1, "a");
   words.front() = "EXISTS";
-  EXPECT_EQ(client.ask(request(words)), fmt::format(":{}", kKeysAsked));
+  EXPECT_EQ(client.ask(resp_of(words)), fmt::format(":{}", kKeysAsked));
   words.front() = "DEL";
-  EXPECT_EQ(client.ask(request(words)), ":1");
-  EXPECT_EQ(client.ask(request(words)), ":0");
+  EXPECT_EQ(client.ask(resp_of(words)), ":1");
+  EXPECT_EQ(client.ask(resp_of(words)), ":0");
 }
 
 TEST_F(ManyKeysTest, AreWrittenAndDeleted) {
@@ -193,7 +187,7 @@ TEST_F(ManyKeysTest, ThatAreWatchedStopATransactionIfOneOfThemHasChanged) {
     ASSERT_EQ(client.read_line(), "+OK");
     ASSERT_EQ(client.read_line(), ":1");
     ASSERT_EQ(client.read_line(), "+OK");
-    for (const auto& words : change.requests) ASSERT_NE(other.ask(request(words)).substr(0, 1), "-");
+    for (const auto& words : change.requests) ASSERT_NE(other.ask(resp_of(words)).substr(0, 1), "-");
     client.send(resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
     ASSERT_EQ(client.read_line(), "+OK");
     ASSERT_EQ(client.read_line(), "+QUEUED");
@@ -237,7 +231,7 @@ TEST(ManyKeysBudgetTest, AWatchThatIsRefusedLetsNoTransactionThrough) {
   TestClient client(server.port());
   std::vector<std::string> words = {"WATCH"};
   for (int n = 0; n < 100'000; ++n) words.push_back(fmt::format("a-key-{}", n));
-  client.send(request(words) + resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
+  client.send(resp_of(words) + resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"}));
   EXPECT_EQ(client.read_line().substr(0, 5), "-OOM ");
   EXPECT_EQ(client.read_line(), "+OK");
   EXPECT_EQ(client.read_line(), "+QUEUED");
@@ -276,12 +270,12 @@ TEST(ManyKeysBudgetTest, WhatDoesNotFitIsRefused) {
   std::vector<std::string> words(60'000, "a");
   for (const std::string verb : {"EXISTS", "MGET", "DEL"}) {
     words.front() = verb;
-    EXPECT_EQ(client.ask(request(words)).substr(0, 4), "-OOM") << verb;
+    EXPECT_EQ(client.ask(resp_of(words)).substr(0, 4), "-OOM") << verb;
   }
   EXPECT_EQ(client.ask(resp({"EXISTS", "a"})), ":1");
   words.resize(5'000);
   words.front() = "EXISTS";
-  EXPECT_EQ(client.ask(request(words)), fmt::format(":{}", words.size() - 1));
+  EXPECT_EQ(client.ask(resp_of(words)), fmt::format(":{}", words.size() - 1));
 }
 
 }  // namespace

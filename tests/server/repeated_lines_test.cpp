@@ -71,7 +71,7 @@ TEST_F(RepeatedLinesTest, SaysWhenItHasSomethingToSay) {
 
 TEST_F(RepeatedLinesTest, WhereTooManyAreWatchedTheyAreTold) {
   const auto name = [](std::size_t i) { return std::string(i + 1, 'x'); };
-  for (std::size_t i = 0; i < RepeatedLines::kMostShapes; ++i) EXPECT_TRUE(take(name(i), 0));
+  for (std::size_t i = 0; i < RepeatedLines::kMaxShapes; ++i) EXPECT_TRUE(take(name(i), 0));
   EXPECT_TRUE(take("one more", 1));
   EXPECT_TRUE(take("one more", 1));
   EXPECT_FALSE(take(name(0), 1));

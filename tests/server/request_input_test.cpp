@@ -42,7 +42,7 @@ class Reader {
     error = result.outcome == ParseOutcome::kError ? result.error.resp + result.error.text : "";
     if (result.outcome != ParseOutcome::kRequest) return false;
     args.clear();
-    Memory memory(input.has_own_blocks() ? input.take_blocks() : std::vector<Block>());
+    ArgumentArena memory(input.has_own_blocks() ? input.take_blocks() : std::vector<Block>());
     std::size_t elsewhere = 0;
     for (const protocol::Arg& arg : parser.request().args)
       elsewhere += memory.has(arg.bytes) ? 0 : arg.bytes.size();

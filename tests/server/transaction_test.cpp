@@ -25,6 +25,25 @@ TestServer::Setup two_loops() {
 // The integer of a reply ":n".
 long number(const std::string& line) { return line.starts_with(':') ? std::stol(line.substr(1)) : -1; }
 
+// A server whose disk can be made to take no writes.
+struct SimulatedServer {
+  void refuse_writes() {
+    files.set_judge([](const sim::SimCall& call) {
+      return call.kind == sim::SimCall::Kind::kWrite ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
+    });
+  }
+  TestServer::Setup setup() {
+    TestServer::Setup setup;
+    setup.store.file_system = &files;
+    setup.store.clock = &clock;
+    return setup;
+  }
+
+  sim::SimFileSystem files;
+  sim::SimClock clock;
+  TestServer server{setup()};
+};
+
 }  // namespace
 
 TEST(TransactionTest, NobodySeesHalfOfOne) {
@@ -168,18 +187,11 @@ TEST(TransactionTest, WhatDoesNotFitIsRefusedAloneAndWhatIsTooLongSpoilsIt) {
 
 // Not the sum of what its commands came to: nothing of it is there.
 TEST(TransactionTest, WhatCantBeWrittenIsNotDoneAtAll) {
-  sim::SimFileSystem files;
-  sim::SimClock clock;
-  TestServer::Setup setup;
-  setup.store.file_system = &files;
-  setup.store.clock = &clock;
-  TestServer server(setup);
-  TestClient client(server.port());
+  SimulatedServer simulated;
+  TestClient client(simulated.server.port());
   client.send(resp({"SET", "k", "1"}));
   EXPECT_EQ(client.read_line(), "+OK");
-  files.set_judge([](const sim::SimCall& call) {
-    return call.kind == sim::SimCall::Kind::kWrite ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
-  });
+  simulated.refuse_writes();
   const std::string transaction =
       resp({"MULTI"}) + resp({"SET", "k", "2"}) + resp({"DEL", "k"}) + resp({"GET", "k"}) + resp({"EXEC"});
   client.send(transaction);
@@ -187,7 +199,7 @@ TEST(TransactionTest, WhatCantBeWrittenIsNotDoneAtAll) {
   EXPECT_TRUE(client.read_line().starts_with("-MISCONF"));
   EXPECT_EQ(client.ask(resp({"GET", "k"})), "$1");
   EXPECT_EQ(client.read_line(), "1");
-  files.clear_faults();
+  simulated.files.clear_faults();
   client.send(transaction);
   for (int i = 0; i < 4; ++i) client.read_line();
   EXPECT_EQ(client.read_line(), "*3");
@@ -232,20 +244,13 @@ TEST(TransactionTest, ItsWalksFindSoMuchAndNoMore) {
 
 // A client that pipelines does not see the refusal before EXEC is on its way.
 TEST(TransactionTest, AWatchWhoseGroupCantBeWrittenLetsNoTransactionThrough) {
-  sim::SimFileSystem files;
-  sim::SimClock clock;
-  TestServer::Setup setup;
-  setup.store.file_system = &files;
-  setup.store.clock = &clock;
-  TestServer server(setup);
-  TestClient client(server.port());
-  files.set_judge([](const sim::SimCall& call) {
-    return call.kind == sim::SimCall::Kind::kWrite ? sim::SimFault::kDiskFull : sim::SimFault::kNone;
-  });
+  SimulatedServer simulated;
+  TestClient client(simulated.server.port());
+  simulated.refuse_writes();
   client.send(resp({"SET", "k", "2"}) + resp({"WATCH", "w"}));
   EXPECT_TRUE(client.read_line().starts_with("-MISCONF"));
   EXPECT_TRUE(client.read_line().starts_with("-MISCONF"));
-  files.clear_faults();
+  simulated.files.clear_faults();
   const std::string transaction = resp({"MULTI"}) + resp({"SET", "done", "1"}) + resp({"EXEC"});
   client.send(transaction);
   for (int i = 0; i < 2; ++i) client.read_line();
@@ -265,9 +270,9 @@ TEST(TransactionTest, AWatchThatCantBeReadLetsNoTransactionThrough) {
   const std::string key(20'000, 'k');
   const std::vector<std::string> many(14, key);
   const auto with_many = [&](std::string_view verb) {
-    std::string bytes = fmt::format("*{}\r\n${}\r\n{}\r\n", many.size() + 1, verb.size(), verb);
-    for (const std::string& word : many) bytes += fmt::format("${}\r\n{}\r\n", word.size(), word);
-    return bytes;
+    std::vector<std::string> words = many;
+    words.insert(words.begin(), std::string(verb));
+    return resp_of(words);
   };
   const auto array_after = [&](const std::string& refused) {
     TestClient client(server.port());

@@ -23,7 +23,7 @@ class OrderBlock {
   // For Options::log.
   auto log() const {
     return [gate = gate_](LogLevel, std::string_view words) {
-      if (words.find("being put in order") != std::string_view::npos) gate->wait();
+      if (words.find("sorted index is being built") != std::string_view::npos) gate->wait();
     };
   }
   void release() { gate_->open(); }

@@ -21,6 +21,7 @@ class SimClock final : public engine::Clock {
   }
   // Somebody sets the clock on the wall.
   void jump_wall_ms(std::int64_t ms) { wall_ms_ += ms; }
+  void set_wall_ms(std::int64_t wall_ms) { wall_ms_ = wall_ms; }
 
  private:
   std::atomic<std::int64_t> wall_ms_{1'700'000'000'000};

@@ -11,8 +11,8 @@
 namespace minikv::sim {
 namespace {
 
-constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-constexpr std::uint64_t kPlentyOfSpace = std::uint64_t{1} << 40;
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max(),
+                        kPlentyOfSpace = std::uint64_t{1} << 40;
 
 }  // namespace
 

@@ -19,7 +19,9 @@ from cpp import Source
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDERS = ["bench", "client", "docs", "engine", "examples", "protocol", "server", "tests"]
+SOURCES = ["client", "engine", "protocol", "server"]
 EXCEPTIONS = "tests/tidy/exceptions.txt"
+TOUR = "docs/ARCHITECTURE.md"
 
 MAX_MARKDOWN_COLUMNS = 100
 MAX_FUNCTION_LINES = 50
@@ -28,6 +30,10 @@ MAX_FILES_OF_A_CLASS = 2
 
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 SUITE = re.compile(r"^(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+)", re.MULTILINE)
+QUOTED = re.compile(r"`([^`\n]+)`")
+FILE_NAME = re.compile(r"[\w./-]+\.(?:h|cpp|def)")
+CALL = re.compile(r"(?:\w+::)*\w+\(\)")
+WORD = re.compile(r"[A-Za-z_]\w*")
 LIST_ITEM = re.compile(r"(?:[-*+]|\d+\.)\s")
 
 
@@ -187,8 +193,38 @@ def members_together(tree):
                                f"{MAX_FILES_OF_A_CLASS} at most; make a class of what is a subject of its own")
 
 
+def document_names(tree):
+    """The files that a document names exist, and the functions that the tour names, too."""
+    ends = {part for path in tree.paths for part in tails(path)}
+    words = None
+    for path in tree.ending(".md"):
+        for number, line in enumerate(tree.lines(path), 1):
+            for name in QUOTED.findall(line):
+                is_file = FILE_NAME.fullmatch(name) or name.split("/")[0] in SOURCES and re.fullmatch(r"[\w./-]+/", name)
+                if is_file and name.rstrip("/") not in ends:
+                    yield path, number, f"there is no {name}; name the file that has it now"
+                if path == TOUR and CALL.fullmatch(name):
+                    words = words or words_of(tree)
+                    missing = [word for word in WORD.findall(name) if word not in words]
+                    if missing:
+                        yield path, number, f"{name} names nothing that exists; say what it is called now"
+
+
+def tails(path):
+    """`a/b/c` is named by itself, as `b/c` and as `c`; its folders by the way to them."""
+    parts = path.split("/")
+    for first in range(len(parts)):
+        for last in range(first + 1, len(parts) + 1):
+            yield "/".join(parts[first:last])
+
+
+def words_of(tree):
+    return {word for path in tree.ending(".h", ".cpp", ".def") for word in WORD.findall(tree.text(path))}
+
+
 RULES = [
-    markdown_columns, comment_columns, function_lines, file_lines, include_order, first_line, suite_names, members_together
+    markdown_columns, comment_columns, function_lines, file_lines, include_order, first_line, suite_names, members_together,
+    document_names
 ]
 
 

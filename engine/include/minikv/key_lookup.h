@@ -1,4 +1,4 @@
-// Questions about very many keys, answered without holding anybody up.
+// Look-ups of very many keys, which delay neither the writer nor other readers.
 #pragma once
 
 #include <cstddef>
@@ -22,15 +22,15 @@ class GroupView;
 class KeyFinder;
 }  // namespace engine
 
-// What the store says of many keys, all of it as of one moment.
+// What the store says of many keys, all at one moment.
 //
-// To look a million keys up takes a third of a second. So it is done in slices, between which the writer and
-// other readers have their turns, while the store notes which keys are written to; at the end only those are
-// looked at again. Store::look_up() does this for a reader. A task that needs the answer on the writer has it
-// prepared before (WriteTask::prepare()), and Transaction::look_up() brings it up to date.
+// To look up a million keys takes a third of a second. So the store does it in slices, between which the
+// writer and other readers have their turns. Meanwhile the store notes which keys are written to, and at the
+// end it looks up only those again. Store::look_up() does this for a reader. A task that needs the answer on
+// the writer has it prepared before (WriteTask::prepare()), and Transaction::look_up() brings it up to date.
 //
-// The keys are not copied: they, and the array that names them, must stay as they are while the look-up
-// lives.
+// The keys are not copied: the caller must leave them, and the array that names them, unchanged while the
+// look-up lives.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may be handed from
 // one to the other. May outlive the store.
@@ -41,22 +41,22 @@ class KeyLookup {
   KeyLookup& operator=(KeyLookup&&) noexcept;
   ~KeyLookup();
 
-  // At most so many bytes of memory are taken by a look-up of `keys` keys, beside the keys themselves.
+  // The maximum number of bytes that a look-up of `keys` keys takes, beside the keys themselves.
   static std::uint64_t memory_for(std::size_t keys) { return keys * 80 + 4096; }
 
   std::span<const std::string_view> keys() const { return keys_; }
-  // Whether there is an answer: Store::look_up() or Transaction::look_up() has been called. What follows
-  // needs one.
+  // Whether there is an answer: Store::look_up() or Transaction::look_up() has been called. there() and the
+  // members behind it need one.
   bool is_done() const { return is_done_; }
-  // The same, or a Preparation has found out most of it: what follows may then be out of date until
-  // Transaction::look_up().
+  // Whether there is an answer, or a Preparation has found most of it: the answer may then be out of date
+  // until Transaction::look_up().
   bool is_begun() const { return found_ != nullptr; }
-  // How many of the keys are there; one that is named twice counts twice.
+  // How many of the keys are there; a key that is named twice counts twice.
   std::size_t there() const;
   bool is_there(std::size_t key) const;
-  // Where the value is; nothing: there is no such key.
+  // The location of the value; nothing: there is no such key.
   std::optional<ValueHandle> handle(std::size_t key) const;
-  // Of the newest write to the key, changes of its expiry included; 0: it is not there.
+  // The sequence of the newest write to the key, changes of its expiry included; 0: the key is not there.
   std::uint64_t sequence(std::size_t key) const;
   // The first key from `key` on that is there and was not named before; keys().size(): there is none.
   std::size_t next_there(std::size_t key) const;
@@ -70,8 +70,8 @@ class KeyLookup {
   std::unique_ptr<engine::FoundKeys> found_;  // null until it is begun
 };
 
-// How many keys there are from `from` to before `to` (empty: to the last key), kept up to date from the
-// moment on at which they have been counted: for Transaction::remove_range().
+// The number of keys from `from` to before `to` (empty: to the last key), for Transaction::remove_range().
+// The store counts the keys once, and keeps the number up to date from then on.
 //
 // Thread safety: as KeyLookup.
 class RangeCount {
@@ -89,12 +89,12 @@ class RangeCount {
   friend class engine::GroupView;
 
   std::string from_, to_;
-  std::shared_ptr<engine::CountedRange> counted_;  // null until it has been counted
+  std::shared_ptr<engine::CountedRange> counted_;  // null until the keys have been counted
 };
 
-// What WriteTask::prepare() can have found out before the writer gets the task. Each call may take as long as
-// there are keys, and holds nobody up. If it can't be done (there is no memory, the store is closing) nothing
-// is prepared, and the writer does it.
+// The work that WriteTask::prepare() can have done before the writer gets the task. The time of a call grows
+// with the number of keys; meanwhile it delays neither the writer nor readers. If a call can't be done (there
+// is no memory, the store is closing), it prepares nothing, and the writer does the work.
 class Preparation {
  public:
   virtual ~Preparation() = default;

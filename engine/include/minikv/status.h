@@ -25,7 +25,7 @@ enum class StatusCode : std::uint8_t {
   kLocked,           // another process has the store open
   kShutdown,         // the store is closing
   kOutOfMemory,      // memory for this request could not be had; nothing was changed
-  kCancelled,        // the caller has said meanwhile that the answer is not wanted any more
+  kCancelled,        // the caller does not want the answer any more
 };
 
 // An error code and a sentence for people: what was wrong, where, and what to do. Copies share the sentence:
@@ -43,7 +43,7 @@ class [[nodiscard]] Status {
   bool is_ok() const { return code_ == StatusCode::kOk; }
   explicit operator bool() const { return is_ok(); }
   StatusCode code() const { return code_; }
-  // What the system said, if it was made by from_errno(); 0: it was not.
+  // The errno that from_errno() was given; 0: the status was made otherwise.
   int error() const { return error_; }
   const std::string& message() const { return message_ ? *message_ : message_without_memory(); }
 

@@ -29,8 +29,7 @@ namespace engine {
 class Engine;
 }
 
-// The first key behind all those that begin with `prefix`; nothing: there is none, they go on to the last
-// key.
+// The first key behind all keys that begin with `prefix`; nothing: these keys go on to the last one.
 std::optional<std::string> end_of_prefix(std::string_view prefix);
 
 // Several changes that happen together or not at all.
@@ -52,7 +51,7 @@ class WriteBatch {
   std::vector<Change> changes_;
 };
 
-// Which keys to walk over, in byte order. Keys k with from <= k < to.
+// The keys to walk over, in byte order: keys k with from <= k < to.
 struct ScanOptions {
   std::string from;
   std::optional<std::string> to;  // nothing: to the end
@@ -64,17 +63,18 @@ struct ScanOptions {
       16 * kMiB;         // stop when keys and values together pass this, though not before the first
   bool reverse = false;  // from the last key to the first
   bool with_values = true;
-  bool with_places = false;  // instead: where the values are, to be had with Store::read(); no disk I/O
+  bool with_handles = false;  // instead: the locations of the values, for Store::read(); no disk I/O
 };
 
 struct ScanItem {
   std::string key;
-  Status status;      // why the value could not be read, if it could not: kCorruption or kIoError
-  Value value;        // empty without ScanOptions::with_values
-  ValueHandle place;  // with ScanOptions::with_places
+  Status status;       // why the value could not be read, if it could not: kCorruption or kIoError
+  Value value;         // empty without ScanOptions::with_values
+  ValueHandle handle;  // with ScanOptions::with_handles
 };
 
-// Not a snapshot: a key that is there throughout appears once, with a value that it had during the call.
+// A page is not a snapshot: a key that is there throughout the call appears once, with a value that it had
+// during the call.
 struct ScanPage {
   std::vector<ScanItem> items;
   bool more = false;  // there are more keys; go on with `after` = the last item's key
@@ -131,7 +131,7 @@ struct Stats {
   bool index_full = false;
   std::uint64_t index_full_ms = 0;
   // Whether writes are refused (or were, a moment ago) for another reason than a full disk or index: an error
-  // of a write, or no other segment to go on in. For how long, and what was wrong with the last one.
+  // of a write, or no other segment to go on in. For how long, and why the last one was refused.
   bool writes_failing = false;
   std::uint64_t writes_failing_ms = 0;
   std::string writes_failing_reason;
@@ -141,48 +141,48 @@ struct Stats {
 
 // A store, open for as long as the object lives.
 //
-// Durability: a change that was acknowledged is as durable as Options::fsync says. What survives a crash is a
-// prefix of the order of writes; a batch survives whole or not at all. Readers never see what is less durable
-// than that. Damage is named: a value that does not check out is kCorruption for its key, never an older
-// value, never kNotFound.
+// Durability: an acknowledged change is as durable as Options::fsync says. A crash leaves a prefix of the
+// order of writes; a batch survives whole or not at all. Readers never see a change that is less durable than
+// that. Damage is reported: the key of a value that does not check out answers kCorruption, never an older
+// value and never kNotFound.
 //
 // Thread safety: all members may be called from any thread, but close() only once and last.
 class Store {
  public:
-  // Opens or creates the store in `directory`. Another process has it: kLocked. Not a store, a newer format,
-  // damage that can't be named, a file that does not belong there: kRefused, with nothing changed.
+  // Opens or creates the store in `directory`. kLocked: another process has it open. kRefused, with nothing
+  // changed: it is not a store, has a newer format, damage that does not tell its keys, or a file that does
+  // not belong there.
   static Result<std::unique_ptr<Store>> open(const std::string& directory, const Options& options);
-  ~Store();  // close(), for those who do not care for its answer
+  ~Store();  // close(), for callers that do not need its answer
 
-  // Finishes what was submitted, syncs, seals and lets go of the directory. Later calls answer kShutdown.
+  // Finishes the submitted tasks, syncs, seals and unlocks the directory. Later calls answer kShutdown.
   Status close();
 
   // ---- reads: never wait for a sync ----
   Result<Value> get(std::string_view key) const;
-  // All from one moment; in the order of `keys`.
+  // Reads all keys at one moment; answers in the order of `keys`.
   std::vector<Result<Value>> multi_get(std::span<const std::string_view> keys) const;
   bool exists(std::string_view key) const;  // no disk I/O
   std::size_t count_existing(
       std::span<const std::string_view> keys) const;  // from one moment; repeats count again
   // Waits until is_in_order().
   ScanPage scan(const ScanOptions& options) const;
-  // False for a moment after open(), where there are many keys: they are put in order then. Only what goes
-  // through the keys in order waits for it: scan(), remove_range(), remove_prefix(), clear() and
-  // Transaction's likewise; these are the writer, and have other writes wait.
+  // False for a moment after open() of a store with many keys: the store builds the sorted index then. Only
+  // calls that go through the keys in order wait for it: scan(), remove_range(), remove_prefix(), clear(),
+  // and those of Transaction likewise. Transaction's calls run on the writer, so that other writes wait too.
   bool is_in_order() const;
-  // About `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a walk
-  // needs nothing but a number to go on. Each key that is there throughout the walk is seen at least once.
-  // Whatever number it is given, it answers with keys that are there. Positions mean nothing to another
-  // Store.
+  // Returns about `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a
+  // walk needs only a number to go on. A walk shows each key that is there throughout at least once. For any
+  // other number the call answers with keys that are there, too. Positions mean nothing to another Store.
   UnorderedPage walk_unordered(std::uint64_t position, std::size_t count) const;
-  // Where the key's value is, or nothing if there is no such key; no disk I/O.
+  // The location of the key's value; nothing: there is no such key. No disk I/O.
   std::optional<ValueHandle> locate(std::string_view key) const;
   Result<Value> read(std::string_view key, const ValueHandle& handle) const;
-  // The same into memory of the caller's: `out` has handle.value_bytes() bytes. All checks are made on what
-  // is in `out` when the call returns: nothing is read again, or copied, after its check. On any error the
-  // bytes in `out` mean nothing. A large value is read in pieces of kReadPieceBytes; before each,
-  // `should_stop` (if there is one) is asked, on the calling thread, whether the answer is still wanted: true
-  // ends the read with kCancelled.
+  // As read(), into memory of the caller's: `out` has handle.value_bytes() bytes. All checks are made on the
+  // bytes that are in `out` when the call returns; the store neither reads nor copies any of them after its
+  // check. On any error the bytes in `out` mean nothing. A large value is read in pieces of kReadPieceBytes.
+  // Before each piece the calling thread asks `should_stop` (if there is one) whether to stop: true ends the
+  // read with kCancelled.
   Status read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                    const std::function<bool()>& should_stop = {}) const;
   static constexpr std::size_t kReadPieceBytes = 256 * 1024;
@@ -192,62 +192,62 @@ class Store {
   // Looks up any number of keys, all at one moment, and holds up neither writes nor other reads meanwhile.
   // `should_stop` as for read_into(). kOutOfMemory, kCancelled: then `lookup` has no answer.
   Status look_up(KeyLookup& lookup, const std::function<bool()>& should_stop = {}) const;
-  // Look-ups of more keys than this are for a thread that serves nobody else.
+  // A look-up of more keys than this belongs on a thread that serves no other requests.
   static constexpr std::size_t kMaxKeysAtOnce = 1000;
   // As locate(), for all keys at one moment.
   std::vector<std::optional<ValueHandle>> multi_locate(std::span<const std::string_view> keys) const;
-  // Says that these keys will be looked up and read one after the other, at once: most of what that takes is
-  // waiting for memory, and here it is done for all of them together (of very many, for the first). Changes
-  // nothing but the time.
-  void fetch_ahead(std::span<const std::string_view> keys) const;
-  // As read(); nothing if the value is not in memory, or has more than kMaxValueAtOnceBytes. Then read() is
-  // to be called on a thread that may wait.
+  // Prefetches what the look-up and the read of each of these keys will access, for a caller that is about to
+  // do both, key by key. Most of their time is waiting for memory, and here the waits of all keys overlap (of
+  // very many keys, those of the first). The call changes nothing but the time.
+  void prefetch(std::span<const std::string_view> keys) const;
+  // As read(); nothing if the value is not in memory, or has more than kMaxValueAtOnceBytes. Then the caller
+  // has to call read() on a thread that may wait.
   std::optional<Result<Value>> try_read(std::string_view key, const ValueHandle& handle) const;
   static constexpr std::uint32_t kMaxValueAtOnceBytes = 64 * 1024;
   // As read_into(), under the same condition; with nothing, the bytes in `out` mean nothing.
   std::optional<Status> try_read_into(std::string_view key, const ValueHandle& handle,
                                       std::span<char> out) const;
-  // Runs `work` on one of Options::reader_threads, which may wait for the disk. It must not throw, and must
-  // not wait for anything else. In single-threaded mode it is run at once.
+  // Runs `work` on one of Options::reader_threads, which may wait for the disk. `work` must not throw, and
+  // must not wait for anything else. In single-threaded mode it runs at once.
   void run_on_reader(std::function<void()> work) const;
-  // Whether a task that announces these values (WriteTask::old_values()) can be submitted as things are: they
-  // are in memory, or there is nothing to read. What it took to find out is kept in them. Otherwise load()
-  // has to be called before, on a thread that may wait.
+  // Whether a task that announces these old values (WriteTask::old_values()) can be submitted at once: they
+  // are in memory, or there is nothing to read. Values that the call had to read are kept in `values`. False:
+  // the caller has to call load() before, on a thread that may wait.
   bool try_load(std::span<OldValue> values) const;
   void load(std::span<OldValue> values) const;
-  // The same for all that the task wants to have before it is submitted: WriteTask::prepare() too.
+  // As try_load() and load(), for all that the task needs before it is submitted: WriteTask::prepare() too.
   bool try_prepare(WriteTask& task) const { return !task.wants_preparation() && try_load(task.old_values()); }
   void prepare(WriteTask& task) const;
 
   // ---- writes: return when acknowledged ----
-  // The new version.
+  // Returns the new version.
   Result<std::uint64_t> set(std::string_view key, std::string_view value, std::int64_t expiry_ms = kNoExpiry);
-  // Whether there was one.
+  // Returns whether the key was there.
   Result<bool> remove(std::string_view key);
   // Deletes the keys from `from` to before `to` (nothing: to the last key), or those that begin with
-  // `prefix`, at once and by one record; how many there were. Costs the log a few bytes, and this call the
-  // time to count them.
+  // `prefix`, at once and by one record. Returns how many there were. The log grows by a few bytes; the call
+  // takes the time to count the keys.
   Result<std::uint64_t> remove_range(std::string_view from, const std::optional<std::string>& to);
   Result<std::uint64_t> remove_prefix(std::string_view prefix);
   // Deletes all keys, in the same time however many there are.
   Status clear();
   Status write(const WriteBatch& batch);
-  // Runs `body` as the writer, which is one thread at a time: an atomic read-modify-write. Must not block;
-  // see Transaction for the memory it hands to put().
+  // Runs `body` as the writer, which is one thread at a time: an atomic read-modify-write. `body` must not
+  // block; see Transaction for the memory that it hands to put().
   Status transact(const std::function<void(Transaction&)>& body, std::size_t bytes_hint = 256);
 
   // ---- for servers: writes that do not wait ----
   // Hands tasks to the writer, in order. After close() has begun they are answered with kShutdown.
   void submit(std::span<WriteTask* const> tasks);
-  // The same, unless the writer has nothing to do and nothing would have to be waited for, be it a sync,
-  // room, or a task that takes long: then this thread commits them, which spares two threads waking each
-  // other. True: all are done.
+  // Commits the tasks on this thread if the writer is idle and the commit needs not wait for a sync, for
+  // room, or for a task that takes long. Otherwise submits them. A commit on this thread spares two threads
+  // waking each other. True: all are done.
   bool commit_or_submit(std::span<WriteTask* const> tasks);
-  // Whether so much is queued that a well-behaved caller waits for some done() first. No upper bound is
-  // enforced here.
+  // Whether so much is queued that a well-behaved caller waits for some done() first. submit() enforces no
+  // maximum.
   bool is_saturated() const;
-  // Called by the writer after the last done() of each group: the place to wake up event loops once a group.
-  // Set before the first submit().
+  // The writer calls `callback` after the last done() of each group, for example to wake up event loops once
+  // a group. To be set before the first submit().
   void on_group_done(std::function<void()> callback);
 
   // Rewrites the live records of all sealed segments and gives the rest back to the file system. Reads and
@@ -255,8 +255,8 @@ class Store {
   // nothing was changed.
   Result<CompactionResult> compact();
 
-  // Engine time, milliseconds since 1970, never stepping back: what expiry is measured by. All `expiry_ms` of
-  // this library are engine time: now_ms() plus a duration; or time().to_engine() of a moment by the wall
+  // Engine time, by which expiry is measured: milliseconds since 1970 that never step back. All `expiry_ms`
+  // of this library are engine time: now_ms() plus a duration, or time().to_engine() of a moment by the wall
   // clock. See minikv/store_time.h.
   std::int64_t now_ms() const { return time().engine_ms; }
   StoreTime time() const;

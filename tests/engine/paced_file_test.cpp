@@ -1,4 +1,6 @@
 // Large writes are synced piece by piece, lose nothing on the way, and give way to those who sync the log.
+#include "engine/core/paced_file.h"
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -9,8 +11,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "engine/core/paced_file.h"
 
 namespace minikv::engine {
 namespace {
@@ -49,11 +49,11 @@ class LedgerFile final : public File {
   Status sync_status;
 };
 
-class GentleFileTest : public ::testing::Test {
+class PacedFileTest : public ::testing::Test {
  protected:
   Pacing pacing(Fsync fsync) const { return {fsync, written_sequence_}; }
   // Writes 1 MiB and says how long it took.
-  static steady_clock::duration write_mebibyte(GentleFile& file) {
+  static steady_clock::duration write_mebibyte(PacedFile& file) {
     const std::string value(kMiB, 'v');
     const auto begin = steady_clock::now();
     EXPECT_TRUE(file.write(0, std::array{std::string_view(value)}));
@@ -64,8 +64,8 @@ class GentleFileTest : public ::testing::Test {
   LedgerFile ledger_;
 };
 
-TEST_F(GentleFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
-  GentleFile file(ledger_, pacing(Fsync::kAlways));
+TEST_F(PacedFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
+  PacedFile file(ledger_, pacing(Fsync::kAlways));
   std::string expected;
   std::vector<std::string> parts;
   for (int i = 0; i < 40; ++i)
@@ -86,46 +86,47 @@ TEST_F(GentleFileTest, SyncsAfterEveryQuarterOfAMebibyteHoweverTheBytesCome) {
     EXPECT_EQ(ledger_.synced_at[i], (i + 1) * (kMiB / 4));
 }
 
-TEST_F(GentleFileTest, RestsForAsLongAsAPieceTookWhereSomebodyWrites) {
-  GentleFile file(ledger_, pacing(Fsync::kAlways));
+TEST_F(PacedFileTest, RestsForAsLongAsAPieceTookWhereSomebodyWrites) {
+  PacedFile file(ledger_, pacing(Fsync::kAlways));
   ledger_.on_sync = [this] { ++written_sequence_; };
   EXPECT_GE(write_mebibyte(file), 4 * 2 * kSyncTime);
 }
 
 // A pause that nobody needs would only make compaction longer.
-TEST_F(GentleFileTest, RestsOnlyWhereSomebodyHasWritten) {
+TEST_F(PacedFileTest, RestsOnlyWhereSomebodyHasWritten) {
   constexpr auto kTook = std::chrono::milliseconds(1);
-  Rests rests(pacing(Fsync::kAlways));
-  EXPECT_EQ(rests.after(kTook, Haste::kNone), steady_clock::duration::zero());
-  for (const auto& [haste, times] : {std::pair(Haste::kNone, 4), {Haste::kSome, 1}, {Haste::kMost, 0}}) {
+  Pacer pacer(pacing(Fsync::kAlways));
+  EXPECT_EQ(pacer.after(kTook, Urgency::kNone), steady_clock::duration::zero());
+  for (const auto& [urgency, times] :
+       {std::pair(Urgency::kNone, 4), {Urgency::kSome, 1}, {Urgency::kHigh, 0}}) {
     ++written_sequence_;
-    EXPECT_EQ(rests.after(kTook, haste), times * kTook);
-    EXPECT_EQ(rests.after(kTook, haste), steady_clock::duration::zero()) << "nobody has written since";
+    EXPECT_EQ(pacer.after(kTook, urgency), times * kTook);
+    EXPECT_EQ(pacer.after(kTook, urgency), steady_clock::duration::zero()) << "nobody has written since";
   }
   ++written_sequence_;
-  EXPECT_EQ(rests.after(std::chrono::seconds(1), Haste::kNone), std::chrono::milliseconds(20));
-  Rests no_rests(pacing(Fsync::kNever));
+  EXPECT_EQ(pacer.after(std::chrono::seconds(1), Urgency::kNone), std::chrono::milliseconds(20));
+  Pacer no_pacing(pacing(Fsync::kNever));
   ++written_sequence_;
-  EXPECT_EQ(no_rests.after(kTook, Haste::kNone), steady_clock::duration::zero());
+  EXPECT_EQ(no_pacing.after(kTook, Urgency::kNone), steady_clock::duration::zero());
 }
 
-TEST_F(GentleFileTest, RestsLongerWhereItIsNotNeededSoon) {
-  GentleFile file(ledger_, pacing(Fsync::kAlways), [] { return Haste::kNone; });
+TEST_F(PacedFileTest, RestsLongerWhereItIsNotNeededSoon) {
+  PacedFile file(ledger_, pacing(Fsync::kAlways), [] { return Urgency::kNone; });
   ledger_.on_sync = [this] { ++written_sequence_; };
   EXPECT_GE(write_mebibyte(file), 4 * 4 * kSyncTime);
 }
 
-TEST_F(GentleFileTest, WhereNobodyWaitsForSyncsThePiecesAreLarge) {
-  GentleFile file(ledger_, pacing(Fsync::kNever));
+TEST_F(PacedFileTest, WhereNobodyWaitsForSyncsThePiecesAreLarge) {
+  PacedFile file(ledger_, pacing(Fsync::kNever));
   const std::string value(9 * kMiB, 'v');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
   EXPECT_EQ(ledger_.synced_at, (std::vector<std::uint64_t>{4 * kMiB, 8 * kMiB}));
 }
 
-TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWaitsForThem) {
-  Haste haste = Haste::kSome;
-  GentleFile file(ledger_, pacing(Fsync::kInterval), [&haste] { return haste; });
-  ledger_.on_sync = [&] { haste = Haste::kMost; };
+TEST_F(PacedFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWaitsForThem) {
+  Urgency urgency = Urgency::kSome;
+  PacedFile file(ledger_, pacing(Fsync::kInterval), [&urgency] { return urgency; });
+  ledger_.on_sync = [&] { urgency = Urgency::kHigh; };
   const std::string value(9 * kMiB, 'v');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(value)}));
   EXPECT_EQ(ledger_.synced_at,
@@ -134,16 +135,16 @@ TEST_F(GentleFileTest, BesideASyncOfEverySecondThePiecesAreLargeWhereSomebodyWai
 
 // The page cache's folios are as large as the writes that bring them in, and small ones are faster to read
 // from.
-TEST_F(GentleFileTest, WritesAtMost32KibibytesAtOnce) {
-  GentleFile file(ledger_, pacing(Fsync::kInterval));
+TEST_F(PacedFileTest, WritesAtMost32KibibytesAtOnce) {
+  PacedFile file(ledger_, pacing(Fsync::kInterval));
   const std::string first(100'001, 'a'), second(20'000, 'b');
   ASSERT_TRUE(file.write(0, std::array{std::string_view(first), std::string_view(second)}));
   EXPECT_EQ(ledger_.bytes, first + second);
   EXPECT_EQ(ledger_.written, (std::vector<std::size_t>{32'768, 32'768, 32'768, 120'001 - 3 * 32'768}));
 }
 
-TEST_F(GentleFileTest, AFailedSyncEndsTheWrite) {
-  GentleFile file(ledger_, pacing(Fsync::kAlways));
+TEST_F(PacedFileTest, AFailedSyncEndsTheWrite) {
+  PacedFile file(ledger_, pacing(Fsync::kAlways));
   ledger_.sync_status = {StatusCode::kIoError, "the disk is gone"};
   const std::string value(kMiB, 'v');
   EXPECT_EQ(file.write(0, std::array{std::string_view(value)}).message(), "the disk is gone");

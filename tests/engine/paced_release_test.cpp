@@ -1,5 +1,7 @@
 // What has been removed gives its space back piece by piece, and what somebody still has a name for is left
 // as it is.
+#include "engine/files/paced_release.h"
+
 #include <array>
 #include <chrono>
 #include <cstdlib>
@@ -13,7 +15,6 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/files/paced_release.h"
 #include "tests/support/sim_clock.h"
 #include "tests/support/sim_file_system.h"
 #include "tests/support/sim_run.h"
@@ -25,7 +26,7 @@ using std::chrono::steady_clock;
 
 constexpr std::uint64_t kPiece = kMiB / 4;
 
-class GentleReleaseTest : public ::testing::Test {
+class PacedReleaseTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(files_.create_dir("data")); }
 
@@ -65,30 +66,30 @@ class GentleReleaseTest : public ::testing::Test {
   sim::SimFileSystem files_;
   sim::SimClock clock_;
   SharedState state_{sim::sim_options(), files_, clock_, "data"};
-  GentleRelease release_{state_};
+  PacedRelease release_{state_};
 };
 
-TEST_F(GentleReleaseTest, CutsPieceAfterPieceAndSaysWhatIsLeft) {
+TEST_F(PacedReleaseTest, CutsPieceAfterPieceAndSaysWhatIsLeft) {
   add_removed("data/a", kMiB + 100);
   add_removed("data/b", 7);
   EXPECT_EQ(release_.bytes(), kMiB + 107);
   std::vector<std::uint64_t> left;
   while (!release_.is_empty()) {
-    release_.release_piece(Haste::kNone);
+    release_.release_piece(Urgency::kNone);
     left.push_back(release_.bytes());
   }
   EXPECT_EQ(cuts(), (std::vector<std::uint64_t>{3 * kPiece + 100, 2 * kPiece + 100, kPiece + 100, 100}));
   EXPECT_EQ(left, (std::vector<std::uint64_t>{3 * kPiece + 107, 2 * kPiece + 107, kPiece + 107, 107, 7, 0}));
-  release_.release_piece(Haste::kNone);  // nothing is left
+  release_.release_piece(Urgency::kNone);  // nothing is left
 }
 
-TEST_F(GentleReleaseTest, RestsOnlyWhereSomebodyWrites) {
+TEST_F(PacedReleaseTest, RestsOnlyWhereSomebodyWrites) {
   add_removed("data/a", 4 * kMiB);
-  const auto rests = [this](Haste haste) {
-    release_.release_piece(haste);
+  const auto rests = [this](Urgency urgency) {
+    release_.release_piece(urgency);
     return release_.next_at() > steady_clock::now();
   };
-  EXPECT_FALSE(rests(Haste::kNone));
+  EXPECT_FALSE(rests(Urgency::kNone));
   // By the simulated disk's clock a piece takes no time worth a rest; it is long enough to be told from none
   // here.
   files_.set_judge([](const sim::SimCall& call) {
@@ -96,40 +97,40 @@ TEST_F(GentleReleaseTest, RestsOnlyWhereSomebodyWrites) {
     return sim::SimFault::kNone;
   });
   ++state_.written_sequence;
-  EXPECT_TRUE(rests(Haste::kNone));
-  EXPECT_FALSE(rests(Haste::kNone)) << "nobody has written since";
+  EXPECT_TRUE(rests(Urgency::kNone));
+  EXPECT_FALSE(rests(Urgency::kNone)) << "nobody has written since";
   ++state_.written_sequence;
-  EXPECT_FALSE(rests(Haste::kMost));
+  EXPECT_FALSE(rests(Urgency::kHigh));
 }
 
-TEST_F(GentleReleaseTest, WhatCanNotBeCutIsClosed) {
+TEST_F(PacedReleaseTest, WhatCanNotBeCutIsClosed) {
   add_removed("data/a", kMiB);
   files_.set_judge([](const sim::SimCall& call) {
     return call.kind == sim::SimCall::Kind::kTruncate ? sim::SimFault::kIoError : sim::SimFault::kNone;
   });
-  release_.release_piece(Haste::kNone);
+  release_.release_piece(Urgency::kNone);
   EXPECT_TRUE(release_.is_empty());
   EXPECT_EQ(release_.bytes(), 0U);
 }
 
-TEST_F(GentleReleaseTest, AllAtOnceWhereTheRoomIsWanted) {
+TEST_F(PacedReleaseTest, AllAtOnceWhereTheRoomIsWanted) {
   add_removed("data/a", kMiB);
   add_removed("data/b", kMiB);
-  release_.release_piece(Haste::kNone);
+  release_.release_piece(Urgency::kNone);
   release_.release_all();
   EXPECT_TRUE(release_.is_empty());
   EXPECT_EQ(release_.bytes(), 0U);
   EXPECT_EQ(cuts().size(), 1U);
 }
 
-TEST_F(GentleReleaseTest, AFileThatIsStillThereIsNotCut) {
+TEST_F(PacedReleaseTest, AFileThatIsStillThereIsNotCut) {
   add(make_segment(files_, "data/a", kMiB));
   EXPECT_TRUE(release_.is_empty());
   EXPECT_EQ(files_.disk().size("data/a"), kMiB);
 }
 
 // As a backup has it that was made of hard links.
-TEST_F(GentleReleaseTest, AFileThatHasAnotherNameIsNotCut) {
+TEST_F(PacedReleaseTest, AFileThatHasAnotherNameIsNotCut) {
   std::string directory = testing::TempDir() + "minikv-release-XXXXXX";
   ASSERT_NE(mkdtemp(directory.data()), nullptr);
   auto segment = make_segment(FileSystem::posix(), directory + "/segment", kMiB);
