@@ -8,23 +8,23 @@ double in_seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
 
 }  // namespace
 
-LeadKeeping::LeadKeeping(SharedState& state, Keeper& keeper)
-    : state_(state), keeper_(keeper), told_(keeper.manifest().lead()), seen_(state.clock.changes()) {
-  const StoreTime now = state_.clock.now();
+LeadKeeping::LeadKeeping(StoreContext& context, Keeper& keeper)
+    : context_(context), keeper_(keeper), told_(keeper.manifest().lead()), seen_(context.clock.changes()) {
+  const StoreTime now = context_.clock.now();
   if (!told_.lead.exists()) return;
-  state_.log.warn(
+  context_.log.warn(
       "{}: engine time is {:.1f} s ahead of this machine's clock, which was ahead once; it goes 1 % slower "
       "until the clock has caught up, in {:.0f} s",
-      state_.directory, in_seconds(now.ahead_ms()), in_seconds(told_.lead.ends_ms() - now.wall_ms));
+      context_.directory, in_seconds(now.ahead_ms()), in_seconds(told_.lead.ends_ms() - now.wall_ms));
 }
 
 std::optional<std::int64_t> LeadKeeping::due_in_ms() {
-  return state_.clock.changes() == seen_ ? std::nullopt : std::optional<std::int64_t>(0);
+  return context_.clock.changes() == seen_ ? std::nullopt : std::optional<std::int64_t>(0);
 }
 
 void LeadKeeping::run_slice() {
-  seen_ = state_.clock.changes();
-  const LeadRecord record = state_.clock.record(told_);
+  seen_ = context_.clock.changes();
+  const LeadRecord record = context_.clock.record(told_);
   if (record == told_) return;
   const LeadRecord before = told_;
   told_ = record;
@@ -33,20 +33,19 @@ void LeadKeeping::run_slice() {
 }
 
 void LeadKeeping::tell(const LeadRecord& before) const {
-  const StoreTime now = state_.clock.now();
+  const StoreTime now = context_.clock.now();
   const double ahead = in_seconds(now.ahead_ms());
   if (!told_.lead.exists()) {
-    state_.log.info("{}: the clock has caught up with engine time", state_.directory);
+    context_.log.info("{}: the clock has caught up with engine time", context_.directory);
   } else if (before.lead.exists()) {
-    state_.log.warn("{}: the clock was set: engine time is {:.1f} s ahead of it now", state_.directory,
-                    ahead);
+    context_.log.warn("{}: the clock was set: engine time is {:.1f} s ahead of it now", context_.directory,
+                      ahead);
   } else {
-    state_.log.warn(
+    context_.log.warn(
         "{}: the clock was set back: engine time is {:.1f} s ahead of it, and goes 1 % slower until it has "
         "caught up, in {:.0f} s. Times that clients name are converted. Versions of minikv that don't know "
-        "of this "
-        "refuse the store until then (\"minikvd repair\" writes one that they open)",
-        state_.directory, ahead, in_seconds(told_.lead.ends_ms() - now.wall_ms));
+        "of this refuse the store until then (\"minikvd repair\" writes one that they open)",
+        context_.directory, ahead, in_seconds(told_.lead.ends_ms() - now.wall_ms));
   }
 }
 

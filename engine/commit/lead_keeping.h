@@ -6,7 +6,7 @@
 
 #include "engine/base/lead_record.h"
 #include "engine/commit/maintenance_task.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/keeper.h"
 
 namespace minikv::engine {
@@ -15,14 +15,14 @@ namespace minikv::engine {
 class LeadKeeping final : public MaintenanceTask {
  public:
   // Logs the lead with which the store was opened, if there is one.
-  LeadKeeping(SharedState& state, Keeper& keeper);
+  LeadKeeping(StoreContext& context, Keeper& keeper);
   std::optional<std::int64_t> due_in_ms() override;
   void run_slice() override;
 
  private:
   void tell(const LeadRecord& before) const;
 
-  SharedState& state_;
+  StoreContext& context_;
   Keeper& keeper_;
   LeadRecord told_;
   std::uint32_t seen_ = 0;  // EngineClock::changes()

@@ -27,18 +27,9 @@ Status zero_out(File& file, std::uint64_t begin, std::uint64_t end) {
 
 }  // namespace
 
-LogWriter::LogWriter(const Options& options, const Log& log, LogProgress& progress, Health& health,
-                     Counters& counters, ResidentPages& resident_pages, Keeper& keeper,
-                     std::shared_ptr<Segment> active, std::uint64_t next_sequence)
-    : options_(options),
-      log_(log),
-      progress_(progress),
-      health_(health),
-      counters_(counters),
-      resident_pages_(resident_pages),
-      keeper_(keeper),
-      active_(std::move(active)),
-      next_sequence_(next_sequence) {
+LogWriter::LogWriter(StoreContext& context, Keeper& keeper, std::shared_ptr<Segment> active,
+                     std::uint64_t next_sequence)
+    : context_(context), keeper_(keeper), active_(std::move(active)), next_sequence_(next_sequence) {
   note_own_bytes();
 }
 
@@ -48,8 +39,8 @@ void LogWriter::note_own_bytes() {
 }
 
 void LogWriter::fail(const Status& status) {
-  log_.error("the store is read-only until it is restarted: {}", status.message());
-  health_.fail(status);
+  context_.log.error("the store is read-only until it is restarted: {}", status.message());
+  context_.health.fail(status);
 }
 
 // ---- append ----
@@ -58,7 +49,7 @@ FrameHeader LogWriter::next_header(std::int64_t now_ms) const {
   FrameHeader header{};
   header.first_sequence = next_sequence_;
   header.engine_time_ms = now_ms;
-  header.watermark = progress_.durable_sequence.load(std::memory_order_acquire);
+  header.watermark = context_.durable_sequence.load(std::memory_order_acquire);
   return header;
 }
 
@@ -95,7 +86,7 @@ Status LogWriter::refuse(const Status& why, std::size_t records) {
   (void)undo_failed_write();
   // The keeper logs a full disk, once.
   if (why.code() != StatusCode::kDiskFull)
-    log_.error("a group of {} records was refused: {}", records, why.message());
+    context_.log.error("a group of {} records was refused: {}", records, why.message());
   return why;
 }
 
@@ -103,7 +94,7 @@ Status LogWriter::refuse(const Status& why, std::size_t records) {
 void LogWriter::note_appended(const FrameHeader& header, std::uint64_t bytes,
                               std::uint64_t end_sequence) noexcept {
   const std::uint64_t offset = used_bytes();
-  resident_pages_.touch(active_->marks(), offset, bytes);
+  context_.resident_pages.touch(active_->marks(), offset, bytes);
   last_watermark_ = header.watermark;
   last_time_ms_ = header.engine_time_ms;
   put_off_watermark();
@@ -111,7 +102,7 @@ void LogWriter::note_appended(const FrameHeader& header, std::uint64_t bytes,
   if (active_min_seq_ == 0) active_min_seq_ = next_sequence_;
   next_sequence_ = end_sequence;
   active_max_seq_ = end_sequence - 1;
-  progress_.written_sequence.store(end_sequence - 1, std::memory_order_release);
+  context_.written_sequence.store(end_sequence - 1, std::memory_order_release);
 }
 
 // ---- a write that failed ----
@@ -138,8 +129,8 @@ Status LogWriter::overwrite(std::uint64_t offset, std::uint64_t end) {
 
 Status LogWriter::sync() {
   assert(failed_end_ == 0);
-  if (options_.fsync == Fsync::kNever) return {};
-  if (options_.fsync == Fsync::kInterval) {
+  if (context_.options.fsync == Fsync::kNever) return {};
+  if (context_.options.fsync == Fsync::kInterval) {
     keeper_.syncer().note_unsynced();
     return keeper_.syncer().wait_while_late();
   }
@@ -148,8 +139,8 @@ Status LogWriter::sync() {
     fail(synced);
     return synced;
   }
-  counters_.syncs.fetch_add(1, std::memory_order_relaxed);
-  progress_.note_durable(next_sequence_ - 1);
+  context_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
+  context_.note_durable(next_sequence_ - 1);
   return {};
 }
 
@@ -171,7 +162,7 @@ void LogWriter::roll_to(std::shared_ptr<Segment> next) {
 // ---- the watermark ----
 
 bool LogWriter::wants_watermark() const {
-  if (options_.fsync == Fsync::kNever || health_.is_read_only()) return false;
+  if (context_.options.fsync == Fsync::kNever || context_.health.is_read_only()) return false;
   return has_frames() && last_watermark_ + 1 < next_sequence_;
 }
 
@@ -180,13 +171,13 @@ void LogWriter::put_off_watermark() { watermark_due_ = std::chrono::steady_clock
 void LogWriter::append_watermark(std::int64_t now_ms) {
   assert(wants_watermark());
   put_off_watermark();
-  const std::uint64_t durable = progress_.durable_sequence.load(std::memory_order_acquire);
+  const std::uint64_t durable = context_.durable_sequence.load(std::memory_order_acquire);
   if (durable + 1 < next_sequence_) return;
   if (!append_mark(now_ms)) {
     last_watermark_ = durable;  // the log has no room: not tried again for the same records
     return;
   }
-  if (options_.fsync == Fsync::kAlways) (void)sync();
+  if (context_.options.fsync == Fsync::kAlways) (void)sync();
 }
 
 }  // namespace minikv::engine

@@ -8,15 +8,11 @@
 #include <span>
 #include <string_view>
 
-#include "engine/base/log.h"
-#include "engine/core/log_progress.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/keeper.h"
 #include "engine/files/missing_log.h"
 #include "engine/format/frame.h"
-#include "engine/segment/resident_pages.h"
 #include "engine/segment/segment.h"
-#include "minikv/options.h"
 #include "minikv/status.h"
 
 namespace minikv::engine {
@@ -30,8 +26,7 @@ class LogWriter {
  public:
   // All arguments but `active` must outlive it. The log goes on in `active`, and its next record gets
   // `next_sequence`.
-  LogWriter(const Options& options, const Log& log, LogProgress& progress, Health& health, Counters& counters,
-            ResidentPages& resident_pages, Keeper& keeper, std::shared_ptr<Segment> active,
+  LogWriter(StoreContext& context, Keeper& keeper, std::shared_ptr<Segment> active,
             std::uint64_t next_sequence);
 
   const std::shared_ptr<Segment>& segment() const { return active_; }
@@ -50,7 +45,7 @@ class LogWriter {
   // size.
   bool fits(std::size_t bytes) const {
     if (active_->id() == kNoSegment) return false;
-    return used_bytes() == sizeof(SegmentHeader) || end_with(bytes) <= options_.segment_size;
+    return used_bytes() == sizeof(SegmentHeader) || end_with(bytes) <= context_.options.segment_size;
   }
 
   // ---- append, sync ----
@@ -98,12 +93,7 @@ class LogWriter {
   void note_own_bytes();
   void fail(const Status& status);
 
-  const Options& options_;
-  const Log& log_;
-  LogProgress& progress_;
-  Health& health_;
-  Counters& counters_;
-  ResidentPages& resident_pages_;
+  StoreContext& context_;
   Keeper& keeper_;
 
   std::shared_ptr<Segment> active_;

@@ -19,9 +19,9 @@ constexpr std::uint64_t kFrameBytes = kMiB;
 
 CompactionOutput::~CompactionOutput() {
   try {
-    for (const std::string& path : paths_) (void)state_.file_system.remove(path);
+    for (const std::string& path : paths_) (void)context_.file_system.remove(path);
     for (const std::uint64_t id : hinted_)
-      (void)state_.file_system.remove(state_.directory + "/" + hint_name(id));
+      (void)context_.file_system.remove(context_.directory + "/" + hint_name(id));
   } catch (const std::bad_alloc&) {
     // The next start removes what is left.
   }
@@ -30,18 +30,19 @@ CompactionOutput::~CompactionOutput() {
 void CompactionOutput::remove_kept() {
   assert(is_finished_ && segments_.empty());
   for (const ManifestSegment& entry : entries_) {
-    (void)state_.file_system.remove(state_.directory + "/" + hint_name(entry.id));
-    (void)state_.file_system.remove(state_.path_of(entry.id));
+    (void)context_.file_system.remove(context_.directory + "/" + hint_name(entry.id));
+    (void)context_.file_system.remove(context_.path_of(entry.id));
   }
 }
 
 Status CompactionOutput::begin_segment() {
   const SegmentIdentity identity = keeper_.manifest().make_segment_identity();
-  const std::string path = state_.path_of(identity.id) + std::string(kTemporarySuffix);
+  const std::string path = context_.path_of(identity.id) + std::string(kTemporarySuffix);
   paths_.push_back(path);
   MINIKV_TRY(create_blank(identity, path));
-  MINIKV_ASSIGN_OR_RETURN(auto segment, open_segment(*state_.open_files, path, OpenMode::kReadWrite, identity,
-                                                     SegmentKind::kCompacted, log_map_bytes(state_.options)));
+  MINIKV_ASSIGN_OR_RETURN(auto segment,
+                          open_segment(*context_.open_files, path, OpenMode::kReadWrite, identity,
+                                       SegmentKind::kCompacted, log_map_bytes(context_.options)));
   segments_.push_back(std::move(segment));
   ManifestSegment entry{};
   entry.id = identity.id;
@@ -58,9 +59,10 @@ Status CompactionOutput::begin_segment() {
 }
 
 Status CompactionOutput::create_blank(const SegmentIdentity& identity, const std::string& path) {
-  auto file = create_segment_file(state_.file_system, path,
-                                  make_segment_header(identity, SegmentKind::kCompacted,
-                                                      keeper_.manifest().store_id(), state_.clock.now_ms()));
+  auto file =
+      create_segment_file(context_.file_system, path,
+                          make_segment_header(identity, SegmentKind::kCompacted,
+                                              keeper_.manifest().store_id(), context_.clock.now_ms()));
   if (!file) return file.status();
   return (*file)->sync();
 }
@@ -71,7 +73,7 @@ Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record
   if (is_open_ && frame_.record_count() > 0 && frame_.bytes() + bytes > kFrameBytes)
     MINIKV_TRY(write_frame());
   const bool is_blank = used_ == sizeof(SegmentHeader) && frame_.record_count() == 0;
-  if (is_open_ && !is_blank && used_ + frame_.bytes() + bytes > state_.options.segment_size)
+  if (is_open_ && !is_blank && used_ + frame_.bytes() + bytes > context_.options.segment_size)
     MINIKV_TRY(end_segment());
   if (!is_open_) MINIKV_TRY(begin_segment());
   ManifestSegment& entry = entries_.back();
@@ -89,10 +91,10 @@ Status CompactionOutput::write_frame() {
   if (frame_.record_count() == 0) return {};
   FrameHeader header{};
   header.first_sequence = frame_min_seq_;
-  header.engine_time_ms = state_.clock.now_ms();
+  header.engine_time_ms = context_.clock.now_ms();
   hint_.note_time(header.engine_time_ms);
   MINIKV_TRY(file_->write(used_, frame_.finish(header)));
-  state_.resident_pages.touch(segments_.back()->marks(), used_, frame_.bytes());
+  context_.resident_pages.touch(segments_.back()->marks(), used_, frame_.bytes());
   used_ += frame_.bytes();
   frame_.begin(segments_.back()->identity(), used_);
   frame_min_seq_ = 0;
@@ -115,11 +117,11 @@ void CompactionOutput::write_hint_of_segment() {
   hint_.arrange();
   segments_.back()->set_keys(keys_of(hint_));
   hinted_.push_back(entries_.back().id);
-  if (Status written = write_hint(state_.file_system, state_.directory, hint_,
+  if (Status written = write_hint(context_.file_system, context_.directory, hint_,
                                   hint_identity(keeper_.manifest().store_id(), entries_.back()), pacing());
       !written) {
-    state_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
-                    written.message());
+    context_.log.warn("{}: no hint, so that the next start reads the segment: {}", segments_.back()->path(),
+                      written.message());
   }
   hint_.clear();
 }
@@ -128,13 +130,13 @@ Status CompactionOutput::finish() {
   assert(!is_finished_);
   if (is_open_) MINIKV_TRY(end_segment());
   for (std::size_t i = 0; i < segments_.size(); ++i) {
-    const std::string final_path = state_.path_of(entries_[i].id);
-    MINIKV_TRY(state_.file_system.rename(paths_[i], final_path));
+    const std::string final_path = context_.path_of(entries_[i].id);
+    MINIKV_TRY(context_.file_system.rename(paths_[i], final_path));
     paths_[i] = final_path;
   }
   is_finished_ = true;
   if (segments_.empty()) return {};
-  return state_.file_system.sync_dir(state_.directory);
+  return context_.file_system.sync_dir(context_.directory);
 }
 
 std::uint64_t CompactionOutput::bytes() const {
@@ -148,7 +150,7 @@ std::vector<std::shared_ptr<Segment>> CompactionOutput::keep() {
   std::vector<std::shared_ptr<Segment>> kept;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     segments_[i]->rename(paths_[i]);
-    kept.push_back(share_segment(std::move(segments_[i]), state_.graveyard));
+    kept.push_back(share_segment(std::move(segments_[i]), context_.graveyard));
   }
   segments_.clear();
   paths_.clear();

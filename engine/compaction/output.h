@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/context.h"
 #include "engine/core/paced_file.h"
-#include "engine/core/state.h"
 #include "engine/files/keeper.h"
 #include "engine/format/frame.h"
 #include "engine/format/hint.h"
@@ -23,8 +23,8 @@ namespace minikv::engine {
 class CompactionOutput {
  public:
   // `urgency` is asked from add() and finish(), and often.
-  CompactionOutput(SharedState& state, Keeper& keeper, std::function<Urgency()> urgency)
-      : state_(state), keeper_(keeper), urgency_(std::move(urgency)) {}
+  CompactionOutput(StoreContext& context, Keeper& keeper, std::function<Urgency()> urgency)
+      : context_(context), keeper_(keeper), urgency_(std::move(urgency)) {}
   ~CompactionOutput();  // removes what was not kept
 
   struct Position {
@@ -43,14 +43,14 @@ class CompactionOutput {
   std::uint64_t bytes() const;
 
  private:
-  Pacing pacing() const { return {state_.options.fsync, state_.written_sequence}; }
+  Pacing pacing() const { return {context_.options.fsync, context_.written_sequence}; }
   Status begin_segment();
   Status create_blank(const SegmentIdentity& identity, const std::string& path);
   Status write_frame();
   Status end_segment();
   void write_hint_of_segment();
 
-  SharedState& state_;
+  StoreContext& context_;
   Keeper& keeper_;
   const std::function<Urgency()> urgency_;
   FrameBuilder frame_;

@@ -22,10 +22,10 @@ Status Salvage::compare_with_accepted_loss() {
 }
 
 Status Salvage::take(std::uint64_t begin, std::uint64_t end, const Take& take) {
-  const auto hint = read_hint(state_.file_system, state_.directory + "/" + hint_name(input_.id),
+  const auto hint = read_hint(context_.file_system, context_.directory + "/" + hint_name(input_.id),
                               hint_identity(store_id_, input_));
   if (hint) {
-    state_.log.error("{}: damaged at offset {}; its hint says of which keys", segment_.path(), begin);
+    context_.log.error("{}: damaged at offset {}; its hint says of which keys", segment_.path(), begin);
     return take_from_hint(*hint, begin, end, take);
   }
   if (!gives_up_loss_) {
@@ -35,8 +35,8 @@ Status Salvage::take(std::uint64_t begin, std::uint64_t end, const Take& take) {
                 "the segment as it is",
                 segment_.path(), begin)};
   }
-  state_.log.warn("{}: damaged at offset {}; what can't be read is given up, as was accepted",
-                  segment_.path(), begin);
+  context_.log.warn("{}: damaged at offset {}; what can't be read is given up, as was accepted",
+                    segment_.path(), begin);
   return take_what_names_itself(begin, std::min(end, reader_.size()), take);
 }
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/format/hint.h"
 #include "engine/format/manifest.h"
 #include "engine/segment/segment.h"
@@ -20,9 +20,9 @@ namespace minikv::engine {
 class Salvage {
  public:
   // All must outlive it. `reader` has the bytes that are there, which may be fewer than `input` says.
-  Salvage(const SharedState& state, const StoreId& store_id, const ManifestSegment& input,
+  Salvage(const StoreContext& context, const StoreId& store_id, const ManifestSegment& input,
           const Segment& segment, SegmentReader& reader)
-      : state_(state), store_id_(store_id), input_(input), segment_(segment), reader_(reader) {}
+      : context_(context), store_id_(store_id), input_(input), segment_(segment), reader_(reader) {}
 
   // To be called once, before the others. An error: the segment could not be read.
   Status compare_with_accepted_loss();
@@ -38,7 +38,7 @@ class Salvage {
   Status take_from_hint(const Hint& hint, std::uint64_t begin, std::uint64_t end, const Take& take);
   Status take_what_names_itself(std::uint64_t begin, std::uint64_t end, const Take& take);
 
-  const SharedState& state_;
+  const StoreContext& context_;
   const StoreId store_id_;
   const ManifestSegment& input_;
   const Segment& segment_;

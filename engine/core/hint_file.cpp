@@ -68,14 +68,14 @@ std::unique_ptr<const SegmentKeys> keys_of(const HintBuilder& hint) {
 
 namespace {
 
-Status try_to_make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry,
+Status try_to_make_hint(const StoreContext& context, const StoreId& store_id, const ManifestSegment& entry,
                         const std::shared_ptr<Segment>& segment) {
   HintBuilder hint;
   MINIKV_TRY(collect(entry, *segment, hint));
   hint.arrange();
   segment->set_keys(keys_of(hint));
-  return write_hint(state.file_system, state.directory, hint, hint_identity(store_id, entry),
-                    {state.options.fsync, state.written_sequence});
+  return write_hint(context.file_system, context.directory, hint, hint_identity(store_id, entry),
+                    {context.options.fsync, context.written_sequence});
 }
 
 }  // namespace

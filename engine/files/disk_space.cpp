@@ -12,18 +12,18 @@ constexpr std::uint64_t kReservedPart = 4;
 }  // namespace
 
 Result<std::uint64_t> DiskSpace::free_bytes() const {
-  auto free = state_.file_system.free_space(state_.directory);
+  auto free = context_.file_system.free_space(context_.directory);
   if (free) *free += release_.bytes();
   return free;
 }
 
 bool DiskSpace::may_grow_log(std::uint64_t bytes) const {
   const auto free = free_bytes();
-  return !free || *free >= state_.options.segment_size + kMiB + bytes;
+  return !free || *free >= context_.options.segment_size + kMiB + bytes;
 }
 
 std::uint64_t DiskSpace::reserved_bytes() const {
-  const std::uint64_t size = state_.options.segment_size;
+  const std::uint64_t size = context_.options.segment_size;
   std::uint64_t room = manifest_.segment_bytes(size);
   if (room < size) {
     const auto free = free_bytes();
@@ -40,9 +40,9 @@ bool DiskSpace::is_release_due() const {
 bool DiskSpace::is_release_late() const {
   const std::uint64_t bytes = release_.bytes();
   if (bytes == 0) return false;
-  if (bytes > kMuchToRelease * state_.options.segment_size) return true;
-  const auto free = state_.file_system.free_space(state_.directory);
-  return free && *free < 2 * state_.options.segment_size;
+  if (bytes > kMuchToRelease * context_.options.segment_size) return true;
+  const auto free = context_.file_system.free_space(context_.directory);
+  return free && *free < 2 * context_.options.segment_size;
 }
 
 }  // namespace minikv::engine

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/base/thread_annotations.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/paced_release.h"
 #include "engine/files/store_manifest.h"
@@ -22,8 +22,8 @@ class DiskSpace {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  DiskSpace(SharedState& state, KeeperMonitor& monitor, const StoreManifest& manifest)
-      : state_(state), monitor_(monitor), manifest_(manifest), release_(state) {}
+  DiskSpace(StoreContext& context, KeeperMonitor& monitor, const StoreManifest& manifest)
+      : context_(context), monitor_(monitor), manifest_(manifest), release_(context) {}
 
   // Bytes that may still be written, with those that are about to be given back.
   Result<std::uint64_t> free_bytes() const;
@@ -57,7 +57,7 @@ class DiskSpace {
   void release_all() { release_.release_all(); }
 
  private:
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor& monitor_;
   const StoreManifest& manifest_;
   PacedRelease release_;

@@ -21,16 +21,16 @@ std::chrono::steady_clock::time_point in_ms(std::int64_t ms) {
 
 }  // namespace
 
-Keeper::Keeper(SharedState& state, Manifest manifest, ManifestFile file)
-    : state_(state),
-      monitor_(state, [this] { run_pending(); }),
-      manifest_(state, monitor_, std::move(manifest), std::move(file)),
-      disk_(state, monitor_, manifest_),
-      remover_(state, monitor_, manifest_, disk_),
-      syncer_(state, monitor_, log_),
-      spare_(state, monitor_, manifest_, log_, disk_, remover_, syncer_,
+Keeper::Keeper(StoreContext& context, Manifest manifest, ManifestFile file)
+    : context_(context),
+      monitor_(context, [this] { run_pending(); }),
+      manifest_(context, monitor_, std::move(manifest), std::move(file)),
+      disk_(context, monitor_, manifest_),
+      remover_(context, monitor_, manifest_, disk_),
+      syncer_(context, monitor_, log_),
+      spare_(context, monitor_, manifest_, log_, disk_, remover_, syncer_,
              [this] { return is_spare_urgent(); }),
-      refusal_watch_(state, monitor_, disk_, spare_),
+      refusal_watch_(context, monitor_, disk_, spare_),
       seq_limit_(manifest_.copy().seq_limit) {}
 
 Keeper::~Keeper() { stop(); }
@@ -46,14 +46,14 @@ Status Keeper::cut_overlong(const std::vector<Overlong>& overlong) {
   if (overlong.empty() && !has_dropped) return {};
   Status committed = manifest_.commit(next);
   if (committed.code() == StatusCode::kDiskFull) {
-    state_.log.warn("{}: what the last run has left takes room until the next start: {}", state_.directory,
-                    committed.message());
+    context_.log.warn("{}: what the last run has left takes room until the next start: {}",
+                      context_.directory, committed.message());
     return {};
   }
   MINIKV_TRY(std::move(committed));
   for (const Overlong& segment : overlong) {
-    const std::string path = state_.path_of(segment.segment_id);
-    auto file = state_.file_system.open(path, OpenMode::kReadWrite);
+    const std::string path = context_.path_of(segment.segment_id);
+    auto file = context_.file_system.open(path, OpenMode::kReadWrite);
     if (!file) return file.status();
     MINIKV_TRY(cut(**file, path, segment.bytes));
   }
@@ -70,7 +70,7 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
     if (!made) return made.status();
     spare = std::move(*made);
     if (!spare)
-      spare = share_segment(make_missing_log(state_.open_files, state_.directory), state_.graveyard);
+      spare = share_segment(make_missing_log(context_.open_files, context_.directory), context_.graveyard);
   }
   const bool is_missing = spare->id() == kNoSegment;
   Manifest next = manifest_.copy();
@@ -110,11 +110,11 @@ void Keeper::on_disk_tight(std::function<void()> callback) {
 void Keeper::start() {
   assert(stage_ == Stage::kLogOpen);
   stage_ = Stage::kStarted;
-  state_.graveyard->set_wake([this] {
+  context_.graveyard->set_wake([this] {
     MutexLock lock(monitor_.mutex());
     monitor_.notify_all();
   });
-  if (state_.options.single_threaded) {
+  if (context_.options.single_threaded) {
     run_pending();
   } else {
     thread_ = std::thread([this] { run(); });
@@ -122,7 +122,7 @@ void Keeper::start() {
 }
 
 void Keeper::stop() {
-  state_.graveyard->set_wake({});
+  context_.graveyard->set_wake({});
   monitor_.stop();
   if (thread_.joinable()) thread_.join();
 }
@@ -131,7 +131,7 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
   assert(stage_ == Stage::kStarted);
   stage_ = Stage::kFinished;
   stop();
-  if (state_.health.is_read_only()) return state_.health.refusal();
+  if (context_.health.is_read_only()) return context_.health.refusal();
   const auto has_retired = [this] {
     MutexLock lock(monitor_.mutex());
     return log_.has_retired();
@@ -146,7 +146,7 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
 // nothing waits for the spare yet.
 Keeper::Job Keeper::next_job() const {
   // A compaction waits for the refusal of its commit.
-  if (state_.health.is_read_only() && commits_.empty()) return Job::kNone;
+  if (context_.health.is_read_only() && commits_.empty()) return Job::kNone;
   if (cut_wanted_.segment_id != 0) return Job::kCut;
   if (!commits_.empty()) return Job::kCommit;
   if (syncer_.is_due()) return Job::kSync;
@@ -223,8 +223,8 @@ void Keeper::wait_for_job() {
   const auto not_after = [&](std::chrono::steady_clock::time_point time) {
     if (!until || time < *until) until = time;
   };
-  if (!state_.health.is_read_only()) {
-    const std::int64_t now_ms = state_.clock.steady_ms();
+  if (!context_.health.is_read_only()) {
+    const std::int64_t now_ms = context_.clock.steady_ms();
     for (const auto at_ms :
          {syncer_.interval_ends_at_ms(), spare_.due_at_ms(), refusal_watch_.next_look_ms()}) {
       if (at_ms) not_after(in_ms(*at_ms - now_ms));
@@ -246,7 +246,8 @@ bool Keeper::try_one_job() {
     return true;
   } catch (const std::bad_alloc&) {
     if (!is_without_memory_told_)
-      state_.log.error("there is no memory to look after the store's files; it is tried again every second");
+      context_.log.error(
+          "there is no memory to look after the store's files; it is tried again every second");
     is_without_memory_told_ = true;
     give_up_waiting(out_of_memory("the keeper of the store's files"));
     return false;
@@ -261,7 +262,7 @@ void Keeper::give_up_waiting(const Status& why) {
     commits_.front()->done = true;
     commits_.pop_front();
   }
-  spare_.give_up(why, state_.clock.steady_ms() + kRetryWithoutMemoryMs);
+  spare_.give_up(why, context_.clock.steady_ms() + kRetryWithoutMemoryMs);
   monitor_.notify_all();
 }
 
@@ -272,7 +273,7 @@ bool Keeper::is_spare_urgent() const {
   const Segment* const active = log_.active();
   return active == nullptr || !commits_.empty() || are_sequences_wanted_ || syncer_.is_due() ||
          monitor_.is_stopping() ||
-         active->used_bytes.load(std::memory_order_relaxed) > state_.options.segment_size / 2;
+         active->used_bytes.load(std::memory_order_relaxed) > context_.options.segment_size / 2;
 }
 
 }  // namespace minikv::engine

@@ -17,7 +17,7 @@
 
 #include "engine/base/one_at_a_time.h"
 #include "engine/base/thread_annotations.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/disk_space.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/log_segments.h"
@@ -40,7 +40,7 @@ namespace minikv::engine {
 // finish() once each, in this order, and retire() and reserve_sequences() by the writer alone.
 class Keeper {
  public:
-  Keeper(SharedState& state, Manifest manifest, ManifestFile file);
+  Keeper(StoreContext& context, Manifest manifest, ManifestFile file);
   ~Keeper();
 
   // Makes the manifest of the last incarnation durable as recovery has left it. Then cuts the files that are
@@ -140,7 +140,7 @@ class Keeper {
   Status cut(File& file, const std::string& path, std::uint64_t bytes);
   Status record_time();
 
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor monitor_;
   StoreManifest manifest_;
   LogSegments log_;

@@ -76,7 +76,7 @@ Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence
   if (entry == nullptr) return manifest_.commit(next);  // there was no room for a log
   File& file = last.segment->file();
   MINIKV_TRY(file.sync());
-  state_.note_durable(last.max_seq);
+  context_.note_durable(last.max_seq);
   // On a full disk the log keeps its remaining room for the next start: other programs could take it
   // otherwise.
   const bool keeps_room = !spare_.is_ready() && disk_.is_tight();
@@ -88,7 +88,7 @@ Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence
     // The segment does not belong to the store any more; the next start would unlink it, too.
     if (keeps_room) return {};
     MINIKV_TRY(remover_.remove_files(last.segment->id()));
-    return state_.file_system.sync_dir(state_.directory);
+    return context_.file_system.sync_dir(context_.directory);
   }
   entry->state = SegmentState::kSealed;
   entry->size = last.used_bytes;
@@ -105,8 +105,8 @@ Status Keeper::seal_last(const RetiredSegment& last, std::uint64_t next_sequence
 // again.
 Status Keeper::cut(File& file, const std::string& path, std::uint64_t bytes) {
   if (Status done = file.truncate(bytes); !done) {
-    state_.log.warn("{}: could not be cut to the {} bytes that count; the next start tries again: {}", path,
-                    bytes, done.message());
+    context_.log.warn("{}: could not be cut to the {} bytes that count; the next start tries again: {}", path,
+                      bytes, done.message());
     return {};
   }
   return file.sync();
@@ -223,7 +223,7 @@ Status Keeper::commit_oldest() {
     MutexLock lock(monitor_.mutex());
     request = commits_.front();
   }
-  Status status = state_.health.is_read_only() ? state_.health.refusal() : Status();
+  Status status = context_.health.is_read_only() ? context_.health.refusal() : Status();
   bool lacked_room = false;
   if (status) {
     Manifest next = manifest_.copy();

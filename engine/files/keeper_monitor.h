@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "engine/base/thread_annotations.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 
 namespace minikv::engine {
 
@@ -22,8 +22,8 @@ extern Mutex keeper_mutex;
 class KeeperMonitor {
  public:
   // `run_pending` does on the calling thread what the keeper's thread would do (single-threaded mode).
-  KeeperMonitor(SharedState& state, std::function<void()> run_pending)
-      : state_(state), run_pending_(std::move(run_pending)) {}
+  KeeperMonitor(StoreContext& context, std::function<void()> run_pending)
+      : context_(context), run_pending_(std::move(run_pending)) {}
 
   Mutex& mutex() const MINIKV_RETURN_CAPABILITY(keeper_mutex) { return mutex_; }
 
@@ -39,7 +39,7 @@ class KeeperMonitor {
   template <typename Condition>
   Status wait_for(Condition condition) MINIKV_REQUIRES(keeper_mutex) {
     while (!condition()) {
-      if (state_.health.is_read_only()) return state_.health.refusal();
+      if (context_.health.is_read_only()) return context_.health.refusal();
       if (is_stopping_) return {StatusCode::kShutdown, "the store is closing"};
       wait();
     }
@@ -47,7 +47,7 @@ class KeeperMonitor {
   }
   // To be called after requesting a job, and before waiting for it.
   void run_pending_if_single_threaded() MINIKV_EXCLUDES(keeper_mutex) {
-    if (state_.options.single_threaded) run_pending_();
+    if (context_.options.single_threaded) run_pending_();
   }
 
   void stop() MINIKV_EXCLUDES(keeper_mutex) {
@@ -59,16 +59,16 @@ class KeeperMonitor {
 
   // Makes the store read-only, since what the disk holds is unknown.
   void fail(const Status& status) MINIKV_EXCLUDES(keeper_mutex) {
-    if (!state_.health.is_read_only()) {
-      state_.log.error("the store is read-only until it is restarted: {}", status.message());
+    if (!context_.health.is_read_only()) {
+      context_.log.error("the store is read-only until it is restarted: {}", status.message());
     }
-    state_.health.fail(status);
+    context_.health.fail(status);
     MutexLock lock(mutex());
     notify_all();
   }
 
  private:
-  SharedState& state_;
+  StoreContext& context_;
   const std::function<void()> run_pending_;
   mutable Mutex mutex_;
   CondVar changed_;

@@ -9,14 +9,14 @@
 namespace minikv::engine {
 
 std::optional<std::int64_t> LogSyncer::interval_ends_at_ms() const {
-  if (state_.options.fsync != Fsync::kInterval || unsynced_since_ms_ < 0) return std::nullopt;
-  return unsynced_since_ms_ + state_.options.fsync_interval_ms;
+  if (context_.options.fsync != Fsync::kInterval || unsynced_since_ms_ < 0) return std::nullopt;
+  return unsynced_since_ms_ + context_.options.fsync_interval_ms;
 }
 
 bool LogSyncer::is_due() const {
   if (is_wanted_) return true;
   const auto ends_at_ms = interval_ends_at_ms();
-  return ends_at_ms && state_.clock.steady_ms() >= *ends_at_ms;
+  return ends_at_ms && context_.clock.steady_ms() >= *ends_at_ms;
 }
 
 Status LogSyncer::sync() {
@@ -29,13 +29,13 @@ Status LogSyncer::sync() {
     // Nothing fails for lack of memory from here on.
     is_wanted_ = false;
     syncing_since_ms_ = std::exchange(unsynced_since_ms_, -1);
-    covered = state_.written_sequence.load(std::memory_order_acquire);
+    covered = context_.written_sequence.load(std::memory_order_acquire);
   }
   for (const auto& segment : log) {
     MINIKV_TRY(segment->file().sync());
-    state_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
+    context_.counters.syncs.fetch_add(1, std::memory_order_relaxed);
   }
-  state_.note_durable(covered);
+  context_.note_durable(covered);
   MutexLock lock(monitor_.mutex());
   syncing_since_ms_ = -1;
   return {};
@@ -57,7 +57,7 @@ void LogSyncer::note_unsynced() {
   {
     MutexLock lock(monitor_.mutex());
     if (unsynced_since_ms_ < 0) {
-      unsynced_since_ms_ = state_.clock.steady_ms();
+      unsynced_since_ms_ = context_.clock.steady_ms();
       monitor_.notify_all();
     }
   }
@@ -65,9 +65,9 @@ void LogSyncer::note_unsynced() {
 }
 
 bool LogSyncer::is_late() const {
-  const std::int64_t allowed_ms = 2 * std::int64_t{state_.options.fsync_interval_ms};
+  const std::int64_t allowed_ms = 2 * std::int64_t{context_.options.fsync_interval_ms};
   const std::int64_t since = syncing_since_ms_ >= 0 ? syncing_since_ms_ : unsynced_since_ms_;
-  return since >= 0 && state_.clock.steady_ms() - since > allowed_ms;
+  return since >= 0 && context_.clock.steady_ms() - since > allowed_ms;
 }
 
 Status LogSyncer::wait_while_late() {
@@ -76,13 +76,15 @@ Status LogSyncer::wait_while_late() {
 }
 
 bool LogSyncer::may_hold_up() const {
-  if (state_.options.fsync != Fsync::kInterval) return false;
+  if (context_.options.fsync != Fsync::kInterval) return false;
   MutexLock lock(monitor_.mutex());
   return is_late();
 }
 
 Status LogSyncer::make_durable(std::uint64_t sequence) {
-  const auto is_durable = [&] { return state_.durable_sequence.load(std::memory_order_acquire) >= sequence; };
+  const auto is_durable = [&] {
+    return context_.durable_sequence.load(std::memory_order_acquire) >= sequence;
+  };
   {
     MutexLock lock(monitor_.mutex());
     if (is_durable()) return {};

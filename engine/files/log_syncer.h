@@ -6,7 +6,7 @@
 
 #include "engine/base/one_at_a_time.h"
 #include "engine/base/thread_annotations.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/log_segments.h"
 
@@ -19,8 +19,8 @@ namespace minikv::engine {
 // alone.
 class LogSyncer {
  public:
-  LogSyncer(SharedState& state, KeeperMonitor& monitor, const LogSegments& log)
-      : state_(state), monitor_(monitor), log_(log) {}
+  LogSyncer(StoreContext& context, KeeperMonitor& monitor, const LogSegments& log)
+      : context_(context), monitor_(monitor), log_(log) {}
 
   // ---- for the writer (fsync: interval) ----
   // Something was written that is not synced: a sync is due one interval from now.
@@ -45,7 +45,7 @@ class LogSyncer {
  private:
   bool is_late() const MINIKV_REQUIRES(keeper_mutex);
 
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor& monitor_;
   const LogSegments& log_;
   OneAtATime syncs_;

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/base/one_at_a_time.h"
+#include "engine/core/context.h"
 #include "engine/core/paced_file.h"
-#include "engine/core/state.h"
 #include "engine/segment/segment.h"
 
 namespace minikv::engine {
@@ -25,7 +25,8 @@ class PacedRelease {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit PacedRelease(const SharedState& state) : pacer_({state.options.fsync, state.written_sequence}) {}
+  explicit PacedRelease(const StoreContext& context)
+      : pacer_({context.options.fsync, context.written_sequence}) {}
 
   void add(std::vector<std::unique_ptr<Segment>> segments);
   // How many bytes are still to be given back.

@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "engine/base/thread_annotations.h"
+#include "engine/core/context.h"
 #include "engine/core/full_disk.h"
-#include "engine/core/state.h"
 #include "engine/files/disk_space.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/spare_segment.h"
@@ -20,8 +20,9 @@ namespace minikv::engine {
 // Thread safety: all members may be called from any thread, but look() by the keeper's alone.
 class RefusalWatch {
  public:
-  RefusalWatch(SharedState& state, KeeperMonitor& monitor, const DiskSpace& disk, const SpareSegment& spare)
-      : state_(state), monitor_(monitor), disk_(disk), spare_(spare) {}
+  RefusalWatch(StoreContext& context, KeeperMonitor& monitor, const DiskSpace& disk,
+               const SpareSegment& spare)
+      : context_(context), monitor_(monitor), disk_(disk), spare_(spare) {}
 
   // The store was opened on a full disk. `why`: why a segment could not be made; ok: that was not tried.
   void note_opened_full(const DiskRoom& room, const Status& why) const;
@@ -37,9 +38,9 @@ class RefusalWatch {
   void look() MINIKV_EXCLUDES(keeper_mutex);
 
  private:
-  bool are_writes_refused() const { return state_.full_disk.is_on() || state_.failing_writes.is_on(); }
+  bool are_writes_refused() const { return context_.full_disk.is_on() || context_.failing_writes.is_on(); }
 
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor& monitor_;
   const DiskSpace& disk_;
   const SpareSegment& spare_;

@@ -12,11 +12,11 @@ namespace minikv::engine {
 
 // While the store is being closed, the remover waits for nothing.
 bool SegmentRemover::may_bury() const {
-  return !state_.graveyard->is_empty() &&
+  return !context_.graveyard->is_empty() &&
          (disk_.segments_to_give_back() < kMaxDying || monitor_.is_stopping());
 }
 
-Status SegmentRemover::bury() { return bury(state_.graveyard->take()); }
+Status SegmentRemover::bury() { return bury(context_.graveyard->take()); }
 
 // Each segment that gives back its space has a descriptor, so that the others wait for their turn.
 Status SegmentRemover::bury_some() {
@@ -26,10 +26,10 @@ Status SegmentRemover::bury_some() {
     is_stopping = monitor_.is_stopping();
   }
   if (is_stopping) return bury();
-  auto dead = state_.graveyard->take();
+  auto dead = context_.graveyard->take();
   const std::size_t room = kMaxDying - std::min(disk_.segments_to_give_back(), kMaxDying);
   while (dead.size() > room) {
-    state_.graveyard->add(std::move(dead.back()));
+    context_.graveyard->add(std::move(dead.back()));
     dead.pop_back();
   }
   return bury(std::move(dead));
@@ -42,7 +42,7 @@ Status SegmentRemover::bury(std::vector<std::unique_ptr<Segment>> dead) {
   } catch (const std::bad_alloc&) {
     // The segments that are not closed yet go back to the graveyard.
     for (auto& segment : dead) {
-      if (segment) state_.graveyard->add(std::move(segment));
+      if (segment) context_.graveyard->add(std::move(segment));
     }
     throw;
   }
@@ -50,7 +50,7 @@ Status SegmentRemover::bury(std::vector<std::unique_ptr<Segment>> dead) {
 
 Status SegmentRemover::unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead) {
   // Closing a file that has no name any more gives its space back, all at once.
-  const bool has_time = !state_.options.single_threaded && !disk_.is_tight();
+  const bool has_time = !context_.options.single_threaded && !disk_.is_tight();
   Manifest next = manifest_.copy();
   bool any = false;
   for (const auto& segment : dead) {
@@ -64,7 +64,7 @@ Status SegmentRemover::unlink_and_release(std::vector<std::unique_ptr<Segment>>&
   }
   if (!has_time) dead.clear();
   if (!any) return {};
-  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  MINIKV_TRY(context_.file_system.sync_dir(context_.directory));
   MINIKV_TRY(manifest_.commit(next));
   disk_.give_back(std::move(dead));
   return {};
@@ -74,15 +74,15 @@ Status SegmentRemover::sweep() {
   for (const ManifestSegment& entry : manifest_.segments()) {
     if (entry.state == SegmentState::kDropped) MINIKV_TRY(remove_files(entry.id));
   }
-  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  MINIKV_TRY(context_.file_system.sync_dir(context_.directory));
   manifest_.forget_dropped();
   return {};
 }
 
 Status SegmentRemover::remove_files(std::uint64_t segment_id) {
   for (const std::string& path :
-       {state_.directory + "/" + hint_name(segment_id), state_.path_of(segment_id)}) {
-    if (Status removed = state_.file_system.remove(path);
+       {context_.directory + "/" + hint_name(segment_id), context_.path_of(segment_id)}) {
+    if (Status removed = context_.file_system.remove(path);
         !removed && removed.code() != StatusCode::kNotFound) {
       return removed;
     }

@@ -7,7 +7,7 @@
 
 #include "engine/base/one_at_a_time.h"
 #include "engine/base/thread_annotations.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/disk_space.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/store_manifest.h"
@@ -21,8 +21,8 @@ namespace minikv::engine {
 // Thread safety: the keeper's thread alone.
 class SegmentRemover {
  public:
-  SegmentRemover(SharedState& state, KeeperMonitor& monitor, StoreManifest& manifest, DiskSpace& disk)
-      : state_(state), monitor_(monitor), manifest_(manifest), disk_(disk) {}
+  SegmentRemover(StoreContext& context, KeeperMonitor& monitor, StoreManifest& manifest, DiskSpace& disk)
+      : context_(context), monitor_(monitor), manifest_(manifest), disk_(disk) {}
 
   // Whether bury_some() would bury any.
   bool may_bury() const MINIKV_REQUIRES(keeper_mutex);
@@ -42,7 +42,7 @@ class SegmentRemover {
   Status bury(std::vector<std::unique_ptr<Segment>> dead);
   Status unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead);
 
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor& monitor_;
   StoreManifest& manifest_;
   DiskSpace& disk_;

@@ -24,19 +24,23 @@ constexpr std::uint64_t kLeftOverPart = 32;
 
 }  // namespace
 
-SpareMaker::SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
+SpareMaker::SpareMaker(StoreContext& context, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
                        std::function<bool()> is_urgent)
-    : state_(state), manifest_(manifest), disk_(disk), syncer_(syncer), is_urgent_(std::move(is_urgent)) {}
+    : context_(context),
+      manifest_(manifest),
+      disk_(disk),
+      syncer_(syncer),
+      is_urgent_(std::move(is_urgent)) {}
 
 Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
   do {
-    const auto free = state_.file_system.free_space(state_.directory);
+    const auto free = context_.file_system.free_space(context_.directory);
     // After the start a small log is tried often, and so only where it may succeed.
     if (free && *free < kMinLogBytes && !may_drop_hints) return {};
-    const std::uint64_t least = std::min(kMinLogBytes, state_.options.segment_size);
+    const std::uint64_t least = std::min(kMinLogBytes, context_.options.segment_size);
     std::uint64_t size = free ? *free : 0;
     if (size > disk_.reserved_bytes()) size -= size / kLeftOverPart;
-    size = std::clamp(std::max(size, kSmallLogBytes), least, state_.options.segment_size);
+    size = std::clamp(std::max(size, kSmallLogBytes), least, context_.options.segment_size);
     for (; size >= least; size -= size / 4) {
       MINIKV_TRY(create(size, 0, made));
       if (made.code() != StatusCode::kDiskFull) return {};
@@ -51,7 +55,7 @@ Status SpareMaker::create_small(bool may_drop_hints, Status& made) {
 
 // False: there is no hint to drop. The hint of a segment that was cut stays, since only it knows the rest.
 Result<bool> SpareMaker::drop_largest_hint() {
-  auto names = state_.file_system.list(state_.directory);
+  auto names = context_.file_system.list(context_.directory);
   if (!names) return names.status();
   const Manifest manifest = manifest_.copy();
   std::string largest;
@@ -61,19 +65,19 @@ Result<bool> SpareMaker::drop_largest_hint() {
     if (id == 0) continue;
     if (const ManifestSegment* const entry = manifest.find(id); entry != nullptr && entry->accepted_loss != 0)
       continue;
-    auto file = state_.file_system.open(state_.directory + "/" + name, OpenMode::kRead);
+    auto file = context_.file_system.open(context_.directory + "/" + name, OpenMode::kRead);
     if (!file) continue;
     const auto size = (*file)->size();
     if (size && *size > most) {
       most = *size;
-      largest = state_.directory + "/" + name;
+      largest = context_.directory + "/" + name;
     }
   }
   if (most == 0) return false;
-  state_.log.warn(
+  context_.log.warn(
       "{}: removed, to have room for deletes on a full disk; the next start reads the segment instead",
       largest);
-  MINIKV_TRY(state_.file_system.remove(largest));
+  MINIKV_TRY(context_.file_system.remove(largest));
   return true;
 }
 
@@ -82,23 +86,23 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
   // segment id.
   if (!unused_) unused_ = manifest_.make_segment_identity();
   const SegmentIdentity identity = *unused_;
-  const std::string path = state_.path_of(identity.id);
+  const std::string path = context_.path_of(identity.id);
   const std::string temporary = path + std::string(kTemporarySuffix);
 
-  auto free = state_.file_system.free_space(state_.directory);
+  auto free = context_.file_system.free_space(context_.directory);
   if (free && *free < size + left_over && disk_.is_giving_back()) {
     disk_.release_all();
-    free = state_.file_system.free_space(state_.directory);
+    free = context_.file_system.free_space(context_.directory);
   }
-  made =
-      left_over > 0 && free && *free < size + left_over
-          ? disk_full(state_.directory, fmt::format("there is no room for another segment of {} bytes", size))
-          : write_blank(identity, size, temporary);
+  made = left_over > 0 && free && *free < size + left_over
+             ? disk_full(context_.directory,
+                         fmt::format("there is no room for another segment of {} bytes", size))
+             : write_blank(identity, size, temporary);
   // The manifest must not name what a power cut could take.
-  if (made) made = state_.file_system.sync_dir(state_.directory);
+  if (made) made = context_.file_system.sync_dir(context_.directory);
   if (!made) {
     // Nothing depends on the file yet. The writer goes on in its segment, which grows meanwhile.
-    (void)state_.file_system.remove(temporary);
+    (void)context_.file_system.remove(temporary);
     return {};
   }
   Manifest next = manifest_.copy();
@@ -112,14 +116,14 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
   if (Status committed = manifest_.commit(next); !committed) {
     if (!manifest_.lacked_room()) return committed;
     // The manifest needs the room that the file has taken.
-    (void)state_.file_system.remove(temporary);
+    (void)context_.file_system.remove(temporary);
     made = std::move(committed);
     return {};
   }
   unused_.reset();
   // Only a file under its final name is ever written to; one under the temporary name is blank.
-  MINIKV_TRY(state_.file_system.rename(temporary, path));
-  MINIKV_TRY(state_.file_system.sync_dir(state_.directory));
+  MINIKV_TRY(context_.file_system.rename(temporary, path));
+  MINIKV_TRY(context_.file_system.sync_dir(context_.directory));
   unopened_ = identity;
   return {};
 }
@@ -127,8 +131,8 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
 // Syncs the file, but not its name.
 Status SpareMaker::write_blank(const SegmentIdentity& identity, std::uint64_t size, const std::string& path) {
   auto file = create_segment_file(
-      state_.file_system, path,
-      make_segment_header(identity, SegmentKind::kLog, manifest_.store_id(), state_.clock.now_ms()));
+      context_.file_system, path,
+      make_segment_header(identity, SegmentKind::kLog, manifest_.store_id(), context_.clock.now_ms()));
   if (!file) return file.status();
   MINIKV_TRY(fill(**file, size));
   return (*file)->sync();
@@ -136,7 +140,7 @@ Status SpareMaker::write_blank(const SegmentIdentity& identity, std::uint64_t si
 
 Status SpareMaker::fill(File& file, std::uint64_t size) {
   constexpr std::uint64_t kZeroesBytes = kMiB;
-  PacedFile paced(file, {state_.options.fsync, state_.written_sequence},
+  PacedFile paced(file, {context_.options.fsync, context_.written_sequence},
                   [this] { return is_urgent_() ? Urgency::kHigh : Urgency::kSome; });
   const std::string zeros(static_cast<std::size_t>(std::min(size, kZeroesBytes)), '\0');
   std::uint64_t offset = sizeof(SegmentHeader);
@@ -151,13 +155,13 @@ Status SpareMaker::fill(File& file, std::uint64_t size) {
 
 Result<std::shared_ptr<Segment>> SpareMaker::open() {
   assert(has_unopened());
-  auto segment = open_segment(*state_.open_files, state_.path_of(unopened_->id), OpenMode::kReadWrite,
-                              *unopened_, SegmentKind::kLog, log_map_bytes(state_.options));
+  auto segment = open_segment(*context_.open_files, context_.path_of(unopened_->id), OpenMode::kReadWrite,
+                              *unopened_, SegmentKind::kLog, log_map_bytes(context_.options));
   if (!segment) return segment.status();
   (*segment)->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
   // Without memory for the shared pointer the segment goes to the graveyard, which wakes the keeper. So the
   // caller must not hold the keeper's lock.
-  auto shared = share_segment(std::move(*segment), state_.graveyard);
+  auto shared = share_segment(std::move(*segment), context_.graveyard);
   unopened_.reset();
   return shared;
 }

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/disk_space.h"
 #include "engine/files/log_syncer.h"
 #include "engine/files/store_manifest.h"
@@ -18,7 +18,7 @@ namespace minikv::engine {
 class SpareMaker {
  public:
   // `is_urgent`: whether something waits for the file; asked between two pieces.
-  SpareMaker(SharedState& state, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
+  SpareMaker(StoreContext& context, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
              std::function<bool()> is_urgent);
 
   // Makes a file full of zeros, durable and named in the manifest. Sets `made` to kOk, or to the reason why
@@ -40,7 +40,7 @@ class SpareMaker {
   Status fill(File& file, std::uint64_t size);
   Result<bool> drop_largest_hint();
 
-  SharedState& state_;
+  StoreContext& context_;
   StoreManifest& manifest_;
   DiskSpace& disk_;
   LogSyncer& syncer_;

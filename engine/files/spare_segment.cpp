@@ -15,16 +15,16 @@ constexpr std::uint64_t kLeftOverBytes = 64 * 1024;
 
 }  // namespace
 
-SpareSegment::SpareSegment(SharedState& state, KeeperMonitor& monitor, StoreManifest& manifest,
+SpareSegment::SpareSegment(StoreContext& context, KeeperMonitor& monitor, StoreManifest& manifest,
                            const LogSegments& log, DiskSpace& disk, SegmentRemover& remover,
                            LogSyncer& syncer, std::function<bool()> is_urgent)
-    : state_(state),
+    : context_(context),
       monitor_(monitor),
       manifest_(manifest),
       log_(log),
       disk_(disk),
       remover_(remover),
-      maker_(state, manifest, disk, syncer, std::move(is_urgent)) {}
+      maker_(context, manifest, disk, syncer, std::move(is_urgent)) {}
 
 // ---- the writer takes it ----
 
@@ -38,7 +38,7 @@ Result<std::shared_ptr<Segment>> SpareSegment::take() {
   if (!is_ready()) return std::shared_ptr<Segment>();
   if (disk_.is_tight()) {
     disk_.tell_tight();
-    return disk_full(state_.directory, kRoomIsKept);
+    return disk_full(context_.directory, kRoomIsKept);
   }
   MutexLock lock(monitor_.mutex());
   return std::exchange(segment_, nullptr);
@@ -84,7 +84,7 @@ Result<std::shared_ptr<Segment>> SpareSegment::wait_and_take() {
 }
 
 Status SpareSegment::compaction_has_the_room() const {
-  return disk_full(state_.directory, "compaction works in what room is left");
+  return disk_full(context_.directory, "compaction works in what room is left");
 }
 
 DiskRoom SpareSegment::room() const {
@@ -154,7 +154,7 @@ std::optional<std::int64_t> SpareSegment::due_at_ms() const {
 
 bool SpareSegment::is_due() const {
   const auto at_ms = due_at_ms();
-  return at_ms && !monitor_.is_stopping() && state_.clock.steady_ms() >= *at_ms;
+  return at_ms && !monitor_.is_stopping() && context_.clock.steady_ms() >= *at_ms;
 }
 
 void SpareSegment::give_up(const Status& why, std::int64_t retry_ms) {
@@ -167,10 +167,10 @@ void SpareSegment::go_without(const Status& why) {
   {
     MutexLock lock(monitor_.mutex());
     // The keeper tries once a second, which is too often to log.
-    if (failure_told_ != why.message()) state_.log.warn("no spare segment: {}", why.message());
+    if (failure_told_ != why.message()) context_.log.warn("no spare segment: {}", why.message());
     failure_told_ = why.message();
     failure_ = why;
-    retry_ms_ = state_.clock.steady_ms() + kSpareRetryMs;
+    retry_ms_ = context_.clock.steady_ms() + kSpareRetryMs;
   }
   if (why.code() == StatusCode::kDiskFull) disk_.tell_tight();
 }
@@ -193,7 +193,7 @@ Status SpareSegment::prepare() {
   const OneAtATime::Scope alone(keepers_calls_);
   if (!maker_.has_unopened()) {
     Status made;
-    MINIKV_TRY(maker_.create(state_.options.segment_size, kLeftOverBytes, made));
+    MINIKV_TRY(maker_.create(context_.options.segment_size, kLeftOverBytes, made));
     if (!made) go_without(made);
     bool is_log_missing = false;
     {

@@ -9,8 +9,8 @@
 
 #include "engine/base/one_at_a_time.h"
 #include "engine/base/thread_annotations.h"
+#include "engine/core/context.h"
 #include "engine/core/full_disk.h"
-#include "engine/core/state.h"
 #include "engine/files/disk_space.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/log_segments.h"
@@ -29,7 +29,7 @@ namespace minikv::engine {
 class SpareSegment {
  public:
   // `is_urgent`: whether the keeper's next job, or the log, waits for the spare that is being made.
-  SpareSegment(SharedState& state, KeeperMonitor& monitor, StoreManifest& manifest, const LogSegments& log,
+  SpareSegment(StoreContext& context, KeeperMonitor& monitor, StoreManifest& manifest, const LogSegments& log,
                DiskSpace& disk, SegmentRemover& remover, LogSyncer& syncer, std::function<bool()> is_urgent);
 
   // ---- for the writer ----
@@ -83,7 +83,7 @@ class SpareSegment {
   void go_without(const Status& why) MINIKV_EXCLUDES(keeper_mutex);
   Status compaction_has_the_room() const;
 
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor& monitor_;
   StoreManifest& manifest_;
   const LogSegments& log_;

@@ -7,8 +7,9 @@
 
 namespace minikv::engine {
 
-StoreManifest::StoreManifest(SharedState& state, KeeperMonitor& monitor, Manifest manifest, ManifestFile file)
-    : state_(state),
+StoreManifest::StoreManifest(StoreContext& context, KeeperMonitor& monitor, Manifest manifest,
+                             ManifestFile file)
+    : context_(context),
       monitor_(monitor),
       store_id_(manifest.store_id),
       file_(std::move(file)),
@@ -56,18 +57,17 @@ Status StoreManifest::commit(Manifest& next) {
     MutexLock lock(monitor_.mutex());
     next.next_segment_id = next_segment_id_;
   }
-  next.engine_time_ms = state_.clock.now_ms();
-  next.lead = state_.clock.record(next.lead);
+  next.engine_time_ms = context_.clock.now_ms();
+  next.lead = context_.clock.record(next.lead);
   const bool is_new_feature = !next.knows_lengths();
   next.incompat_features |= kFeatureLengths;
   Manifest kept = next;  // nothing may fail once it is on disk
   MINIKV_TRY(file_.commit(next));
   if (is_new_feature) {
-    state_.log.info(
+    context_.log.info(
         "{}: the manifest knows the lengths of files from now on; versions of minikv from before that refuse "
-        "the store "
-        "(\"minikvd repair\" writes one that they open)",
-        state_.directory);
+        "the store (\"minikvd repair\" writes one that they open)",
+        context_.directory);
   }
   MutexLock lock(monitor_.mutex());
   kept.generation = next.generation;

@@ -6,7 +6,7 @@
 
 #include "engine/base/one_at_a_time.h"
 #include "engine/base/thread_annotations.h"
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/format/manifest.h"
 
@@ -19,7 +19,7 @@ namespace minikv::engine {
 // forget_dropped() by the keeper's alone.
 class StoreManifest {
  public:
-  StoreManifest(SharedState& state, KeeperMonitor& monitor, Manifest manifest, ManifestFile file);
+  StoreManifest(StoreContext& context, KeeperMonitor& monitor, Manifest manifest, ManifestFile file);
 
   const StoreId& store_id() const { return store_id_; }
   // An id that no segment has had.
@@ -49,7 +49,7 @@ class StoreManifest {
   void forget_dropped() MINIKV_EXCLUDES(keeper_mutex);
 
  private:
-  SharedState& state_;
+  StoreContext& context_;
   KeeperMonitor& monitor_;
   const StoreId store_id_;
   ManifestFile file_;

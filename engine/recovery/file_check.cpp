@@ -36,16 +36,16 @@ Status foreign(const std::string& directory, const std::string& name) {
 
 // Checks a segment that the manifest does not name: ok if it is an output that a compaction has not
 // committed. Its header says so, and no write was ever acknowledged by it.
-Status check_unnamed_segment(const SharedState& state, const Manifest& manifest, const std::string& name) {
-  auto file = state.file_system.open(state.directory + "/" + name, OpenMode::kRead);
+Status check_unnamed_segment(const StoreContext& context, const Manifest& manifest, const std::string& name) {
+  auto file = context.file_system.open(context.directory + "/" + name, OpenMode::kRead);
   if (!file) return file.status();
   SegmentHeader header{};
   std::string bytes(sizeof(header), '\0');
-  if (!(*file)->read(0, bytes)) return foreign(state.directory, name);
+  if (!(*file)->read(0, bytes)) return foreign(context.directory, name);
   std::memcpy(&header, bytes.data(), sizeof(header));
   const bool is_leftover = segment_header_checks_out(header) && header.kind == SegmentKind::kCompacted &&
                            header.store_id == manifest.store_id;
-  return is_leftover ? Status() : foreign(state.directory, name);
+  return is_leftover ? Status() : foreign(context.directory, name);
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ Status check_is_blank(const std::string& directory, const std::vector<std::strin
   return {};
 }
 
-Result<std::vector<std::string>> check_files(const SharedState& state, Manifest& manifest) {
-  auto names = state.file_system.list(state.directory);
+Result<std::vector<std::string>> check_files(const StoreContext& context, Manifest& manifest) {
+  auto names = context.file_system.list(context.directory);
   if (!names) return names.status();
   std::vector<std::string> removable;
   std::uint64_t highest_id = 0;
@@ -74,12 +74,12 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
     if (parse_hint_name(name) != 0) {
       if (is_hint_of_nothing(name, manifest)) removable.push_back(name);
     } else if (id != 0) {
-      MINIKV_TRY(check_unnamed_segment(state, manifest, name));
+      MINIKV_TRY(check_unnamed_segment(context, manifest, name));
       removable.push_back(name);
     } else if (is_temporary_name(name)) {
       removable.push_back(name);
     } else if (!is_welcome(name)) {
-      return foreign(state.directory, name);
+      return foreign(context.directory, name);
     }
   }
   manifest.next_segment_id = std::max(manifest.next_segment_id, highest_id + 1);
@@ -100,7 +100,7 @@ Result<std::vector<std::string>> check_files(const SharedState& state, Manifest&
             fmt::format(
                 "{}/{}: is missing, and the manifest names it: put it back, or restore the directory from a "
                 "backup",
-                state.directory, name)};
+                context.directory, name)};
   }
   std::erase_if(manifest.segments, [&](const ManifestSegment& entry) {
     return std::find(unfinished.begin(), unfinished.end(), entry.id) != unfinished.end();

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/format/manifest.h"
 
 namespace minikv::engine {
@@ -17,6 +17,6 @@ Status check_is_blank(const std::string& directory, const std::vector<std::strin
 // work and may be removed. kRefused: the message names a file that is missing or does not belong there. Takes
 // out of `manifest` the entries of spares that were never finished, and raises its next segment id above all
 // that are there. Changes nothing on disk.
-Result<std::vector<std::string>> check_files(const SharedState& state, Manifest& manifest);
+Result<std::vector<std::string>> check_files(const StoreContext& context, Manifest& manifest);
 
 }  // namespace minikv::engine

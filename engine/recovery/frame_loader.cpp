@@ -54,8 +54,8 @@ Status FrameLoader::step_over(FrameCursor& cursor, const FrameAt& damaged) {
 Status FrameLoader::accept_unnamed_damage(std::uint64_t offset) {
   if (!std::exchange(has_loss_, true) && accepted_loss_ != 0) MINIKV_TRY(compare_with_accepted_loss());
   if (is_known_loss_) return {};
-  if (state_.options.accept_data_loss) {
-    state_.log.error(
+  if (context_.options.accept_data_loss) {
+    context_.log.error(
         "{}: damage at offset {} that can't be told to be of which key; opened all the same, as was asked "
         "for: older values of keys may have come back",
         segment_.path(), offset);
@@ -74,7 +74,7 @@ Status FrameLoader::compare_with_accepted_loss() {
   MINIKV_ASSIGN_OR_RETURN(const Survey survey, survey_segment(segment_.file(), segment_.identity(), bytes_));
   is_known_loss_ = survey.loss == accepted_loss_;
   if (is_known_loss_) {
-    state_.log.warn(
+    context_.log.warn(
         "{}: a part of it can't be read; an earlier start has accepted that, and compaction gives it up",
         segment_.path());
   }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/core/state.h"
+#include "engine/core/context.h"
 #include "engine/recovery/record_loader.h"
 #include "engine/segment/segment_reader.h"
 
@@ -16,9 +16,13 @@ namespace minikv::engine {
 class FrameLoader {
  public:
   // `bytes`: how many bytes of the segment's file count. `accepted_loss`: as in the manifest.
-  FrameLoader(const SharedState& state, const Segment& segment, std::uint64_t bytes, RecordLoader& records,
+  FrameLoader(const StoreContext& context, const Segment& segment, std::uint64_t bytes, RecordLoader& records,
               std::uint32_t accepted_loss = 0)
-      : state_(state), segment_(segment), bytes_(bytes), accepted_loss_(accepted_loss), records_(records) {}
+      : context_(context),
+        segment_(segment),
+        bytes_(bytes),
+        accepted_loss_(accepted_loss),
+        records_(records) {}
 
   // Takes the frame's records that have sound headers.
   Status load(const FrameAt& frame);
@@ -34,7 +38,7 @@ class FrameLoader {
   Status load(const RecordView& record);
   Status compare_with_accepted_loss();
 
-  const SharedState& state_;
+  const StoreContext& context_;
   const Segment& segment_;
   const std::uint64_t bytes_;
   const std::uint32_t accepted_loss_;

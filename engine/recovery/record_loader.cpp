@@ -86,8 +86,7 @@ void RecordLoader::note_damage(const Segment& segment, const RecordHeader& heade
                                std::string_view key) {
   state_.log.error(
       "{} at offset {}: the value of a key of {} bytes is damaged; if nothing newer is known of the key, it "
-      "answers "
-      "CORRUPT until it is set or deleted",
+      "answers CORRUPT until it is set or deleted",
       segment.path(), offset, key.size());
   LostKey& lost = damaged_[std::string(key)];
   if (lost.sequence <= header.sequence) lost = {std::string(key), header.sequence, header.type};

@@ -10,12 +10,12 @@
 
 namespace minikv::engine {
 
-Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Manifest& manifest,
+Result<std::unique_ptr<Segment>> open_named_segment(StoreContext& context, const Manifest& manifest,
                                                     const ManifestSegment& entry, bool writable) {
-  const std::string path = state.path_of(entry.id);
+  const std::string path = context.path_of(entry.id);
   const SegmentIdentity identity{entry.id, entry.salt};
-  const std::uint64_t length = writable ? log_map_bytes(state.options) : entry.size;
-  auto segment = open_segment(*state.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
+  const std::uint64_t length = writable ? log_map_bytes(context.options) : entry.size;
+  auto segment = open_segment(*context.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
                               identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
   if (!segment) return segment.status();
   // The manifest knows all that the header says, so that a damaged header costs nothing. A sound header of
@@ -23,40 +23,38 @@ Result<std::unique_ptr<Segment>> open_named_segment(SharedState& state, const Ma
   SegmentHeader header{};
   std::string bytes(sizeof(header), '\0');
   if (!(*segment)->file().read(0, bytes)) {
-    state.log.error("{}: the file ends within its header", path);
+    context.log.error("{}: the file ends within its header", path);
     return segment;
   }
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (!segment_header_checks_out(header)) {
-    state.log.warn("{}: the header is damaged; what it says is known from the manifest", path);
+    context.log.warn("{}: the header is damaged; what it says is known from the manifest", path);
     return segment;
   }
   if (header.segment_id != entry.id || header.salt != entry.salt || header.kind != entry.kind ||
       header.store_id != manifest.store_id) {
-    return {
-        StatusCode::kRefused,
-        fmt::format("{}: belongs to another store or to another incarnation of this one: put the right file back",
-                    path)};
+    return {StatusCode::kRefused,
+            fmt::format(
+                "{}: belongs to another store or to another incarnation of this one: put the right file back",
+                path)};
   }
   return segment;
 }
 
-Status cut_short(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes) {
+Status cut_short(const StoreContext& context, const ManifestSegment& entry, std::uint64_t file_bytes) {
   return {
       StatusCode::kRefused,
-      fmt::format(
-          "{}: has {} bytes, and the manifest knows of {}: it was cut, or copied in part: copy it again, "
-          "restore "
-          "the directory from a backup, save what is there with \"minikvd repair\", or accept the loss with "
-          "--accept-data-loss (older values of keys may come back)",
-          state.path_of(entry.id), file_bytes, entry.size)};
+      fmt::format("{}: has {} bytes, and the manifest knows of {}: it was cut, or copied in part: copy it "
+                  "again, restore the directory from a backup, save what is there with \"minikvd repair\", "
+                  "or accept the loss with --accept-data-loss (older values of keys may come back)",
+                  context.path_of(entry.id), file_bytes, entry.size)};
 }
 
-void tell_accepted_cut(const SharedState& state, const ManifestSegment& entry, std::uint64_t file_bytes) {
-  state.log.error(
+void tell_accepted_cut(const StoreContext& context, const ManifestSegment& entry, std::uint64_t file_bytes) {
+  context.log.error(
       "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
       "back",
-      state.path_of(entry.id), file_bytes, entry.size);
+      context.path_of(entry.id), file_bytes, entry.size);
 }
 
 void add_to_store(SharedState& state, std::unique_ptr<Segment> segment) {

@@ -124,8 +124,7 @@ Status Engine::start() {
   if (!lock_.is_directory_locked()) {
     state_->log.warn(
         "{}: this file system can't lock directories: only the file {} keeps other processes away, as long "
-        "as "
-        "nobody removes it",
+        "as nobody removes it",
         state_->directory, StoreLock::kFileName);
   }
   if (const Status& failed = lock_.file_failure(); !failed) {

@@ -55,9 +55,8 @@ std::string_view meaning_of(Effect effect) {
              "although they were deleted; minikvd refuses to open the store";
     case Effect::kAccepted:
       return "it can't be told which keys that concerns, and a start with --accept-data-loss has accepted "
-             "it: they "
-             "may be missing, show an older value or be back although they were deleted; the next compaction "
-             "gives up what can't be read";
+             "it: they may be missing, show an older value or be back although they were deleted; the next "
+             "compaction gives up what can't be read";
     case Effect::kBlocking: return "nothing is lost by it, but minikvd refuses to open the store";
   }
   return "";

@@ -22,7 +22,7 @@ class KeeperTest : public ::testing::Test {
     manifest.clean_sequence = 1;
     ManifestFile file(files_, "data");
     ASSERT_TRUE(file.commit(manifest));
-    keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
+    keeper_ = std::make_unique<Keeper>(context_, manifest, std::move(file));
     ASSERT_TRUE(keeper_->cut_overlong({}));
     const auto log = keeper_->open_log(nullptr, 1);
     ASSERT_TRUE(log) << log.status().message();
@@ -39,7 +39,7 @@ class KeeperTest : public ::testing::Test {
 
   sim::SimFileSystem files_;
   sim::SimClock clock_;
-  SharedState state_{sim::sim_options(), files_, clock_, "data"};
+  StoreContext context_{sim::sim_options(), files_, clock_, "data"};
   std::unique_ptr<Keeper> keeper_;
 };
 
@@ -58,7 +58,7 @@ TEST_F(KeeperTest, SequencesThatCanNotBeReservedAreNotUsed) {
   EXPECT_TRUE(keeper_->reserve_sequences(limit / 4));
   EXPECT_FALSE(keeper_->reserve_sequences(limit + 1));
   EXPECT_EQ(durable_limit(), limit);
-  EXPECT_TRUE(state_.health.is_read_only());
+  EXPECT_TRUE(context_.health.is_read_only());
 }
 
 // `interval` promises to lose no more than what an interval and a sync take: a spare that is being filled
@@ -70,12 +70,12 @@ TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
   options.segment_size = 4 * kMiB;
   sim::SimFileSystem files;
   sim::SimClock clock;
-  SharedState state(options, files, clock, "data");
+  StoreContext context(options, files, clock, "data");
   ASSERT_TRUE(files.create_dir("data"));
   Manifest manifest;
   ManifestFile file(files, "data");
   ASSERT_TRUE(file.commit(manifest));
-  Keeper keeper(state, manifest, std::move(file));
+  Keeper keeper(context, manifest, std::move(file));
   ASSERT_TRUE(keeper.cut_overlong({}));
   const auto log = keeper.open_log(nullptr, 1);
   ASSERT_TRUE(log) << log.status().message();
@@ -94,7 +94,7 @@ TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
   }
   EXPECT_GT(synced, 0U);
   EXPECT_LT(synced, last_write);
-  EXPECT_GT(state.counters.syncs.load(), 0U);
+  EXPECT_GT(context.counters.syncs.load(), 0U);
 }
 
 }  // namespace

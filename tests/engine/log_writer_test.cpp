@@ -23,13 +23,12 @@ class LogWriterTest : public testing::Test {
     manifest.clean_sequence = 1;
     ManifestFile file(files_, "data");
     ASSERT_TRUE(file.commit(manifest));
-    keeper_ = std::make_unique<Keeper>(state_, manifest, std::move(file));
+    keeper_ = std::make_unique<Keeper>(context_, manifest, std::move(file));
     EXPECT_TRUE(keeper_->cut_overlong({}));
     const auto log = keeper_->open_log(nullptr, 1);
     ASSERT_TRUE(log) << log.status().message();
     keeper_->start();
-    log_.emplace(state_.options, state_.log, state_, state_.health, state_.counters, state_.resident_pages,
-                 *keeper_, *log, 1);
+    log_.emplace(context_, *keeper_, *log, 1);
   }
 
   Status append_one() {
@@ -58,7 +57,7 @@ class LogWriterTest : public testing::Test {
   static constexpr std::int64_t kNowMs = 1000;
   sim::SimFileSystem files_;
   sim::SimClock clock_;
-  SharedState state_{sim::sim_options(), files_, clock_, "data"};
+  StoreContext context_{sim::sim_options(), files_, clock_, "data"};
   std::unique_ptr<Keeper> keeper_;
   std::optional<LogWriter> log_;
   FrameBuilder frame_;
@@ -67,13 +66,13 @@ class LogWriterTest : public testing::Test {
 TEST_F(LogWriterTest, WhatIsAppendedIsWrittenAndWhatIsSyncedIsDurable) {
   const std::uint64_t offset = log_->used_bytes();
   ASSERT_TRUE(append_one());
-  EXPECT_EQ(state_.written_sequence, 1U);
-  EXPECT_EQ(state_.durable_sequence, 0U);
-  EXPECT_EQ(state_.visible_sequence, 0U);
+  EXPECT_EQ(context_.written_sequence, 1U);
+  EXPECT_EQ(context_.durable_sequence, 0U);
+  EXPECT_EQ(context_.visible_sequence, 0U);
   EXPECT_FALSE(would_survive(offset));
   ASSERT_TRUE(log_->sync());
-  EXPECT_EQ(state_.durable_sequence, 1U);
-  EXPECT_EQ(state_.visible_sequence, 0U);  // which is the publisher's
+  EXPECT_EQ(context_.durable_sequence, 1U);
+  EXPECT_EQ(context_.visible_sequence, 0U);  // which is the publisher's
   EXPECT_TRUE(would_survive(offset));
 }
 
@@ -91,15 +90,15 @@ TEST_F(LogWriterTest, AFrameThatCanNotBeWrittenIsNotPartOfTheLog) {
   }
   EXPECT_TRUE(append_one());
   EXPECT_EQ(log_->next_sequence(), 3U);
-  EXPECT_FALSE(state_.health.is_read_only());
+  EXPECT_FALSE(context_.health.is_read_only());
 }
 
 TEST_F(LogWriterTest, ASyncThatFailsIsFinal) {
   ASSERT_TRUE(append_one());
   files_.fail_syncs_from(files_.calls() + 1);
   EXPECT_FALSE(log_->sync());
-  EXPECT_TRUE(state_.health.is_read_only());
-  EXPECT_EQ(state_.durable_sequence, 0U);
+  EXPECT_TRUE(context_.health.is_read_only());
+  EXPECT_EQ(context_.durable_sequence, 0U);
 }
 
 TEST_F(LogWriterTest, TheEndOfTheLogSaysThatItIsDurable) {

@@ -65,8 +65,8 @@ class PacedReleaseTest : public ::testing::Test {
 
   sim::SimFileSystem files_;
   sim::SimClock clock_;
-  SharedState state_{sim::sim_options(), files_, clock_, "data"};
-  PacedRelease release_{state_};
+  StoreContext context_{sim::sim_options(), files_, clock_, "data"};
+  PacedRelease release_{context_};
 };
 
 TEST_F(PacedReleaseTest, CutsPieceAfterPieceAndSaysWhatIsLeft) {
@@ -96,10 +96,10 @@ TEST_F(PacedReleaseTest, RestsOnlyWhereSomebodyWrites) {
     if (call.kind == sim::SimCall::Kind::kTruncate) std::this_thread::sleep_for(std::chrono::milliseconds(3));
     return sim::SimFault::kNone;
   });
-  ++state_.written_sequence;
+  ++context_.written_sequence;
   EXPECT_TRUE(rests(Urgency::kNone));
   EXPECT_FALSE(rests(Urgency::kNone)) << "nobody has written since";
-  ++state_.written_sequence;
+  ++context_.written_sequence;
   EXPECT_FALSE(rests(Urgency::kHigh));
 }
 
