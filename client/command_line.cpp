@@ -43,7 +43,7 @@ struct Flags {
   std::string host, port, address, user, password_file, timeout;
 };
 
-// For the help, where the values are read by CLI11 no further.
+// For the text of --help.
 std::string default_port() { return std::to_string(Endpoint{}.port); }
 
 std::variant<CommandLine, int> refuse(std::string_view what) {
@@ -52,7 +52,7 @@ std::variant<CommandLine, int> refuse(std::string_view what) {
 }
 
 void add_flags(CLI::App& app, Flags& flags, CommandLine& line) {
-  // Given twice, the last one counts, as with minikvd.
+  // Of a flag that is given twice the last value counts, as with minikvd.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--host", flags.host, "The server's host [127.0.0.1, MINIKV_HOST]")->type_name("HOST");
   app.add_option("-p,--port", flags.port, "The server's port [" + default_port() + ", MINIKV_PORT]")
@@ -72,7 +72,7 @@ void add_flags(CLI::App& app, Flags& flags, CommandLine& line) {
   app.add_flag("--interactive", line.interactive, "With prompts, even if stdin is not a terminal");
 }
 
-// A flag that is there and empty comes of a variable that a script has not set.
+// The name of a flag with an empty value, or nothing. Such a flag comes from a script with an unset variable.
 std::string empty_flag(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_expected_max() > 0 && option->count() > 0 && option->results().back().empty())
@@ -149,7 +149,7 @@ std::optional<std::chrono::milliseconds> parse_timeout(std::string_view seconds)
   const auto [end, error] =
       std::from_chars(seconds.data(), seconds.data() + seconds.size(), number, std::chars_format::fixed);
   if (error != std::errc() || end != seconds.data() + seconds.size()) return std::nullopt;
-  // Also false for what is no number ("nan"). A zero with a sign is none that was meant.
+  // The comparison is also false for "nan". A negative zero is refused as a mistake.
   if (!(number >= 0 && number <= kMaxTimeoutSeconds) || std::signbit(number)) return std::nullopt;
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(number * 1000)));
 }

@@ -1,4 +1,4 @@
-// How to go on after a reply that says that there is more.
+// The command that continues after a reply with `more`.
 #include "client/presentation.h"
 
 namespace minikv::client {
@@ -33,8 +33,7 @@ std::string after_last(const Request& request, const std::string& last) {
   return to_line(request.verb, words);
 }
 
-// range: the end that the last name is at moves to it. The smallest name behind a name is the name and a zero
-// byte.
+// range: the near bound moves to the last name. The smallest name behind a name is the name and a zero byte.
 std::string rest_of_range(const Request& request, const std::string& last) {
   std::vector<Word> words = request.words;
   if (words.size() < 2) return {};

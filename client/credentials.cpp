@@ -16,10 +16,10 @@
 namespace minikv::client {
 namespace {
 
-// What a server takes in one word. A file without an end must not fill the memory.
+// The longest word that a server takes. The limit keeps an endless file from filling the memory.
 constexpr std::size_t kMaxPasswordBytes = 64 * 1024;
 
-// Reads on to a line feed, the end, or more than a password has. The errno of what failed, or 0.
+// Reads up to a line feed, the end, or more bytes than a password has. Returns the errno of a failure, or 0.
 int read_first_line(int fd, std::string& line) {
   std::array<char, 4096> bytes{};
   while (line.find('\n') == std::string::npos && line.size() <= kMaxPasswordBytes) {

@@ -1,4 +1,4 @@
-// Who the client says it is.
+// The user and the password that the client sends.
 #pragma once
 
 #include <string>
@@ -8,18 +8,18 @@ namespace minikv::client {
 
 struct Credentials {
   std::string user = "default";
-  std::string password;  // empty: none is said
+  std::string password;  // empty: none is sent
 };
 
-// Why there are none, for people.
+// Why there are no credentials, as text for people.
 struct NoCredentials {
   std::string why;
 };
 
-// The password is the first line of `password_file`, which --password-file named; else that of
-// $MINIKV_PASSWORD_FILE, or $MINIKV_PASSWORD, of which one may be set. `user` is what --user named; else
-// $MINIKV_USER; else "default". An empty string, and an empty variable, is none; --user without a password is
-// an error. $MINIKV_PASSWORD is taken out of the environment.
+// The password is the first line of `password_file` (--password-file), else the first line of the file
+// $MINIKV_PASSWORD_FILE, else $MINIKV_PASSWORD; without the flag, setting both variables is an error. The
+// user is `user` (--user), else $MINIKV_USER, else "default". An empty string or variable counts as none;
+// --user without a password is an error. $MINIKV_PASSWORD is removed from the environment.
 std::variant<Credentials, NoCredentials> find_credentials(const std::string& user,
                                                           const std::string& password_file);
 

@@ -1,4 +1,4 @@
-// What the client answers to help by itself, from the table of commands.
+// The client's own answers to help, from the table of commands.
 #include <fmt/format.h>
 
 #include "client/presentation.h"

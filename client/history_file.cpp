@@ -21,14 +21,14 @@ namespace {
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-// Behind symbolic links, so that a link stays one when its file is replaced.
+// Resolves symbolic links, so that a link stays one when its file is replaced.
 std::string real_path(const std::string& path) {
   std::error_code error;
   const auto real = std::filesystem::canonical(path, error);
   return error ? path : real.string();
 }
 
-// Closes the file. The errno of what failed, or 0.
+// Also closes the file. Returns the errno of a failure, or 0.
 int write_history(History* history, std::FILE* file) {
   HistEvent event{};
   errno = 0;
@@ -47,7 +47,7 @@ HistoryFile::HistoryFile(std::string path) : path_(std::move(path)) {
 
 std::string HistoryFile::load(History* history) {
   if (path_.empty()) return {};
-  // Without waiting for the other end of a pipe.
+  // O_NONBLOCK: open() must not wait for the other end of a pipe.
   const int fd = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT ? std::string() : problem(reason(errno));
   struct stat file{};

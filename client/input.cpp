@@ -85,7 +85,7 @@ std::variant<std::string, Refusal> StreamInput::read_body(std::size_t length) {
   return body;
 }
 
-// How many bytes end the line behind so many: none at the end of the stream. Nothing if other bytes stand
+// The length of the line end behind so many bytes; 0 at the end of the stream. Nothing if other bytes stand
 // there.
 std::optional<std::size_t> StreamInput::line_end_behind(std::size_t bytes) {
   if (!fill_to(bytes + 1)) return error_ == 0 ? std::optional<std::size_t>(0) : std::nullopt;
@@ -116,7 +116,7 @@ std::variant<std::string, Refusal> StreamInput::read_rest() {
   return rest;
 }
 
-// Until there are so many bytes; false if there are fewer to the end.
+// Reads until so many bytes are buffered; false if the stream has fewer.
 bool StreamInput::fill_to(std::size_t bytes) {
   while (left() < bytes && !ended_) ended_ = !fill();
   return left() >= bytes;

@@ -16,7 +16,7 @@ namespace minikv::client {
 constexpr const char* kPrompt = "> ";
 constexpr const char* kBodyPrompt = "| ";
 
-// As much as any server's max_value_bytes and max_line_bytes may be. A source without an end must not fill
+// The maxima of a server's max_value_bytes and max_line_bytes. The limits keep an endless source from filling
 // the memory.
 constexpr std::size_t kMaxValueBytes = std::size_t{512} << 20;
 constexpr std::size_t kMaxInputLineBytes = std::size_t{64} << 20;
@@ -36,17 +36,18 @@ class InputSource {
 
   virtual ~InputSource() = default;
   virtual Line read_line(const char* prompt) = 0;
-  // The `length` bytes that come next, and the line end behind them. The refusal says what is wrong with
-  // them.
+  // Reads the next `length` bytes, and the line end behind them, which is not returned. The refusal says what
+  // is wrong with the input.
   virtual std::variant<std::string, Refusal> read_body(std::size_t length);
-  // After a refusal that loses the place in the input. False if there is no way to find it again.
+  // To be called after a refusal that loses the position in the input. False if the source can't find it
+  // again.
   virtual bool start_over() = 0;
-  // The line was a command that may be offered again.
+  // Adds a command to the history, if the source has one.
   virtual void remember(const std::string& /*line*/) {}
 };
 
 // Lines of a file descriptor, which is not closed. A last line without a line feed is a line; one in which
-// reading fails is none. A descriptor that does not wait (O_NONBLOCK) is waited for.
+// reading fails is none. A non-blocking descriptor (O_NONBLOCK) is polled.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class StreamInput : public InputSource {
@@ -58,11 +59,11 @@ class StreamInput : public InputSource {
   std::variant<std::string, Refusal> read_body(std::size_t length) override;
   bool start_over() override { return false; }
 
-  // True if read_line() would wait for whoever writes the stream.
+  // True if read_line() would wait for the writer of the stream.
   bool would_block();
-  // How many lines have been given; so, the number of the last one.
+  // How many lines have been read, those of bodies included; so, the number of the last one.
   std::size_t lines_read() const { return lines_read_; }
-  // All that is left, up to kMaxValueBytes.
+  // All bytes that are left; more than kMaxValueBytes are refused.
   std::variant<std::string, Refusal> read_rest();
 
  private:
@@ -79,10 +80,10 @@ class StreamInput : public InputSource {
   std::size_t scanned_ = 0;  // no line feed between at_ and here
   std::size_t lines_read_ = 0;
   bool ended_ = false;
-  int error_ = 0;  // with which reading has failed; then ended_ is set too
+  int error_ = 0;  // errno of a failed read; then ended_ is set too
 };
 
-// The request of the line, with its body, which follows in the lines behind, if it is a `put`.
+// The request of the line. The body of a `put` is read from the input behind the line.
 std::variant<Request, Refusal> read_request(std::string_view line, InputSource& input);
 
 }  // namespace minikv::client

@@ -47,7 +47,7 @@ struct LineEditor::Edit {
   HistoryFile history_file{""};
   const char* prompt = kPrompt;
   bool cancelled = false;
-  bool is_garbled = false;  // something in the line could not be taken
+  bool is_garbled = false;  // the line had bytes that are no characters
 
   ~Edit() {
     if (line != nullptr) el_end(line);
@@ -71,7 +71,7 @@ LineEditor::Edit& LineEditor::Edit::of(EditLine* line) {
 
 char* LineEditor::Edit::show_prompt(EditLine* line) { return const_cast<char*>(of(line).prompt); }
 
-// As libedit's own, which drops what is no character without a word.
+// As libedit's own, but notes bytes that are no characters, which libedit drops silently.
 int LineEditor::Edit::read_character(EditLine* line, wchar_t* character) {
   std::mbstate_t state{};
   while (true) {
@@ -128,8 +128,8 @@ bool LineEditor::Edit::init() {
 
   // While a line is edited, Ctrl-C is a key like others; while an answer is awaited, it ends the program.
   el_set(line, EL_SETTY, "-d", "-isig", nullptr);
-  // And what is typed or pasted meanwhile waits. A terminal that gathers lines itself (icanon) drops what it
-  // has no room for, which is all of a line but its first 4095 bytes.
+  // Characters that are typed or pasted meanwhile wait. A terminal in canonical mode (icanon) would drop all
+  // of a line but its first 4095 bytes.
   el_set(line, EL_SETTY, "-x", "-icanon", "-echo", nullptr);
   // In wide characters, because libedit never frees the copies that it makes of others.
   el_wset(line, EL_GETCFN, &Edit::read_character);
@@ -157,8 +157,8 @@ InputSource::Line LineEditor::read_line(const char* prompt) {
   edit_->prompt = prompt;
   edit_->cancelled = edit_->is_garbled = false;
   int length = 0;
-  // libedit would show the prompt first: what is typed at once would be echoed by the terminal, and by
-  // libedit again.
+  // libedit itself would do this behind the prompt; characters typed at once would be echoed by the terminal,
+  // and by libedit again.
   el_set(edit_->line, EL_PREP_TERM, 1);
   const char* text = el_gets(edit_->line, &length);
   if (edit_->cancelled) return {Line::Kind::kCancelled, {}};

@@ -10,8 +10,8 @@
 
 namespace minikv::client {
 
-// Ctrl-C gives up the line; Ctrl-D on an empty one is the end. Tab completes the verb. What is remembered is
-// kept in a HistoryFile, whose problems are told on stderr.
+// Ctrl-C gives up the line; Ctrl-D on an empty one is the end. Tab completes the verb. The history is kept in
+// a HistoryFile; its problems are reported on stderr.
 //
 // Thread safety: one object at a time in the program, used by one thread.
 class LineEditor : public InputSource {

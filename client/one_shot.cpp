@@ -1,4 +1,4 @@
-// Mode 1: one command from the arguments, whose verdict is the exit code.
+// Mode 1: one command from the arguments; its verdict is the exit code.
 #include <utility>
 #include <vector>
 

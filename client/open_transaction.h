@@ -7,13 +7,13 @@
 
 namespace minikv::client {
 
-// The server does not see what the client refuses, and would carry the transaction out without it. So the
-// `exec` of such a transaction is sent as `discard`, and told as an error.
+// The server does not see a line that the client refuses, and would carry the transaction out without it. So
+// the client sends `discard` for the `exec` of such a transaction, and shows an error.
 class OpenTransaction {
  public:
-  // A line was refused here.
+  // To be called when the client refuses a line.
   void refuse() { is_spoiled_ = is_open_; }
-  // The connection is a new one.
+  // To be called when the connection is a new one.
   void forget() { is_open_ = is_spoiled_ = false; }
   // To be called with each request before it is sent. True if it was an `exec` that may not be.
   bool replace(Request& request);
@@ -23,7 +23,7 @@ class OpenTransaction {
   bool is_spoiled_ = false;
 };
 
-// What the reply to the `discard` in place of an `exec` is shown as.
+// How the reply to the `discard` in place of an `exec` is shown.
 Presentation present_aborted(const Request& request, const Reply& reply, Style style);
 
 }  // namespace minikv::client

@@ -13,11 +13,11 @@ struct Output {
   std::FILE* err;
   Style style = Style::kPeople;
 
-  // False if what was written, now or before, can't be had: a full disk, a pipe that is closed. The reason is
-  // told on `err`, once.
+  // False if this write or an earlier one failed: a full disk, a closed pipe. The reason is reported on
+  // `err`, once.
   bool write(std::string_view text) const;
   bool flush() const;
-  // flush(), and sees what only closing tells.
+  // flush(), and also reports errors that only closing reveals.
   bool close() const;
 
  private:

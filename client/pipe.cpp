@@ -12,8 +12,7 @@
 namespace minikv::client {
 namespace {
 
-// How far requests run ahead of their replies. When the input pauses, all replies are taken, whatever is
-// waiting.
+// How many requests may run ahead of their replies. When the input pauses, the client takes all replies.
 constexpr std::size_t kMaxOutstanding = 256;
 constexpr std::size_t kSendBytes = 64 * 1024;
 
@@ -127,7 +126,7 @@ bool Pipe::broken(const Error& error) {
   return false;
 }
 
-// False if it can't be shown: then there are no more lines to be read, and no more answers to be taken.
+// False if the result can't be written: then no more lines are read, and no more replies are taken.
 bool Pipe::show(std::size_t line, const Presentation& shown) {
   worst_ = std::max(worst_, shown.verdict);
   if (!shown.is_message || shown.verdict != Verdict::kFailed)
@@ -142,7 +141,7 @@ void Pipe::show_error(std::size_t line, std::string_view text) {
   fmt::print(output_.err, "line {}: {}", line, text);
 }
 
-// What has been sent is carried out. Not so what nobody would learn the outcome of.
+// The server carries out what has been sent. The rest is not sent, as its results could not be written.
 bool Pipe::output_lost(std::size_t line) {
   outstanding_.clear();
   show_error(

@@ -75,7 +75,8 @@ Presentation present_pairs(const Request& request, const Reply& reply) {
   return shown;
 }
 
-// `exec` has replies of several commands, which are shown as those of commands that the client does not know.
+// `exec` has replies of several commands; each is shown like the reply of a command that the client does not
+// know.
 Presentation present_multi(const Reply& reply, Style style) {
   Presentation shown;
   for (const Reply& part : reply.replies) {

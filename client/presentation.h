@@ -13,7 +13,7 @@
 
 namespace minikv::client {
 
-// What came of a command; the values are the program's exit codes.
+// The outcome of a command; the values are the program's exit codes.
 enum class Verdict : std::uint8_t { kOk = 0, kNotFound = 1, kFailed = 2 };
 
 struct Presentation {
@@ -33,12 +33,12 @@ Presentation present(const Request& request, const Reply& reply, Style style);
 // "Error: message (CODE)" and a line end; either may be empty.
 std::string error_line(std::string_view code, std::string_view message);
 
-// The commands that the client knows, with a line about each; or all about one of them: empty if it is
+// The commands that the client knows, with a line about each; or all about one of them, empty if it is
 // unknown.
 std::string help_overview();
 std::string help_for(std::string_view verb);
 
-// The command that gets what a reply with `more` left out. Empty if it is not known how.
+// The command that gets the rest of a reply with `more`. Empty if the client knows none.
 std::string continuation(const Request& request, const Reply& reply);
 
 // Two aligned columns. A left cell longer than `left_max` has a line of its own; without a right one it

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 
-// Such a line is not to be kept.
+// A line that may hold a password is not kept in the history.
 bool may_hold_password(std::string_view line) {
   std::string lower(line.substr(std::min(line.find_first_not_of(kBlanks), line.size())));
   std::ranges::transform(lower, lower.begin(), protocol::to_lower);
@@ -116,8 +116,8 @@ void Repl::answer(Request request) {
   print(fmt::format("Error: {}\n", error->message));
 }
 
-// True if the command may be sent now. A transaction does not survive its connection: what was meant to be
-// part of it must not be carried out alone.
+// True if the command may be sent now. A transaction does not survive its connection: a command that was
+// meant to be part of it must not be carried out alone.
 bool Repl::connect_again() {
   transaction_.forget();
   if (const std::optional<Error> error = connection_.connect()) {

@@ -3,10 +3,9 @@
 
 namespace minikv::client {
 
-// To be called before anything is opened: a descriptor of these that is closed would be given to the next
-// file or connection, which would then be read for standard input, or be written results to. What is put in
-// their place can be neither read nor written, so that its use is an error that is told. False if there is no
-// descriptor to be had.
+// Opens each of these descriptors that is closed. To be called before anything else is opened: a file or
+// connection would otherwise get such a number, and serve as standard input or output. The replacement can be
+// neither read nor written, so that its use is a reported error. False if no descriptor can be opened.
 bool hold_standard_descriptors();
 
 }  // namespace minikv::client

@@ -40,7 +40,7 @@ TerminalGuard::TerminalGuard() {
     ours.sa_handler = kSignals[i] == SIGTSTP ? suspend : end;
     ours.sa_flags = kSignals[i] == SIGTSTP ? SA_RESTART : static_cast<int>(SA_RESETHAND);
     sigaction(kSignals[i], nullptr, &actions_before[i]);
-    // What was to be ignored (nohup) goes on to be.
+    // A signal that is ignored (nohup) stays ignored.
     if (actions_before[i].sa_handler == SIG_DFL) sigaction(kSignals[i], &ours, nullptr);
   }
 }

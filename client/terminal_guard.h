@@ -1,10 +1,10 @@
-// The terminal's settings, whatever ends the program.
+// Restores the terminal's settings, however the program ends.
 #pragma once
 
 namespace minikv::client {
 
-// A signal that ends or stops the program while the object lives finds the terminal as it was before; a
-// program that goes on gets its own settings back.
+// A signal that ends or stops the program while the object lives first restores the terminal's earlier
+// settings. A program that goes on gets its own settings back.
 //
 // Thread safety: one object at a time, in a program with one thread.
 class TerminalGuard {

@@ -12,7 +12,7 @@ using lesson::must;
 namespace {
 
 void values(minikv::Store& store) {
-  // A write returns when it is on disk, with the version of the value: a number that is never given twice.
+  // A write returns when it is on disk, with the version of the value: a number that is never assigned twice.
   const std::uint64_t first = must(store.set("name", "Alice"), "set");
   const std::uint64_t second = must(store.set("name", "Bob"), "set");
   check(second > first, "versions grow");
@@ -21,7 +21,7 @@ void values(minikv::Store& store) {
   std::cout << "name = " << name.data << ", version " << name.version << '\n';
   check(name.data == "Bob" && name.version == second, "a read sees the newest value");
 
-  // Keys and values are bytes; nothing in them has a meaning.
+  // Keys and values are arbitrary bytes; the store gives none of them a meaning.
   const std::string bytes("\0\r\n\xff", 4);
   must(store.set(bytes, bytes), "set");
   check(must(store.get(bytes), "get").data == bytes, "bytes come back as they went in");
@@ -33,14 +33,14 @@ void values(minikv::Store& store) {
 }
 
 void batches_and_walks(minikv::Store& store) {
-  // All of a batch happens, or nothing of it, also if the power goes in the middle.
+  // A batch is atomic: all of it happens or none of it, even if the power fails in the middle.
   minikv::WriteBatch batch;
   for (const char* fruit : {"pear", "apple", "fig", "plum"})
     batch.set(std::string("fruit:") + fruit, "fresh");
   batch.remove("fruit:fig");
   must(store.write(batch), "write");
 
-  // Keys come in byte order, a page at a time.
+  // A scan returns keys in byte order, a page at a time.
   minikv::ScanOptions options;
   options.prefix = "fruit:";
   options.limit = 2;
@@ -59,8 +59,8 @@ void batches_and_walks(minikv::Store& store) {
 }
 
 void read_modify_write(minikv::Store& store) {
-  // The body of transact() runs alone, between all other writes. What it puts must outlive it, hence `text`
-  // out here.
+  // The body of transact() runs in isolation, between all other writes. A value that it puts must outlive
+  // the body, so `text` is declared outside.
   std::string text;
   const auto add_one = [&text](minikv::Transaction& transaction) {
     const auto value = transaction.get("visits");
@@ -93,7 +93,7 @@ int main() {
     batches_and_walks(*store);
     read_modify_write(*store);
     expiry(*store);
-    // The destructor closes too, but cannot tell if something went wrong.
+    // The destructor closes too, but it cannot report an error.
     must(store->close(), "close");
   });
 }

@@ -1,5 +1,5 @@
-// Overwritten and deleted values stay on disk until compaction gives their space back. This lesson makes a
-// lot of garbage, compacts while a reader and a writer go on, and shows that nothing but the garbage went.
+// Compaction frees the disk space of overwritten and deleted values. This lesson makes a lot of garbage and
+// compacts while a reader and a writer go on. It then checks that compaction removed nothing but the garbage.
 #include <atomic>
 #include <cstdint>
 #include <iostream>
@@ -23,7 +23,7 @@ std::string value_of(int i, int round) {
   return std::to_string(round) + std::string(1000, static_cast<char>('a' + i % 26));
 }
 
-// Keys below kKeys / 2 are there with the value of the last round, the others are not.
+// Keys below kKeys / 2 must have the value of the last round; the others must not exist.
 void check_contents(const minikv::Store& store) {
   for (int i = 0; i < kKeys; ++i) {
     const auto value = store.get(key_of(i));
@@ -46,7 +46,7 @@ void make_garbage(minikv::Store& store) {
   must(store.write(removals), "write");
 }
 
-// Returns the bytes that were given back.
+// Returns how many bytes were freed.
 std::uint64_t compact_under_load(minikv::Store& store) {
   std::atomic<bool> stop{false};
   std::atomic<int> reads{0}, writes{0};
@@ -83,7 +83,7 @@ int main() {
     const lesson::TemporaryDirectory directory;
     minikv::Options options;
     options.segment_size = minikv::kMiB;
-    options.compaction_threshold = 0;  // never by itself: this lesson wants to see it happen
+    options.compaction_threshold = 0;  // no automatic compaction: the lesson starts it itself
     auto store = must(minikv::Store::open(directory.path(), options), "open");
 
     make_garbage(*store);
@@ -98,10 +98,10 @@ int main() {
     std::cout << "now " << after.live_bytes << " bytes are live and " << after.dead_bytes << " are garbage\n";
     check_contents(*store);
 
-    // And so it is on disk, also for the next to open it.
+    // The result is on disk: a store that is opened again has it too.
     must(store->close(), "close");
     std::cout << "the closed store takes " << directory.bytes() << " bytes on disk\n";
-    store.reset();  // the directory is free for another Store from here on
+    store.reset();  // releases the lock on the directory, so that another Store can open it
     store = must(minikv::Store::open(directory.path(), options), "open");
     check_contents(*store);
   });

@@ -1,5 +1,5 @@
-// Many keys: written by batches, walked over in order, and read back after a restart. Prints what they cost
-// in memory and on disk. The number of keys is the argument, 200,000 without one.
+// Many keys: written by batches, scanned in order, and read back after a restart. The lesson prints what they
+// cost in memory and on disk. The argument is the number of keys; the default is 200,000.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -46,7 +46,7 @@ void write_all(minikv::Store& store, std::uint64_t count) {
   std::cout << count << " keys written in " << seconds_since(start) << " s\n";
 }
 
-// Every key in order with its value, a page at a time.
+// Scans all keys in order, a page at a time, and checks each value.
 void check_all(const minikv::Store& store, std::uint64_t count) {
   const auto start = std::chrono::steady_clock::now();
   minikv::ScanOptions options;
@@ -92,7 +92,7 @@ int main(int argc, char** argv) {
     check(store->stats().syncs < count / 100 + 10, "a batch costs one sync, not one for each key");
     must(store->close(), "close");
 
-    store.reset();  // the directory is free for another Store from here on
+    store.reset();  // releases the lock on the directory, so that another Store can open it
     store = must(minikv::Store::open(directory.path(), options), "open again");
     std::cout << "opened again in " << store->stats().recovery_ms << " ms\n";
     check_all(*store, count);

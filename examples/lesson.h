@@ -1,4 +1,4 @@
-// What the examples need beside minikv: a directory of their own, and a way to say that a promise was broken.
+// Helpers of the examples: a temporary directory, and an exception that reports a broken promise.
 #pragma once
 
 #include <cstdlib>
@@ -23,8 +23,8 @@ inline void check(bool is_so, const std::string& promise) {
   if (!is_so) throw BrokenPromise("not as promised: " + promise);
 }
 
-// The value of a result that has to have one. minikv itself throws nothing: every failure is a Status that
-// the caller looks at. These examples just want to end when there is one.
+// Returns the value of a result, or throws if it has none. minikv itself throws nothing: every failure is a
+// Status that the caller checks. An example has no better answer to a failure than to end.
 template <typename T>
 T must(minikv::Result<T> result, const std::string& what) {
   if (!result) throw BrokenPromise(what + ": " + result.status().message());
@@ -34,7 +34,7 @@ inline void must(const minikv::Status& status, const std::string& what) {
   if (!status) throw BrokenPromise(what + ": " + status.message());
 }
 
-// A new directory that goes with its owner.
+// A new directory; the destructor removes it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -52,7 +52,7 @@ class TemporaryDirectory {
   std::uintmax_t bytes() const {
     std::uintmax_t sum = 0;
     for (const auto& file : std::filesystem::directory_iterator(path_)) {
-      std::error_code gone;  // the store may be giving it back at this moment
+      std::error_code gone;  // the store may be removing a file at this moment
       const auto size = file.file_size(gone);
       if (!gone) sum += size;
     }
@@ -63,7 +63,7 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// Runs the lesson; the exit code for main().
+// Runs the lesson and returns the exit code for main().
 template <typename Body>
 int run(Body body) {
   try {

@@ -1,6 +1,6 @@
-// What was acknowledged is there, whatever happens to the process. A child writes and says over a pipe what
-// was acknowledged; it is killed without warning in the middle of its work; then the store is opened and
-// compared with what the child had said. Several times over, on the same directory.
+// An acknowledged write survives the end of its process. A child process writes, reports each acknowledged
+// write over a pipe, and is killed without warning in the middle of its work. The parent then opens the store
+// and compares it with the reports. The lesson repeats this several times on the same directory.
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,8 +33,8 @@ std::string value_of(int number) {
   return std::string(3000, static_cast<char>('a' + number % 26)) + std::to_string(number);
 }
 
-// In the child: writes event after event until it is killed. Each number goes into the pipe when the event
-// was acknowledged, and not before.
+// Runs in the child: writes event after event until it is killed. The number of an event goes into the pipe
+// only after the store has acknowledged the event.
 [[noreturn]] void write_until_killed(const std::string& directory, int number, int pipe) {
   auto store = minikv::Store::open(directory, options());
   if (!store) {
@@ -47,7 +47,7 @@ std::string value_of(int number) {
   }
 }
 
-// Lets a child write from `first` on, kills it, and returns the last event that it said was acknowledged.
+// Lets a child write from `first` on, kills it, and returns the last event that it reported.
 int write_and_be_killed(const std::string& directory, int first) {
   int ends[2];
   check(::pipe(ends) == 0, "a pipe can be had");
@@ -60,7 +60,7 @@ int write_and_be_killed(const std::string& directory, int first) {
   ::close(ends[1]);
   int last = first - 1;
   int said = 0;
-  // Killed while it goes on writing; what it had said until then is still in the pipe.
+  // The child is dead; its last reports are still in the pipe.
   while (::read(ends[0], &said, sizeof(said)) == sizeof(said)) {
     last = said;
     if (last == first + kWritesPerRound) ::kill(child, SIGKILL);
@@ -87,7 +87,7 @@ int main() {
         check(value && value->data == value_of(i),
               "event " + std::to_string(i) + " was acknowledged and is there");
       }
-      // One event may have been written and not yet acknowledged: it is there whole, or not at all.
+      // One event may have been written and not yet acknowledged: the store has all of it or none.
       next = static_cast<int>(store->size());
       check(next == last + 1 || next == last + 2, "nothing is there that was never written");
       if (next == last + 2)

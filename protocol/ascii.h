@@ -12,7 +12,6 @@ constexpr char to_upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// 0x20 to 0x7e.
 constexpr bool is_printable(char c) { return c >= 0x20 && c <= 0x7e; }
 
 constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -10,7 +10,7 @@
 namespace minikv::protocol {
 namespace {
 
-// Short names for what stands in commands.def.
+// Short names for the rows of commands.def.
 using enum TextForm;
 constexpr std::uint32_t TEXT = kFlagText;
 constexpr std::uint32_t RESP = kFlagResp;
@@ -53,7 +53,7 @@ constexpr CommandSpec command_row(CommandId id, CommandSpec row) {
   return row;
 }
 
-// By itself it is nothing that can be sent, and has no syntax.
+// A container alone can't be sent, so it has no syntax.
 constexpr CommandSpec container_row(CommandId id, CommandSpec row) {
   row.flags = RESP;
   row.arity = -2;
@@ -99,7 +99,7 @@ constexpr std::size_t kCommandCount = [] {
 constexpr std::span<const CommandSpec> kCommands(kRows, kCommandCount);
 constexpr std::span<const CommandSpec> kSubcommands(kRows + kCommandCount, std::size(kRows) - kCommandCount);
 
-// Where a container's subcommands are.
+// The range of a container's subcommands in kSubcommands.
 struct Extent {
   std::uint8_t first = 0;
   std::uint8_t count = 0;
@@ -174,8 +174,8 @@ constexpr auto kRespIndex = [] {
   return index;
 }();
 
-// Where in an index a verb is: open addressing, by its length and a few of its bytes. Filled at compile time;
-// 0: empty, else one more than the place in the index.
+// A hash table with open addressing, keyed by a verb's length and three of its bytes, and filled at compile
+// time. A slot holds 0 if it is empty, else the verb's position in the index plus 1.
 constexpr std::size_t kSlots = 512;
 using Slots = std::array<std::uint8_t, kSlots>;
 

@@ -37,7 +37,7 @@ enum CommandFlags : std::uint32_t {
   kFlagAtOnce = 1u << 8,    // within a transaction: carried out, not queued
   kFlagNoMulti = 1u << 9,   // within a transaction: refused, and the transaction with it
 
-  // These are between the table and the dispatcher: COMMAND does not tell them.
+  // The dispatcher obeys these flags; COMMAND does not report them.
   kFlagOutsideMulti = 1u << 10,  // refused while a transaction is open, which stays as it was
   kFlagInsideMulti = 1u << 11,   // refused unless a transaction is open
   kFlagWhenQuiet = 1u << 12,     // waits until nothing of its connection is in flight
@@ -100,19 +100,19 @@ struct CommandSpec {
   }
 };
 
-// Without the subcommands.
+// The commands, without the subcommands.
 std::span<const CommandSpec> all_commands();
 // Empty for a command that has none.
 std::span<const CommandSpec> subcommands_of(CommandId container);
 const CommandSpec& command_spec(CommandId id);
 
-// Any case; null if there is none in that dialect. Text: by name or alias. RESP: by resp_name, and by name if
-// there is a RESP form.
+// In any case; null if the dialect has no such command. The text dialect finds a command by name or alias,
+// RESP by resp_name, or by name if there is a RESP form.
 const CommandSpec* find_text_command(std::string_view verb);
 const CommandSpec* find_resp_command(std::string_view verb);
-// By its second word in any case; null if the command has no such subcommand.
+// Finds a subcommand by its second word, in any case; null if the command has none of that name.
 const CommandSpec* find_subcommand(const CommandSpec& command, std::string_view word);
-// By its full name, as resp_name; a command's name will do as well.
+// Finds a command or subcommand by its full name, as in resp_name, or a command by its name.
 const CommandSpec* find_resp_command_by_full_name(std::string_view name);
 
 }  // namespace minikv::protocol

@@ -1,4 +1,4 @@
-// What the makers of errors share.
+// Helpers of the functions that make errors.
 #pragma once
 
 #include <algorithm>
@@ -14,10 +14,10 @@
 
 namespace minikv::protocol {
 
-// How much of what a client sent is sent back to it.
+// The maximum of a client's bytes that an error echoes.
 inline constexpr std::size_t kMaxEchoedBytes = 128;
 
-// printf's %.128s, which is what Redis shows a name with: it also ends at a NUL.
+// Redis shows a name by printf's %.128s, which also ends at a NUL.
 inline std::string_view as_redis_shows(std::string_view bytes, std::size_t at_most = kMaxEchoedBytes) {
   bytes = bytes.substr(0, at_most);
   return bytes.substr(0, bytes.find('\0'));

@@ -1,4 +1,4 @@
-// The errors that any command can have; errors_of_commands.cpp has those of few.
+// The errors that any command can have; errors_of_commands.cpp has those of a few commands.
 #include "protocol/errors.h"
 
 #include <algorithm>

@@ -40,13 +40,13 @@ enum class ErrorCode : std::uint8_t {
 // "NOTFOUND", "EXISTS", ...
 std::string_view error_code_name(ErrorCode code);
 
-// `text` follows the code in the text dialect; `resp` is the whole RESP error line without the '-'
-// ("ERR value is not an integer or out of range"). The encoder sees to it that neither breaks its line.
+// `text` follows the code in the text dialect; `resp` is the whole RESP error line without the '-' ("ERR
+// value is not an integer or out of range"). The encoder keeps both from breaking their line.
 struct ErrorReply {
   ErrorCode code = ErrorCode::kUsage;
   std::string text;
   std::string resp;
-  bool ends_transaction = false;  // RESP: the transaction that is open is over with it, as in Redis
+  bool ends_transaction = false;  // RESP: the error discards the open transaction, as in Redis
 
   bool has_message() const { return !text.empty() || !resp.empty(); }
 };
@@ -66,11 +66,11 @@ ErrorReply shutting_down();
 ErrorReply busy(std::string_view detail);
 ErrorReply loading();
 ErrorReply max_clients();
-// There is no memory for it within what is configured; `detail` says for what, and what to do. RESP: OOM.
+// The configured memory limit leaves no room; `detail` says for what, and what to do. RESP: OOM.
 ErrorReply out_of_memory(std::string_view detail);
-// A walk over many keys, for one, that had to end.
+// A command that ran into request_timeout, such as a walk over many keys.
 ErrorReply took_too_long(std::uint64_t limit_ms);
-ErrorReply internal(std::string_view detail);  // what should not happen: -IOERR, RESP "ERR ..."
+ErrorReply internal(std::string_view detail);  // a case that should not occur: -IOERR, RESP "ERR ..."
 
 // ---- the request as a whole ----
 // Wrong arguments. Text: -USAGE, the usage line, and the detail in parentheses if there is one. RESP: "ERR
@@ -78,7 +78,7 @@ ErrorReply internal(std::string_view detail);  // what should not happen: -IOERR
 ErrorReply usage(const CommandSpec& command, std::string_view detail = {});
 // Text: as usage(). RESP: "ERR wrong number of arguments for 'client|setname' command".
 ErrorReply wrong_arity(const CommandSpec& command);
-// `args` as they came, without the verb; only their beginnings are told.
+// `args` as they came, without the verb; the error echoes only their beginnings.
 ErrorReply unknown_command(Dialect dialect, std::string_view verb, std::span<const Arg> args);
 // RESP only.
 ErrorReply unknown_subcommand(const CommandSpec& command, std::string_view subcommand);
@@ -95,14 +95,14 @@ ErrorReply request_too_long(std::size_t limit_bytes);
 ErrorReply too_many_arguments(std::size_t limit);
 
 // ---- numbers ----
-// The value that a key holds, or what is to be added to it: -NOTINT.
+// The value of a key, or its increment, is no number: -NOTINT, -NOTFLOAT.
 ErrorReply not_an_integer();
 ErrorReply not_a_float();
 // Any other argument that should be a number and is not, or does not fit. Text: -USAGE and the usage line;
 // RESP: as not_an_integer().
 ErrorReply bad_number(const CommandSpec& command, std::string_view detail = {});
-ErrorReply overflow();            // "ERR increment or decrement would overflow"
-ErrorReply decrement_overflow();  // DECRBY of the least number: "ERR decrement would overflow"
+ErrorReply overflow();                             // "ERR increment or decrement would overflow"
+ErrorReply decrement_overflow();                   // DECRBY of the minimum: "ERR decrement would overflow"
 ErrorReply out_of_range(std::string_view detail);  // -RANGE; RESP "ERR <detail>"
 ErrorReply invalid_expire_time(const CommandSpec& command);
 
@@ -111,7 +111,7 @@ ErrorReply unsupported_option(std::string_view option);   // EXPIRE: "ERR Unsupp
 ErrorReply incompatible_expire_options(bool only_gt_lt);  // NX with XX, GT or LT; or GT with LT
 ErrorReply incompatible_lcs_options();                    // LEN with IDX
 ErrorReply lcs_needs_too_much_memory();
-ErrorReply not_finite();  // what INCRBYFLOAT would come to
+ErrorReply not_finite();  // the result of INCRBYFLOAT
 ErrorReply db_index_out_of_range();
 ErrorReply no_such_protocol();         // HELLO 4
 ErrorReply protocol_not_an_integer();  // HELLO x
@@ -151,7 +151,7 @@ ErrorReply transaction_too_long(std::size_t limit_bytes);
 ErrorReply watch_without_memory();
 ErrorReply transaction_walks_too_far(std::size_t limit_bytes);
 ErrorReply transaction_without_memory();
-ErrorReply no_room_in_transaction();  // for what one of its commands would make
+ErrorReply no_room_in_transaction();  // for the value that one of its commands would make
 
 // ---- authentication ----
 ErrorReply no_auth();

@@ -1,4 +1,4 @@
-// The lines by which an HTTP request gives itself away.
+// The lines that mark an HTTP request.
 #include "protocol/http.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
-// Tells a browser that was talked into speaking to us from a client: it would put commands into the lines of
-// a request.
+// Recognises HTTP: a web page can make a browser send a request that has commands in its lines.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// What the parsers are told, and what they answer.
+// The limits and the results of the parsers.
 #pragma once
 
 #include <algorithm>
@@ -22,27 +22,27 @@ struct ParserLimits {
   static constexpr std::size_t kUnauthenticatedArguments = 10;
   static constexpr std::size_t kUnauthenticatedBytes = 16 * 1024;  // an argument
 
-  // Never less than what one value needs.
+  // max_request_bytes, but at least what a request with one value of maximum length needs.
   std::size_t request_bytes() const {
     return std::max(max_request_bytes, max_value_bytes + max_key_bytes + 64 * 1024);
   }
-  // How long a request can get before the parser hands it out or begins to throw it away; a RESP argument has
-  // up to 32 bytes around it.
+  // The maximum length of a request that the parser has neither handed out nor begun to skip. A RESP argument
+  // has up to 32 bytes around it.
   std::size_t max_buffered_bytes() const {
     return request_bytes() + max_line_bytes + 32 * (max_arguments + 1);
   }
 };
 
 enum class ParseOutcome : std::uint8_t {
-  kNeedMore,  // all of the input that can be used has been used; call again when there is more
+  kNeedMore,  // all usable input has been parsed; call again when there is more
   kRequest,   // request() is whole; call again for the next one
-  kError,  // `error` is to be sent; the stream is in step (or will be: the parser skips what belongs to it)
-  kClose,  // `error`, if it has a message, is to be sent, and then the connection closed
+  kError,     // `error` is to be sent; the parser skips what is left of the request, and can go on
+  kClose,     // `error`, if it has a message, is to be sent, and then the connection closed
 };
 
 struct ParseResult {
   ParseOutcome outcome = ParseOutcome::kNeedMore;
-  std::size_t consumed = 0;          // bytes at the front of the input that are done with
+  std::size_t consumed = 0;          // bytes at the front of the input that have been parsed
   Dialect dialect = Dialect::kText;  // of the request that the error answers
   ErrorReply error = {};
   bool is_of_watch = false;  // the error is about a WATCH of some keys: none of them is watched

@@ -40,7 +40,7 @@ ParseResult RequestParser::next(std::string_view input) {
     ParseResult result = under_ == Under::kNothing ? begin(input) : go_on(input);
     consumed += result.consumed;
     input.remove_prefix(result.consumed);
-    // What was ignored or thrown away is no reason to stop.
+    // Bytes that were ignored or skipped are no reason to stop.
     const bool look_on = result.outcome == ParseOutcome::kNeedMore && result.consumed > 0 && !input.empty();
     if (look_on) continue;
     result.consumed = consumed;

@@ -18,32 +18,31 @@ class RequestParser {
   explicit RequestParser(const ParserLimits& limits) : limits_(limits) {}
 
   // Looks at the front of `input`, which begins where the last call's `consumed` ended. May be called with
-  // more of the same bytes as often as wanted: work done is remembered, so that a request which arrives byte
-  // by byte costs time linear in its length. The parser keeps nothing of the input: a request under way stays
-  // in the caller's memory, in one stretch or, with settle(), in several. After kClose it may not be called
-  // again.
+  // more of the same bytes as often as wanted: the parser remembers the work done, so a request that arrives
+  // byte by byte costs time linear in its length. The parser copies nothing of the input: a request under way
+  // stays in the caller's memory, in one stretch or, with settle(), in several. After kClose it may not be
+  // called again.
   ParseResult next(std::string_view input);
 
-  // After kNeedMore, for a request that goes on elsewhere: what of it has been read stays where it is in
-  // `input`, which was given to next() and has to be kept until the request is over. Returns how many bytes
-  // at its front that is; what is behind them begins the input of the next call. 0: nothing of it can stay
-  // behind.
+  // To be called after kNeedMore, with the `input` of that call to next(), if the request goes on in other
+  // memory. The part that has been parsed stays where it is, and the caller keeps it until the request is
+  // over. Returns the length of that part at the front of `input`; the next input begins with the bytes
+  // behind it. 0: no part can stay behind.
   std::size_t settle(std::string_view input);
 
-  // Throws the rest of the request under way away as it arrives, and answers it with `error`.
+  // Refuses the request under way: the parser answers it with `error`, and skips its rest as it arrives.
   void give_up(ErrorReply error);
   bool is_busy() const { return under_ != Under::kNothing; }
 
   // Valid after kRequest until the next call of next() or forget_request().
   const Request& request() const { return request_; }
-  // Lets go of what a request with many arguments has taken.
+  // Also frees the memory that a request with many arguments has taken.
   void forget_request();
 
-  // How many bytes more than the last input has belong to the argument that is arriving; 0 where that is not
-  // known.
+  // How many bytes behind the last input belong to the argument that is arriving; 0 if that is not known.
   std::size_t bytes_wanted() const;
 
-  // What the parser itself takes for the request under way.
+  // The bytes of memory that the parser itself holds for the request under way.
   std::size_t memory() const { return (request_.args.capacity() * sizeof(Arg)) + resp_.memory(); }
 
   // Takes effect from the next request on (before authentication the limits are narrow).

@@ -53,7 +53,7 @@ class PutOptions {
     if (auto error = once(expiry_, "ex or px, once")) return error;
     if (left_.empty()) return errors::usage(put_, "ex and px take a number");
     const std::string_view operand = take().bytes;
-    // A number below one is a number all the same: out of range, rather than no number.
+    // A negative number is a number out of range, rather than no number.
     if (operand.starts_with('-') && parse_unsigned(operand.substr(1)))
       return errors::invalid_expire_time(put_);
     const auto count = parse_unsigned(operand);

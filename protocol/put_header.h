@@ -1,5 +1,5 @@
-// The line of a `put`: key, length, options. The bytes that follow it depend on it, so it is judged before
-// they come.
+// The line of a `put`: key, length, options. The line says how many bytes follow, so it is checked before
+// they arrive.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace minikv::protocol {
 
-// The length that the line declares, as far as one can be read from it; `args` are its arguments.
+// The length that the line declares; nothing if it has no valid one. `args` are its arguments.
 std::optional<std::uint64_t> put_length(std::span<const Arg> args);
 
 // What is wrong with the options: the third argument and those behind it.

@@ -14,7 +14,7 @@ constexpr std::size_t kLargestOpenPieceBytes = 64 * 1024;
 constexpr std::size_t kKeptBytes = 16 * 1024;
 // A shorter chain is copied into the piece that is being filled.
 constexpr std::size_t kWorthMovingBytes = 4 * 1024;
-// So many pieces that have been sent are worth taking out of the list.
+// From this many sent pieces on, erasing them from the list is worth its cost.
 constexpr std::size_t kSentPieces = 64;
 
 }  // namespace

@@ -37,8 +37,8 @@ class ReplyBuffer {
   void append(char byte) { *extend(1) = byte; }
   void append(std::string&& bytes);
   void append(ReplyBuffer&& other);  // which is empty afterwards
-  // Makes the reply longer by `bytes` and returns where they stand, in one stretch and not initialised. Holds
-  // until the buffer is moved from or sent.
+  // Makes the reply longer by `bytes` and returns the added bytes, contiguous and not initialised. The
+  // pointer is valid until the buffer is moved from or sent.
   char* extend(std::size_t bytes) {
     if (bytes > static_cast<std::size_t>(limit_ - at_)) return extend_elsewhere(bytes);
     char* const place = at_;
@@ -46,13 +46,13 @@ class ReplyBuffer {
     return place;
   }
 
-  // A moment in the filling. Valid until something of what was there has been dropped from the front.
+  // A position in the buffer. Valid until bytes before it are dropped from the front.
   struct Mark {
     std::size_t pieces = 0;
     std::size_t open_bytes = 0;
   };
   Mark mark() const { return {closed_.size(), open_bytes()}; }
-  // Forgets what was appended since.
+  // Removes what was appended since.
   void rewind(const Mark& mark);
   // The first byte that was appended since, if any was.
   std::optional<char> first_since(const Mark& mark) const;
@@ -62,13 +62,13 @@ class ReplyBuffer {
   std::size_t size() const { return closed_bytes_ + open_bytes(); }
   // What the chain occupies, whether filled or not.
   std::size_t memory() const { return closed_memory_ + open_capacity_; }
-  // The bytes that come first and stand together; all of them, mostly.
+  // The contiguous bytes at the front; mostly all of them.
   std::string_view first() const {
     return first_ < closed_.size() ? closed_[first_].view() : std::string_view(open_begin_, open_bytes());
   }
-  // Fills `views` with what comes first, and says how many of them that took.
+  // Fills `views` with the pieces at the front, and returns how many views it filled.
   std::size_t front(std::span<std::string_view> views) const;
-  // `bytes` at the front are done with; their pieces are freed.
+  // Removes `bytes` from the front, and frees the pieces that become empty.
   void drop_front(std::size_t bytes);
   void clear() { drop_front(size()); }
 
@@ -94,7 +94,7 @@ class ReplyBuffer {
   void forget_open_piece();
 
   std::vector<Piece> closed_;
-  std::size_t first_ = 0;  // of closed_, what comes before has been sent
+  std::size_t first_ = 0;  // of closed_; the pieces before have been sent
   std::size_t closed_bytes_ = 0;
   std::size_t closed_memory_ = 0;
 

@@ -22,8 +22,8 @@ void append_number(ReplyBuffer& out, Number number) {
   out.append(std::string_view(digits, end));
 }
 
-// A message is one line. RESP: as Redis sends it, without what would end the line early. Text: nothing either
-// that would confuse a terminal.
+// A message is one line. In RESP, line ends become spaces, as in Redis. In text, all control characters do,
+// because they would confuse a terminal.
 void append_resp_message(ReplyBuffer& out, std::string_view message) {
   for (const char c : message) out.append(c == '\r' || c == '\n' ? ' ' : c);
 }

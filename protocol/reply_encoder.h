@@ -13,7 +13,7 @@
 
 namespace minikv::protocol {
 
-// How one connection is spoken to.
+// The format of all replies on a connection.
 enum class ReplyFormat : std::uint8_t { kText, kResp2, kResp3 };
 
 // Appends replies to a chain of pieces. The first group of members says what happened and each dialect finds
@@ -25,7 +25,7 @@ class ReplyEncoder {
   ReplyEncoder(ReplyFormat format, ReplyBuffer& out) : format_(format), out_(out) {}
   ReplyFormat format() const { return format_; }
   bool is_text() const { return format_ == ReplyFormat::kText; }
-  std::size_t bytes() const { return out_.size(); }  // in the buffer, whoever has put them there
+  std::size_t bytes() const { return out_.size(); }  // in the buffer, those of other encoders included
   ReplyBuffer::Mark mark() const { return out_.mark(); }
   void rewind(const ReplyBuffer::Mark& mark) { out_.rewind(mark); }  // as if nothing had been appended since
   // For a reply in another format, in the same place.
@@ -42,7 +42,7 @@ class ReplyEncoder {
   // The same; the caller fills the value in where it stands in the reply.
   std::span<char> value_to_fill(std::size_t bytes, std::uint64_t version);
   void not_found();                         // "-NOTFOUND no such key"; RESP nil
-  void error(const ErrorReply& error);      // what would break the line is sent as spaces
+  void error(const ErrorReply& error);      // bytes that would break the line are sent as spaces
   void multi(std::size_t replies);          // "+MULTI n"; RESP array of n; the replies follow
   void aborted();                           // "-ABORTED ..."; RESP: the null array
   void new_version(std::uint64_t version);  // "+OK n"; RESP ":n"

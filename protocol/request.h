@@ -1,4 +1,4 @@
-// What a parser makes of a client's bytes, whichever dialect they were in.
+// A parsed request, of either dialect.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct Request {
   std::vector<Arg> args;  // without verb and subcommand; for the text `put`: key, value, options...
 };
 
-// The same, whose arguments are kept elsewhere.
+// A Request with arguments that are kept elsewhere.
 struct RequestView {
   // NOLINTNEXTLINE(google-explicit-constructor): a request is seen as it is
   RequestView(const Request& request)

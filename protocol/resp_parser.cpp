@@ -12,7 +12,7 @@
 namespace minikv::protocol {
 namespace {
 
-// No number of a header is longer; a line that goes on is none.
+// The maximum of a header; a longer line holds no number.
 constexpr std::size_t kMaxHeaderBytes = 32;
 
 // Longer elements are a protocol error, as with Redis' default proto-max-bulk-len; those between
@@ -55,8 +55,8 @@ void RespParser::forget_elements() {
 
 std::size_t RespParser::settle(std::string_view input) {
   if (refusal_) return 0;
-  // So that what is large is not moved again and again: all of them, when enough are there to show that they
-  // come.
+  // Reserves room for all elements once a quarter of them has arrived. The vector is then not moved again and
+  // again, and a client that only announces many elements takes no memory.
   const std::size_t there = settled_.size() + spans_.size();
   if (settled_.capacity() < there && there >= count_ / 4) settled_.reserve(count_);
   for (const Span& span : spans_) {
@@ -242,7 +242,7 @@ std::optional<ErrorReply> RespParser::take_request(std::string_view input, Reque
     request.command = subcommand;
   }
   if (!request.command->takes(count_)) return errors::wrong_arity(*request.command);
-  // Of a million elements nearly always.
+  // Nearly always true; it spares a pass over up to a million elements.
   if (longest_ <= std::min(limits_.max_key_bytes, limits_.max_value_bytes)) return std::nullopt;
   return check_sizes(*request.command, request.args, limits_);
 }

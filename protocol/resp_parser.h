@@ -32,7 +32,7 @@ class RespParser {
   std::size_t memory() const { return spans_.capacity() * sizeof(Span) + settled_.capacity() * sizeof(Arg); }
 
  private:
-  // What one step of the parser came to.
+  // The result of a step of the parser.
   enum class Step : std::uint8_t { kDone, kNeedMore, kProtocolError };
 
   struct Span {  // of an element, in the input
@@ -61,12 +61,12 @@ class RespParser {
 
   ParserLimits limits_;
   bool busy_ = false;
-  std::size_t at_ = 0;          // how much of the input has been understood
+  std::size_t at_ = 0;          // bytes of the input that have been parsed
   std::size_t count_ = kNone;   // elements of the request; kNone: not known yet
   std::size_t read_ = 0;        // elements that have been read, or skipped
   std::size_t length_ = kNone;  // what is left of the element under way; kNone: its length is not known yet
   std::size_t total_ = 0;       // bytes in the elements
-  std::size_t longest_ = 0;     // of them
+  std::size_t longest_ = 0;     // length of the longest
   const CommandSpec* command_ = nullptr;  // that the first element names; null: none, or not known yet
   std::optional<std::string_view> settled_verb_;  // elements that stay where they were read: the first,
   std::vector<Arg> settled_;                      // and the others

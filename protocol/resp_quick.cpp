@@ -1,4 +1,4 @@
-// One pass over a request that is whole, without states; at the first surprise it leaves it to RespParser.
+// One pass over a request that is whole, without states; anything unusual is left to RespParser.
 #include "protocol/resp_quick.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The reader of the notation, the names that Redis would give to what has none, and the way back to text.
+// Parses the notation, gives unnamed groups the names that Redis would give, and writes arguments as text.
 #include "protocol/syntax.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 9> kTypeNames = {
     "key", "string", "integer", "double", "pattern", "unix-time", "pure-token", "oneof", "block"};
 
-// What an argument's name says of its type; the others are strings.
+// Names that tell an argument's type; all others are strings.
 struct NamedType {
   std::string_view name;
   ArgumentType type;
@@ -91,12 +91,12 @@ std::string joined_names(const std::vector<Argument>& arguments) {
   return names;
 }
 
-// What stands between two brackets, or between two `|` there.
+// Makes one argument of the items between two brackets, or between two `|` there.
 Argument make_one(std::vector<Argument> items) {
   assert(!items.empty());
   if (items.size() == 1) return std::move(items.front());
   const bool has_token = items.front().type == ArgumentType::kPureToken && !items.front().is_optional;
-  // Of an argument that repeats the word before it does not.
+  // If an argument repeats, the word before it does not.
   const bool is_one_argument =
       items.size() == 2 && items[1].token.empty() && !items[1].is_optional && !items[1].repeats;
   if (has_token && is_one_argument) {
@@ -214,7 +214,7 @@ std::string written(const Argument& argument) {
   return argument.is_optional ? "[" + text + "]" : text;
 }
 
-// Of a command one word, of a subcommand two.
+// The name of a command has one word, that of a subcommand two.
 std::size_t end_of_name(const CommandSpec& command) {
   std::size_t end = command.syntax.find(' ');
   if (command.is_subcommand()) end = command.syntax.find(' ', end + 1);

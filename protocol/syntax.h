@@ -1,5 +1,5 @@
-// What arguments a command takes: read from the table's column of that name, told as Redis' COMMAND DOCS
-// structures it, and written as people read it.
+// The arguments of a command: parsed from the table's column `syntax`, structured as in Redis' COMMAND DOCS,
+// and written out for people.
 //
 //   SET key value condition=[NX | XX] [GET] expiration=[EX seconds | PX milliseconds | KEEPTTL]
 //   MSET <key value>...
@@ -44,11 +44,11 @@ struct Argument {
   std::vector<Argument> arguments;  // of kOneOf and kBlock
 };
 
-// What stands behind the command's name. The syntax has to be well-formed, as all of the table is.
+// The arguments behind the command's name. The syntax has to be well-formed, as all syntax in the table is.
 std::vector<Argument> arguments_of(const CommandSpec& command);
 
-// "SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]"; of a container what all its
-// subcommands are called like. Empty for a command without a RESP form.
+// "SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]"; of a container the form that its
+// subcommands share. Empty for a command without a RESP form.
 std::string resp_usage(const CommandSpec& command);
 
 }  // namespace minikv::protocol

@@ -1,4 +1,5 @@
-// A state machine: a line, then for a put its body; what is too long is skipped without being kept.
+// A state machine: a line, then for a put its body; lines and bodies that are too long are skipped as they
+// arrive.
 #include "protocol/text_parser.h"
 
 #include <algorithm>
@@ -97,7 +98,7 @@ ParseResult TextParser::next(std::string_view input, Request& request) {
 
 ParseResult TextParser::find_line(std::string_view input, Request& request) {
   const std::size_t max = limits_.max_line_bytes;
-  // The longest line and its line end; what is behind that can't change anything.
+  // The longest line and its line end; the bytes behind can't change the result.
   const std::string_view window = input.substr(0, max + 2);
   const std::size_t end = window.find('\n', scanned_);
   if (end == std::string_view::npos) {
@@ -202,7 +203,7 @@ ParseResult TextParser::take_body(std::string_view input, Request& request) {
 }
 
 ParseResult TextParser::line_too_long(std::string_view window, std::size_t consumed) {
-  // The same bytes are judged at any chunking, and a word that may go on is none.
+  // These bytes are the same at any chunking. The last word is not used, as it may go on.
   const std::string_view line = window.substr(0, limits_.max_line_bytes);
   if (begins_like_http(line)) return close_with({}, consumed);
   state_ = State::kSkipLine;

@@ -26,8 +26,8 @@ class TextParser {
 
   std::size_t bytes_wanted() const { return bytes_wanted_; }
 
-  // As RequestParser's. The line of a put can stay behind when its value is arriving; any other line is
-  // needed whole.
+  // As RequestParser's. The line of a put can stay behind when its value is arriving; any other line must be
+  // contiguous.
   std::size_t settle(std::string_view input);
   void give_up(ErrorReply error);
 
@@ -55,9 +55,9 @@ class TextParser {
   std::string_view put_args(std::string_view input) const {
     return settled_args_ ? *settled_args_ : input.substr(args_begin_, args_end_ - args_begin_);
   }
-  // Whether the body of a refused put is skipped; if not, there is no way back into step.
+  // Whether the body of a refused put can be skipped; if not, the connection has to be closed.
   bool may_skip(std::optional<std::uint64_t> body_bytes) const;
-  // 1 or 2 bytes, 0 if something else is there, nothing if it is not known yet.
+  // The length of the line end, 1 or 2; 0 if other bytes are there, nothing if it is not known yet.
   static std::optional<std::size_t> line_end_at(std::string_view input, std::size_t at);
   static ErrorReply body_without_end();
 
@@ -68,12 +68,12 @@ class TextParser {
   ParserLimits limits_;
   State state_ = State::kIdle;
   std::size_t scanned_ = 0;     // kLine: bytes without a line end
-  std::size_t args_begin_ = 0;  // kBody: what stands behind the verb, and its end
+  std::size_t args_begin_ = 0;  // kBody: where the arguments begin and end
   std::size_t args_end_ = 0;
   std::size_t body_begin_ = 0;                    // kBody: where in the input
   std::uint64_t body_bytes_ = 0;                  // kBody: all of it; kSkipBody: what is left of it
   std::optional<std::uint64_t> after_line_;       // kSkipLine: a body to be skipped next
-  std::optional<std::string_view> settled_args_;  // kBody: what stands behind the verb, if it stays elsewhere
+  std::optional<std::string_view> settled_args_;  // kBody: the arguments, if they stay in other memory
   std::optional<ErrorReply> given_up_;            // to be answered by the next call
   std::size_t bytes_wanted_ = 0;
   std::string scratch_;  // unescaped strings

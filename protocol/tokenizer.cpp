@@ -75,7 +75,7 @@ bool Tokenizer::rest(Arg& arg) {
 
 std::string_view Tokenizer::unescaped(std::string_view inside) {
   if (inside.find('\\') == std::string_view::npos) return inside;
-  // Reserved for all that the line can still hold, so that the views handed out stay good.
+  // Reserves room for the rest of the line, so that the views handed out stay valid.
   if (scratch_.empty()) scratch_.reserve(inside.size() + left_.size());
   const std::size_t begin = scratch_.size();
   if (!append_unescaped(scratch_, inside)) {

@@ -21,14 +21,14 @@ enum class TokenFault : std::uint8_t {
 // A sentence for the -USAGE reply.
 std::string_view describe(TokenFault fault);
 
-// Reads one line, which must stay where it is. Unescaped strings go to `scratch`, which is emptied, and whose
-// bytes do not move while the line is read.
+// Reads one line, which must stay where it is. Unescaped strings go to `scratch`: the constructor empties it,
+// and its bytes do not move while the line is read.
 class Tokenizer {
  public:
   Tokenizer(std::string_view line, std::string& scratch);
 
-  // The next token, with the spaces before it skipped; false at the end of the line. A faulty one is handed
-  // out as it stands in the line, so that those behind it can still be found.
+  // The next token, with the spaces before it skipped; false at the end of the line. A faulty token is handed
+  // out as it stands in the line, so that the tokens behind it can still be found.
   bool next(Arg& arg);
 
   // What follows exactly one space, to the end of the line; unescaped if it is exactly one quoted string.

@@ -70,14 +70,14 @@ def throughput(options, say):
             written = False
             for _, _, command, pipeline, connections in cells:
                 if command == "GET" and written:
-                    pair.settle()  # what SETs have left to do in the background is not the GETs' cost
+                    pair.settle()  # the GETs must not pay for work that the SETs left in the background
                 written = command == "SET"
                 row = Row("throughput", "requests/s", command=command, fsync=mode, pipeline=pipeline,
                           value_bytes=value_bytes, connections=connections, keys=keys)
                 how = dict(command=command.lower(), connections=connections, pipeline=pipeline,
                            value_bytes=value_bytes, keys=keys)
                 requests = 0
-                for server in pair.by_turns(0):  # also warms both up
+                for server in pair.by_turns(0):  # this warm-up makes the data of both resident
                     requests = max(requests, load.requests_for(server, options.seconds, **how))
                 for number in range(options.rounds):
                     for server in pair.by_turns(number):
@@ -155,7 +155,7 @@ def memory_and_restart(options, say):
                     if number == 0:
                         time.sleep(options.rest)
                         note(memory, server, server.anonymous_bytes())
-                    # What a crash leaves to be read: the writes of a moment.
+                    # After a crash, recovery has to read the writes of a moment.
                     load.run(server, 100_000, command="set", connections=50, pipeline=16, value_bytes=value_bytes,
                              keys=options.many_keys)
                     time.sleep(1.5)
@@ -253,6 +253,6 @@ class Rewriting:
     def __exit__(self, *_):
         self.is_over.set()
         self.thread.join()
-        # Otherwise what was measured was not beside anything.
+        # Otherwise the measurement ran without the other load.
         if self.failure or self.times == 0:
             raise RuntimeError(f"{self.server.name} did not rewrite its files: {self.failure}")

@@ -79,7 +79,7 @@ def probe(port, make, reply_bytes, keys, stopping, results):
             try:
                 unsent = unsent[connection.send(unsent):]
             except BlockingIOError:
-                pass  # it is so far behind
+                pass  # the server is so far behind
         patience = 1 if stopping.is_set() else max(0, due - time.monotonic())
         if not select.select([connection], [], [], patience)[0]:
             continue
@@ -215,12 +215,12 @@ class Heavy:
             if not requests:
                 time.sleep(self.options.seconds)
             took.append(time.monotonic() - start)
-            # What is due while it runs, and a little after: what it leaves behind is its doing, too.
+            # Requests that are due while the command runs, and a little after, because it may leave work behind.
             windows.append((start, time.monotonic() + 0.01))
             again = requests[:-1] or (prepare if requests and self.removes(requests[-1]) else [])
             for request in again:
                 self.client.ask(request)
-            # One request, not a disk that has many of them still to write.
+            # The row measures one request, not a disk that still writes many earlier ones.
             time.sleep(0.5 if again else min(0.05, max(0.005, took[-1])))
 
     @staticmethod

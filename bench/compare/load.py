@@ -4,7 +4,7 @@ import csv
 import re
 import subprocess
 
-_LEAST = 2000  # requests of the first, short run, which tells how many a second there will be
+_LEAST = 2000  # requests of the first, short run, which measures the rate
 
 
 def benchmark(server, command, connections, pipeline, value_bytes, keys, requests):

@@ -4,7 +4,7 @@ import math
 import os
 import textwrap
 
-# (what it is called, how its row is found, the figure that is wanted, and whether it is to be at least or at most that)
+# (name, the test that finds its row, the target figure, and whether that is a minimum or a maximum)
 def targets():
     def cell(command, fsync, pipeline, connections=50):
         return dict(experiment="throughput", command=command, fsync=fsync, pipeline=pipeline, connections=connections,
@@ -64,7 +64,7 @@ def write(directory, result):
 
 # ---- tables ----
 
-OTHERS = {"GET beside a constant": "a constant", "synced groups beside fdatasync": "fdatasync"}  # who is not Redis
+OTHERS = {"GET beside a constant": "a constant", "synced groups beside fdatasync": "fdatasync"}  # rivals other than Redis
 
 
 def in_lines(paragraph):

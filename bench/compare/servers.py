@@ -161,7 +161,7 @@ class Redis(Server):
         return redis_program()
 
     def command(self):
-        # Its log is never rewritten while it is measured, which is in its favour.
+        # Redis never rewrites its log during the measurement, which is in its favour.
         return [
             "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory, "--save", "",
             "--appendonly", "yes", "--appendfsync", FSYNC[self.fsync][1], "--aof-use-rdb-preamble", "yes",

@@ -1,4 +1,4 @@
-// What is compared: each function enters its benchmarks for one store.
+// The benchmarks of the comparison; each function registers some of them, for one store.
 #pragma once
 
 #include "bench/embedded/rival.h"
@@ -7,9 +7,9 @@ namespace minikv::bench {
 
 // Filling an empty store; synced writes by several threads.
 void register_writes(const RivalKind& kind);
-// Reads and scans of a store that was filled before.
+// Reads and scans of a filled store.
 void register_reads(const RivalKind& kind);
-// What the checks within the scans take by themselves.
+// The cost of the checks within the scans, without a store.
 void register_check_alone();
 
 }  // namespace minikv::bench

@@ -19,7 +19,7 @@ Status status_of(const leveldb::Status& status) {
           "leveldb: " + status.ToString()};
 }
 
-// As the others do it: a block is checked when it is read from its file.
+// As the other stores do, LevelDB verifies a block when it reads the block from its file.
 leveldb::ReadOptions checked() {
   leveldb::ReadOptions options;
   options.verify_checksums = true;

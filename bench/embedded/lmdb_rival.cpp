@@ -1,4 +1,4 @@
-// LMDB as it comes. It has one writer at a time and syncs for each of its transactions by itself.
+// LMDB with its defaults. It has one writer at a time and syncs each transaction separately.
 #include <lmdb.h>
 
 #include <fmt/format.h>
@@ -8,7 +8,7 @@
 namespace minikv::bench {
 namespace {
 
-constexpr std::size_t kMapBytes = std::size_t{16} * 1024 * 1024 * 1024;  // of addresses, not of memory
+constexpr std::size_t kMapBytes = std::size_t{16} * 1024 * 1024 * 1024;  // of address space, not of memory
 
 MDB_val value(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 std::string_view view(const MDB_val& bytes) {
@@ -21,7 +21,7 @@ Status status_of(int error) {
           fmt::format("lmdb: {}", mdb_strerror(error))};
 }
 
-// A read transaction that is renewed for each read, as its manual recommends.
+// A read transaction that is renewed for each read, as the manual of LMDB recommends.
 class LmdbReader final : public RivalReader {
  public:
   LmdbReader(MDB_env* env, MDB_dbi dbi) : dbi_(dbi) {

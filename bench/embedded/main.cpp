@@ -1,4 +1,4 @@
-// minikv's library beside other embedded stores. bench/README.md says what is compared, and how.
+// minikv's library beside other embedded stores. bench/README.md describes the comparison.
 #include <benchmark/benchmark.h>
 
 #include "bench/embedded/cells.h"

@@ -50,7 +50,7 @@ class MinikvRival final : public Rival {
     return store_->write(batch);
   }
   std::unique_ptr<RivalReader> reader() override { return std::make_unique<MinikvReader>(*store_); }
-  Status settle() override { return Status::ok(); }  // nothing is put off that a read would notice
+  Status settle() override { return Status::ok(); }  // minikv defers no work that slows reads
 
  private:
   std::unique_ptr<Store> store_;

@@ -18,14 +18,14 @@ namespace {
 constexpr std::uint64_t kFillSeed = 1, kReadSeed = 3;
 constexpr std::size_t kBatch = 1000;
 
-// A store filled in random order, settled, and read from once.
+// A store that was filled in random order, settled, and read once.
 struct Loaded {
   std::string name;
   ScratchDirectory directory;
   std::unique_ptr<Rival> rival;
 };
 
-// Reads every key once, so that all of it is in memory and in the store's own cache, if it has one.
+// Reads every key once, so that all data is in memory, and in the store's own cache if it has one.
 Status warm_up(Rival& rival, const std::vector<Key>& keys) {
   const auto reader = rival.reader();
   std::string found;
@@ -52,13 +52,13 @@ Result<std::unique_ptr<Loaded>> load(const RivalKind& kind) {
   return loaded;
 }
 
-// One at a time, so that none is in the others' way; it stays for the benchmarks that follow.
+// The only open store: one at a time, so that no other competes with it. The following benchmarks reuse it.
 std::unique_ptr<Loaded>& loaded_one() {
   static std::unique_ptr<Loaded> loaded;
   return loaded;
 }
 
-// To be called before the loop, at whose beginning the other threads wait for the first.
+// To be called before the loop. There the other threads wait for the first.
 void prepare(benchmark::State& state, const RivalKind& kind) {
   std::unique_ptr<Loaded>& loaded = loaded_one();
   if (state.thread_index() != 0 || (loaded != nullptr && loaded->name == kind.name)) return;
@@ -101,8 +101,8 @@ void read_random(benchmark::State& state, const RivalKind& kind) {
 
 void read_missing(benchmark::State& state, const RivalKind& kind) {
   prepare(state, kind);
-  // Of the same length and prefix, and all of them between keys that are there: with a letter for the last
-  // digit.
+  // The missing keys have the same length and prefix as the existing ones, and all lie between two of them: a
+  // letter replaces the last digit.
   std::vector<Key> others = keys_shuffled(settings().keys, kReadSeed);
   for (Key& key : others) key.bytes.back() = static_cast<char>(key.bytes.back() - '0' + 'a');
   Cycle cycle(others);
@@ -116,7 +116,7 @@ void read_missing(benchmark::State& state, const RivalKind& kind) {
   count_items(state, 1);
 }
 
-// Compares pairs with those that were written, from a number on.
+// Compares pairs with the written ones, from a number on.
 class Checker {
  public:
   explicit Checker(std::uint64_t number) : number_(number) {}
@@ -160,7 +160,7 @@ void scan_range_of_100(benchmark::State& state, const RivalKind& kind) {
 
 void scan_all(benchmark::State& state, const RivalKind& kind) { scan(state, kind, settings().keys, {0}); }
 
-// The comparisons of scan_all with pairs that are in memory already, handed over in the same way.
+// The comparisons of scan_all, with pairs from memory that are passed in the same way.
 void check_alone(benchmark::State& state) {
   for (auto _ : state) {
     Checker checker(0);

@@ -1,4 +1,4 @@
-// The list of stores that are compared: those that this build has.
+// The list of compared stores: minikv, and each other store in this build.
 #include "bench/embedded/rival.h"
 
 namespace minikv::bench {

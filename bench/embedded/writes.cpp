@@ -42,8 +42,8 @@ bool holds_all(Rival& rival) {
   return walked && right && seen == settings().keys;
 }
 
-// An iteration fills an empty store and closes it again; only the filling counts. It ends when the last write
-// has returned: what a store puts off until later is not in it.
+// An iteration fills an empty store and closes it again; only the filling is measured. It ends when the last
+// write has returned, so it leaves out work that a store defers.
 void fill(benchmark::State& state, const RivalKind& kind, const std::vector<Key>& keys) {
   const auto per_batch = static_cast<std::size_t>(state.range(0));
   for (auto _ : state) {
@@ -61,15 +61,15 @@ void fill(benchmark::State& state, const RivalKind& kind, const std::vector<Key>
   count_items(state, keys.size());
 }
 
-// Each thread writes one key after the other and waits until it is on disk.
+// Each thread writes one key after the other, and waits each time until the key is on disk.
 struct SyncedRun {
   ScratchDirectory directory;
   std::unique_ptr<Rival> rival;
 };
 
 void write_synced(benchmark::State& state, const RivalKind& kind) {
-  static std::optional<SyncedRun> run;  // of the threads of one run
-  // The others wait at the beginning of the loop until the first has come there.
+  static std::optional<SyncedRun> run;  // shared by the threads of one run
+  // The other threads wait at the beginning of the loop for the first one.
   if (state.thread_index() == 0) {
     run.emplace();
     auto opened = kind.open(run->directory.path(), Durability::kSynced);
@@ -86,7 +86,7 @@ void write_synced(benchmark::State& state, const RivalKind& kind) {
     if (!check(state, run->rival->write({&pair, 1}), "write")) return;
   }
   count_items(state, 1);
-  if (state.thread_index() != 0) return;  // nobody uses the store behind the end of the loop
+  if (state.thread_index() != 0) return;  // no thread uses the store behind the end of the loop
   std::string found;
   const Status read = run->rival->reader()->get(last->view(), found);
   if (!read || found != value_of(last->number)) fail(state, "a write that was acknowledged is not there");

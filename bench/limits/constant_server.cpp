@@ -1,7 +1,7 @@
-// What a server on Asio can do at best: one that answers whatever it reads with the same 100 bytes, and knows
-// nothing.
+// The upper bound for a server on Asio: a server that answers each read with the same 100 bytes and does
+// nothing else.
 //
-//     constant_server PORT_FILE        writes its port there, and serves until it is killed
+//     constant_server PORT_FILE        writes its port to the file, and serves until it is killed
 
 #include <array>
 #include <cstdio>

@@ -1,8 +1,8 @@
-// How near the store comes to what the disk can do: groups of one write each, synced, beside bare appends of
-// as many bytes that are synced with fdatasync in a file that was written full of zeros, round after round.
+// How near the store comes to the limit of the disk. Each round measures synced groups of one write each, and
+// bare appends of as many bytes, each followed by fdatasync, to a file that was written full of zeros before.
 //
-//     sync_limit DIRECTORY [ROUNDS [SECONDS]]        JSON: of each round the syncs a second of both, and the
-//                                                    median of the ratios
+//     sync_limit DIRECTORY [ROUNDS [SECONDS]]        JSON: for each round both rates in syncs per second,
+//                                                    and the median of the ratios
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,7 +31,7 @@ constexpr std::uint64_t kFileBytes = 64 * minikv::kMiB;
 
 [[noreturn]] void die(const std::string& what) { throw std::runtime_error(what); }
 
-// Calls `write` for so long and returns how often a second that was.
+// Calls `write` for so long and returns the rate in calls per second.
 template <typename Write>
 double rate(double seconds, Write write) {
   const auto begin = Clock::now();
@@ -45,7 +45,7 @@ double rate(double seconds, Write write) {
   return static_cast<double>(count) / took.count();
 }
 
-// Appends like those of the log, but with nothing around them.
+// Appends like those of the log, without the rest of the store.
 class BareFile {
  public:
   explicit BareFile(const std::string& path)
@@ -99,7 +99,7 @@ void compare(const std::string& directory, int rounds, double seconds) {
         if (!(*store)->set(fmt::format("key:{:012}", number++ % 1000), value)) die("set");
       };
       const auto append = [&] { bare.append(record); };
-      // Who is first changes, since the machine's speed drifts.
+      // The two take turns to be first, because the speed of the machine drifts.
       if (round % 2 == 0) {
         floor.push_back(rate(seconds, append));
         ours.push_back(rate(seconds, set));

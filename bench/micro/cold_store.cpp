@@ -45,7 +45,7 @@ Status ColdStore::fill_and_close() {
   return (*opened)->close();
 }
 
-// The hints that a clean close leaves behind say where each record is.
+// The locations of the records come from the hints, which a clean close has written.
 Status ColdStore::find_records() {
   std::unordered_map<std::string, Record> locations;
   for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {

@@ -1,4 +1,4 @@
-// A store whose values can be put out of memory, and which knows of each whether it is.
+// A store that can drop its values from memory, and can tell whether a value is in memory.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 
 namespace minikv::bench {
 
-// Hands out keys whose values are on the disk and not in memory, each once before it puts all values out of
-// memory again. Neighbours share a page, so only every third key is used.
+// Hands out keys of cold values, which are on the disk and not in memory. After each key has been used once,
+// the store drops all values from memory again. Neighbours share a page, so only every third key is used.
 class ColdStore {
  public:
   static constexpr std::size_t kColdValueBytes = 4000;
@@ -24,13 +24,13 @@ class ColdStore {
   static Result<std::unique_ptr<ColdStore>> make();
 
   const Store& store() const { return *store_; }
-  // A key whose value is surely not in memory. An error where the file system does not forget.
+  // A key of a value that is surely not in memory. An error if the file system does not drop pages.
   Result<const Key*> next();
-  // Whether the value of the key that next() has just handed out is in memory.
+  // Whether the value of the last key that next() returned is in memory.
   bool is_in_memory() const;
 
  private:
-  struct Record {  // where a key's record is
+  struct Record {  // the location of a key's record
     std::size_t file = 0;
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
@@ -38,7 +38,7 @@ class ColdStore {
 
   Status fill_and_close();
   Status find_records();
-  // Closes the store, so that nobody has its pages mapped, drops them, and opens it again.
+  // Closes the store, drops its pages, and opens it again: the kernel keeps pages that are mapped.
   Status cool();
   bool is_in_memory(const Record& record) const;
 
@@ -49,7 +49,7 @@ class ColdStore {
   std::vector<Key> keys_;  // the usable ones, in random order
   std::vector<Record> records_;
   std::size_t next_ = 0;
-  std::size_t handed_out_ = 0;  // since the values were last put out of memory
+  std::size_t handed_out_ = 0;  // since the last cool()
 };
 
 }  // namespace minikv::bench

@@ -1,4 +1,4 @@
-// Replies -> bytes, in the chain of pieces that a connection sends from.
+// Replies -> bytes, in the chain of pieces that a connection sends.
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -17,11 +17,11 @@ namespace {
 using protocol::ReplyEncoder;
 using protocol::ReplyFormat;
 
-// As many replies as an output buffer may well hold at once.
+// A plausible amount of replies in an output buffer.
 constexpr std::size_t kReplyBytes = 256 * 1024;
 constexpr std::uint32_t kMaxReplies = 1000;
 
-// How a kind of reply is encoded, and what it must look like, said by other means.
+// An encoder for a kind of reply, and the expected bytes, which other code makes.
 struct Kind {
   void (*encode)(ReplyEncoder& encoder, std::uint32_t number);
   std::string (*expected)(std::uint32_t number);

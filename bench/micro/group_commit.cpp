@@ -1,6 +1,5 @@
-// Synced writes, by the number of writes that share a sync: as one batch, as tasks that wait at the same
-// time, and by threads that each wait for their own. Beside them, what the disk alone takes for as many
-// bytes.
+// Synced writes, by the number of writes that share a sync: in one batch, as tasks that wait at the same
+// time, and by threads that each wait for their own write. For comparison, the disk alone with as many bytes.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -36,7 +35,7 @@ class SyncedStore {
   }
   Store* get() const { return store_.get(); }
 
-  // After the run: says how many writes shared a sync. `last`: a key that must be there.
+  // Reports after the run how many writes shared a sync. `last`: a key that the store must have.
   void report(benchmark::State& state, const Key& last) const {
     const Stats stats = store_->stats();
     const Result<Value> found = store_->get(last.view());
@@ -52,7 +51,7 @@ class SyncedStore {
   std::unique_ptr<Store> store_;
 };
 
-// Argument: writes in a batch. The batch is made within the time: that is what a caller does.
+// Argument: writes in a batch. The time includes making the batch, as a caller has to make it.
 void commit_batch(benchmark::State& state) {
   const SyncedStore synced(state);
   if (synced.get() == nullptr) return;
@@ -81,7 +80,7 @@ class PutTask final : public engine::BlockingTask {
   const Key& key_;
 };
 
-// As a server submits them. Argument: tasks that wait at the same time.
+// Tasks, as a server submits them. Argument: tasks that wait at the same time.
 void commit_tasks(benchmark::State& state) {
   const SyncedStore synced(state);
   if (synced.get() == nullptr) return;
@@ -115,7 +114,7 @@ std::optional<SyncedStore>& store_of_threads() {
 
 void commit_threads(benchmark::State& state) {
   std::optional<SyncedStore>& synced = store_of_threads();
-  // The others wait at the beginning of the loop until the first has come there.
+  // The other threads wait at the beginning of the loop for the first one.
   if (state.thread_index() == 0) synced.emplace(state);
   const std::vector<Key>& keys = keys_to_write();
   Cycle cycle(keys, keys.size() / static_cast<std::size_t>(state.threads()) *
@@ -134,8 +133,8 @@ void commit_threads(benchmark::State& state) {
 }
 BENCHMARK(commit_threads)->Threads(1)->Threads(4)->Threads(16)->Threads(64)->UseRealTime();
 
-// The same bytes appended to a file of zeros that is on disk already, as a segment is, by one write and one
-// fdatasync; no store. What is above this is the store's.
+// One write and one fdatasync append the same bytes to a file of zeros that is already on disk, as a segment
+// is. There is no store; a longer time in the other benchmarks is the cost of the store.
 void commit_disk_alone(benchmark::State& state) {
   constexpr std::uint64_t kFileBytes = 64 * kMiB;
   const ScratchDirectory directory;

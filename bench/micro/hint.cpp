@@ -1,4 +1,4 @@
-// Hints: made when a segment is sealed, and read when a store is opened.
+// Hints: the store makes one when it seals a segment, and reads all of them when it opens.
 #include "engine/format/hint.h"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 
 using engine::HintBuilder;
 
-// What a segment of the usual size holds of small records, in the order in which they were written.
+// The keys of small records in a segment of the usual size, in the order of their writes.
 std::vector<Key> keys_of_segment() {
   constexpr std::uint64_t kSegmentBytes = std::uint64_t{64} * 1024 * 1024;
   const std::uint64_t fit = kSegmentBytes / engine::record_bytes(kKeyBytes, kValueBytes);
@@ -49,7 +49,7 @@ void collect(HintBuilder& builder, const std::vector<Key>& keys) {
   builder.arrange();
 }
 
-// Collects the keys of a segment and puts them in order; without writing them.
+// Collects the keys of a segment and sorts them, but writes no file.
 void hint_make(benchmark::State& state) {
   const std::vector<Key> keys = keys_of_segment();
   for (auto _ : state) {
@@ -61,7 +61,7 @@ void hint_make(benchmark::State& state) {
 }
 BENCHMARK(hint_make)->Unit(benchmark::kMillisecond);
 
-// Checks the bytes of a hint and goes through its keys.
+// Checks the bytes of a hint and iterates over its keys.
 void hint_read(benchmark::State& state) {
   const std::vector<Key> keys = keys_of_segment();
   const engine::HintIdentity of = identity(keys);

@@ -1,4 +1,4 @@
-// The index by itself: points, order, memory, and how it is filled while a store is being opened.
+// The index by itself: look-ups, ordered walks, memory, and loading while a store opens.
 #include "engine/index/index.h"
 
 #include <memory>
@@ -39,7 +39,7 @@ void report_memory(benchmark::State& state, const Index& index) {
       static_cast<double>(index.memory_bytes()) / static_cast<double>(index.size());
 }
 
-// What the loop around a look-up costs: going through the keys. To be subtracted from the ones below.
+// The loop around a look-up, without the look-up. Its time is to be subtracted from those below.
 void index_no_look_up(benchmark::State& state) {
   const std::vector<Key> keys = keys_shuffled(settings().keys, kLookUpSeed);
   Cycle cycle(keys);
@@ -114,7 +114,7 @@ void index_overwrite(benchmark::State& state) {
 }
 BENCHMARK(index_overwrite);
 
-// An iteration takes all keys out, in random order.
+// An iteration erases all keys, in random order.
 void index_erase(benchmark::State& state) {
   const std::vector<Key> inserted = keys_shuffled(settings().keys, kInsertSeed);
   const std::vector<Key> erased = keys_shuffled(settings().keys, kLookUpSeed);
@@ -130,7 +130,7 @@ void index_erase(benchmark::State& state) {
 }
 BENCHMARK(index_erase)->Unit(benchmark::kMillisecond);
 
-// An iteration walks over all keys in order.
+// An iteration visits all keys in order.
 void index_walk(benchmark::State& state) {
   const auto index = std::make_unique<Index>();
   put_all(*index, keys_shuffled(settings().keys, kInsertSeed));

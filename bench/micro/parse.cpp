@@ -1,4 +1,4 @@
-// Bytes -> requests, as a session does it with what one read of a pipelining client brought.
+// Bytes -> requests, as a session parses the bytes of one read from a pipelining client.
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -14,7 +14,7 @@
 namespace minikv::bench {
 namespace {
 
-// As many requests as one read from a socket may well bring.
+// A plausible size of one read from a socket.
 constexpr std::size_t kInputBytes = 256 * 1024;
 constexpr std::uint32_t kMaxRequests = 1000;
 
@@ -24,7 +24,7 @@ std::string resp(std::initializer_list<std::string_view> words) {
   return bytes;
 }
 
-// One request, and how many bytes its arguments have.
+// One request, and the size of its arguments.
 struct Sample {
   std::string bytes;
   std::size_t argument_bytes;
@@ -60,7 +60,7 @@ Sample resp_mset_of_10(std::uint32_t number) {
   return sample;
 }
 
-// Parses all that is in `input`; says how many requests there were and how many bytes in their arguments.
+// The number of requests in `input`, and the size of all their arguments.
 struct Parsed {
   std::size_t requests = 0;
   std::size_t argument_bytes = 0;
@@ -105,7 +105,8 @@ BENCHMARK_CAPTURE(parse, resp_set_100_bytes_EX, resp_set_with_expiry);
 BENCHMARK_CAPTURE(parse, resp_set_16_KiB, resp_set<16 * 1024>);
 BENCHMARK_CAPTURE(parse, resp_mset_of_10, resp_mset_of_10);
 
-// A value of 1 MiB that arrives 16 KiB at a time: what the parser remembers keeps this linear.
+// A value of 1 MiB that arrives 16 KiB at a time. The parser keeps its state between calls, so that the cost
+// is linear.
 void parse_arriving_in_pieces(benchmark::State& state, MakeSample make) {
   constexpr std::size_t kPiece = 16 * 1024;
   const Sample sample = make(1);

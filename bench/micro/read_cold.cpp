@@ -1,5 +1,5 @@
-// Reads of values that are on the disk only. What is looked up is checked to be cold before the clock starts,
-// and to be in memory after it has stopped.
+// Reads of cold values. The benchmark checks that a value is not in memory before the clock starts, and that
+// it is in memory after the clock has stopped.
 #include <chrono>
 #include <future>
 #include <memory>
@@ -22,7 +22,7 @@ ColdStore& cold_store() {
   return *shared;
 }
 
-// `read(store, key)` gives a Result<Value>.
+// `read(store, key)` returns a Result<Value>.
 template <typename Read>
 void read_cold(benchmark::State& state, Read read) {
   ColdStore& cold = cold_store();
@@ -40,15 +40,15 @@ void read_cold(benchmark::State& state, Read read) {
   count_items(state, 1);
 }
 
-// By a page fault, on a thread that may wait.
+// Reads by a page fault, on a thread that may wait.
 void read_cold_get(benchmark::State& state) {
   read_cold(state, [](const Store& store, std::string_view key) { return store.get(key); });
 }
 BENCHMARK(read_cold_get)->UseManualTime();
 
-// As a server reads it: tried without waiting, which makes the kernel begin to read, then handed to a reader
-// thread. Where the disk is so quick that the try finds the value after all (`at_once`: in how many of the
-// reads), there is nothing to hand over.
+// As a server reads it: the event loop tries without waiting, which makes the kernel start to read, and then
+// passes the read to a reader thread. On a quick disk the try itself may find the value; `at_once` is the
+// fraction of such reads.
 void read_cold_by_reader(benchmark::State& state) {
   std::uint64_t at_once = 0;
   read_cold(state, [&](const Store& store, std::string_view key) -> Result<Value> {

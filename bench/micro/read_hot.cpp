@@ -19,7 +19,7 @@ const std::vector<Key>& keys_to_read() {
   static const std::vector<Key> keys = keys_shuffled(settings().keys, kReadSeed);
   return keys;
 }
-// Each thread begins elsewhere.
+// Each thread begins at a different key.
 Cycle cycle_of(const benchmark::State& state) {
   const std::vector<Key>& keys = keys_to_read();
   return Cycle(keys, keys.size() / static_cast<std::size_t>(state.threads()) *
@@ -41,7 +41,7 @@ void read_hot_get(benchmark::State& state) {
 }
 BENCHMARK(read_hot_get)->Threads(1)->Threads(2)->UseRealTime();
 
-// As a server reads on a thread that must not wait for the disk.
+// As a server reads on its event loop, which must not wait for the disk.
 void try_read_all(benchmark::State& state, Cycle cycle) {
   const Store& store = shared_store();
   for (auto _ : state) {
@@ -56,9 +56,9 @@ void try_read_all(benchmark::State& state, Cycle cycle) {
 void read_hot_try_read(benchmark::State& state) { try_read_all(state, cycle_of(state)); }
 BENCHMARK(read_hot_try_read)->Threads(1)->Threads(2)->UseRealTime();
 
-// The same of a few keys again and again, whose pages the store knows to be in memory: no system call.
+// The same few keys over and over: the store knows that their pages are resident, and makes no system call.
 void read_hot_try_read_again(benchmark::State& state) {
-  shared_store();  // which makes the keys
+  shared_store();  // makes the keys too
   const std::vector<Key> few(keys_to_read().begin(), keys_to_read().begin() + 100);
   try_read_all(state, Cycle(few));
 }

@@ -1,4 +1,4 @@
-// Records and frames: what the writer makes of a group of writes, and what a read and a recovery check.
+// Records and frames: encoding a group of writes, and the checks of a read and of a recovery.
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -42,7 +42,7 @@ std::string join(const std::vector<std::string_view>& pieces) {
   return whole;
 }
 
-// Whether the bytes are a frame with these keys and their values. In `body`: its records.
+// Whether the bytes are a frame with these keys and their values. `body` gets the records.
 bool parse_frame(std::string_view bytes, engine::FrameBody& body) {
   const auto header = engine::parse_frame_header(bytes, kIdentity, kOffset);
   if (!header) return false;
@@ -76,7 +76,7 @@ BENCHMARK(record_encode)
     ->ArgsProduct({{1, 16, 256}, {100, 1024}})
     ->Args({16, 16 * 1024});
 
-// What a read does with its copy of a record. Argument: bytes of each value.
+// The check that a read makes of its copy of a record. Argument: bytes of each value.
 void record_check(benchmark::State& state) {
   constexpr std::uint64_t kRecords = 1000;
   const std::vector<Key> keys = keys_shuffled(kRecords, 1);
@@ -99,7 +99,7 @@ void record_check(benchmark::State& state) {
 }
 BENCHMARK(record_check)->ArgName("value")->Arg(100)->Arg(1024)->Arg(16 * 1024);
 
-// What a recovery without hints does with a frame. Arguments as above.
+// The check that a recovery without hints makes of a frame. Arguments as above.
 void frame_check(benchmark::State& state) {
   const std::vector<Key> keys = keys_shuffled(static_cast<std::uint64_t>(state.range(0)), 1);
   FrameBuilder builder;

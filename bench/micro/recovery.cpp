@@ -1,4 +1,4 @@
-// Opening a store: from its hints, and without them by reading every segment.
+// Opening a store: from its hints, and without hints by a scan of every segment.
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -18,8 +18,8 @@
 namespace minikv::bench {
 namespace {
 
-// A store on disk, closed. With longer values there are fewer, so that it has Settings::keys times
-// kValueBytes of them.
+// A closed store on disk. Longer values are fewer: together, all values always have Settings::keys times
+// kValueBytes.
 class ClosedStore {
  public:
   explicit ClosedStore(std::size_t value_bytes)
@@ -31,7 +31,7 @@ class ClosedStore {
     if (!done) throw std::runtime_error("fill: " + done.message());
   }
 
-  // Counts the segments that had to be scanned.
+  // Also counts the segments that the store had to scan.
   Result<std::unique_ptr<Store>> open() {
     Options options = bench_options(Fsync::kAlways);
     scanned_ = 0;
@@ -42,7 +42,7 @@ class ClosedStore {
   }
   std::size_t scanned() const { return scanned_; }
   std::uint64_t keys() const { return keys_; }
-  // Whether the store has as many keys as it should, and some of them their values.
+  // Whether the store has the right number of keys, and a sample of them the right values.
   bool is_whole(const Store& store) const {
     const auto last = static_cast<std::uint32_t>(keys_ - 1);
     for (const std::uint32_t number : {std::uint32_t{0}, last / 2, last}) {
@@ -57,7 +57,7 @@ class ClosedStore {
       if (file.path().extension() == ".hint") std::filesystem::remove(file.path());
     }
   }
-  // An error where the file system does not forget.
+  // An error if the file system does not drop pages.
   Status forget_all_pages() const {
     for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
       if (file.file_size() == 0) continue;
@@ -76,7 +76,7 @@ class ClosedStore {
   std::atomic<std::size_t> scanned_ = 0;
 };
 
-// Made on first use; one at a time.
+// Made on first use. Only one exists at a time.
 ClosedStore& closed_store(std::size_t value_bytes) {
   static std::unique_ptr<ClosedStore> now;
   static std::size_t value_bytes_now = 0;
@@ -88,8 +88,8 @@ ClosedStore& closed_store(std::size_t value_bytes) {
   return *now;
 }
 
-// Opens the store as it lies there, and gives the time that took; then closes it. False: the benchmark has
-// ended.
+// Opens the store, reports how long that took, and closes it again. False if the benchmark has ended with an
+// error.
 bool open_once(benchmark::State& state, ClosedStore& closed) {
   const auto start = std::chrono::steady_clock::now();
   auto opened = closed.open();
@@ -100,8 +100,8 @@ bool open_once(benchmark::State& state, ClosedStore& closed) {
   return is_whole && check(state, (*opened)->close(), "close");
 }
 
-// Arguments: bytes of each value; whether the files are in memory, as after a restart of the process, or not,
-// as after one of the machine.
+// Arguments: bytes of each value; whether the files are in memory. They are in memory after a restart of the
+// process, but not after one of the machine.
 void recover(benchmark::State& state, bool with_hints) {
   ClosedStore& closed = closed_store(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {

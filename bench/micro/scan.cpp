@@ -1,4 +1,4 @@
-// Walks over the shared store: by prefix, by range, in both directions, and over everything.
+// Scans of the shared store: by prefix, by range, in both directions, and over all keys.
 #include <cstdint>
 #include <random>
 #include <string>
@@ -13,7 +13,7 @@
 namespace minikv::bench {
 namespace {
 
-// Whether these are the keys from `first` on, upwards or downwards, with their values.
+// Whether the page has the keys from `first` on, upwards or downwards, with their values.
 bool is_right(const ScanPage& page, std::uint64_t first, const ScanOptions& options) {
   std::uint64_t number = first;
   for (const ScanItem& item : page.items) {
@@ -33,7 +33,7 @@ std::vector<std::uint64_t> random_starts(std::uint64_t length) {
   return starts;
 }
 
-// `set_start(options, number)` makes the options those of a scan that begins there.
+// `set_start(options, number)` sets the options of a scan that begins at that number.
 template <typename SetStart>
 // NOLINTNEXTLINE(performance-unnecessary-value-param): set_start changes them
 void scan(benchmark::State& state, std::uint64_t length, ScanOptions options, SetStart set_start) {
@@ -87,7 +87,7 @@ void scan_range_of_1000_backwards(benchmark::State& state) {
 }
 BENCHMARK(scan_range_of_1000_backwards);
 
-// An iteration walks over the whole store in pages of 1000.
+// An iteration scans the whole store in pages of 1000.
 void scan_all(benchmark::State& state) {
   const Store& store = shared_store();
   for (auto _ : state) {
@@ -106,7 +106,7 @@ void scan_all(benchmark::State& state) {
 }
 BENCHMARK(scan_all)->Unit(benchmark::kMillisecond);
 
-// An iteration walks over the whole store in no order, as SCAN does it, about 1000 keys at a time.
+// An iteration visits the whole store in no order, as SCAN does, about 1000 keys at a time.
 void scan_all_unordered(benchmark::State& state) {
   const Store& store = shared_store();
   for (auto _ : state) {

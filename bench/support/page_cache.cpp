@@ -1,4 +1,4 @@
-// By posix_fadvise() pages leave the page cache; by mincore() on a mapping they are found in it.
+// posix_fadvise() drops pages from the page cache; mincore() on a mapping tells which pages are in it.
 #include "bench/support/page_cache.h"
 
 #include <fcntl.h>
@@ -33,14 +33,14 @@ class Descriptor {
 Status forget_pages(const std::string& path) {
   const Descriptor file(path, O_RDWR);
   if (file.get() < 0) return Status::from_errno(errno, "open " + path);
-  // A page that is not on disk yet can't be forgotten.
+  // The kernel can't drop a page that is not on disk yet.
   if (::fdatasync(file.get()) != 0) return Status::from_errno(errno, "fdatasync " + path);
   const int error = ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
   return error == 0 ? Status::ok() : Status::from_errno(error, "posix_fadvise " + path);
 }
 
 Result<PageWatch> PageWatch::open(const std::string& path) {
-  // The kernel tells only those who may write the file.
+  // O_RDWR: mincore() answers only a process that may write the file.
   const Descriptor file(path, O_RDWR);
   struct stat info{};
   if (file.get() < 0 || ::fstat(file.get(), &info) != 0) return Status::from_errno(errno, "open " + path);

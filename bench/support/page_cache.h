@@ -1,4 +1,4 @@
-// What of a file is in memory.
+// Which pages of a file are in memory.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,11 @@
 
 namespace minikv::bench {
 
-// Syncs the file and asks the kernel to forget its pages. What some process has mapped and touched stays:
-// PageWatch tells whether it worked.
+// Syncs the file and asks the kernel to drop its pages from the page cache. A page that a process has mapped
+// and touched stays; PageWatch tells whether the pages are gone.
 Status forget_pages(const std::string& path);
 
-// Looks at a file's pages without touching them.
+// Watches a file's pages without touching them.
 // Thread safety: all members may be called from any thread.
 class PageWatch {
  public:
@@ -22,9 +22,9 @@ class PageWatch {
   PageWatch& operator=(PageWatch&&) = delete;
   ~PageWatch();
 
-  // Whether any page that holds some of these bytes is in memory; also if the kernel does not tell.
+  // Whether any page that holds some of these bytes is in memory; true if the kernel does not tell.
   bool is_in_memory(std::uint64_t offset, std::uint64_t length) const;
-  // Of the whole file.
+  // The same for the whole file.
   bool is_in_memory() const { return is_in_memory(0, length_); }
 
  private:

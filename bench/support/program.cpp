@@ -27,7 +27,7 @@ Settings& mutable_settings() {
   return instance;
 }
 
-// What follows `name` if the argument begins with it.
+// The part of the argument behind `name`, if it begins with `name`.
 std::optional<std::string> value_of_flag(std::string_view argument, std::string_view name) {
   if (!argument.starts_with(name)) return std::nullopt;
   return std::string(argument.substr(name.size()));
@@ -41,7 +41,7 @@ std::optional<std::uint64_t> parse_keys(const std::string& text) {
   return number;
 }
 
-// Takes our flags out of the arguments and puts in what they mean to Google Benchmark; nothing if one is
+// Replaces this program's own flags by their equivalents for Google Benchmark. Returns nothing if a flag is
 // wrong.
 std::optional<std::vector<std::string>> take_our_flags(int argc, char** argv, const std::string& program) {
   Settings& chosen = mutable_settings();
@@ -67,8 +67,8 @@ std::optional<std::vector<std::string>> take_our_flags(int argc, char** argv, co
   return left;
 }
 
-// As Google Benchmark's own on the console, and counts the runs that ended with an error, which it does not
-// mind.
+// Google Benchmark's console reporter, which also counts runs that ended with an error; by itself Google
+// Benchmark does not fail on them.
 class CountingReporter final : public benchmark::ConsoleReporter {
  public:
   CountingReporter() : ConsoleReporter(isatty(STDOUT_FILENO) != 0 ? OO_Color : OO_None) {}

@@ -1,4 +1,4 @@
-// Makes the directory under the one that the flags name, adds up its files, and removes all of it.
+// Makes a directory within Settings::directory, adds up the sizes of its files, and removes all of it.
 #include "bench/support/scratch.h"
 
 #include <sys/stat.h>
@@ -26,7 +26,7 @@ std::uint64_t ScratchDirectory::disk_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& file : std::filesystem::recursive_directory_iterator(path_)) {
     struct stat info{};
-    constexpr std::uint64_t kBlockBytes = 512;  // of st_blocks, whatever the file system's own are
+    constexpr std::uint64_t kBlockBytes = 512;  // the unit of st_blocks on any file system
     if (::stat(file.path().c_str(), &info) == 0)
       sum += static_cast<std::uint64_t>(info.st_blocks) * kBlockBytes;
   }

@@ -1,4 +1,4 @@
-// A directory that a benchmark fills and leaves behind empty.
+// A temporary directory for the files of a benchmark.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 
 namespace minikv::bench {
 
-// A new directory in Settings::directory, which goes with its owner. Throws std::runtime_error where it can't
-// be made.
+// A new directory in Settings::directory; the destructor removes it. The constructor throws
+// std::runtime_error if it can't make the directory.
 class ScratchDirectory {
  public:
   ScratchDirectory();
@@ -16,7 +16,7 @@ class ScratchDirectory {
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
 
   const std::string& path() const { return path_; }
-  // What its files take on the disk: blocks that were given out, not lengths.
+  // The disk space of its files: allocated blocks, not lengths.
   std::uint64_t disk_bytes() const;
 
  private:

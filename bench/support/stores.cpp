@@ -1,4 +1,4 @@
-// Fills a store in batches; one that many benchmarks read is filled once and shared.
+// Fills stores in batches; a store that many benchmarks read is filled once and shared.
 #include "bench/support/stores.h"
 
 #include <stdexcept>

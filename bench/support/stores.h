@@ -11,16 +11,16 @@
 
 namespace minikv::bench {
 
-// What benchmarks of the store begin with: the defaults, but without compaction by itself, which would be
-// measured by chance.
+// The options for benchmarks of the store: the defaults without automatic compaction, which would disturb the
+// measurement at random.
 Options bench_options(Fsync fsync);
 
 // Writes the keys with values of `value_bytes` in their order, a thousand a batch.
 Status fill(Store& store, const std::vector<Key>& keys, std::size_t value_bytes);
 
 // The store that the benchmarks of reads and scans share: Settings::keys keys, written in random order, with
-// values of kValueBytes. Made on first use; goes with the process. Throws std::runtime_error if it can't be
-// made.
+// values of kValueBytes. The first call makes it, or throws std::runtime_error; it is removed when the
+// process ends.
 Store& shared_store();
 
 }  // namespace minikv::bench

@@ -1,4 +1,4 @@
-// Keys and values follow from a number; values are cut from one text of random letters.
+// A number determines its key and its value; values are cut from one text of random letters.
 #include "bench/support/workload.h"
 
 #include <algorithm>

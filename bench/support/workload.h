@@ -1,5 +1,5 @@
-// Keys and values: made before the clock runs, the same at every run, and such that what is read back can be
-// checked.
+// Keys and values: made before the clock runs, and the same in every run. A benchmark can therefore check
+// what it reads back.
 #pragma once
 
 #include <array>
@@ -22,16 +22,16 @@ struct Key {
 Key key_of(std::uint32_t number);
 
 // The keys of the numbers from `first` on, in their order or in a random one that depends on the seed alone.
-// They lie in memory in that order, so that going through them costs next to nothing beside what is measured.
+// They lie in memory in that order, so iterating over them costs next to nothing beside the measured work.
 std::vector<Key> keys_in_order(std::uint64_t count, std::uint32_t first = 0);
 std::vector<Key> keys_shuffled(std::uint64_t count, std::uint64_t seed, std::uint32_t first = 0);
 
-// The value of a number: a piece of some random letters that are there once for all, up to kMaxValueBytes
-// long.
+// The value of a number: a piece, up to kMaxValueBytes long, of one text of random letters, which all values
+// share.
 inline constexpr std::size_t kMaxValueBytes = 1024 * 1024;
 std::string_view value_of(std::uint32_t number, std::size_t bytes = kValueBytes);
 
-// Goes round and round.
+// Iterates over the keys in an endless cycle.
 class Cycle {
  public:
   explicit Cycle(const std::vector<Key>& keys, std::size_t start = 0)

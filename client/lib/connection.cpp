@@ -46,7 +46,7 @@ std::optional<Error> Connection::connect() {
       done = true;
     });
     if (!run_until(done, timeouts_.connect)) {
-      close();  // runs the handler, which has references to what is here
+      close();  // runs the handler, which refers to local variables
       error = std::make_error_code(std::errc::timed_out);
     }
   }
@@ -79,7 +79,7 @@ std::optional<Error> Connection::authenticate() {
 void Connection::close() {
   std::error_code ignored;
   socket_.close(ignored);
-  // The handlers of what was under way refer to this object: they run now.
+  // Runs the pending handlers, as they refer to this object.
   io_.restart();
   io_.poll();
   reader_.reset();

@@ -28,15 +28,15 @@ struct Endpoint {
   std::string text() const;  // "127.0.0.1:7379", "[::1]:7379"
 };
 
-// How long to wait while nothing moves; zero: without limit.
+// How long to wait without progress; zero: no limit.
 struct Timeouts {
   std::chrono::milliseconds connect{5'000};
   std::chrono::milliseconds reply{30'000};
 };
 
-// The calls block. Any number of requests may be sent before their replies are taken; replies come in the
-// order of the requests, and are taken in while a long request is being sent, so that neither side waits for
-// the other.
+// The calls block. Any number of requests may be sent before their replies are received; replies come in the
+// order of the requests. The connection also reads while it sends a long request, so that client and server
+// never wait for each other.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Connection {
@@ -46,16 +46,16 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Tries all addresses of the host, and says the password if there is one. An open connection is closed
+  // Tries all addresses of the host, and sends the password if there is one. An open connection is closed
   // first.
   std::optional<Error> connect();
   void close();
 
-  // False before connect(), after close(), and when the server has closed its side by now.
+  // False before connect(), after close(), and once the server has closed its side.
   bool is_alive();
 
-  // A server that goes away meanwhile is no error here: it may have answered before, and receive() gives what
-  // it said.
+  // A connection that the server closes meanwhile is no error here: receive() returns what the server
+  // answered before.
   std::optional<Error> send(std::string_view bytes);
 
   enum class Patience : std::uint8_t { kUsual, kUnlimited };
@@ -67,7 +67,7 @@ class Connection {
  private:
   std::optional<Error> authenticate();
   void read_on();
-  // Runs the loop until `done` is set; false if that took longer.
+  // Runs the loop until `done` is set; false if `timeout` ends first.
   bool run_until(const bool& done, std::chrono::milliseconds timeout);
   Error fail(Error::Kind kind, std::string message);
 

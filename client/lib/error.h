@@ -1,4 +1,4 @@
-// What can go wrong between the client and the server. (What the server itself refuses is a Reply.)
+// Errors between the client and the server; a refusal by the server is a Reply.
 #pragma once
 
 #include <cstdint>

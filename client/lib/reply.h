@@ -11,7 +11,7 @@ struct Pair {
   std::string name;
   std::string value;
   std::uint64_t version = 0;
-  std::string error;  // a code, such as CORRUPT, if the value can't be had; then there is none
+  std::string error;  // a code, such as CORRUPT, if the value can't be read; then `value` is empty
 
   bool operator==(const Pair&) const = default;
 };

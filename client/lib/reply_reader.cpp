@@ -11,7 +11,7 @@
 namespace minikv::client {
 namespace {
 
-// Far above what a server sends; so that a stream of something else is recognized before it fills the memory.
+// Far above what a server sends: the limits end any other stream before it fills the memory.
 constexpr std::size_t kMaxLineBytes = 8U << 20;
 constexpr std::uint64_t kMaxBodyBytes = 1ULL << 32;
 constexpr std::size_t kMaxDepth = 8;
@@ -42,7 +42,8 @@ bool parse_length_and_version(std::string_view rest, std::size_t& length, std::u
 }  // namespace
 
 void ReplyReader::feed(std::string_view bytes) {
-  // Dropping the front costs what is behind it: only when at least as much is dropped as is moved.
+  // Erasing the front moves the bytes behind it, so the reader waits until it drops at least as many as it
+  // moves.
   if (at_ > buffer_.size() / 2) {
     buffer_.erase(0, at_);
     scanned_ -= std::min(at_, scanned_);
@@ -184,7 +185,7 @@ ReplyReader::Step ReplyReader::read_body() {
   return whole(std::move(reply));
 }
 
-// One of the things that the unfinished reply is made of has been read.
+// Counts an item of the unfinished reply as read.
 ReplyReader::Step ReplyReader::item_done() {
   if (--unfinished_.back().remaining > 0) return Step::kDone;
   Reply reply = std::move(unfinished_.back().reply);

@@ -12,8 +12,8 @@
 
 namespace minikv::client {
 
-// Work done is remembered, so that a reply that arrives byte by byte costs time linear in its length. Memory
-// is taken as bytes arrive, whatever lengths the server announces.
+// The reader remembers the work done, so a reply that arrives byte by byte costs time linear in its length.
+// Memory is taken as bytes arrive, whatever lengths the server announces.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class ReplyReader {
@@ -35,7 +35,7 @@ class ReplyReader {
   enum class Step : std::uint8_t { kDone, kNeedMore, kMalformed };
   enum class Expect : std::uint8_t { kReplies, kNames, kLines, kPairs, kPairBody, kValueBody };
 
-  // A reply that is not whole yet, and what comes next of it.
+  // An incomplete reply, and which part of it comes next.
   struct Frame {
     Reply reply;
     Expect expect;
@@ -59,7 +59,7 @@ class ReplyReader {
   std::optional<std::string_view> take_line();
 
   std::string buffer_;
-  std::size_t at_ = 0;       // the bytes before are done with
+  std::size_t at_ = 0;       // the bytes before have been parsed
   std::size_t scanned_ = 0;  // no line feed between at_ and here
   std::vector<Frame> unfinished_;
   std::optional<Reply> finished_;

@@ -19,7 +19,7 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-// What the server takes for a verb of the text dialect. ('*' is the other dialect's first byte, and any byte
+// Whether the server takes the word for a verb of the text dialect. ('*' is RESP's first byte, and any byte
 // that is not printable makes the server close the connection.)
 bool can_be_verb(std::string_view verb) {
   return !verb.empty() && verb.front() != '*' && verb.front() != '"' &&
@@ -37,7 +37,7 @@ bool takes_rest_of_line(const protocol::CommandSpec* spec) {
   return spec != nullptr && spec->text_form == protocol::TextForm::kRestOfLine;
 }
 
-// A line that ends so makes the server close the connection, for a browser may have been made to send it.
+// The server closes the connection at a line that ends so, because a browser may have been made to send it.
 bool looks_like_http(const Word& word) {
   return protocol::equals_ignoring_case(std::string_view(word.bytes).substr(0, 5), "HTTP/");
 }

@@ -16,7 +16,7 @@ namespace minikv::client {
 
 struct Request {
   std::string verb;         // in lower case
-  std::vector<Word> words;  // the arguments, as far as they can be told apart; for whoever shows the reply
+  std::vector<Word> words;  // the arguments, as far as the client can split them; for showing the reply
   std::string bytes;        // what is sent
   bool may_take_long = false;
 };
@@ -39,8 +39,9 @@ std::variant<Request, Refusal> put_request(std::span<const std::string> key_and_
                                            std::string_view body);
 Refusal put_without_key();
 
-// The line (without its line feed) is sent as it is; the server reads it. Refused is only what would not be
-// taken for the text dialect at all. The body of a `put` is not in the line: see put_body_length().
+// The line (without its line feed) is sent as it is, and the server parses it. Only a line that the server
+// would not take for the text dialect is refused. The body of a `put` is not in the line: see
+// put_body_length().
 std::variant<Request, Refusal> request_from_line(std::string_view line);
 
 bool is_put(const Request& request);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kSlowLogDefault = 10;
 
-// More entries are not encoded on an event loop.
+// The maximum of entries that are encoded on an event loop.
 constexpr std::size_t kMaxEntriesAtOnce = 128;
 
 using SlowLogEntries = std::vector<std::shared_ptr<const SlowLog::Entry>>;
@@ -119,7 +119,8 @@ void handle<kSlowLogHelp>(Context& context) {
   tell_subcommands(context);
 }
 
-// There is nothing to save or to leave unsaved; the words are taken for the sake of those who say them.
+// SAVE and NOSAVE change nothing, because there is nothing to save or to leave unsaved; they are accepted
+// because clients of Redis send them.
 template <>
 void handle<kShutdown>(Context& context) {
   bool abort = false, save = false, nosave = false, other = false;

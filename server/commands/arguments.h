@@ -14,14 +14,14 @@
 
 namespace minikv::server {
 
-// Walks over arguments, words that are options among them.
+// Walks over arguments that have option words among them.
 class ArgumentReader {
  public:
   explicit ArgumentReader(std::span<const protocol::Arg> args) : left_(args) {}
 
   bool done() const { return left_.empty(); }
   std::string_view peek() const { return left_.front().bytes; }
-  // Whether the next one is this option (quoted, it never is); then it is taken.
+  // Whether the next argument is this option word, which a quoted one never is. If so, takes it.
   bool take_word(std::string_view word) {
     const bool is_it = !done() && !left_.front().quoted && protocol::equals_ignoring_case(peek(), word);
     if (is_it) left_ = left_.subspan(1);
@@ -43,7 +43,7 @@ struct Expiry {
   Kind kind = Kind::kNever;
   std::int64_t ms = 0;  // kIn: from now; kAt: since 1970
 
-  // In engine time; `before_ms` is.
+  // The expiry in engine time; `before_ms` is in engine time, too.
   std::int64_t resolve(const StoreTime& now, std::int64_t before_ms) const {
     switch (kind) {
       case Kind::kNever: return kNoExpiry;
@@ -56,8 +56,8 @@ struct Expiry {
   }
 };
 
-// What Redis accepts as the operand of EX, PX, EXAT and PXAT (`unit_ms` 1000 or 1): positive, and with
-// `now_ms` added where it counts from now still a time.
+// Accepts the operand of EX, PX, EXAT and PXAT (`unit_ms` 1000 or 1) as Redis does: the number has to be
+// positive. If it counts from now, its sum with `now_ms` has to be a time. Otherwise nothing.
 inline std::optional<Expiry> make_expiry(std::int64_t count, std::int64_t unit_ms, Expiry::Kind kind,
                                          std::int64_t now_ms) {
   if (count <= 0 || count > INT64_MAX / unit_ms) return std::nullopt;

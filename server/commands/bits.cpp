@@ -21,7 +21,7 @@ namespace {
 
 ErrorReply bad_bit_offset() { return errors::out_of_range("bit offset is not an integer or out of range"); }
 
-// Of a bit that a value can have.
+// The offset of a bit that a value can have; nothing if the argument is no such offset.
 std::optional<std::uint64_t> read_bit_offset(const Context& context) {
   const auto offset = protocol::parse_redis_integer(context.arg(1));
   if (!offset || *offset < 0) return std::nullopt;
@@ -30,7 +30,7 @@ std::optional<std::uint64_t> read_bit_offset(const Context& context) {
   return bit;
 }
 
-// `whole` is where the new value is made; it has to live as long as the task.
+// `whole` holds the new value, and has to live as long as the task.
 Outcome change_bit(Transaction& transaction, std::string_view key, std::uint64_t bit, bool on,
                    std::string& whole) {
   Result<Value> before = transaction.get(key);
@@ -74,8 +74,8 @@ bool read_unit(const protocol::Arg& arg, bool& in_bits) {
   return in_bits || protocol::equals_ignoring_case(arg.bytes, "byte");
 }
 
-// `args` begin with `start`. What is wrong with them, if something is, in the order in which Redis looks;
-// here, what is backwards is empty whatever the unit.
+// `args` begin with `start`. Returns what is wrong with them, if something is. The order of the checks is
+// Redis': a backwards range is empty whatever its unit.
 std::optional<ErrorReply> read_count_range(const Context& context, std::span<const protocol::Arg> args,
                                            BitRangeArguments& range) {
   if (args.empty()) return std::nullopt;
@@ -87,7 +87,7 @@ std::optional<ErrorReply> read_count_range(const Context& context, std::span<con
   return std::nullopt;
 }
 
-// And here the unit comes before the end.
+// The same for BITPOS, where Redis looks at the unit before the end.
 std::optional<ErrorReply> read_search_range(const Context& context, std::span<const protocol::Arg> args,
                                             BitRangeArguments& range) {
   if (args.size() > 3) return errors::usage(context.command);
@@ -126,8 +126,7 @@ void handle<kGetBit>(Context& context) {
                      });
 }
 
-// Without a key it does not matter what else is asked: Redis looks for the key first, and so do all that know
-// Redis.
+// Without a key, an error in the range does not matter, because Redis looks for the key first.
 template <>
 void handle<kBitCount>(Context& context) {
   BitRangeArguments range;
@@ -142,7 +141,7 @@ void handle<kBitCount>(Context& context) {
                      });
 }
 
-// As BITCOUNT without a key. Behind a value whose end was not named there are zeros without end.
+// Without a key as BITCOUNT. If no end is given, endless zeros follow the value.
 template <>
 void handle<kBitPos>(Context& context) {
   const auto bit = protocol::parse_redis_integer(context.arg(1));

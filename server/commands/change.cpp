@@ -1,4 +1,4 @@
-// INCR and its kind, APPEND, GETDEL, DEL, CAD: commands whose change depends on what is there.
+// INCR and its kind, APPEND, GETDEL, DEL, CAD: commands that change a key depending on what is there.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -19,7 +19,7 @@ namespace {
 // The longest integer: "-9223372036854775808".
 constexpr std::size_t kMaxIntegerBytes = 20;
 
-// Adds to the number under `key`. `text` is where the new one is written; it has to live as long as the task.
+// Adds to the number under `key`. `text` holds the new number, and has to live as long as the task.
 Outcome add(Transaction& transaction, std::string_view key, std::int64_t delta, std::string& text) {
   const std::optional<Transaction::Entry> entry = transaction.find(key);
   std::int64_t number = 0;
@@ -40,7 +40,7 @@ Outcome add(Transaction& transaction, std::string_view key, std::int64_t delta, 
   return Outcome::integer(sum);
 }
 
-// `whole` is where the new value is made, as `text` above.
+// `whole` holds the new value, as `text` above holds the new number.
 Outcome append(Transaction& transaction, std::string_view key, std::string_view more, std::size_t max_bytes,
                std::string& whole) {
   const std::optional<Transaction::Entry> entry = transaction.find(key);
@@ -66,7 +66,7 @@ void submit_add(const Context& context, std::int64_t delta) {
                          });
 }
 
-// DEL of very many keys: those that are not there cost the writer nothing.
+// DEL of very many keys: keys that are not there cost the writer nothing.
 class DeleteTask final : public KeysTask {
  public:
   DeleteTask(ArgumentArena memory, std::vector<std::string_view> keys, ServerState& server)
@@ -87,7 +87,7 @@ class DeleteTask final : public KeysTask {
   std::int64_t removed_ = 0;
 };
 
-// DELPREFIX: the keys are counted before the writer gets it.
+// DELPREFIX: its preparation counts the keys, before the writer gets the task.
 class DeletePrefixTask final : public Task {
  public:
   DeletePrefixTask(ArgumentArena memory, std::string_view prefix)
@@ -124,7 +124,7 @@ void submit_delete(const Context& context) {
   });
 }
 
-// ASYNC and SYNC are the same here: nobody waits for the freeing of memory.
+// ASYNC and SYNC are the same, because no client waits for the freeing of memory.
 void submit_flush(const Context& context) {
   const std::size_t given = context.args.size();
   if (given > 1 || (given == 1 && !protocol::equals_ignoring_case(context.arg(0), "async") &&
@@ -135,7 +135,7 @@ void submit_flush(const Context& context) {
     transaction.remove_all();
     return Outcome::ok();
   };
-  // While the keys are being put in order it waits for that, which no event loop must.
+  // While the sorted index is being built, remove_all() waits for that, which no event loop must.
   if (!context.store().is_in_order()) return context.submit_long(ArgumentArena(0), flush);
   context.submit(ArgumentArena(0), flush);
 }

@@ -26,8 +26,8 @@ bool is_word(const protocol::Arg& arg, std::string_view word) {
   return protocol::equals_ignoring_case(arg.bytes, word);
 }
 
-// As Redis marks its clients: x has a transaction open, c is being closed, e would be spared from eviction; N
-// is none of it.
+// As Redis marks its clients: x has a transaction open, c is being closed, e would be spared from eviction;
+// N: none of these.
 std::string flags_of(const ClientFigures& figures) {
   std::string flags;
   if (figures.queued_requests.get() >= 0) flags += 'x';
@@ -47,16 +47,16 @@ std::int64_t seconds_since(ClientList::Clock::time_point then, ClientList::Clock
   return std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(now - then).count());
 }
 
-// Of more than so many the lines are not made on an event loop.
+// The maximum of lines that are made on an event loop.
 constexpr std::size_t kMaxClientsAtOnce = 256;
-// What a line takes, if names are short.
+// The bytes of a line with short names.
 constexpr std::uint64_t kLineBytes = 512;
 
 using IsWanted = std::function<bool(std::uint64_t id)>;
 
-// Redis' fields in Redis' order. What has no meaning here is what it is in a Redis that does not use it:
-// there is one database, nobody subscribes, and replies have no buffer of a fixed size. `oll` counts the
-// requests that are under way.
+// Redis' fields in Redis' order. A field that has no meaning here has its value in a Redis that does not use
+// it: there is one database, there are no subscriptions, and replies have no buffer of a fixed size. `oll`
+// counts the requests that are under way.
 std::string describe(const ClientList::Client& client, ClientList::Clock::time_point now) {
   const ClientFigures& figures = *client.figures;
   const ClientList::Clock::time_point received{ClientList::Clock::duration(figures.last_received.get())};
@@ -257,7 +257,7 @@ void handle<kClientReply>(Context& context) {
   }
 }
 
-// Nobody is closed to save memory; that somebody would be spared is remembered for CLIENT LIST.
+// The server closes no client to save memory; CLIENT LIST shows the flag all the same.
 template <>
 void handle<kClientNoEvict>(Context& context) {
   const bool is_on = is_word(context.args[0], "on");

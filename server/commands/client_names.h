@@ -1,4 +1,4 @@
-// What clients call themselves.
+// The names that clients give themselves.
 #pragma once
 
 #include <algorithm>
@@ -11,15 +11,15 @@
 
 namespace minikv::server {
 
-// Each of a connection's three names; all of them are in every line of CLIENT LIST.
+// The maximum of each of a connection's three names, because all of them are in every line of CLIENT LIST.
 inline constexpr std::size_t kMaxNameBytes = 1024;
 
-// What Redis allows in the names of clients and libraries.
+// Whether Redis allows this as the name of a client or a library.
 inline bool is_plain_name(std::string_view name) {
   return std::ranges::all_of(name, [](char c) { return c >= '!' && c <= '~'; });
 }
 
-// Whether a client may call itself so.
+// The error if a client may not have this name.
 inline std::optional<protocol::ErrorReply> refusal_of_client_name(std::string_view name) {
   if (!is_plain_name(name)) return protocol::errors::bad_client_name();
   if (name.size() > kMaxNameBytes) return protocol::errors::name_too_long("client names", kMaxNameBytes);

@@ -18,7 +18,7 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// In which version of minikv all that there is came.
+// The version of minikv that all commands have come with.
 constexpr std::string_view kSince = "0.1.0";
 
 std::vector<const CommandSpec*> resp_commands() {
@@ -29,7 +29,7 @@ std::vector<const CommandSpec*> resp_commands() {
   return found;
 }
 
-// The commands that the arguments name, null for one that is unknown; all, if there are none.
+// The commands that the arguments name, null for an unknown one; all commands if there are no arguments.
 std::vector<const CommandSpec*> chosen_commands(const Context& context) {
   if (context.args.empty()) return resp_commands();
   std::vector<const CommandSpec*> chosen;
@@ -62,13 +62,13 @@ void encode_flags(ReplyEncoder& reply, const CommandSpec& command) {
   encode_words(reply, words);
 }
 
-// What Redis says of a key that a command reads, or may change.
+// Redis' flags of a key that a command reads, or may change.
 std::vector<std::string_view> key_flags(const CommandSpec& command) {
   if (has_flag(command, protocol::kFlagWrite)) return {"RW", "update"};
   return {"RO", "access"};
 }
 
-// Where the keys are, once more in the form that Redis has since 7.0.
+// The positions of the keys once more, in the form that Redis has since 7.0.
 void encode_key_specs(ReplyEncoder& reply, const CommandSpec& command) {
   if (command.first_key == 0) return reply.array(0);
   reply.array(1);
@@ -185,7 +185,8 @@ std::vector<std::size_t> key_positions(const CommandSpec& command, std::size_t c
   return positions;
 }
 
-// Of COMMAND GETKEYS SET key value: the request behind the words, if it is one that has keys.
+// Finds the command of the request behind COMMAND GETKEYS, such as SET key value. An error if that is no
+// request with keys.
 std::optional<protocol::ErrorReply> find_command_with_keys(const Context& context,
                                                            const CommandSpec*& command) {
   command = protocol::find_resp_command(context.arg(0));

@@ -5,7 +5,7 @@
 
 namespace minikv::server {
 
-// Behind the writes before it, so that what they made garbage of is given back too.
+// COMPACT runs behind the writes before it, so that it gives back the garbage of those, too.
 template <>
 void handle<kCompact>(Context& context) {
   context.connection.run_on_worker(

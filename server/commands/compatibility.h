@@ -1,4 +1,4 @@
-// Who we say we are to clients that ask for Redis: libraries choose what they send by this.
+// The name and the version that clients of Redis are told: libraries choose by them what they send.
 #pragma once
 
 #include <string_view>

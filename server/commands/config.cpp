@@ -18,9 +18,9 @@ namespace {
 
 using NamedValue = std::pair<std::string_view, std::string_view>;
 
-// What tools of Redis ask for and what is no setting here: there is one database, there are no snapshots,
-// every write is logged, and latencies are not recorded. redis-cli 8 ends with a failed assertion where
-// `databases` is missing.
+// Settings that tools of Redis ask for, and that are fixed here: there is one database, there are no
+// snapshots, every write is logged, and latencies are not recorded. redis-cli 8 ends with a failed assertion
+// if `databases` is missing.
 constexpr NamedValue kFixed[] = {{"databases", "1"},
                                  {"save", ""},
                                  {"appendonly", "yes"},
@@ -63,7 +63,7 @@ void handle<kConfigGet>(Context& context) {
   encode_settings(context.reply, matching_settings(context.args, context.server));
 }
 
-// What is in force is what the server was started with.
+// CONFIG SET always fails: the settings in force are those that the server was started with.
 template <>
 void handle<kConfigSet>(Context& context) {
   if (context.args.size() % 2 != 0) return context.fail(errors::usage(context.command));

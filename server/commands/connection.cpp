@@ -18,7 +18,7 @@ namespace errors = protocol::errors;
 
 namespace {
 
-// What HELLO asks for; the connection is changed only when all of it is right.
+// The arguments of HELLO; the connection is changed only when all of them are right.
 struct HelloRequest {
   bool resp3 = false;
   std::optional<std::string_view> name;
@@ -67,7 +67,7 @@ void encode_hello(protocol::ReplyEncoder reply, const ClientState& client) {
   reply.array(0);
 }
 
-// Whether there is memory for a reply of so many bytes; if not, the request is answered with an error.
+// Whether there is memory for a reply of `bytes`; if not, the request is answered with an error.
 bool reserve_reply(Context& context, std::uint64_t bytes) {
   if (bytes <= ClientMemory::kSmallBytes || context.connection.reserve(bytes)) return true;
   context.server.client_memory.count_refusal();
@@ -115,7 +115,7 @@ void handle<kHello>(Context& context) {
   encode_hello(context.reply.in(reply_format(protocol::Dialect::kResp, client)), client);
 }
 
-// As after connecting, but for what the client's library has told about itself, as in Redis.
+// The state is as after connecting, except for the names of the client's library, as in Redis.
 template <>
 void handle<kReset>(Context& context) {
   ClientState& client = context.connection.client();
@@ -124,7 +124,7 @@ void handle<kReset>(Context& context) {
   client.figures->spares_eviction.set(false);
   client.resp3 = false;
   client.name.clear();
-  // With SKIP it is this request that is not answered, and after it all are anyway.
+  // After CLIENT REPLY SKIP, only this request is not answered, so the state need not change.
   if (client.replies == ClientState::Replies::kNone) client.replies = ClientState::Replies::kAll;
   publish_client(context);
   context.connection.set_authenticated(false);

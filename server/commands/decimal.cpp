@@ -1,4 +1,4 @@
-// By the C library's long double: 17 digits after the point, without zeros at the end, as Redis has it.
+// Uses the C library's long double: 17 digits after the point, without zeros at the end, as Redis has it.
 #include "server/commands/decimal.h"
 
 #include <array>
@@ -28,7 +28,7 @@ std::optional<long double> parse_decimal(std::string_view text) {
 }
 
 std::string format_decimal(long double number) {
-  // Not by fmt, whose digits are others for long doubles that are small.
+  // Not by fmt, which writes other digits of small long doubles.
   std::array<char, kMaxDecimalBytes + 1> buffer;
   static_assert(LDBL_MAX_10_EXP + 21 <= kMaxDecimalBytes, "sign, digits, point and 17 digits more");
   const int bytes = std::snprintf(buffer.data(), buffer.size(), "%.17Lf", number);

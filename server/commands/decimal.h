@@ -8,15 +8,16 @@
 
 namespace minikv::server {
 
-// What is longer is no number.
+// A longer text is no number.
 inline constexpr std::size_t kMaxDecimalBytes = 5 * 1024 - 1;
 
-// As Redis reads them: all that C's strtold() takes (exponents, hexadecimal digits, infinities), without
-// spaces. Nothing for what is no number, or too large, or so small that nothing is left of it.
+// Reads a number as Redis does: all that C's strtold() takes (exponents, hexadecimal digits, infinities),
+// without spaces. Nothing if the text is no number, or if the number is too large, or so small that it
+// becomes 0.
 std::optional<long double> parse_decimal(std::string_view text);
 
-// As Redis writes them: 17 digits behind the point at most, no zeros at the end, no exponent, no "-0". For
-// what is neither infinite nor NaN.
+// Writes a number as Redis does: at most 17 digits behind the point, no zeros at the end, no exponent, no
+// "-0". `number` is neither infinite nor NaN.
 std::string format_decimal(long double number);
 
 }  // namespace minikv::server

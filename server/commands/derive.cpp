@@ -29,7 +29,8 @@ std::uint64_t value_bytes(std::span<const std::optional<ValueHandle>> handles) {
   return bytes;
 }
 
-// Nothing, if they are not all in memory, or are more than others should wait for.
+// Nothing if one of the values is not in memory, or if all together are more than other connections should
+// wait for.
 std::optional<std::vector<Result<Value>>> try_read(const Store& store, std::span<const std::string_view> keys,
                                                    std::span<const std::optional<ValueHandle>> handles) {
   if (value_bytes(handles) > kMaxBytesAtOnce) return std::nullopt;

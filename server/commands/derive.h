@@ -13,9 +13,9 @@
 
 namespace minikv::server {
 
-// Makes the reply of what was found under the keys, in their order: each is there or is not found. Called
-// once, on whatever thread has read the values, when the request is gone: it may use nothing of the request
-// but what it has copied.
+// Makes the reply of the values that were found under the keys, in their order; an absent one is kNotFound.
+// Called once, on the thread that has read the values, when the request is gone. So it may use nothing of the
+// request but what it has copied.
 using Derive = std::function<void(protocol::ReplyEncoder& reply, std::span<Result<Value>> found)>;
 
 // Where the work is done.
@@ -25,11 +25,11 @@ enum class Work : std::uint8_t {
 };
 
 // Reads the values of the first `keys` arguments as read_values() does, and answers with what `derive` makes
-// of them; or with the error, if one of them can't be read. Neither the writer nor, for more than a moment,
-// an event loop waits. `derive` needs no more memory than twice that of the values.
+// of them. Answers with the error if one of them can't be read. Neither the writer nor, for more than a
+// moment, an event loop waits. `derive` needs at most twice the memory of the values.
 void derive_from_values(Context& context, std::size_t keys, Work work, Derive derive);
 
-// The value; none counts as empty.
+// The value; an absent one counts as empty.
 inline std::string_view bytes_of(const Result<Value>& found) {
   return found ? std::string_view(found.value().data) : std::string_view();
 }

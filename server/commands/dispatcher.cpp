@@ -1,4 +1,4 @@
-// Which of a command's flags are obeyed in which order, and what is queued in a transaction.
+// Obeys the flags of a command, in their order, and queues the commands of a transaction.
 #include "server/commands/dispatcher.h"
 
 #include <cassert>
@@ -15,8 +15,8 @@ namespace {
 
 using Handler = void (*)(Context&);
 
-// In the order of the ids, as both are made from the same table. A container has none: the parser lets only
-// its subcommands through.
+// In the order of the ids, as both are made from the same table. A container has no handler: the parser lets
+// only its subcommands through.
 constexpr Handler kHandlers[] = {
 #define MINIKV_COMMAND(id, ...) &handle<protocol::CommandId::id>,
 #define MINIKV_SUBCOMMAND MINIKV_COMMAND
@@ -41,7 +41,7 @@ void queue_for_exec(const protocol::RequestView& request, Connection& connection
   const std::uint64_t most = server.store.options().max_batch_bytes;
   const std::size_t bytes = Multi::bytes_of(request);
   if (multi.bytes() + bytes > most) return refuse(errors::transaction_too_long(most));
-  // Of one that can't be executed any more nothing is kept.
+  // A transaction that EXEC will refuse keeps no further requests.
   if (!multi.is_spoiled()) {
     if (!connection.reserve(bytes)) {
       server.client_memory.count_refusal();

@@ -13,8 +13,8 @@ namespace minikv::server {
 // The dialect, and for RESP the version, that a request of this client is answered in.
 protocol::ReplyFormat reply_format(protocol::Dialect dialect, const ClientState& client);
 
-// Carries out `request`, whose arguments the parser has counted and measured. `out` is where its reply
-// belongs.
+// Carries out `request`; the parser has checked the number and the lengths of its arguments. `out` is where
+// its reply belongs.
 void dispatch(const protocol::RequestView& request, protocol::ReplyBuffer& out, Connection& connection,
               ServerState& server);
 

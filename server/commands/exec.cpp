@@ -13,12 +13,12 @@ namespace minikv::server {
 
 namespace {
 
-// Of a long transaction so much is gone through before other connections have their turns.
+// The maximum of a long transaction that is built before other connections have their turns.
 constexpr std::size_t kCommandsAtOnce = 512;
 constexpr std::size_t kArgumentsAtOnce = 4096;
 
-// What the handlers of a transaction's commands see of the connection. They have all they need at hand: none
-// of them waits until it is quiet, runs aside, or begins another transaction.
+// The connection as the handlers of a transaction's commands see it. The handlers have all they need at hand:
+// none of them waits until the connection is quiet, runs on a worker, or begins another transaction.
 class InTransaction : public Connection {
  public:
   explicit InTransaction(Connection& connection) : connection_(connection) {}
@@ -31,7 +31,7 @@ class InTransaction : public Connection {
   bool takes_replies() const override { return true; }
   bool reserve(std::uint64_t bytes) override { return connection_.reserve(bytes); }
   void defer() override { assert(false && "a transaction's commands find the connection quiet"); }
-  // Those that may take long are not allowed in a transaction.
+  // Commands that may take long are not allowed in a transaction.
   void run_in_slices(AsideSlice, HowLong) override {
     assert(false && "no command of a transaction runs aside");
   }
@@ -43,8 +43,8 @@ class InTransaction : public Connection {
   Connection& connection_;
 };
 
-// For those that are run at EXEC: they find writes in flight, as indeed there may be, and what they submit
-// becomes a part of the transaction.
+// For handlers that run at EXEC: they find writes in flight, as indeed there may be, and their tasks become
+// parts of the transaction.
 class Collector final : public InTransaction {
  public:
   Collector(Connection& connection, ExecTask& exec) : InTransaction(connection), exec_(exec) {}
@@ -53,7 +53,7 @@ class Collector final : public InTransaction {
   void submit(std::unique_ptr<Task> task) override { exec_.add_task(std::move(task)); }
   void look_up(std::unique_ptr<Task> task) override { exec_.add_task(std::move(task)); }
   void load(std::unique_ptr<Task> task) override { exec_.add_task(std::move(task)); }
-  // The transaction has them, and its task has the transaction.
+  // ExecTask::multi_ has the arguments, and lives as long as the task.
   ArgumentArena memory_for(std::span<const protocol::Arg> args) override {
     std::size_t bytes = 0;
     for (const protocol::Arg& arg : args) bytes += arg.bytes.size();
@@ -64,7 +64,7 @@ class Collector final : public InTransaction {
   ExecTask& exec_;
 };
 
-// For those that are run when the transaction is answered: they answer at once.
+// For handlers that run when the transaction is answered: they answer at once.
 class Afterwards final : public InTransaction {
  public:
   using InTransaction::InTransaction;
@@ -142,7 +142,7 @@ void ExecTask::perform(Transaction& transaction) {
   BoundedWalks bounded(transaction);
   for (Part& part : parts_) {
     if (!part.task) continue;
-    // What it brings, and what it makes anew of what is there.
+    // The maximum that the part writes: its arguments, and the old values that it changes.
     std::uint64_t most = part.task->bytes();
     for (const OldValue& old : part.task->old_values()) {
       const auto entry = transaction.find(old.key);
@@ -169,7 +169,7 @@ Answered ExecTask::encode_some(protocol::ReplyEncoder& reply, const Reading& rea
     Part& part = parts_[answered_];
     protocol::ReplyEncoder in_its_format = reply.in(format_now_.value_or(reply.format()));
     if (part.is_late) {
-      if (reading.may_wait) return Answered::kInPart;  // the event loop's
+      if (reading.may_wait) return Answered::kInPart;  // the event loop goes on
       run_late(answered_, in_its_format);
     } else if (part.walked_too_far) {
       in_its_format.error(protocol::errors::transaction_walks_too_far(kMaxWalkedBytes));
@@ -186,7 +186,7 @@ Answered ExecTask::encode_some(protocol::ReplyEncoder& reply, const Reading& rea
   return Answered::kWhole;
 }
 
-// Its reply may be the first in another format.
+// The reply of a late part may be the first in another format.
 void ExecTask::run_late(std::size_t i, protocol::ReplyEncoder& reply) {
   assert(is_built() && connection_ != nullptr);
   const protocol::RequestView request = multi_->get(i);

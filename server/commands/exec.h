@@ -18,25 +18,27 @@
 
 namespace minikv::server {
 
-// Executed by the writer one after the other as one batch: all of it is on disk, and to be seen, or none. A
-// command that fails when it is executed is answered with its error, and the others count all the same, as in
-// Redis; if the batch can't be written, nothing counts.
+// The writer executes the commands one after the other as one batch: all of it is on disk and visible, or
+// none of it. A command that fails when it is executed is answered with its error, and the others count all
+// the same, as in Redis. If the batch can't be written, nothing counts.
 //
-// What is not about the store (HELLO, CLIENT SETNAME, CONFIG RESETSTAT) is carried out when the transaction
-// is answered, so that it has not happened either if the transaction does not: on the event loop, behind all
-// that is about the store.
+// A command that is not about the store (HELLO, CLIENT SETNAME, CONFIG RESETSTAT) runs when the transaction
+// is answered: on the event loop, behind all commands that are about the store. So it does not happen if the
+// transaction does not.
 //
 // Thread safety: as Task.
 class ExecTask final : public BatchTask {
  public:
-  // `multi` has what the commands refer to. `watch`: null, or what must not have changed.
+  // `multi` has the commands and their arguments. `watch`: the keys that must not have changed, or null.
   ExecTask(std::unique_ptr<const Multi> multi, std::shared_ptr<Watch> watch, ServerState& server);
 
-  // Has the handlers of some more commands run: what they answer, or submit, becomes a part of the task.
+  // Runs the handlers of some more commands: the reply of a handler, or the task that it submits, becomes a
+  // part of this task.
   bool build(Connection& connection) override;
   bool has_late_parts() const override { return has_late_parts_; }
   std::size_t overhead_bytes() const override;
-  // The command whose handler runs is `task`. To be called by build()'s handlers only, once for each at most.
+  // Makes `task` the part of the command that is being built. To be called by build()'s handlers only, at
+  // most once for each.
   void add_task(std::unique_ptr<Task> task);
 
   bool acts_when_answered() const override { return true; }
@@ -68,12 +70,12 @@ class ExecTask final : public BatchTask {
   WatchCheck watch_;
   std::vector<Part> parts_;
   std::vector<OldValue> old_values_;
-  std::size_t built_ = 0;     // commands whose handlers have run
-  std::size_t answered_ = 0;  // parts whose replies have been made
-  bool has_head_ = false;     // and what comes before them
+  std::size_t built_ = 0;     // commands that have been built
+  std::size_t answered_ = 0;  // parts that have been answered
+  bool has_head_ = false;     // the head of the reply has been made
   bool has_late_parts_ = false;
   bool aborted_ = false;                             // a watched key has changed
-  std::optional<protocol::ReplyFormat> format_now_;  // since a late part has changed it
+  std::optional<protocol::ReplyFormat> format_now_;  // null until a late part changes the format
   std::uint64_t most_bytes_ = 0;
   std::uint64_t bytes_to_prepare_ = 0;
 };

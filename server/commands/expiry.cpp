@@ -11,7 +11,7 @@ namespace errors = protocol::errors;
 
 namespace {
 
-// On which present expiry a new one may be set.
+// The present expiry of a key that allows a new one.
 struct ExpireCondition {
   bool nx = false;  // there is none
   bool xx = false;  // there is one

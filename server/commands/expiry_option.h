@@ -11,14 +11,14 @@
 
 namespace minikv::server {
 
-// The one that was given, if any.
+// The option that was given, if any.
 class ExpiryOption {
  public:
   bool is_given() const { return word_ != nullptr; }
-  // Takes the option with its operand; false if that is not what comes next, which is an error then. The same
-  // word may come again, and the last one counts, as in Redis; another one is not taken.
+  // Takes the option with its operand; false if no such option comes next, which is an error then. The same
+  // word may come again, and the last one counts, as in Redis; another word is not taken.
   bool take(ArgumentReader& reader);
-  // Once all words have been read: what is wrong with the operand, or `expiry`.
+  // To be called when all words have been read. Sets `expiry`, or returns what is wrong with the operand.
   std::optional<protocol::ErrorReply> resolve(const protocol::CommandSpec& command, std::int64_t now_ms,
                                               Expiry& expiry) const;
 

@@ -15,7 +15,7 @@ namespace errors = protocol::errors;
 
 namespace {
 
-// Adds to the number under `key`. `text` is where the new one is written; it has to live as long as the task.
+// Adds to the number under `key`. `text` holds the new number, and has to live as long as the task.
 Outcome add(Transaction& transaction, std::string_view key, long double delta, std::size_t max_bytes,
             std::string& text) {
   const std::optional<Transaction::Entry> entry = transaction.find(key);

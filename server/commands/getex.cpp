@@ -41,7 +41,7 @@ void change_expiry(Transaction& transaction, std::string_view key, const Expiry&
 
 }  // namespace
 
-// Without a key the operand does not matter: it is looked at behind the key, as in Redis.
+// Without a key, an error in the operand does not matter: the key is looked up first, as in Redis.
 template <>
 void handle<kGetEx>(Context& context) {
   if (context.args.size() == 1) return handle<kGet>(context);

@@ -55,7 +55,7 @@ class Glob::Compiler {
 
  private:
   void begin_segment() {
-    // Of stars in a row one is enough; but the first segment, which may be empty, is the text's beginning.
+    // Stars in a row count as one star. But the first segment, which may be empty, is the text's beginning.
     if (glob_.has_star_ && glob_.segments_.back().count == 0) return;
     glob_.has_star_ = true;
     glob_.segments_.push_back({.first = glob_.items_.size()});
@@ -78,7 +78,7 @@ class Glob::Compiler {
     return item_of(one_byte(c));
   }
 
-  // Behind `[`.
+  // Reads a class, from behind its `[` on.
   ByteSet read_class() {
     ByteSet set{};
     const bool negated = at_ < pattern_.size() && pattern_[at_] == '^';
@@ -87,7 +87,7 @@ class Glob::Compiler {
       const std::size_t left = pattern_.size() - at_;
       const char c = pattern_[at_];
       if (c == '\\' && left >= 2) {
-        add_byte(set, index_of(pattern_[at_ + 1]));  // in no other case, even where that is ignored
+        add_byte(set, index_of(pattern_[at_ + 1]));  // an escaped letter matches in its own case only
         at_ += 2;
       } else if (c == ']') {
         ++at_;
@@ -107,7 +107,7 @@ class Glob::Compiler {
     return set;
   }
 
-  // Redis puts the ends in order before it makes their letters small, and not again.
+  // As Redis, puts the ends in order before it makes their letters small, and not again.
   void add_range(ByteSet& set, int low, int high) const {
     if (low > high) std::swap(low, high);
     low = folded(low);
@@ -142,7 +142,7 @@ class Glob::Compiler {
     return found->second;
   }
 
-  // -1 for a set that has none or several.
+  // The only byte of a set; -1 if the set has none or several.
   static int only_byte(const ByteSet& set) {
     int byte = -1;
     for (std::size_t i = 0; i < set.size(); ++i) {
@@ -165,7 +165,7 @@ class Glob::Compiler {
                                     [](Item item) { return item >= kFirstSet; });
       glob_.literal_prefix_ = glob_.plain_.substr(0, static_cast<std::size_t>(set - glob_.items_.begin()));
     }
-    // The first and the last are not looked for: they stand where they stand.
+    // The first and the last segment are not looked for: their places are fixed.
     for (std::size_t i = 1; i + 1 < glob_.segments_.size(); ++i) prepare(glob_.segments_[i]);
   }
 
@@ -203,7 +203,7 @@ class Glob::Compiler {
     different.erase(std::unique(different.begin(), different.end()), different.end());
     std::vector<unsigned> representatives = {0};
     for (const Item item : different) {
-      std::array<int, 256> inside_class;  // of those of a class that the item matches, if not all are
+      std::array<int, 256> inside_class;  // for each class: the new class of bytes that the item tells apart
       inside_class.fill(-1);
       for (unsigned byte = 0; byte < 256 && representatives.size() < 256; ++byte) {
         const std::uint8_t old = class_of[byte];
@@ -253,7 +253,7 @@ bool Glob::stands_at(const Segment& segment, std::string_view text, std::size_t 
 std::size_t Glob::find(const Segment& segment, std::string_view text) const {
   if (text.size() < segment.count) return kNowhere;
   if (segment.is_plain) {
-    // Linear in the worst case too, which std::string_view::find() is not.
+    // memmem() is linear in the worst case, too; std::string_view::find() is not.
     const void* const found =
         ::memmem(text.data(), text.size(), plain_.data() + segment.first, segment.count);
     return found == nullptr ? kNowhere
@@ -266,7 +266,7 @@ std::size_t Glob::find(const Segment& segment, std::string_view text) const {
   return kNowhere;
 }
 
-// Bit i of the states is set where the first i + 1 items match what ends at this byte.
+// Bit i of the states is set if the first i + 1 items match the bytes that end with this one.
 std::size_t Glob::find_by_table(const BitTable& table, std::size_t count, std::string_view text) const {
   std::vector<std::uint64_t> states(table.words);
   const std::uint64_t last = std::uint64_t{1} << ((count - 1) % kBitsPerWord);

@@ -7,7 +7,8 @@
 
 namespace minikv::server {
 
-// Carries one request out: encodes its reply, or submits it, defers it or runs it aside (see Connection).
+// Carries one request out: encodes its reply, or submits it, defers it or runs it on a worker (see
+// Connection).
 template <protocol::CommandId id>
 void handle(Context& context);
 

@@ -28,7 +28,7 @@ std::string help_for_all() {
   return block;
 }
 
-// Of a command that the text dialect does not have.
+// The help for a command that the text dialect does not have.
 std::string help_in_resp(const CommandSpec& command) {
   std::string block = "in RESP only:\n";
   const auto add = [&block](const CommandSpec& one) {

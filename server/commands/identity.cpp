@@ -1,5 +1,6 @@
-// ROLE, LASTSAVE, ACL, MODULE, CLUSTER, LATENCY: what clients and tools ask to learn what kind of server this
-// is. There are no replicas, one user, no modules, no cluster, and latencies are not recorded; each says so.
+// ROLE, LASTSAVE, ACL, MODULE, CLUSTER, LATENCY: commands by which clients and tools learn what kind of
+// server this is. The replies say that there are no replicas, one user, no modules and no cluster, and that
+// latencies are not recorded.
 #include <cstdint>
 #include <string_view>
 
@@ -58,7 +59,8 @@ void handle<kModuleHelp>(Context& context) {
   tell_subcommands(context);
 }
 
-// Redis answers this one with the same error as the others; that it is no cluster can be said.
+// Redis answers CLUSTER INFO with the same error as the others. The reply here can say that the server is no
+// cluster.
 template <>
 void handle<kClusterInfo>(Context& context) {
   context.reply.verbatim("cluster_enabled:0\r\n");

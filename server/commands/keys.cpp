@@ -19,13 +19,13 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// A page of a walk, and how many steps are taken before others have their turn; each key costs some beside
-// those of its pattern.
+// The size of a page of a walk, and the steps of a slice, after which others have their turn. Each key costs
+// steps beside those of its pattern.
 constexpr std::size_t kPageKeys = 10'000;
 constexpr std::uint64_t kPageBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kStepsInSlice = std::uint64_t{1} << 24;
 constexpr std::uint64_t kStepsForKey = 100;
-constexpr std::size_t kKeysToFindOne = 64;  // where the first has expired, or is covered by a range delete
+constexpr std::size_t kKeysToFindOne = 64;  // if the first has expired, or is covered by a range delete
 
 // ---- RENAME, COPY ----
 
@@ -36,8 +36,8 @@ struct KeyCopy {
   bool remove_old = false;
 };
 
-// The value of `from` under `to`, with its expiry; nothing: there is no such key. False: `to` is there, and
-// stays. `kept` is where the value lives until the task is done.
+// Puts the value of `from` under `to`, with its expiry. kNotFound: there is no such key. False: `to` is
+// there, and stays. `kept` holds the value until the task is done.
 Result<bool> copy_key(Transaction& transaction, const KeyCopy& copy, std::string& kept) {
   const auto entry = transaction.find(copy.from);
   if (!entry) return Status(StatusCode::kNotFound, "no such key");
@@ -50,7 +50,7 @@ Result<bool> copy_key(Transaction& transaction, const KeyCopy& copy, std::string
   return true;
 }
 
-// `answer` makes the outcome of what copy_key() came to.
+// `answer` makes the outcome of the result of copy_key().
 template <typename Answer>
 void submit_copy(const Context& context, KeyCopy copy, Answer answer) {
   ArgumentArena memory = context.memory();
@@ -64,7 +64,7 @@ void submit_copy(const Context& context, KeyCopy copy, Answer answer) {
                          });
 }
 
-// A key that gets its own name: nothing happens, if it is there.
+// Renames a key to its own name, which changes nothing; an error if the key is not there.
 void answer_same_name(const Context& context, bool plain_ok) {
   ArgumentArena memory = context.memory();
   const std::string_view key = memory.keep(context.arg(0));
@@ -86,7 +86,7 @@ std::uint64_t random_position() {
   return random() >> 11;  // 53 bits
 }
 
-// From `walk`, which is as Store::walk_unordered().
+// A key from `walk`, which works as Store::walk_unordered(); nothing if there is no key.
 template <typename Walk>
 std::optional<std::string> some_key(Walk walk) {
   for (std::uint64_t position = random_position();; position = 0) {
@@ -163,10 +163,10 @@ void handle<kRandomKey>(Context& context) {
 
 namespace {
 
-// KEYS in a transaction: what matches is looked for when the writer has done its part.
+// KEYS in a transaction: the keys are matched when the writer has done its part.
 class MatchingKeysTask final : public MatchingTask {
  public:
-  // `prefix`: all that matches begins with it.
+  // `prefix`: all keys that match begin with it.
   MatchingKeysTask(Matching matching, std::string prefix)
       : MatchingTask(std::move(matching)), prefix_(std::move(prefix)) {}
 
@@ -184,13 +184,13 @@ class MatchingKeysTask final : public MatchingTask {
   std::string prefix_;
 };
 
-// KEYS, slice by slice. What matches is encoded as it is found; how many there are is known in the end.
+// KEYS, slice by slice. A key that matches is encoded as it is found; their number is known in the end only.
 // Thread safety: none; may be handed from one thread to another.
 class KeysWalk {
  public:
   KeysWalk(const Store& store, std::string pattern) : store_(store), pattern_(std::move(pattern)) {}
 
-  // Whether it has come to the end, and has made the reply.
+  // Returns whether the walk has come to its end, and has made the reply.
   bool go_on(ReplyEncoder& reply, Aside& aside) {
     if (!aside.may_go_on()) return fail(reply, aside);
     if (!glob_) begin();
@@ -246,11 +246,11 @@ class KeysWalk {
 
 }  // namespace
 
-// Walks over as many keys as there are: not on the event loop, where others would wait for it.
+// KEYS may walk over all keys: not on the event loop, where other connections would wait for it.
 template <>
 void handle<kKeys>(Context& context) {
   if (context.by_writer) {
-    // What stands before the first character that may be special.
+    // The prefix ends before the first character that may be special.
     const std::string_view pattern = context.arg(0);
     const std::string_view prefix = pattern.substr(0, pattern.find_first_of("*?[\\"));
     return context.connection.submit(

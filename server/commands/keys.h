@@ -1,4 +1,4 @@
-// What RESP's SCAN does; the text dialect has a command of the same name that does something else.
+// Carries out RESP's SCAN; the text dialect has a command of the same name that does something else.
 #pragma once
 
 #include "server/request/context.h"

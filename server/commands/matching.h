@@ -1,4 +1,5 @@
-// Keys that are to match a pattern, for SCAN and KEYS: how long that takes decides where it is done.
+// Keys that are to match a pattern, for SCAN and KEYS. The time that matching takes decides which thread does
+// it.
 #pragma once
 
 #include <cstddef>
@@ -13,33 +14,33 @@
 
 namespace minikv::server {
 
-// So many steps (about nanoseconds) of one request may be taken on an event loop.
+// The maximum of steps (about nanoseconds) of one request on an event loop.
 inline constexpr std::uint64_t kMaxMatchStepsAtOnce = std::uint64_t{1} << 21;
-// And so many keys, which are at hand, be told.
+// The maximum of keys that are matched for one request on an event loop.
 inline constexpr std::size_t kMaxMatchedAtOnce = 4096;
 
 // Thread safety: none; may be handed from one thread to another.
 class Matching {
  public:
-  // Without a pattern everything matches.
+  // Without a pattern, every key matches.
   explicit Matching(std::optional<std::string_view> pattern);
 
   std::vector<std::string> keys;
 
-  // About how many steps run() takes; beyond kMaxMatchStepsAtOnce it is not counted how many.
+  // About how many steps run() takes; not exact beyond kMaxMatchStepsAtOnce.
   std::uint64_t steps() const;
   bool is_quick() const { return keys.size() <= kMaxMatchedAtOnce && steps() <= kMaxMatchStepsAtOnce; }
-  // What a reply with all of the keys takes at most.
+  // The maximum length of a reply with all of the keys, in bytes.
   std::uint64_t reply_bytes() const;
-  // Leaves the keys that match.
+  // Removes the keys that do not match.
   void run();
 
  private:
   std::optional<std::string> pattern_;
-  std::optional<Glob> glob_;  // read as soon as there is time for it
+  std::optional<Glob> glob_;  // null until there is time to read the pattern
 };
 
-// A walk of a transaction's: the writer finds the keys, and what takes long after that is a reader's.
+// A walk on the writer, which only finds the keys. A reader matches them if that takes long.
 // Thread safety: as Task.
 class MatchingTask : public Task {
  public:
@@ -51,7 +52,7 @@ class MatchingTask : public Task {
 
  protected:
   Matching& matching() { return matching_; }
-  // The reply, when what does not match is gone.
+  // Makes the reply, when the keys that do not match have been removed.
   virtual void encode(protocol::ReplyEncoder& reply) = 0;
 
  private:

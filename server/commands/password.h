@@ -1,4 +1,4 @@
-// Who may come in.
+// Checks what a client authenticates with.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,8 @@
 
 namespace minikv::server {
 
-// There is one user, "default", who may come with any password where the server has none.
+// Whether the user may authenticate with this password. There is one user, "default"; any password will do if
+// the server has none.
 bool is_password(const ServerState& server, std::string_view user, std::string_view password);
 
 }  // namespace minikv::server

@@ -38,7 +38,8 @@ void look_at_key(Context& context, Encode encode) {
       std::move(memory), [key](Transaction& transaction) { return transaction.locate(key); }, encode);
 }
 
-// By the clock that clients see. `seconds`, rounded as Redis does, or milliseconds.
+// The time left by the clock that clients see: in seconds, rounded as in Redis, or in milliseconds. -2: no
+// key; -1: no expiry.
 std::int64_t time_left(const std::optional<ValueHandle>& handle, const StoreTime& now, bool seconds) {
   if (!handle) return -2;
   if (handle->expiry_ms() == kNoExpiry) return -1;
@@ -53,7 +54,7 @@ void tell_time_left(Context& context, bool seconds) {
   });
 }
 
-// When the key expires, by that clock; seconds are rounded as Redis does.
+// Answers when the key expires, by that clock; seconds are rounded as in Redis.
 void tell_expiry(Context& context, bool seconds) {
   look_at_key(context, [&store = context.store(), seconds](ReplyEncoder& reply,
                                                            const std::optional<ValueHandle>& handle) {
@@ -64,7 +65,7 @@ void tell_expiry(Context& context, bool seconds) {
   });
 }
 
-// How many of very many keys there are.
+// Counts how many of very many keys there are.
 class CountTask final : public KeysTask {
  public:
   CountTask(ArgumentArena memory, std::vector<std::string_view> keys, ServerState& server)
@@ -76,13 +77,13 @@ class CountTask final : public KeysTask {
   }
 };
 
-// A question about so many keys that the event loop does not look for them.
+// Submits a question about so many keys that the event loop does not look for them.
 void ask_about_many(const Context& context, std::unique_ptr<Task> task) {
   if (context.by_writer) return context.connection.submit(std::move(task));
   context.connection.look_up(std::move(task));
 }
 
-// How many of the arguments are keys, counting repeats.
+// Answers how many of the arguments are keys, counting repeats.
 template <typename Encode>
 void count_existing(Context& context, Encode encode) {
   if (are_many(context.args.size())) {
@@ -119,10 +120,10 @@ void read_values(Context& context, ValueForm form) {
     for (const protocol::Arg& arg : context.args) keys.push_back(arg.bytes);
     return context.connection.load(make_read_task(context, context.store().multi_locate(keys), form));
   }
-  // The same, for what is asked most, without a task.
+  // The most frequent requests are answered without a task.
   const std::string_view key = context.arg(0);
   const std::optional<ValueHandle> handle = context.store().locate(key);
-  constexpr std::uint32_t kShortBytes = 768;  // a task would take as much
+  constexpr std::uint32_t kShortBytes = 768;  // a task would take as much memory
   const bool is_at_once =
       (!handle || handle->value_bytes() <= kShortBytes || context.connection.takes_replies()) &&
       append_value(context.reply, context.store(), key, handle, form, Reading::at_once());

@@ -1,5 +1,4 @@
-// The one way in which values are read for a command: at once if it may be, behind the writes before it if it
-// must.
+// The one way in which commands read values: at once if they may, behind the writes before them if they must.
 #pragma once
 
 #include "server/commands/values_task.h"
@@ -7,8 +6,8 @@
 
 namespace minikv::server {
 
-// Answers with the values of all arguments, from one moment. While the connection has writes in flight the
-// keys are looked up by the writer, behind those. Values that are not in memory are read by a reader.
+// Answers with the values of all arguments, from one moment. While the connection has writes in flight, the
+// writer looks the keys up, behind those. A reader reads the values that are not in memory.
 void read_values(Context& context, ValueForm form);
 
 }  // namespace minikv::server

@@ -21,13 +21,14 @@ namespace {
 constexpr std::size_t kMaxLimit = 100'000;
 constexpr std::size_t kMaxLimitAtOnce = 1000;  // of keys that are found on an event loop
 
-// What a walk was asked for: the arguments that are no options, and the options.
+// The arguments of a walk that are no options, and its options.
 struct WalkRequest {
   std::vector<protocol::Arg> plain;
   ScanOptions options;
 };
 
-// Which options a command has besides `limit`; the words of the others are refused, as they may not be meant.
+// The options of a command besides `limit`. The words of other options are refused, as they may be meant as
+// options.
 struct WalkSyntax {
   std::size_t plain_min;
   std::size_t plain_max;
@@ -45,7 +46,7 @@ std::optional<protocol::ErrorReply> read_limit(const Context& context, ArgumentR
   return std::nullopt;
 }
 
-// In RESP the plain arguments come first, and whatever they say they are no options.
+// In RESP the plain arguments come first, and are never taken for options.
 std::optional<protocol::ErrorReply> read_walk(const Context& context, const WalkSyntax& syntax,
                                               WalkRequest& walk) {
   walk.options.max_bytes = context.server.options.max_reply_bytes;
@@ -98,7 +99,8 @@ void encode_pairs_head(ReplyEncoder& reply, const ScanPage& page) {
   reply.array(page.items.size() * 3);
 }
 
-// The value is read straight to where it stands in the reply. False, and nothing appended, as append_value().
+// Appends a key and its value, which is read straight to its place in the reply. False, and nothing appended,
+// as append_value().
 bool append_pair(ReplyEncoder& reply, const Store& store, const ScanItem& item, const Reading& reading) {
   const std::size_t bytes = item.handle.value_bytes();
   if (!reading.may_wait && bytes > Store::kMaxValueAtOnceBytes) return false;
@@ -146,7 +148,7 @@ class PageTask final : public Task {
       if (bytes > 0 && bytes + bytes_of(item) > kMaxBytesAtOnce) return Answered::kInPart;
       if (next_ - begin == kMaxValuesAtOnce) return Answered::kInPart;
       if (!append_pair(reply, store_, item, reading)) return Answered::kWantsDisk;
-      page_.items[next_] = {};  // lets go of its segment
+      page_.items[next_] = {};  // releases its segment
     }
     return Answered::kWhole;
   }
@@ -183,13 +185,13 @@ class PageTask final : public Task {
   const Store& store_;
 };
 
-// A page that takes long to find, or for which the keys have to be put in order first (for a moment after a
-// start), is found by a worker: the event loop does not wait for that.
+// A worker finds a page that takes long to find, or for which the sorted index has to be built first (for a
+// moment after a start): the event loop does not wait for that.
 bool is_for_worker(const Context& context, const ScanOptions& options) {
   return options.limit > kMaxLimitAtOnce || !context.store().is_in_order();
 }
 
-// As a whole, on a worker's thread.
+// Makes a page as a whole, on a worker's thread.
 void encode_whole_page(ReplyEncoder& reply, Aside& aside, const Store& store, const ScanOptions& options) {
   ScanPage page = store.scan(options);
   std::uint64_t bytes = 0;
@@ -200,7 +202,7 @@ void encode_whole_page(ReplyEncoder& reply, Aside& aside, const Store& store, co
   for (const ScanItem& item : page.items) append_pair(reply, store, item, Reading::waiting({}));
 }
 
-// The keys are found here, in memory; their values by a reader, if any of them is not in memory.
+// The event loop finds the keys, in memory. A reader reads their values if any of them is not in memory.
 void answer_page(Context& context, ScanOptions options) {
   options.with_values = false;
   options.with_handles = true;

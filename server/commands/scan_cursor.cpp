@@ -19,13 +19,13 @@ using protocol::ReplyEncoder;
 
 namespace {
 
-// COUNT is a hint, and others want their turn: a reply ends early when so many keys, or so many bytes of
-// them, have been looked at, or when they may take so many steps to be matched.
+// COUNT is a hint, and other connections want their turn. A reply ends early when so many keys, or so many
+// bytes of them, have been looked at, or when matching them may take so many steps.
 constexpr std::size_t kMaxScanCount = 100'000;
 constexpr std::uint64_t kMaxScanBytes = std::uint64_t{1} << 19;
 constexpr std::uint64_t kMaxScanSteps = std::uint64_t{1} << 26;
 constexpr std::size_t kKeysAtOnce =
-    16;  // or one by one, where few of the longest may be too many for the pattern
+    16;  // or one by one, if a few of the longest keys may be too many for the pattern
 constexpr std::uint64_t kKeyOverheadBytes = 64;  // what a key costs beside its bytes
 
 struct ScanRequest {
@@ -35,7 +35,8 @@ struct ScanRequest {
   bool strings = true;  // whether keys of the wanted type can be there at all
 };
 
-// As strtoul reads it, which Redis does: a sign is taken, spaces are not, and nothing is 0.
+// Reads a cursor as strtoul() does, which Redis uses: a sign is taken, leading spaces are not, and nothing is
+// 0.
 std::optional<std::uint64_t> read_cursor(std::string_view text) {
   const std::string copy(text);
   if (std::isspace(static_cast<unsigned char>(copy.c_str()[0])) != 0) return std::nullopt;
@@ -85,7 +86,7 @@ WalkLimits limits_of(const ScanRequest& scan) {
   return {scan.cursor, scan.count, bytes, bytes < kMaxScanBytes ? 1 : kKeysAtOnce, scan.strings};
 }
 
-// Collects keys from `walk`, which is as Store::walk_unordered(); returns where to go on.
+// Collects keys from `walk`, which works as Store::walk_unordered(); returns where to go on.
 template <typename Walk>
 std::uint64_t collect(const WalkLimits& limits, std::vector<std::string>& keys, Walk walk) {
   std::uint64_t position = limits.cursor, bytes = 0;

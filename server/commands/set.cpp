@@ -49,7 +49,7 @@ void submit_set_to_expire(const Context& context, std::int64_t unit_ms) {
   change.submit(context, context.arg(0), context.arg(2));
 }
 
-// MSET and MSETNX of much: what can be found out before is a reader's.
+// MSET and MSETNX of many keys or many bytes: a reader does what can be done before the writer gets the task.
 class SetManyTask final : public Task {
  public:
   // `kept`: keys and values by turns, in `memory`.

@@ -14,7 +14,7 @@
 namespace minikv::server {
 
 struct SetChange {
-  // How it is answered; Redis has another way for each.
+  // How the change is answered; Redis has another way for each.
   enum class Style : std::uint8_t {
     kSet,    // OK, or nil if the condition is not met
     kPut,    // OK, or an error
@@ -26,7 +26,7 @@ struct SetChange {
   bool if_missing = false;
   bool if_present = false;
   std::optional<std::uint64_t> if_version;  // 0: if there is no such key
-  bool return_old = false;  // answers with the value before, whether or not the condition is met
+  bool return_old = false;                  // answers with the old value, whether or not the condition is met
   Expiry expiry;
 
   // Filled by submit().
@@ -34,13 +34,13 @@ struct SetChange {
   std::string_view value;
   std::uint32_t checksum = 0;
 
-  // Keeps key and value, computes the checksum and hands over.
+  // Keeps key and value, computes the checksum, and submits the change.
   void submit(const Context& context, std::string_view new_key, std::string_view new_value);
 
   Outcome execute(Transaction& transaction) const;
 
  private:
-  // Why the change may not be made, if it may not.
+  // The answer if the change may not be made.
   std::optional<Outcome> refusal(const std::optional<Transaction::Entry>& entry) const;
 };
 

@@ -19,7 +19,7 @@ std::optional<protocol::ErrorReply> refuse_long_patterns(std::span<const protoco
       fmt::format("patterns for names have at most {} bytes, all together", kMaxBytes));
 }
 
-// As Redis lays it out: a line for each subcommand, and one, further in, of what it does.
+// In Redis' layout: a line for each subcommand, and an indented one that says what it does.
 void tell_subcommands(const Context& context) {
   const CommandSpec& container = protocol::command_spec(context.command.container);
   const auto subcommands = protocol::subcommands_of(container.id);

@@ -16,7 +16,7 @@ constexpr std::size_t kWordBits = 64;
 
 using Words = std::vector<std::uint64_t>;
 
-// How many of the first `columns` bits are 0: by so much does a row rise up to there.
+// How many of the first `columns` bits are 0, which is how far a row rises up to there.
 std::size_t rise(const std::uint8_t* row, std::size_t columns) {
   std::size_t ones = 0;
   std::size_t at = 0;
@@ -79,7 +79,7 @@ class Table {
     }
   }
 
-  // Whether the length for so many rows and columns is greater than for one column less.
+  // Whether the length for `row` rows and `column` columns is greater than for one column less.
   bool rises_at(std::size_t row, std::size_t column) const {
     return (row_of(row)[(column - 1) / 8] >> ((column - 1) % 8) & 1U) == 0;
   }
@@ -115,7 +115,8 @@ std::size_t subsequence_length(std::string_view a, std::string_view b) {
   return rise(row.bytes(), b.size());
 }
 
-// Back from the end of both. Redis leaves out a byte of `a` only if that is better than one of `b`.
+// Goes back from the end of both strings. As Redis, leaves out a byte of `a` only if that is better than one
+// of `b`.
 std::vector<CommonPart> common_parts(std::string_view a, std::string_view b) {
   std::vector<CommonPart> parts;
   if (a.empty() || b.empty()) return parts;

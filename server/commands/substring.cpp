@@ -32,7 +32,7 @@ void tell_part(Context& context) {
                      });
 }
 
-// The length of the value, where there is nothing to write: as it is, and 0 without a key.
+// Answers with the length of the value as it is, if there is nothing to write; 0 without a key.
 void submit_length(const Context& context) {
   ArgumentArena memory(context.arg(0).size());
   const std::string_view key = memory.keep(context.arg(0));
@@ -43,7 +43,7 @@ void submit_length(const Context& context) {
   });
 }
 
-// `whole` is where the new value is made; it has to live as long as the task.
+// `whole` holds the new value, and has to live as long as the task.
 Outcome overwrite(Transaction& transaction, std::string_view key, std::size_t offset, std::string_view part,
                   std::string& whole) {
   Result<Value> before = transaction.get(key);

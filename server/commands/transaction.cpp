@@ -16,7 +16,7 @@ namespace errors = protocol::errors;
 
 namespace {
 
-// A watch of many keys takes a while to be forgotten: a worker does that.
+// A watch of many keys takes a while to destroy, so a worker does that.
 std::shared_ptr<Watch> make_watch(ServerState& server) {
   constexpr std::uint64_t kManyBytes = 64 * 1024;
   return {new Watch(server.watched_keys, server.client_memory), [&server](Watch* last) {
@@ -25,12 +25,12 @@ std::shared_ptr<Watch> make_watch(ServerState& server) {
               if (watch->memory().bytes() < kManyBytes) return;
               server.run_on_worker([watch = std::move(watch)]() mutable { watch.reset(); });
             } catch (const std::bad_alloc&) {
-              // It has been forgotten here.
+              // This thread has destroyed the watch.
             }
           }};
 }
 
-// A WATCH that is not carried out, whoever refuses it, lets no transaction through.
+// A WATCH that is not carried out, for whatever reason, makes the next EXEC fail.
 class WatchTask : public Task {
  public:
   WatchTask(ArgumentArena memory, std::shared_ptr<Watch> watch)
@@ -122,7 +122,7 @@ void handle<kExec>(Context& context) {
 template <>
 void handle<kWatch>(Context& context) {
   ClientState& client = context.connection.client();
-  // Until it is on its way, also where there is no memory for that.
+  // Set until the task has been submitted, so that it stays set if there is no memory for that.
   const bool was_refused = std::exchange(client.watch_was_refused, true);
   std::uint64_t bytes = 0;
   for (const protocol::Arg& arg : context.args) bytes += Watch::bytes_of_key(arg.bytes.size());
@@ -138,7 +138,7 @@ void handle<kWatch>(Context& context) {
     auto many =
         std::make_unique<WatchedMany>(context.server.watched_keys, std::move(memory), std::move(keys));
     context.connection.submit(std::make_unique<WatchManyTask>(std::move(many), client.watch));
-    // So that a reader can prepare what EXEC asks.
+    // EXEC has to wait for the answer, so that a reader can prepare its check.
     context.connection.hold_requests();
   } else {
     context.connection.submit(

@@ -1,4 +1,4 @@
-// A command that is answered from the values of some keys, when they are not to be had at once.
+// A command that is answered from the values of some keys, if these can't be had at once.
 #pragma once
 
 #include <cstddef>
@@ -26,22 +26,23 @@ enum class ValueForm : std::uint8_t {
   kWithVersion,  // RESP: an array of value and version
 };
 
-// Appends the value to the reply, read straight to where it stands there: what is sent is what was checked.
-// A value that can't be read is replaced by an error, an absent key by what stands for no value. False, and
-// nothing appended: the value is not in memory, or too large to be read at once.
+// Appends the value to the reply. The value is read straight to its place there, so that the bytes that are
+// sent are those that were checked. An error takes the place of a value that can't be read, and the reply for
+// no value that of an absent key. False, and nothing appended: the value is not in memory, or too large to be
+// read at once.
 bool append_value(protocol::ReplyEncoder& reply, const Store& store, std::string_view key,
                   const std::optional<ValueHandle>& handle, ValueForm form, const Reading& reading);
 
-// For INFO: whether a key that was asked for was there.
+// Counts for INFO whether a key that was asked for was there.
 inline void count_lookup(ServerState& server, bool is_there) {
   (is_there ? server.counters.hits : server.counters.misses).add();
 }
 
-// Whether so many keys are looked up by a reader, and not by a thread that others wait for.
+// Whether a reader looks so many keys up, and not a thread that others wait for.
 inline bool are_many(std::size_t keys) { return keys > Store::kMaxKeysAtOnce; }
 
-// Looks the keys up on the writer, behind the writes before the command, unless it is told where the values
-// are. If they are many a reader does most of that before, or all of it, if there are no such writes.
+// Looks the keys up on the writer, behind the writes before the command, unless it has their handles. If the
+// keys are many, a reader does most of that before, or all of it if there are no such writes.
 // Thread safety: as Task.
 class KeysTask : public Task {
  public:
@@ -58,12 +59,12 @@ class KeysTask : public Task {
 
  protected:
   void perform(Transaction& transaction) override;
-  // What was looked up, if the keys are many; null otherwise, and the handles are known.
+  // The result of the look-up if the keys are many; null otherwise, and the handles are known.
   const KeyLookup* lookup() const { return lookup_ ? &*lookup_ : nullptr; }
   std::optional<ValueHandle> handle_of(std::size_t key) const {
     return lookup_ ? lookup_->handle(key) : handles_[key];
   }
-  // Lets go of its segment, where that can be.
+  // Releases the segment of the key's value, if this object has its handle.
   void forget_handle(std::size_t key) {
     if (!lookup_) handles_[key].reset();
   }

@@ -1,5 +1,4 @@
-// What an operator can choose about a server, as values. What each one is called, accepts and means:
-// settings.h.
+// The settings of a server, as values. settings.h has the name, the accepted values and the meaning of each.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +14,8 @@ namespace minikv::server {
 // some too.
 std::uint64_t default_io_threads();
 
-// Every field has a default that is safe; these are the only place where defaults are written down.
-// Sizes are in bytes. Numbers are all 64 bits wide here; their ranges are narrower and enforced by the table.
+// Every field has a default that is safe; no default is written down anywhere else.
+// Sizes are in bytes. All numbers are 64 bits wide here; the table enforces their narrower ranges.
 // Thread safety: as a std::string.
 struct Config {
   std::vector<std::string> bind = {"127.0.0.1"};
@@ -57,8 +56,8 @@ struct Config {
   bool accept_clock_jump = false;
 };
 
-// What no single setting's range can say: whether the values fit each other. kInvalidArgument names both
-// settings.
+// Checks whether the values fit each other, which no single setting's range can say. kInvalidArgument names
+// the settings.
 Status check_together(const Config& config);
 
 }  // namespace minikv::server

@@ -36,7 +36,7 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
-// nlohmann::json keeps the last of two members with the same name. Somebody who wrote two will look at the
+// Finds a member that stands twice: nlohmann::json would keep the last, and the operator may look at the
 // other one.
 class DuplicateFinder {
  public:
@@ -54,9 +54,9 @@ class DuplicateFinder {
   std::string duplicate_;
 };
 
-// "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error while parsing object -
-// unexpected string literal; last read: '7379 "data_dir"'; expected '}'": the place, which comes first, and
-// what was expected, which comes last, are what matters. Between them is what was read, of any length.
+// Shortens a message such as "[json.exception.parse_error.101] parse error at line 3, column 5: syntax error
+// while parsing object - unexpected string literal; last read: '7379 "data_dir"'; expected '}'". Its
+// beginning, the place, and its end, the expected token, matter; the token between them may be of any length.
 std::string describe(std::string_view message) {
   constexpr std::size_t kMaxToken = 80;
   constexpr std::size_t kMaxRest = 400;

@@ -16,8 +16,8 @@ namespace {
 constexpr std::string_view kPrefix = "MINIKV_";
 constexpr std::string_view kConfigVariable = "MINIKV_CONFIG";
 
-// Variables that begin like ours, and are not for the server: what the client reads, and what Kubernetes sets
-// for a service that is called minikv.
+// Variables that begin like the server's and are not for it: those that the client reads, and those that
+// Kubernetes sets for a service called minikv.
 constexpr std::array<std::string_view, 3> kForeignVariables = {"MINIKV_HOST", "MINIKV_USER",
                                                                "MINIKV_HISTORY"};
 constexpr std::array<std::string_view, 2> kForeignPrefixes = {"MINIKV_SERVICE_", "MINIKV_PORT_7379_"};
@@ -55,7 +55,7 @@ Status unknown_variable(std::string_view name) {
       fmt::format("unknown setting {} in the environment; did you mean {}?", printable(name), meant));
 }
 
-// CLI11 does the splitting (--key value, --key=value); the values are the table's business.
+// CLI11 splits the arguments (--key value, --key=value); the table of settings parses the values.
 struct FlagParser {
   CLI::App app;
   std::string config_file;
@@ -69,8 +69,8 @@ struct FlagParser {
   FlagParser() {
     app.set_help_flag();
     app.allow_extras();
-    // Given twice, the last one counts: whoever wraps minikvd in a script adds flags behind those of the
-    // script.
+    // The last of repeated flags counts, so that flags can be added behind those of a script that wraps
+    // minikvd.
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.add_option("--config", config_file)->type_name("value");
     app.add_flag("--print-config{plain}", print_form);
@@ -104,7 +104,7 @@ Status apply_environment(std::span<const std::string> environment, Settled& sett
     const std::string_view value = std::string_view(entry).substr(std::min(equals + 1, entry.size()));
     if (name == kConfigVariable || is_foreign(name)) continue;
     if (name == kPasswordVariable) {
-      // A variable that somebody forgot to fill in must not leave the server open.
+      // A variable that was left empty by mistake must not leave the server open.
       if (value.empty()) return invalid("MINIKV_PASSWORD is empty: fill it in, or unset it");
       settled.password = value;
       continue;
@@ -129,7 +129,7 @@ std::string config_path(const CommandLine& command_line, std::span<const std::st
 }
 
 // The layers hold for the password too: --password-file goes before MINIKV_PASSWORD, which goes before the
-// file's.
+// file's password_file.
 Status choose_password(Settled& settled) {
   if (settled.password.empty() || settled.config.password_file.empty()) return Status::ok();
   const Origin origin = settled.origin_of(*find_setting("password_file"));
@@ -143,7 +143,7 @@ Status choose_password(Settled& settled) {
 }  // namespace
 
 Status Settled::apply(const Setting& setting, std::string_view text, Origin origin, std::string_view where) {
-  // The file has all settings, and "" there is how it says none.
+  // The configuration file may have all settings, and "" there means none.
   if (text.empty() && setting.type == SettingType::kText && origin != Origin::kFile) {
     return invalid(fmt::format("{} is empty: fill it in, or leave it out", where));
   }
@@ -157,7 +157,7 @@ Status Settled::apply(const Setting& setting, std::string_view text, Origin orig
 Result<CommandLine> parse_command_line(std::span<const char* const> arguments) {
   FlagParser options;
   try {
-    // CLI11 takes them from the back.
+    // CLI11 takes the arguments from the back.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     options.app.parse(std::move(reversed));
   } catch (const CLI::Error& error) {

@@ -1,4 +1,4 @@
-// What the operator asked for: flags over environment over configuration file over defaults.
+// The operator's configuration: flags over environment over configuration file over defaults.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace minikv::server {
 
-// The password itself, which is no setting: settings are shown (CONFIG GET, --print-config).
+// The variable of the password, which is no setting because settings are shown (CONFIG GET, --print-config).
 constexpr std::string_view kPasswordVariable = "MINIKV_PASSWORD";
 
 enum class Origin : std::uint8_t { kDefault, kFile, kEnvironment, kFlag };
@@ -35,21 +35,21 @@ struct Settled {
 
 enum class Action : std::uint8_t { kServe, kPrintConfig, kPrintOrigins, kCheckConfig, kHelp, kVersion };
 
-// A command line, taken apart. Nothing was looked at but the arguments.
+// A parsed command line. Only the arguments have been looked at.
 struct CommandLine {
   Action action = Action::kServe;
   std::string config_file;  // --config; "" if it was not given
   std::vector<std::pair<const Setting*, std::string>> values;
 };
 
-// `arguments` without the program's name. kInvalidArgument has one line for the operator.
+// `arguments` are without the program's name. kInvalidArgument has one line for the operator.
 Result<CommandLine> parse_command_line(std::span<const char* const> arguments);
 
 // Puts the layers together. `environment` is a list of NAME=value, as in environ. Touches nothing but the
 // configuration file, which it reads. kInvalidArgument or kIoError has one line for the operator.
 Result<Settled> settle(const CommandLine& command_line, std::span<const std::string> environment);
 
-// The configuration file alone: JSON with comments, one object, each member a setting.
+// Applies the configuration file alone: JSON with comments, one object, each member a setting.
 Status read_config_file(const std::string& path, Settled& settled);
 
 }  // namespace minikv::server

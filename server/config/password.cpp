@@ -17,10 +17,11 @@
 namespace minikv::server {
 namespace {
 
-// What a client can send before it has given it.
+// The maximum that a client can send before it has given the password.
 constexpr std::size_t kMaxPasswordBytes = protocol::ParserLimits::kUnauthenticatedBytes;
 
-// Up to a line feed, the end, or more than a password may have. The errno of what failed, or 0.
+// Reads up to a line feed, the end of the file, or more than a password may have. Returns the errno of a
+// failure, or 0.
 int read_first_line(const std::string& path, std::string& line) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return errno;

@@ -1,4 +1,4 @@
-// The password that clients have to give: where minikvd has it from.
+// Finds the password that clients have to give.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace minikv::server {
 
-// Empty: they need none. Else the first line of password_file, or what MINIKV_PASSWORD said. kInvalidArgument
-// and kIoError have one line for the operator.
+// The value of MINIKV_PASSWORD, or the first line of password_file; empty: clients need none.
+// kInvalidArgument and kIoError have one line for the operator.
 Result<std::string> find_password(const Settled& settled);
 
 }  // namespace minikv::server

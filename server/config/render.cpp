@@ -69,7 +69,7 @@ std::string origin_text(const Settled& settled, const Setting& setting, Origin o
   return {};
 }
 
-// `comment` gives what stands behind the value of the row with that index.
+// `comment(i)` returns the text behind the value of row `i`.
 template <typename Comment>
 std::string render(const Config& config, Comment comment) {
   std::string text = "{\n";

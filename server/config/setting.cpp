@@ -61,7 +61,7 @@ Status store(const Setting& setting, Enum& field, std::string_view text) {
 }
 
 Status store(const Setting& setting, std::string& field, std::string_view text) {
-  // An empty port_file means none; anything else that is empty is a variable that somebody forgot to fill in.
+  // An empty port_file means none; any other empty text is a variable that was left empty by mistake.
   if (text.empty() && !setting.default_text().empty()) return invalid("is empty");
   if (text.find('\0') != std::string_view::npos) return invalid("has a zero byte in it");
   field = text;

@@ -53,7 +53,7 @@ struct Setting {
   // then nothing was changed.
   Status set(Config& config, std::string_view text) const;
 
-  // What it accepts, for people: "1 to 64", "always, interval or never". Empty where anything goes.
+  // The accepted values, for people: "1 to 64", "always, interval or never". Empty if any text is accepted.
   std::string accepts() const;
   // The default, for people.
   std::string default_text() const;

@@ -19,7 +19,7 @@ struct Unit {
 
 constexpr std::array kUnits = {Unit{"GiB", 30}, Unit{"MiB", 20}, Unit{"KiB", 10}, Unit{"B", 0}};
 
-// What people write for a thousand, a million and so on, and the unit that they may have meant.
+// Units that mean 1000s to some people and 1024s to others, and the unit to write instead.
 struct AmbiguousUnit {
   std::string_view name;
   std::string_view instead;

@@ -78,11 +78,11 @@ std::string without_middle(std::string_view text, std::size_t longest) {
 
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known) {
   constexpr std::size_t kMaxBytes =
-      64;  // nobody meant a setting with this; and the distance costs the product
+      64;  // no setting is this long; and the distance costs the product of both lengths
   if (name.size() > kMaxBytes) return {};
   const std::string wanted = letters_of(name);
   std::string_view nearest;
-  std::size_t nearest_distance = wanted.size() / 3 + 2;  // at least so far off: another word, not a slip
+  std::size_t nearest_distance = wanted.size() / 3 + 2;  // from this distance on: another word, not a slip
   for (const std::string_view candidate : known) {
     const std::size_t distance = edit_distance(wanted, letters_of(candidate));
     if (distance >= nearest_distance) continue;

@@ -31,8 +31,8 @@
 namespace minikv::server {
 namespace {
 
-// Descriptors for what the server does beside clients and data files: an event loop each, and a few for what
-// is opened for a moment, as the files in /proc that INFO reads.
+// Descriptors beside those of clients and data files: some for each event loop, and a few for files that are
+// open for a moment, such as the files in /proc that INFO reads.
 constexpr std::uint64_t kFilesPerLoop = 3;
 constexpr std::uint64_t kOtherFiles = 10;
 constexpr std::uint64_t kMaxDataFiles = 2048;
@@ -43,8 +43,8 @@ int refuse(const Status& status) {
   return kExitRefused;
 }
 
-// Whether the path or its owner is what is wrong. The system's own words ("Not a directory") say which; what
-// to do is the same for all of them. About the others the status says itself what to do.
+// Whether the path or its owner is what is wrong. The system's own words ("Not a directory") say which; the
+// advice is the same for all of these errors. The status of any other error has its own advice.
 bool is_wrong_directory(const Status& status) {
   constexpr int kErrors[] = {EACCES, EPERM, ENOTDIR, ENOENT, EEXIST, ELOOP, ENAMETOOLONG, EISDIR, EINVAL};
   return status.code() == StatusCode::kIoError &&
@@ -107,15 +107,15 @@ Options store_options(const Config& config) {
   return options;
 }
 
-// Who may have how many of the process's descriptors: data files have theirs for themselves, so that no crowd
-// of clients can take them.
+// How the process's descriptors are divided: data files have a part of their own, so that no crowd of clients
+// can take it.
 struct Descriptors {
   std::uint64_t data_files = 0;
   std::uint64_t turned_away = 0;
   std::uint64_t clients = 0;
 };
 
-// kRefused: there are too few to work at all.
+// kRefused if there are too few to work at all.
 Result<Descriptors> divide_descriptors(const Config& config) {
   const std::uint64_t limit = open_files_limit();
   const std::uint64_t in_use = open_files_now();
@@ -138,7 +138,7 @@ Result<Descriptors> divide_descriptors(const Config& config) {
   return descriptors;
 }
 
-// So many connections as the limit of open files leaves room for.
+// Lowers max_clients to what the limit of open files leaves room for.
 void fit_max_clients(Config& config, const Descriptors& descriptors, spdlog::logger& logger) {
   if (config.max_clients <= descriptors.clients) return;
   logger.warn(
@@ -152,7 +152,8 @@ bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "::1" || address == "localhost";
 }
 
-// Opening may take long with many keys: systemd is told how far it is with each line, and to be patient.
+// Opening may take long with many keys, so each line of progress also goes to systemd, with a request to be
+// patient.
 Result<std::unique_ptr<Store>> open_store(const Config& config, const Descriptors& descriptors,
                                           const std::shared_ptr<spdlog::logger>& logger,
                                           const std::atomic<bool>& opening) {
@@ -183,7 +184,7 @@ void log_start(const Config& config, const std::vector<std::string>& addresses, 
   }
 }
 
-// From the open store to the closed one.
+// Serves from the open store to the closed one.
 int serve_until_signal(Server& server, Store& store, SignalWatch& signals, spdlog::logger& logger) {
   notify_supervisor("READY=1\nSTATUS=Serving");
   signals.wait();
@@ -220,7 +221,8 @@ int serve(const Settled& settled, const std::string& version) {
   opening = false;
   signals.store_is_open();
 
-  // Before anybody is served; and not while a data directory that it is to lie in is looked at.
+  // Before any client is served, but after the store is open: the port file may lie in its directory, and
+  // must not be there when that is looked at.
   if (const Status status = port_file.prepare(listener->port()); !status) return refuse(status);
   fit_max_clients(config, *descriptors, *logger);
   ServerOptions options = server_options(config, version);

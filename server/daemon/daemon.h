@@ -1,4 +1,4 @@
-// The minikvd program, but for main().
+// The minikvd program, except main().
 #pragma once
 
 #include <span>
@@ -6,7 +6,7 @@
 
 namespace minikv::server {
 
-// What the process ends with. docs/OPERATIONS.md promises these numbers.
+// The exit codes of the process. docs/OPERATIONS.md promises these numbers.
 enum ExitCode : int {
   kExitOk = 0,       // did what was asked; a server: served and stopped cleanly
   kExitRefused = 1,  // could not serve, or could not stop cleanly; --check-config: the configuration is wrong

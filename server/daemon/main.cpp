@@ -18,7 +18,7 @@
 
 namespace {
 
-// The environment, without the password in it for others (ps e, /proc) to see from now on.
+// Copies the environment, and overwrites the password in the original, which others can see (ps e, /proc).
 std::vector<std::string> take_environment() {
   std::vector<std::string> environment;
   const std::string password = std::string(minikv::server::kPasswordVariable) + "=";
@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
         "cgroup), or give the machine more");
     return minikv::server::kExitRefused;
   } catch (const std::system_error& error) {
-    // Of a thread that can't be had, whoever wanted it: Asio's errors have a category of their own.
+    // EAGAIN is about a thread that can't be had. Only its number is compared, as Asio's errors have a
+    // category of their own.
     const bool is_thread = error.code().value() == EAGAIN;
     minikv::server::print_refusal(
         is_thread ? std::string("the system gives no more threads (") + error.what() +

@@ -68,7 +68,7 @@ namespace {
 
 constexpr std::size_t kMaxPort = 6;  // with its line end
 
-// Nothing, or what prepare() writes.
+// Whether the file is empty, or has what prepare() writes.
 bool is_port_file(const std::string& path) {
   std::FILE* const file = std::fopen(path.c_str(), "re");
   if (file == nullptr) return false;
@@ -126,7 +126,7 @@ Status PortFile::prepare(std::uint16_t port) {
   if (path_.empty()) return Status::ok();
   MINIKV_TRY(check());
   const std::string temporary = fmt::format("{}.{}.tmp", path_, getpid());
-  unlink(temporary.c_str());  // of a run with the same number that was killed just then
+  unlink(temporary.c_str());  // of a killed run with the same process id
   std::FILE* file = std::fopen(temporary.c_str(), "wxe");
   if (file == nullptr) return failed("can't create it");
   temporary_ = temporary;

@@ -11,23 +11,23 @@
 
 namespace minikv::server {
 
-// To be called before anything is opened: a descriptor of 0 to 2 that is closed would be given to the next
-// file, and the log would be written into it. What is put in place of standard input and output can be
-// neither read nor written, so that a result that can't be had is an error; in place of standard error,
-// /dev/null. False, with errno, if there is no descriptor to be had.
+// Opens those of the descriptors 0 to 2 that are closed: otherwise the next file would get such a descriptor,
+// and the log would be written into it. The replacement of standard input and output can be neither read nor
+// written, so that a result that can't be had is an error; that of standard error is /dev/null. To be called
+// before anything is opened. False, with errno, if there is no descriptor to be had.
 bool hold_standard_descriptors();
 
-// Once, before there are threads: raises the limit of open files to the hard one, has writes to a closed
-// connection and beyond a limit of file sizes fail instead of ending the process (SIGPIPE, SIGXFSZ), and sets
-// the umask so that files are for their owner only.
+// To be called once, before there are threads. Raises the limit of open files to the hard one, and sets the
+// umask so that files are for their owner only. Ignores SIGPIPE and SIGXFSZ: writes to a closed connection
+// and beyond a limit of file sizes then fail, and do not end the process.
 void prepare_process();
 
 // How many files the process may have open.
 std::uint64_t open_files_limit();
-// How many it has; about, where /proc is not there.
+// How many files the process has open; a guess if /proc is not there.
 std::uint64_t open_files_now();
 
-// sd_notify(3): lines of NAME=value. Does nothing where nobody listens.
+// sd_notify(3): lines of NAME=value. Does nothing if no supervisor listens.
 void notify_supervisor(const std::string& state);
 
 // A file that holds the port while the server serves; removed with the object. An empty path: no file.
@@ -38,14 +38,14 @@ class PortFile {
   PortFile(const PortFile&) = delete;
   PortFile& operator=(const PortFile&) = delete;
 
-  // Whether prepare() has a chance; touches nothing. What is there already may be written over only if it is
-  // empty, or a port and a line end and nothing else, as a run that was killed leaves it: kInvalidArgument
-  // otherwise.
+  // Whether prepare() has a chance; touches nothing. A file that is there already may be written over only if
+  // it is empty, or holds a port and a line end and nothing else, as a run that was killed leaves it.
+  // Otherwise kInvalidArgument.
   Status check() const;
-  // Writes all of it to a file beside it, so that publish() takes no room any more.
+  // Writes the port to a temporary file beside the path, so that publish() takes no room any more.
   Status prepare(std::uint16_t port);
-  // After prepare() only. The file appears whole: readers find the port with a line end, or what was there
-  // before. check() is asked once more.
+  // To be called after prepare() only. The file appears whole: readers find the port with a line end, or what
+  // was there before. Calls check() once more.
   Status publish();
 
  private:

@@ -24,12 +24,12 @@ namespace minikv::server {
 //                              SIGXFSZ, those for real time: logged and ignored. None of them means anything
 //                              to minikvd, and each would end it with the store open, or hold up its clients.
 //
-// What a crash raises (SIGSEGV and so on) is left alone, and what the system ignores by itself.
+// Signals of a crash (SIGSEGV and so on) are left alone, and so are those that the system ignores by itself.
 //
 // The signals are taken by a thread that waits for them, not by a handler, so that it may log and lock.
 //
-// Thread safety: one thread constructs, calls and destroys. To be made before any other thread is started
-// that does not block these signals itself: threads inherit that they are blocked.
+// Thread safety: one thread constructs, calls and destroys. To be made before any other thread that does not
+// block these signals itself, because threads inherit which signals are blocked.
 class SignalWatch {
  public:
   explicit SignalWatch(std::shared_ptr<spdlog::logger> logger);
@@ -37,9 +37,9 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  // The store is open: from now on it has to be closed with care.
+  // The store is open: from then on it has to be closed with care.
   void store_is_open();
-  // Until the first signal to stop since store_is_open().
+  // Waits until the first signal to stop since store_is_open().
   void wait();
 
  private:

@@ -1,5 +1,5 @@
-// One line about a crash. What runs here runs in a signal handler: no memory is taken, no lock, and nothing
-// is waited for without a bound.
+// Writes one line about a crash. The signal handler allocates no memory, takes no lock, and waits for nothing
+// without a bound.
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -57,7 +57,7 @@ std::string_view crash_name(int signal) {
   return "a signal";
 }
 
-// The thread's own doing, at an address.
+// Whether the thread caused the signal itself, at an address.
 bool is_fault(int signal, const siginfo_t& info) {
   return info.si_code > 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL);
 }
@@ -90,8 +90,8 @@ void on_crash(int signal, siginfo_t* info, void* /*context*/) {
   struct sigaction standard{};
   standard.sa_handler = SIG_DFL;
   sigaction(signal, &standard, nullptr);
-  // Delivered when this handler returns. A fault needs none: its instruction runs again, and the core shows
-  // it.
+  // The signal is delivered when this handler returns. A fault needs no signal: its instruction runs again,
+  // and the core dump shows it.
   if (!is_fault(signal, *info)) raise(signal);
 }
 

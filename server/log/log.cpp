@@ -77,7 +77,7 @@ std::string format_line(spdlog::formatter& formatter, const spdlog::details::log
 class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit QueueSink(std::shared_ptr<LogQueue> queue) : queue_(std::move(queue)) {}
-  // The queue's thread ends first: it may be about to tell something.
+  // Ends the queue's thread before the members are destroyed, because its call (remind()) uses them.
   ~QueueSink() override {
     tell(repeated_.take_all());
     queue_.reset();
@@ -87,7 +87,8 @@ class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    // What is told on purpose again and again (progress, each client at level debug) is no warning.
+    // Only warnings and errors are counted: lines that repeat on purpose (progress, each client at level
+    // debug) have lower levels.
     if (message.level >= spdlog::level::warn) {
       const auto now = RepeatedLines::Clock::now();
       const bool is_new =
@@ -106,7 +107,7 @@ class QueueSink final : public spdlog::sinks::base_sink<std::mutex> {
                                {"minikvd", static_cast<spdlog::level::level_enum>(count.level), count.text}));
     }
   }
-  // Where no line comes to tell a count with, it is told all the same.
+  // Writes a count when it is due, even if no further line arrives.
   void remind() {
     const auto due = repeated_.next_due();
     if (!due || is_reminded_) return;
@@ -132,7 +133,7 @@ std::string lost_lines_note(bool for_journal, std::uint64_t lines) {
   return format_line(formatter, {"minikvd", spdlog::level::warn, text});
 }
 
-// The one that writes stderr, for as long as there is a logger.
+// The queue that writes to stderr; it lives as long as the logger.
 std::weak_ptr<LogQueue>& queue_of_stderr() {
   static std::weak_ptr<LogQueue> queue;
   return queue;
@@ -140,8 +141,8 @@ std::weak_ptr<LogQueue>& queue_of_stderr() {
 
 }  // namespace
 
-// systemd names the journal's socket by device and inode, so that a program whose stderr was sent elsewhere
-// knows.
+// systemd names the journal's socket by device and inode, so that a program can tell whether its stderr was
+// redirected.
 bool stderr_is_journal() {
   const char* journal =
       std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe): before there are threads
@@ -158,7 +159,7 @@ std::shared_ptr<spdlog::logger> make_logger(LogLevel level) {
   auto logger = std::make_shared<spdlog::logger>("minikvd", std::make_shared<QueueSink>(std::move(queue)));
   logger->set_formatter(std::make_unique<LineFormatter>(for_journal));
   logger->set_level(log_level_of(level));
-  logger->set_error_handler([](const std::string&) {});  // spdlog's own writes to stderr, and waits for it
+  logger->set_error_handler([](const std::string&) {});  // spdlog's own handler waits for stderr
   return logger;
 }
 

@@ -12,12 +12,12 @@ namespace minikv::server {
 
 // A line is "2026-11-22T08:25:54.123Z info  serving 127.0.0.1:7379". Where stderr is systemd's journal, which
 // keeps the time itself, it is "<6>serving 127.0.0.1:7379", with syslog's priority in front. Control bytes in
-// the text are escaped, so that nothing a client sent can look like a line of its own. The levels: error,
-// somebody has to act; warn, somebody should look; info, what an operator wants to read afterwards (start,
-// stop, compaction); debug, for whoever looks for a fault.
+// the text are escaped, so that nothing a client sent can look like a line of its own. The levels: error, the
+// operator has to act; warn, the operator should look; info, events that an operator reads afterwards (start,
+// stop, compaction); debug, details for finding a fault.
 //
-// Logging never waits for stderr (LogQueue). flush() does, for a bounded time: in front of an end that is not
-// that of the logger.
+// Logging never waits for stderr (LogQueue). flush() waits for a bounded time; the caller needs it before an
+// end of the process that does not destroy the logger.
 //
 // Thread safety: the logger may be used by all threads.
 std::shared_ptr<spdlog::logger> make_logger(LogLevel level);
@@ -31,11 +31,12 @@ std::uint64_t log_lines_lost();
 
 spdlog::level::level_enum log_level_of(LogLevel level);
 
-// Writes the one line that explains why there will be no server, behind all lines of the log.
+// Writes the one line that explains why the server does not start, behind all lines of the log.
 void print_refusal(std::string_view message);
 
-// Has a crash log one line that says by which signal, behind all lines of the log, before it ends the process
-// as it would have. Signals that have a handler already (a sanitizer's) are left to it.
+// Installs signal handlers: a crash logs one line with the name of the signal, behind all lines of the log,
+// and then ends the process as it would have without. Signals that have a handler already (a sanitizer's)
+// keep it.
 void log_crashes();
 
 }  // namespace minikv::server

@@ -17,11 +17,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// As much as a pipe takes in one piece, so that lines of several programs do not run into each other.
+// The maximum that a pipe takes in one piece (PIPE_BUF), so that lines of several programs do not run into
+// each other.
 constexpr std::size_t kPieceBytes = 4096;
 
-// Of the newest queue: how many lines it has taken, and how many it is done with. Apart from the queue, for a
-// signal handler to read.
+// How many lines the newest queue has taken, and how many of them it has written or lost. The counters are
+// apart from the queue so that a signal handler can read them.
 std::atomic<std::uint64_t> pushed_lines{0};
 std::atomic<std::uint64_t> settled_lines{0};
 
@@ -31,7 +32,7 @@ bool write_all(int fd, std::string_view bytes) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {  // somebody else has made it one that does not wait
+    } else if (errno == EAGAIN) {  // another program has made it non-blocking
       pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {
@@ -52,7 +53,7 @@ struct LogQueue::Shared {
   struct Piece {
     std::string text;
     std::uint64_t lines = 0;
-    std::uint64_t notes_of = 0;  // so many lost lines are told of in it
+    std::uint64_t notes_of = 0;  // how many lost lines the note in it reports
   };
 
   Shared(int descriptor, Note lost_note) : fd(descriptor), note(std::move(lost_note)) {}
@@ -74,8 +75,8 @@ struct LogQueue::Shared {
   std::uint64_t pushed MINIKV_GUARDED_BY(mutex) = 0;
   std::uint64_t settled MINIKV_GUARDED_BY(mutex) = 0;
   std::uint64_t lost MINIKV_GUARDED_BY(mutex) = 0;    // in all
-  std::uint64_t untold MINIKV_GUARDED_BY(mutex) = 0;  // of them, and behind all lines that are in the queue
-  bool is_failing MINIKV_GUARDED_BY(mutex) = false;   // the last write did
+  std::uint64_t untold MINIKV_GUARDED_BY(mutex) = 0;  // of them, not reported yet, behind all queued lines
+  bool is_failing MINIKV_GUARDED_BY(mutex) = false;   // the last write failed
   Clock::time_point call_time MINIKV_GUARDED_BY(mutex) = Clock::time_point::max();
   std::function<void()> call MINIKV_GUARDED_BY(mutex);
   bool is_stuck MINIKV_GUARDED_BY(mutex) = false;  // a flush has given up
@@ -99,7 +100,8 @@ void LogQueue::Shared::run() {
 
 bool LogQueue::Shared::wait_for_lines() {
   const engine::MutexLock lock(mutex);
-  // Where writing fails, what is lost is told with the next line: to try that alone would have no end.
+  // While writing fails, the note about lost lines waits for the next line: retrying the note alone would
+  // have no end.
   const auto has_to_tell = [this]() MINIKV_REQUIRES(mutex) { return untold > 0 && !is_failing; };
   const auto has_to_call = [this]() MINIKV_REQUIRES(mutex) { return call && Clock::now() >= call_time; };
   while (lines.empty() && !has_to_tell() && !has_to_call() && !is_ending) {
@@ -112,7 +114,7 @@ bool LogQueue::Shared::wait_for_lines() {
   return !lines.empty() || has_to_tell() || (has_to_call() && !is_ending);
 }
 
-// Null: there is none to be made now.
+// Null if no call is due.
 std::function<void()> LogQueue::Shared::take_call() {
   const engine::MutexLock lock(mutex);
   if (!call || is_ending || Clock::now() < call_time) return {};
@@ -156,7 +158,7 @@ void LogQueue::Shared::settle(const Piece& piece, bool is_written) {
   changed.notify_all();
 }
 
-// False if it waits for the descriptor, and for longer than it may.
+// False if the thread waits for the descriptor for longer than it may.
 bool LogQueue::Shared::end_thread() {
   const engine::MutexLock lock(mutex);
   is_ending = true;
@@ -168,7 +170,7 @@ bool LogQueue::Shared::end_thread() {
 
 LogQueue::LogQueue(int fd, Note note) : shared_(std::make_shared<Shared>(fd, std::move(note))) {
   pushed_lines = settled_lines = 0;
-  // The thread takes none of the signals that others wait for.
+  // The thread takes none of the signals that other threads wait for.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

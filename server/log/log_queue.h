@@ -1,4 +1,4 @@
-// Lines on their way to a file descriptor that may be slow, or that nobody reads.
+// Lines on their way to a file descriptor that may be slow, or may have no reader.
 #pragma once
 
 #include <chrono>
@@ -10,38 +10,40 @@
 
 namespace minikv::server {
 
-// Why a thread: writing to a pipe that is full, to a terminal that is stopped or to a disk that hangs waits
-// for as long as that lasts, and those who log are the event loops, the writer and the keeper. The descriptor
-// is shared with other programs, so it can't be made one that does not wait. What does not fit into the queue
-// any more is dropped and counted, and a line in its place says how much that was.
+// A thread of its own writes the lines: a write to a full pipe, a stopped terminal or a hanging disk may wait
+// without bound, but the event loops, the writer and the keeper must not. The descriptor is shared with other
+// programs, so it can't be made non-blocking. Lines that do not fit into the queue are dropped and counted,
+// and a note in their place says how many.
 //
 // Thread safety: all members may be called from any thread, but the destructor.
 class LogQueue {
  public:
-  // What stands in place of that many lines; with its line end.
+  // The text in place of `lines` lost lines, with its line end.
   using Note = std::function<std::string(std::uint64_t lines)>;
 
   // The descriptor is not closed.
   LogQueue(int fd, Note note);
-  // flush(kPatience). A thread that waits for the descriptor even then is left to itself, with what it has.
+  // Calls flush(kPatience). If the thread still waits for the descriptor then, the destructor leaves it
+  // behind, with the lines that it has.
   ~LogQueue();
   LogQueue(const LogQueue&) = delete;
   LogQueue& operator=(const LogQueue&) = delete;
 
   // Takes a line with its line end. Never waits.
   void push(std::string line);
-  // Has the queue's thread make this call at about that time, when it is not waiting for the descriptor. The
-  // last call that was asked for is the one that is made.
+  // The queue's thread makes this call at about `time`, or once it no longer waits for the descriptor. A
+  // further call_at() replaces a call that has not been made yet.
   void call_at(std::chrono::steady_clock::time_point time, std::function<void()> call);
-  // Until all that was pushed so far has been written or is lost; false if that takes longer, and at once
-  // until the descriptor takes something again.
+  // Waits until all lines pushed so far have been written or are lost; false if that takes longer than
+  // `patience`. After such a failure, flush() returns false at once until the descriptor takes something
+  // again.
   bool flush(std::chrono::milliseconds patience = kPatience);
   // How many lines have not been written and never will be.
   std::uint64_t lost() const;
 
-  // For a handler of signals that end the process: as flush() for all queues there are, but for the last
-  // second only, and with nothing that a handler may not do. A queue whose lock the dying thread holds costs
-  // that second.
+  // For a handler of signals that end the process: as flush() of the newest queue, but for a second at most,
+  // and with async-signal-safe means only. If the dying thread holds the queue's lock, the call takes that
+  // second.
   static void flush_before_death();
 
   static constexpr std::chrono::milliseconds kPatience{2'000};
@@ -50,7 +52,7 @@ class LogQueue {
  private:
   struct Shared;
 
-  std::shared_ptr<Shared> shared_;  // the thread's too, which may be left behind
+  std::shared_ptr<Shared> shared_;  // also held by the thread, which may be left behind
   std::thread thread_;
 };
 

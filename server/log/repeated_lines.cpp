@@ -11,7 +11,7 @@ namespace {
 
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 
-// The line without its numbers, so that an id, an address or an offset makes no other line of it.
+// The line without its numbers, so that an id, an address or an offset makes no other shape.
 std::string shape_of(int level, std::string_view text) {
   std::string shape(1, static_cast<char>('0' + level));
   for (std::size_t i = 0; i < text.size(); ++i) {

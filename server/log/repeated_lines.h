@@ -1,4 +1,4 @@
-// Lines of the log that come again and again.
+// Lines of the log that repeat.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@
 
 namespace minikv::server {
 
-// A warning that comes again for each request or connection of a flood would fill the disk that the log is
-// on, and hide all else. So the first is told; those that are the same but for their numbers are counted for
-// kWindow, and then told as one line: the last of them, with the count.
+// A warning for each request or connection of a flood would fill the disk of the log, and hide all other
+// lines. So the first line is written. Lines that differ from it only in numbers are counted for kWindow, and
+// then written as one: the last of them, with the count.
 //
 // Thread safety: all members may be called from any thread.
 class RepeatedLines {
@@ -23,21 +23,22 @@ class RepeatedLines {
   using Clock = std::chrono::steady_clock;
 
   static constexpr std::chrono::seconds kWindow{10};
-  // Different lines that are watched at the same time; others are told as they come.
+  // The maximum of different lines that are counted at the same time; others are written as they come.
   static constexpr std::size_t kMaxShapes = 64;
 
-  // What was held back and is to be told now.
+  // A line that was held back and is due.
   struct Count {
     int level = 0;
     std::string text;
   };
 
-  // Whether this line is to be told; otherwise it is counted. Lines of different levels are different lines.
+  // Returns whether this line is to be written; otherwise the line is counted. Lines of different levels are
+  // different lines.
   bool take(int level, std::string_view text, Clock::time_point now) MINIKV_EXCLUDES(mutex_);
-  // Whose time has come.
+  // Removes and returns the counts that are due.
   std::vector<Count> take_due(Clock::time_point now) MINIKV_EXCLUDES(mutex_);
   std::vector<Count> take_all() MINIKV_EXCLUDES(mutex_) { return take_due(Clock::time_point::max()); }
-  // When take_due() has something to say next.
+  // When take_due() has a count to return next; nothing if no line is held back.
   std::optional<Clock::time_point> next_due() const MINIKV_EXCLUDES(mutex_);
 
  private:

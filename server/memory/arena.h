@@ -13,8 +13,8 @@
 
 namespace minikv::server {
 
-// Grows by pieces, each twice as large as the one before up to kLargestBytes, so that a large arena is made
-// of pieces that the allocator takes from the system and gives back to it. Nothing in it is destroyed.
+// The arena grows by pieces of increasing size, up to kLargestBytes. The pieces of a large arena are so large
+// that the allocator takes them from the system, and gives them back to it. The arena runs no destructors.
 // Thread safety: none.
 class Arena {
  public:

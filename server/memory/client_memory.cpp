@@ -1,4 +1,4 @@
-// The shares of the budget are atomic counters; the order of those that wait is under a lock.
+// The shares of the budget are atomic counters; the queue of those that wait is under a lock.
 #include "server/memory/client_memory.h"
 
 #include <algorithm>

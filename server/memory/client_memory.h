@@ -13,15 +13,16 @@
 
 namespace minikv::server {
 
-// One budget for all clients: what was read from them and is not carried out yet, transactions that are being
-// queued, keys that are watched, values that are loaded, replies that are not taken. It is shared out so that
-// it can't be used up by a few:
+// One budget for all clients: input that is not carried out yet, transactions that are being queued, watched
+// keys, loaded values, and replies that are not taken. The budget is divided so that a few clients can't use
+// it up:
 //
-//   seven sixteenths     whoever asks
+//   seven sixteenths     any connection
 //   an eighth            connections that hold little: small requests are served however much others hold
 //   a sixteenth          connections that hold nothing: they are served even where many hold little, as half
 //                        of a request
-//   three eighths        the request that has waited longest: so one largest request can always finish
+//   three eighths        the request that has waited longest: so a request of maximum size can always finish
+
 //
 // A request that needs more than these three eighths at a time can never be served, and is refused at once.
 //
@@ -37,20 +38,20 @@ class ClientMemory {
   std::uint64_t used() const {
     return shared_.load(std::memory_order_relaxed) + first_.load(std::memory_order_relaxed);
   }
-  // The most that one request may hold.
+  // The maximum that one request may hold, in bytes.
   std::uint64_t most_for_one() const { return limit_ / 8 * 3; }
-  // A connection that holds no more than this holds little.
+  // A connection that holds at most this holds little (Grade::kSmall).
   static constexpr std::uint64_t kSmallBytes = 128 * 1024;
-  // And one that holds no more than this holds nothing.
+  // A connection that holds at most this holds nothing (Grade::kEmpty).
   static constexpr std::uint64_t kEmptyBytes = 4 * 1024;
 
   bool try_take(std::uint64_t bytes, Grade grade);
-  // Whether or not there is room: for what is there already, and can't be had without.
+  // Takes `bytes` whether or not there is room, for memory that is in use already.
   void take(std::uint64_t bytes) { shared_.fetch_add(bytes, std::memory_order_relaxed); }
-  // `first`: of what was taken as Grade::kFirst; `shared`: of all else.
+  // `first`: bytes that were taken as Grade::kFirst; `shared`: all others.
   void give_back(std::uint64_t shared, std::uint64_t first) MINIKV_EXCLUDES(mutex_);
-  // Whether nothing new should be begun, and nothing kept that has no part of it yet; but for connections
-  // that hold nothing.
+  // Whether the shared part is used up. A connection should then begin nothing new, and keep nothing that is
+  // not counted yet, unless it holds nothing.
   bool is_used_up() const { return shared_.load(std::memory_order_relaxed) >= limit_ / 16 * 9; }
 
   // Connections that wait for memory stand in a queue.
@@ -59,8 +60,8 @@ class ClientMemory {
   void leave_queue(Ticket ticket) MINIKV_EXCLUDES(mutex_);
   bool is_first(Ticket ticket) const MINIKV_EXCLUDES(mutex_);
   std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
-  // Called when some has been given back, or the first has left the queue, while others wait. Set before the
-  // first join.
+  // `tell` is called when memory has been given back, or the first has left the queue, while connections
+  // wait. To be set before the first join_queue().
   void on_change(std::function<void()> tell) {
     assert(waiting() == 0);
     tell_ = std::move(tell);
@@ -82,7 +83,7 @@ class ClientMemory {
   Ticket next_ticket_ MINIKV_GUARDED_BY(mutex_) = 1;
 };
 
-// What one holder has of it; given back at the end of its life.
+// One holder's share of the budget; the destructor gives it back.
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class MemoryShare {
  public:
@@ -98,7 +99,7 @@ class MemoryShare {
     (grade == ClientMemory::Grade::kFirst ? first_ : shared_) += bytes;
     return true;
   }
-  // Has so much from now on, whether or not there is room for more.
+  // Makes the share `bytes`, whether or not there is room for more.
   void set(std::uint64_t bytes) {
     if (bytes > this->bytes()) {
       memory_.take(bytes - this->bytes());
@@ -114,11 +115,11 @@ class MemoryShare {
  private:
   ClientMemory& memory_;
   std::uint64_t shared_ = 0;
-  std::uint64_t first_ = 0;  // as the one that had waited longest
+  std::uint64_t first_ = 0;  // taken as the first of the queue
 };
 
-// What the budget is unless it is configured: a quarter of what usable_memory() says, but enough for a
-// request with a value of `max_value_bytes`.
+// The budget unless it is configured, in bytes: a quarter of usable_memory(), but enough for a request with a
+// value of `max_value_bytes`, and at least 64 MiB.
 std::uint64_t default_client_memory(std::uint64_t max_value_bytes);
 
 }  // namespace minikv::server

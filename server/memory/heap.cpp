@@ -14,8 +14,8 @@ constexpr std::chrono::seconds kTrimPause{5};
 }  // namespace
 
 void tune_heap() {
-  // Before there are other threads. Set, the threshold stays: by default it grows with what is freed, up to
-  // 32 MiB.
+  // To be called before there are other threads. A threshold that is set stays: by default it grows with the
+  // size of freed blocks, up to 32 MiB.
   mallopt(M_MMAP_THRESHOLD, kMappedBytes);  // NOLINT(concurrency-mt-unsafe)
   mallopt(M_ARENA_MAX, kHeaps);             // NOLINT(concurrency-mt-unsafe)
 }

@@ -7,23 +7,24 @@
 
 namespace minikv::server {
 
-// Has what is large taken from the system, and given back to it when it is freed, instead of from a heap that
-// keeps it; and keeps the number of heaps small, each of which reserves 64 MiB of address space. To be called
+// Makes malloc() map large blocks, so that free() gives them back to the system instead of to a heap that
+// keeps them. Also limits the number of heaps, because each reserves 64 MiB of address space. To be called
 // first of all.
 void tune_heap();
 
-// Gives what is free in the heaps back to the system, when clients hold much less than they did before.
+// Gives free memory in the heaps back to the system when clients hold much less than before.
 // Thread safety: all members may be called from any thread.
 class HeapTrimmer {
  public:
-  // `held`: what clients hold now. To be called once a second or so. Whether trim() is worth its time.
+  // Returns whether trim() is worth its time. `held`: the bytes that clients hold. To be called about once a
+  // second.
   bool is_due(std::uint64_t held);
   // Takes milliseconds.
   static void trim();
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::atomic<std::uint64_t> most_{0};  // since the last time
+  std::atomic<std::uint64_t> most_{0};  // the maximum of `held` since trim() was last due
   std::atomic<Clock::time_point> last_{Clock::time_point{}};
 };
 

@@ -1,4 +1,4 @@
-// The least of the machine's memory, the limits of all cgroups upwards, and the process's own limits.
+// The minimum of the machine's memory, the limits of all cgroups upwards, and the process's own limits.
 #include "server/memory/machine_memory.h"
 
 #include <sys/resource.h>

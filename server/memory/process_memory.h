@@ -6,8 +6,9 @@
 namespace minikv::server {
 
 struct ProcessMemory {
-  // What it has for itself, in memory or swapped out: heap, index, buffers, stacks. Without files that are
-  // mapped (those of a tmpfs too), which the system keeps in memory as long as it has no better use for it.
+  // The process's own memory, resident or swapped out: heap, index, buffers, stacks. Mapped files (those of a
+  // tmpfs too) are not counted, because the system keeps them in memory only while it has no better use for
+  // it.
   std::uint64_t own = 0;
   std::uint64_t resident = 0;  // in memory, mapped files included
 };

@@ -1,4 +1,4 @@
-// Where the arguments of a request are, for as long as they are needed.
+// The argument arena, which keeps the arguments of a request.
 #pragma once
 
 #include <algorithm>
@@ -22,15 +22,15 @@ struct Block {
   explicit operator bool() const { return memory != nullptr; }
 };
 
-// The arguments of a request for as long as its task needs them: copied into one stretch; or where they have
-// been read, of a request that was read into blocks of its own; or where something else keeps them. Views
-// into it stay valid when it is moved.
+// Keeps the arguments of a request for as long as its task needs them. The arena holds copies in one stretch,
+// or the blocks that the request was read into, or refers to arguments that another object keeps. Views into
+// the arena stay valid when it is moved.
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class ArgumentArena {
  public:
-  // For arguments that are copied: so many bytes of them.
+  // For copied arguments of `capacity` bytes together.
   explicit ArgumentArena(std::size_t capacity) { make_room(capacity); }
-  // For the arguments of a request that is in `blocks`. What is not in them takes make_room().
+  // For the arguments of a request that is in `blocks`. Arguments outside of them need make_room().
   explicit ArgumentArena(std::vector<Block> blocks) {
     if (blocks.empty()) return;
     std::sort(blocks.begin(), blocks.end(),
@@ -39,7 +39,7 @@ class ArgumentArena {
     elsewhere_ = std::make_unique<Elsewhere>();
     elsewhere_->blocks = std::move(blocks);
   }
-  // For `bytes` of arguments that are kept elsewhere for as long.
+  // For `bytes` of arguments that another object keeps for as long.
   static ArgumentArena borrowed(std::size_t bytes) {
     ArgumentArena memory(0);
     memory.elsewhere_ = std::make_unique<Elsewhere>();
@@ -48,7 +48,7 @@ class ArgumentArena {
     return memory;
   }
 
-  // Once, before anything is kept that has to be copied.
+  // To be called at most once, before keep() has to copy anything.
   void make_room(std::size_t bytes) {
     assert(!copies_ && used_ == 0);
     if (bytes > 0) copies_ = std::make_unique_for_overwrite<char[]>(bytes);
@@ -57,7 +57,7 @@ class ArgumentArena {
   bool has(std::string_view bytes) const {
     return elsewhere_ && (bytes.empty() || elsewhere_->has(bytes.data()));
   }
-  // The same bytes, where they stay.
+  // Returns the same bytes, at a place where they stay.
   std::string_view keep(std::string_view bytes) {
     if (has(bytes)) return bytes;
     assert(copies_ || bytes.empty());
@@ -66,21 +66,22 @@ class ArgumentArena {
     used_ += bytes.size();
     return {place, bytes.size()};
   }
-  // What it occupies, in bytes.
+  // The memory that the arena occupies, in bytes.
   std::size_t capacity() const { return capacity_; }
-  // At least as many bytes as the arguments have.
+  // An upper bound of the arguments' bytes.
   std::size_t argument_bytes() const { return capacity_ + (elsewhere_ ? elsewhere_->borrowed_bytes : 0); }
-  // What was copied.
+  // The bytes that were copied.
   std::string_view kept() const { return {copies_.get(), used_}; }
 
  private:
   struct Elsewhere {
     std::vector<Block> blocks;  // by address
-    std::size_t last = 0;       // the one that was found last
+    std::size_t last = 0;       // the block that was found last
     bool is_borrowed = false;
     std::size_t borrowed_bytes = 0;
 
-    // Arguments are asked for in the order in which they were read, so most are where the one before was.
+    // Callers ask in the order in which the arguments were read, so most arguments are in the same block as
+    // the one before.
     bool has(const char* byte) {
       if (is_borrowed) return true;
       if (last < blocks.size() && is_in(blocks[last], byte)) return true;
@@ -99,7 +100,7 @@ class ArgumentArena {
   std::unique_ptr<char[]> copies_;
   std::size_t used_ = 0;
   std::size_t capacity_ = 0;
-  std::unique_ptr<Elsewhere> elsewhere_;  // null: all are copied
+  std::unique_ptr<Elsewhere> elsewhere_;  // null: all arguments are copied
 };
 
 }  // namespace minikv::server

@@ -74,7 +74,8 @@ Status Acceptor::listen(Listener listener) {
     if (error) {
       ::close(sockets[i]);
     } else {
-      // What is accepted inherits it: such connections do not keep the port from the next run (see Listener).
+      // Accepted connections inherit the option, so they do not keep the port from the next run (see
+      // Listener).
       port->acceptor.set_option(asio::socket_base::reuse_address(true), error);
       if (!error) port->acceptor.non_blocking(true, error);
       if (!error) port->acceptor.listen(kBacklog, error);
@@ -110,7 +111,7 @@ void Acceptor::wait(Port& port) {
   });
 }
 
-// By the system's own call: Asio would watch each connection for events, which is for its loop to do.
+// Calls accept4(2) itself: Asio would watch each connection for events, but its event loop does that.
 void Acceptor::accept(Port& port) {
   for (int i = 0; i < kAcceptedAtOnce; ++i) {
     asio::ip::tcp::endpoint peer;
@@ -128,19 +129,19 @@ void Acceptor::accept(Port& port) {
       return pause(port, asio::error_code(errno, asio::error::get_system_category()));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
-    }  // any other error is the one connection's: it was gone before it was accepted
+    }  // any other error is about one connection, gone before it was accepted
   }
   wait(port);
 }
 
 void Acceptor::hand_out(Socket socket, std::string address) {
-  // In text: what the client speaks can't be known yet. RESP clients find an error in it all the same.
+  // In text, because the client's dialect can't be known yet. RESP clients read it as an error, too.
   static const protocol::ErrorReply kTooMany{protocol::ErrorCode::kMaxClients,
                                              "max number of clients reached", ""};
   Counters& counters = server_.counters;
   counters.connections_received.add();
   const protocol::ErrorReply* error = nullptr;
-  // Counted here and not on its loop, so that two at once can't both be the last one.
+  // Counted here and not on the event loop, so that two clients at once can't both be the last one.
   Counter* count = &counters.clients;
   if (counters.clients.get() >= server_.options.max_clients) {
     counters.connections_rejected.add();
@@ -163,7 +164,7 @@ void Acceptor::hand_out(Socket socket, std::string address) {
   }
 }
 
-// Whether it arrives is not waited for: where many come at once, their descriptors are worth more.
+// Does not wait until the client has the error: when many clients come at once, descriptors are worth more.
 void Acceptor::tell_and_close(const Socket& socket, const protocol::ErrorReply& error) {
   protocol::ReplyBuffer reply;
   protocol::ReplyEncoder(protocol::ReplyFormat::kText, reply).error(error);
@@ -171,7 +172,7 @@ void Acceptor::tell_and_close(const Socket& socket, const protocol::ErrorReply& 
   (void)::send(socket.fd(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-// Retrying at once would only fail again, as fast as the processor can.
+// A retry at once would only fail again, and keep the processor busy.
 void Acceptor::pause(Port& port, const asio::error_code& why) {
   complain("cannot accept connections for now: {}", why.message());
   port.timer.expires_after(kPause);

@@ -23,8 +23,8 @@ namespace minikv::server {
 class EventLoop;
 struct ServerState;
 
-// Runs on a thread of its own. The client that is one too many is told so and closed; when the process has no
-// descriptor left, accepting pauses.
+// Runs on a thread of its own. A client beyond max_clients gets an error and is closed. When the process has
+// no descriptor left, accepting pauses.
 //
 // Thread safety: used by one thread, which may be any.
 class Acceptor {
@@ -33,11 +33,11 @@ class Acceptor {
 
   ~Acceptor();
 
-  // Once, before start(). kIoError, if the system refuses: two servers that bind at the same moment find out
-  // here.
+  // To be called once, before start(). kIoError if the system refuses; of two servers that bind at the same
+  // moment, one fails here.
   Status listen(Listener listener);
   void start();
-  // Nothing is handed out any more when it returns. A second call does nothing.
+  // Once it has returned, no connection is handed out any more. A second call does nothing.
   void close();
 
  private:

@@ -6,15 +6,15 @@
 
 namespace minikv::server {
 
-// When it is used up, all but what is short waits for the next iteration: so that however many have much to
-// send or to take, the others wait for a few milliseconds.
+// When the budget is used up, all but short transfers wait for the next iteration. So other connections wait
+// for a few milliseconds only, however many have much to send or to receive.
 //
 // Thread safety: used on the loop only.
 class ByteBudget {
  public:
   bool has_left() const { return bytes_ > 0; }
   void spend(std::size_t bytes) { bytes_ -= std::min(bytes, bytes_); }
-  // At the beginning of an iteration.
+  // To be called at the beginning of an iteration.
   void refill() { bytes_ = kIterationBytes; }
 
  private:

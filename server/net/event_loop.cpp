@@ -24,7 +24,7 @@ void guard(Session& session, Turn turn) {
   }
 }
 
-constexpr std::size_t kGoingOnAtOnce = 128;  // so many sessions; the same as events at once
+constexpr std::size_t kGoingOnAtOnce = 128;  // sessions; as many as events at once
 constexpr std::chrono::milliseconds kTick{1000};
 
 std::chrono::milliseconds tick_interval(const ServerOptions& options) {
@@ -55,7 +55,7 @@ void EventLoop::run() {
       guard(*static_cast<Session*>(event.data.ptr),
             [&](Session& session) { session.on_event(event.events); });
     if (mailbox_.has_news_of_memory()) let_those_without_memory_go_on();
-    if (waited.woken) read_mail();  // after what came before it: a client's last requests before begin_stop()
+    if (waited.woken) read_mail();  // after the events: a client's last requests come before begin_stop()
     const Clock::time_point before = std::exchange(now, Clock::now());
     const Clock::duration took =
         now - before - (is_idle ? std::max(patience, Clock::duration::zero()) : Clock::duration::zero());
@@ -116,11 +116,11 @@ void EventLoop::on_timer(Clock::time_point now) {
   let_those_without_memory_go_on();
   task_pool_.trim();
   if (server_.heap_trimmer.is_due(server_.client_memory.used())) server_.run_on_worker(&HeapTrimmer::trim);
-  let_waiting_go_on();  // in case the last group's notice and the wish for it missed each other
+  let_waiting_go_on();  // in case the last group's notice came before the loop wanted it
 }
 
-// A process that was stopped, a machine that slept, a command that took that long: what clients sent and took
-// meanwhile is looked at before their patience is, and that time is not counted against them.
+// The process was stopped, the machine slept, or a command took that long. The loop looks at what clients
+// sent and took meanwhile before it judges their patience, and does not count the time against them.
 void EventLoop::forgive(Clock::duration not_run, Clock::time_point now) {
   if (not_run >= kTick) {
     server_.log->warn("an event loop did not run for {:.1f} s: the process was stopped, or held up",
@@ -208,7 +208,7 @@ void EventLoop::hand_over() {
     for (WriteTask* task : gathered_) task->done(none);
   }
   gathered_.clear();
-  // If they are done already, the answers leave in this iteration.
+  // Tasks that are done already are answered in this iteration.
   mailbox_.take_tasks(delivered_);
   deliver();
 }
@@ -241,7 +241,8 @@ void EventLoop::let_sessions_go_on() {
   }
 }
 
-// In the order in which they came; those that still get none wait again, behind the others.
+// Sessions ask in the order in which they came; a session that still gets no memory waits again, behind the
+// others.
 void EventLoop::let_those_without_memory_go_on() {
   mailbox_.forget_memory();
   for (std::size_t left = std::min(waiting_for_memory_.size(), kGoingOnAtOnce); left > 0; --left) {

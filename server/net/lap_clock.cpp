@@ -1,4 +1,4 @@
-// The coarse clock, and when the exact one is asked.
+// The coarse clock, and when the exact one is read.
 #include "server/net/lap_clock.h"
 
 #include <cassert>

@@ -28,7 +28,7 @@ struct Address {
   bool is_ipv6() const { return bytes.ss_family == AF_INET6; }
 };
 
-// A name may stand for several addresses; the first is what the system prefers.
+// A name may stand for several addresses; the system prefers the first.
 Result<Address> resolve(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -66,7 +66,7 @@ bool is_every_address(const Address& address) {
   return ip_of(address).find_first_not_of('\0') == std::string_view::npos;
 }
 
-// That two names have one port on the same interface, which the system would call "in use".
+// Refuses two names for one port on the same interface, which the system would only call "in use".
 Status check_apart(const Address& one, const Address& other) {
   if (one.bytes.ss_family != other.bytes.ss_family) return {};
   const auto refuse = [](std::string message) {
@@ -101,7 +101,7 @@ std::string show(const std::string& host, std::uint16_t port) {
                                              : fmt::format("[{}]:{}", host, port);
 }
 
-// The ports below it take a privilege.
+// The first port that takes no privilege.
 std::uint32_t first_free_port() {
   std::uint32_t first = 1024;
   std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first;
@@ -137,11 +137,11 @@ Status bind_failed(int error, const std::string& host, std::uint16_t port) {
                                             std::generic_category().message(error), advice(error, port))};
 }
 
-// -1, with errno.
+// Returns -1 and sets errno on failure.
 int open_socket(const Address& address) {
   const int fd = ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
-  // So that [::] and 0.0.0.0 can both be named.
+  // IPV6_V6ONLY lets a server bind both [::] and 0.0.0.0.
   if (fd >= 0 && address.is_ipv6() && ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
     const int error = errno;
     ::close(fd);
@@ -164,8 +164,8 @@ Result<int> bind_one(const Address& address, std::uint16_t port) {
   const int fd = open_socket(address);
   if (fd < 0) return failed(errno, fd);
   if (::bind(fd, address.socket(), address.length) == 0) return fd;
-  // Connections of an earlier run that linger must not keep the port. The permission to share it is asked for
-  // only then, as two servers that both have it, and do not listen yet, would both be given the port.
+  // Lingering connections of an earlier run must not keep the port. SO_REUSEADDR is set only after a failure,
+  // because two servers that both set it, and do not listen yet, would both be given the port.
   const int on = 1;
   if (errno != EADDRINUSE || ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::bind(fd, address.socket(), address.length) != 0) {
@@ -213,7 +213,7 @@ Status Listener::check(const ServerOptions& options) {
   auto addresses = resolve_all(options);
   if (!addresses) return addresses.status();
   for (Address& address : *addresses) {
-    set_port(address, 0);  // any that is free: what is looked at is the address
+    set_port(address, 0);  // any free port: only the address is tried
     auto fd = bind_one(address, options.port);
     if (!fd) return fd.status();
     ::close(*fd);

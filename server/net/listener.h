@@ -11,19 +11,18 @@
 
 namespace minikv::server {
 
-// Sockets that are bound but not listened on. Whoever can't have the port learns it before the data directory
-// is touched; and as nobody can connect before the store is open, no client is ever left waiting for
-// recovery.
+// Sockets that are bound but not listened on. A server that can't have its port learns that before it touches
+// the data directory. Clients can't connect before the store is open, so no client ever waits for recovery.
 //
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Listener {
  public:
   // Binds each of `options.bind`. An address that is taken, foreign, unknown or named twice: kIoError or
-  // kInvalidArgument, with the address and port in the message, and what to do; and nothing stays bound. With
-  // port 0 the system chooses one port for all of them.
+  // kInvalidArgument, with the address and port in the message, and what to do. Nothing stays bound then.
+  // With port 0 the system chooses one port for all of them.
   static Result<Listener> bind(const ServerOptions& options);
 
-  // What bind() would find out, but for whether the port is free. Does not touch it.
+  // What bind() would find out, except whether the port is free: check() does not touch the port.
   static Status check(const ServerOptions& options);
 
   Listener(Listener&& other) noexcept;
@@ -36,7 +35,7 @@ class Listener {
   // "127.0.0.1:7379", one for each socket; for the log.
   const std::vector<std::string>& addresses() const { return addresses_; }
 
-  // The descriptors, which are the caller's from now on.
+  // The descriptors; the caller owns them from then on.
   std::vector<int> release() { return std::exchange(sockets_, {}); }
 
  private:

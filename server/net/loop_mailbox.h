@@ -11,25 +11,25 @@
 
 namespace minikv::server {
 
-// Functions that the loop is to call, tasks that are done, and news for which something waits. The loop is
-// woken once for all that is there, and by a system call only if it sleeps.
+// Holds functions that the loop is to call, tasks that are done, and news of memory and of room. The loop is
+// woken once for all of them, and by a system call only if it sleeps.
 //
 // Thread safety: as each part says.
 class LoopMailbox {
  public:
-  // `poller`: where the loop sleeps. It must outlive this.
+  // `poller`: where the loop sleeps. It must outlive the mailbox.
   explicit LoopMailbox(Poller& poller) : poller_(poller) {}
   LoopMailbox(const LoopMailbox&) = delete;
   LoopMailbox& operator=(const LoopMailbox&) = delete;
 
   // ---- from any thread, once the poller is open ----
 
-  // Has the loop call it, in the order of the posts. What is left when the loop has ended is never called.
-  // Throws std::bad_alloc, and `function` is as it was.
+  // The loop calls the functions in the order of the posts. Functions that are left when the loop has ended
+  // are never called. Throws std::bad_alloc; `function` is then as it was.
   void post(std::function<void()>&& function) MINIKV_EXCLUDES(mutex_);
-  // The writer is done with a task. Once its group is, group_is_done() says so.
+  // The writer is done with a task. group_is_done() follows once the task's group is done.
   void collect(TaskInFlight& one) noexcept MINIKV_EXCLUDES(mutex_);
-  // A reader is done with a task, which nothing else announces.
+  // A reader is done with a task. Wakes the loop, as no other call announces the task.
   void collect_and_wake(TaskInFlight& one) noexcept MINIKV_EXCLUDES(mutex_);
   // A group is done: if that concerns the loop, it is woken.
   void group_is_done() MINIKV_EXCLUDES(mutex_);
@@ -38,10 +38,10 @@ class LoopMailbox {
 
   // ---- from the loop ----
 
-  // Takes what was posted, and the tasks that are done. Both have to be empty. What wants room has to say so
-  // again.
+  // Takes the posted functions, and the tasks that are done. Both arguments have to be empty. want_room() has
+  // to be called again if the loop still wants room.
   void take_all(std::vector<std::function<void()>>& posted, TaskMail& tasks) MINIKV_EXCLUDES(mutex_);
-  // Tasks are about to be handed to the store; take_tasks() follows, so that those that are done at once need
+  // Tasks are about to be handed to the store; take_tasks() follows, so that tasks that are done at once need
   // not wake the loop.
   void begin_handing_over() MINIKV_EXCLUDES(mutex_);
   void take_tasks(TaskMail& tasks) MINIKV_EXCLUDES(mutex_);

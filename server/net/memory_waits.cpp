@@ -26,8 +26,8 @@ MemoryWaits::Taken MemoryWaits::note(For what, Taken taken) {
 
 bool MemoryWaits::may_begin_where_none_is_left() {
   if (memory_.try_take(1)) return true;
-  // It may be the first in the queue now. It is asked for again all the same, when the loop says that there
-  // is some.
+  // The session joins the queue, and may be the first in it. The new request asks again all the same, when
+  // the loop says that there is memory.
   (void)memory_.take(1);
   (void)note(For::kRequests, Taken::kLater);
   return false;

@@ -1,4 +1,4 @@
-// What a session does without for lack of memory, until there is some again.
+// The work of a session that waits until there is memory for clients again.
 #pragma once
 
 #include <chrono>
@@ -12,8 +12,8 @@ namespace minikv::server {
 class EventLoop;
 class Session;
 
-// A session's part of the memory for clients. What can't have any waits, and the session stands in its loop's
-// queue for it: the loop calls Session::memory_again(), and all that waited asks again.
+// A session's part of the memory for clients. Work that can't have any waits, and the session joins its
+// loop's queue. When the loop calls Session::memory_again(), all waiting work asks again.
 //
 // Thread safety: used on the event loop of the session.
 class MemoryWaits {
@@ -22,31 +22,32 @@ class MemoryWaits {
   using Taken = SessionMemory::Taken;
 
   enum class For : std::uint8_t {
-    kInput,     // a request that goes on
-    kRequests,  // all that would be new
+    kInput,     // the rest of a request that is arriving
+    kRequests,  // all new requests
     kTask,      // old values for the newest task, or values for the first
   };
 
   MemoryWaits(Session& session, EventLoop& loop, ClientMemory& memory)
       : session_(session), loop_(loop), memory_(memory) {}
 
-  // As SessionMemory has them; with kLater `what` waits.
+  // As in SessionMemory; after kLater, `what` waits.
   Taken take(For what, std::uint64_t bytes, std::uint64_t held = 0);
   Taken take_as_first(For what, std::uint64_t bytes);
   bool try_take(std::uint64_t bytes) { return memory_.try_take(bytes); }
-  // Whether a new request may be begun; otherwise all that are new wait.
+  // Whether a new request may be begun; otherwise all new requests wait.
   bool may_begin_request() { return !memory_.is_used_up() || may_begin_where_none_is_left(); }
 
   bool waits_for(For what) const { return (waits_ & bit(what)) != 0; }
-  // It waits, or does without.
+  // Notes that `what` waits, or that it does without the memory.
   void set_waits_for(For what, bool waits) {
     waits_ = static_cast<std::uint8_t>(waits ? waits_ | bit(what) : waits_ & ~bit(what));
   }
   // Nothing waits any more.
   void stop() { waits_ = 0; }
-  // The session has left the loop's queue: nothing waits until it has asked again. Whether a task did.
+  // To be called when the session has left the loop's queue: nothing waits until it has asked again. Returns
+  // whether a task waited.
   bool begin_again();
-  // Since when something waits that has not been given any; nothing, if nothing does.
+  // Whether the session has waited for memory for at least `time`.
   bool has_waited_for(Clock::duration time, Clock::time_point now) const {
     return memory_.waits() && now - memory_.waits_since() >= time;
   }
@@ -69,8 +70,8 @@ class MemoryWaits {
   Session& session_;
   EventLoop& loop_;
   SessionMemory memory_;
-  std::uint8_t waits_ = 0;  // what does, bit by bit
-  bool is_queued_ = false;  // with the loop
+  std::uint8_t waits_ = 0;  // a bit for each For that waits
+  bool is_queued_ = false;  // the session is in the loop's queue
 };
 
 }  // namespace minikv::server

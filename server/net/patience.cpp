@@ -7,11 +7,11 @@ namespace minikv::server {
 
 namespace {
 
-// Replies that a client does not take are its own affair while no other client needs the memory; then it has
-// this part of the usual time.
+// A client may leave its replies while no other client needs the memory. If others do, it has this part of
+// the usual time.
 constexpr int kHoarderPart = 10;
 constexpr std::chrono::seconds kLingerTime{2};
-// For so long the rest of a request may stay away where memory is used up and others wait.
+// The maximum time without the rest of a request while memory is used up and others wait.
 constexpr std::chrono::seconds kPauseWhereMemoryIsUsedUp{1};
 
 }  // namespace

@@ -31,7 +31,7 @@ Status Poller::open() {
   if (epoll_.fd() < 0) return Status::from_errno(errno, "cannot create an epoll descriptor");
   wake_up_ = Socket(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (wake_up_.fd() < 0) return Status::from_errno(errno, "cannot create an eventfd");
-  // Edge-triggered as well: each write is an event, and nobody has to read it.
+  // Edge-triggered as well: each write is an event, and no thread has to read it.
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
   if (::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, wake_up_.fd(), &event) != 0)
     return Status::from_errno(errno, "cannot watch an eventfd");
@@ -56,7 +56,7 @@ Poller::Waited Poller::wait(std::chrono::steady_clock::duration timeout) {
                                  may_sleep ? in_milliseconds(timeout) : 0);
   Waited waited;
   waited.woken = state_.exchange(State::kAwake) == State::kWoken;
-  // Interrupted by a signal: as if it were too early.
+  // After an interruption by a signal, `count` is -1 and wait() returns early.
   const auto end = events_.begin() + std::max(count, 0);
   waited.events = {events_.begin(), std::remove_if(events_.begin(), end, is_wake_up)};
   return waited;

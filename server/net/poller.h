@@ -1,4 +1,4 @@
-// Where an event loop sleeps: what the kernel has to say about its sockets, and other threads' wake-ups.
+// Where an event loop sleeps until its sockets have events, or other threads wake it.
 #pragma once
 
 #include <sys/epoll.h>
@@ -16,33 +16,33 @@ namespace minikv::server {
 
 // An epoll descriptor and an eventfd.
 //
-// A socket is registered once, for everything and edge-triggered: the kernel tells of it when bytes, the end
-// of the stream, room or an error *come*, not for as long as they are there, and never needs to be told that
-// they were taken. Asking again after each request would be a third system call beside recv() and send().
+// A socket is registered once, for all events and edge-triggered: the kernel reports bytes, the end of the
+// stream, room or an error when they *come*, not for as long as they are there. So a registration never has
+// to be renewed. Renewing it after each request would be a third system call beside recv() and send().
 //
-// Thread safety: wake() from any thread, after open(); all else on the one that waits.
+// Thread safety: wake() from any thread, after open(); all else on the thread that waits.
 class Poller {
  public:
   struct Waited {
-    std::span<const epoll_event> events;  // until the next wait(); of sockets that have been removed, too
+    std::span<const epoll_event> events;  // valid until the next wait(); of removed sockets, too
     bool woken = false;
   };
 
-  // Once. kIoError if the system has no more descriptors.
+  // To be called once. kIoError if the system has no more descriptors.
   Status open();
 
-  // From now on events carry `who`, which must not be null; the first says what there is already. After
-  // open(), as remove() and wait().
+  // From then on, events of the socket carry `who`, which must not be null; the first event reports what is
+  // there already. add(), remove() and wait() may be called after open().
   Status add(int socket, void* who);
   void remove(int socket);
 
-  // Until there is an event, a wake-up, or `timeout` is over (it is rounded up to milliseconds; the largest
-  // of all never is). Does not wait for the first if there has been a wake-up since the last call. An empty
-  // answer may come early.
+  // Waits until there is an event or a wake-up, or `timeout` is over. The timeout is rounded up to
+  // milliseconds; the maximum duration is never over. Does not sleep if there has been a wake-up since the
+  // last call. May return early, with an empty answer.
   Waited wait(std::chrono::steady_clock::duration timeout);
 
-  // What the caller has written before is seen by whoever finds `woken` in what wait() returns. No system
-  // call but when wait() sleeps, or is about to.
+  // Writes of the caller before wake() are visible to the thread that finds `woken` in the result of wait().
+  // Makes a system call only if wait() sleeps, or is about to.
   void wake();
 
  private:
@@ -52,7 +52,7 @@ class Poller {
 
   Socket epoll_, wake_up_;
   std::atomic<State> state_{State::kAwake};
-  alignas(8) std::array<epoll_event, kEventsAtOnce> events_;  // which are packed, and would lie anywhere
+  alignas(8) std::array<epoll_event, kEventsAtOnce> events_;  // the type is packed, and aligned to 1
 };
 
 }  // namespace minikv::server

@@ -8,10 +8,11 @@
 
 namespace minikv::server {
 
-// A client's part of the budget for the replies of all clients, and what it has of it. All of the part while
-// there is plenty; the rest of the budget is shared out in smaller and smaller parts.
+// A client's part of the budget for the replies of all clients, and what the client has of it. The part is
+// max_output_bytes while at most half of the budget is used; as the rest fills up, the part gets smaller and
+// smaller.
 //
-// Thread safety: used on one event loop; those of others share the count of all.
+// Thread safety: used on one event loop; objects on all loops share the server's count.
 class ReplyBudget {
  public:
   explicit ReplyBudget(ServerState& server) : server_(server) {}
@@ -19,10 +20,10 @@ class ReplyBudget {
   ReplyBudget& operator=(const ReplyBudget&) = delete;
   ~ReplyBudget() { assert(accounted_ == 0); }
 
-  // How many bytes there may be, before the client is not read from any more. kMinBytes at least.
+  // The bytes of replies beyond which the client is not read from; kMinBytes at least.
   std::size_t limit() const;
   bool is_exceeded_by(std::size_t bytes) const { return bytes > kMinBytes && bytes > limit(); }
-  // Counts `bytes` for this client from now on, instead of what was counted before. Has to be 0 in the end.
+  // Counts `bytes` for this client, instead of what was counted before. The last call has to count 0.
   void account(std::size_t bytes) {
     if (bytes == accounted_) return;
     Counter& all = server_.counters.replies_waiting;
@@ -31,7 +32,7 @@ class ReplyBudget {
   }
 
  private:
-  // So many bytes of replies every client may have waiting, however many others have.
+  // Every client may have this many bytes of replies waiting, however many others have.
   static constexpr std::size_t kMinBytes = 64 * 1024;
 
   ServerState& server_;

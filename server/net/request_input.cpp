@@ -9,7 +9,7 @@
 namespace minikv::server {
 namespace {
 
-// The blocks of a long request grow up to this, so that a huge one has not too many.
+// The blocks of a long request grow up to this, so that a huge one has few of them.
 constexpr std::size_t kLargestBlockBytes = 1024 * 1024;
 
 }  // namespace
@@ -31,7 +31,7 @@ bool RequestInput::can_move_to_the_front(const protocol::RequestParser& parser) 
          kept_.empty();
 }
 
-// `rest`: bytes that come along.
+// `rest`: bytes that move into the next block.
 std::size_t RequestInput::next_capacity(std::size_t rest, const protocol::RequestParser& parser) const {
   const std::size_t wanted = parser.bytes_wanted();
   if (wanted > 0 && rest + wanted >= BlockPool::kBlockBytes) return rest + wanted;
@@ -51,8 +51,8 @@ std::span<char> RequestInput::prepare(protocol::RequestParser& parser) {
   if (!block_) {
     block_ = pool_.take();
   } else if (grows_by(parser) > 0) {
-    // Where no memory is left for the next block, the caller can only give the request up: what stays is let
-    // go of then.
+    // If there is no memory for the next block, the caller can only give up the request: the bytes that stay
+    // are dropped then.
     const std::size_t stays = parser.settle(view());
     const std::string_view rest = view().substr(stays);
     begin_ += stays;

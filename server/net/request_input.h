@@ -21,7 +21,7 @@ class BlockPool {
   static constexpr std::size_t kBlockBytes = 64 * 1024;
 
   Block take();
-  // One that take() has given.
+  // Takes back a block that take() has given.
   void give_back(Block block);
 
  private:
@@ -29,9 +29,9 @@ class BlockPool {
   std::vector<Block> spare_;
 };
 
-// The requests that fit are read and parsed in one block. One that does not is read into several, and stays
-// where it was read: a long argument gets a block of its own, as large as it is, so that no byte of it is
-// moved but those that came together with its length.
+// Requests that fit are read and parsed in one block. A longer request is read into several blocks, and stays
+// where it was read. A long argument gets a block of its own, of its size, so that only those of its bytes
+// are moved that came together with its length.
 //
 // Thread safety: as its pool.
 class RequestInput {
@@ -41,7 +41,7 @@ class RequestInput {
   RequestInput(const RequestInput&) = delete;
   RequestInput& operator=(const RequestInput&) = delete;
 
-  // What the parser has not used up.
+  // The input that the parser has not used up.
   std::string_view view() const { return {block_.memory.get() + begin_, end_ - begin_}; }
   std::size_t size() const { return end_ - begin_; }
   // Room that is there without more memory.
@@ -51,15 +51,15 @@ class RequestInput {
   std::size_t grows_by(const protocol::RequestParser& parser) const {
     return !block_ || block_.capacity - end_ >= kWorthAReadBytes ? 0 : grows_by_a_block(parser);
   }
-  // Room to read into, never none. Moves what view() shows; the parser, which has seen all of it, is told.
-  // Where the system has no memory for it (std::bad_alloc), the request that is arriving has to be given up.
+  // Returns room to read into, never none. May move what view() shows; the parser, which has to have seen all
+  // of it, is told. Throws std::bad_alloc: the request that is arriving then has to be given up.
   std::span<char> prepare(protocol::RequestParser& parser);
-  // So many bytes have been read into it.
+  // `bytes` have been read into the room.
   void commit(std::size_t bytes) {
     assert(bytes <= block_.capacity - end_);
     end_ += bytes;
   }
-  // So many at the front of view() have been used up.
+  // `bytes` at the front of view() have been used up.
   void consume(std::size_t bytes) {
     assert(bytes <= size());
     begin_ += bytes;
@@ -75,7 +75,7 @@ class RequestInput {
   void release_if_empty() {
     if (begin_ == end_ && kept_.empty()) release();
   }
-  // What is held of memory.
+  // The memory that is held, in bytes.
   std::size_t memory() const { return block_.capacity + kept_bytes_; }
 
  private:

@@ -16,7 +16,7 @@ void RequestReader::give_up(protocol::ErrorReply error) {
   is_starved_ = false;
 }
 
-// Of a pipeline of GETs the look-ups are prepared a dozen at a time.
+// Prefetches the keys of the next GETs of a pipeline, up to 16 at a time.
 void RequestReader::prefetch_some() {
   std::array<std::string_view, 16> keys;
   const std::size_t count = protocol::peek_gets(input_.view(), keys);

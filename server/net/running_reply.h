@@ -1,4 +1,4 @@
-// Where the reply goes of the request that runs.
+// Where the reply of the request that runs goes.
 #pragma once
 
 #include <cassert>
@@ -9,13 +9,14 @@
 
 namespace minikv::server {
 
-// To the client; or, while requests before it are not answered, behind the reply of the newest task. What the
-// request itself submits takes its place behind that.
+// The reply goes to the client, or, while requests before it are not answered, behind the reply of the newest
+// task. A task that the request itself submits takes its place behind that.
 //
 // Thread safety: used on the event loop of its session.
 class RunningReply {
  public:
-  // A request begins to run, whose replies are in `format`, or not wanted. begin() follows.
+  // A request begins to run. Its replies are in `format`, and not wanted if `is_silent`. begin() has to
+  // follow.
   void set_request(protocol::ReplyFormat format, bool is_silent) {
     assert(target_ == nullptr);
     format_ = format;
@@ -25,7 +26,7 @@ class RunningReply {
   protocol::ReplyFormat format() const { return format_; }
   bool is_silent() const { return is_silent_; }
 
-  // Where to write it, until end() is called. `output`: what goes to the client.
+  // Returns where to write the reply, until end() is called. `output`: the replies that go to the client.
   protocol::ReplyBuffer& begin(TaskQueue& tasks, protocol::ReplyBuffer& output) {
     assert(target_ == nullptr && behind_task_.empty());
     last_ = tasks.empty() ? nullptr : &tasks.back();
@@ -39,7 +40,7 @@ class RunningReply {
     return *target_;
   }
   const protocol::ReplyBuffer::Mark& before() const { return before_; }
-  // Puts what was written into its place. Whether it is an error.
+  // Puts the reply into its place, and returns whether it is an error.
   bool end(TaskQueue& tasks) {
     const bool is_error = target().first_since(before_) == '-';
     target_ = nullptr;
@@ -51,7 +52,7 @@ class RunningReply {
   protocol::ReplyFormat format_ = protocol::ReplyFormat::kText;
   bool is_silent_ = false;
   protocol::ReplyBuffer behind_task_;
-  protocol::ReplyBuffer* target_ = nullptr;  // the client's or the one above; null: no request runs
+  protocol::ReplyBuffer* target_ = nullptr;  // `output` or behind_task_; null: no request runs
   protocol::ReplyBuffer::Mark before_;       // in the target
   TaskInFlight* last_ = nullptr;             // the newest task when the request began
 };

@@ -22,8 +22,8 @@ namespace minikv::server {
 
 namespace {
 
-// Where the writer thread says that a group is done. The store may keep its callback for longer than the
-// server lives.
+// Tells the event loops that the writer is done with a group. An object of its own, because the store may
+// keep its callback for longer than the server lives.
 class GroupSignal {
  public:
   explicit GroupSignal(std::vector<EventLoop*> loops) : loops_(std::move(loops)) {}
@@ -41,7 +41,7 @@ class GroupSignal {
   std::vector<EventLoop*> loops_ MINIKV_GUARDED_BY(mutex_);
 };
 
-// What the parser lets through, the store has to take.
+// Limits the parser so that the store takes every request that the parser lets through.
 ServerOptions within_limits_of(const Store& store, ServerOptions options) {
   const Options& limits = store.options();
   protocol::ParserLimits& parser = options.parser;

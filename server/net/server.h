@@ -24,18 +24,19 @@ namespace minikv::server {
 // Thread safety: start() and stop() by one thread; port() by any.
 class Server {
  public:
-  // The store and whatever the logger writes to must outlive the server. The server takes
+  // The store and whatever the logger writes to must outlive the server. The server sets
   // Store::on_group_done().
   Server(ServerOptions options, Listener listener, Store& store, std::shared_ptr<spdlog::logger> logger);
   ~Server();  // stop(), and waits for the worker thread
 
-  // Once. Listens and starts the event loops. kIoError if the system refuses; then nothing was started.
+  // To be called once. Listens and starts the event loops. kIoError if the system refuses; then nothing was
+  // started.
   Status start();
 
-  // Stops accepting and reading; executes what was read, sends the replies, for no longer than
-  // ServerOptions::stop_timeout; closes all connections and ends the event loops. Once it has returned,
-  // nothing but a compaction that a client asked for may still be going on; Store::close() ends that, and the
-  // destructor waits for it. A second call does nothing.
+  // Stops accepting and reading; then executes what was read and sends the replies, for no longer than
+  // ServerOptions::stop_timeout. Closes all connections, and ends the event loops. Once it has returned, only
+  // a compaction that a client asked for may still go on; Store::close() ends it, and the destructor waits
+  // for it. A second call does nothing.
   void stop();
 
   std::uint16_t port() const;

@@ -12,10 +12,9 @@ namespace minikv::server {
 
 namespace {
 
-// So many bytes of replies don't wait for those of other clients to be sent.
+// This many bytes of replies are sent at once, and do not wait for the turns of other clients.
 constexpr std::size_t kFlushAtOnceBytes = 64 * 1024;
-// Replies that a client does not take are its own affair up to this many bytes, and beyond it as long as
-// no other needs the memory.
+// A client may leave replies of up to this many bytes, and more as long as no other client needs the memory.
 constexpr std::size_t kHoardedBytes = 64 * 1024;
 
 Status waited_too_long() {
@@ -107,7 +106,7 @@ void Session::end_turn() {
   finish_turn();
 }
 
-// What is to happen next.
+// Ends the turn, and decides what is to happen next.
 void Session::finish_turn() {
   flush();
   give_up_what_has_no_room();
@@ -174,7 +173,7 @@ void Session::flush() {
   if (transport_.is_broken()) close();
 }
 
-// What is held is counted exactly between the turns.
+// Between turns, the count of held memory is exact.
 void Session::settle_memory() {
   memory_.settle(held_bytes(), state_ != State::kClosed && requests_.has_own_blocks());
 }
@@ -186,8 +185,7 @@ std::uint64_t Session::held_bytes() const {
   return requests_.memory() + transport_.output().memory() + tasks_.memory() + multi + 2 * names;
 }
 
-// Half of a request is not kept where there is no memory for it: many of those would keep others from being
-// served.
+// An incomplete request is not kept without memory for it: many of those would keep others from being served.
 void Session::give_up_what_has_no_room() {
   if (state_ != State::kOpen || !is_half_read() || !memory_.has_no_room_for(held_bytes())) return;
   give_up_request("only half of the request has come, and there is no memory left to keep that");
@@ -224,29 +222,29 @@ void Session::discard_input() {
   if (transport_.has_ended() || transport_.is_broken()) close();
 }
 
-// Neither sends nor takes anything, and nothing is done for it.
+// Whether the client neither sends nor takes anything, and nothing is done for it.
 bool Session::is_idle(Clock::time_point now) const {
   return state_ == State::kOpen && is_quiet() && !worker_.is_running() && patience_.is_idle(now);
 }
 
-// Whether replies wait that its client has to take before anything goes on for it.
+// Whether replies wait that the client has to take before its requests go on.
 bool Session::is_in_its_own_way() const {
   return tasks_.has_too_many_replies() ||
          (!transport_.output().empty() && (state_ == State::kDraining || tasks_.has_all_it_may()));
 }
 
-// What others wait for is not left for long to a client that makes no use of it.
+// Whether the client takes no replies for too long. A client with memory that others wait for has less time.
 bool Session::is_stalled(Clock::time_point now) {
   const bool is_hoarding = transport_.output().memory() > kHoardedBytes && memory_.is_wanted_by_others();
   return patience_.is_used_up(is_in_its_own_way(), is_hoarding, now);
 }
 
-// A request has begun to arrive, and nothing but the rest of it is waited for.
+// Whether a request has begun to arrive, and the session waits only for its rest.
 bool Session::is_half_read() const {
   return requests_.is_starved() && requests_.is_busy() && !memory_.waits_for(MemoryWaits::For::kInput);
 }
 
-// With half of a request that does not go on.
+// Whether others wait for the memory of an incomplete request that does not go on.
 bool Session::is_in_the_way_of_others(Clock::time_point now) const {
   return is_half_read() && memory_.is_wanted_by_others() && patience_.has_paused(memory_.is_used_up(), now);
 }
@@ -260,7 +258,7 @@ void Session::tick(Clock::time_point now, Clock::duration not_run) {
   if (is_idle(now)) return close_idle();
   if (is_stalled(now)) return close_stalled();
   if (memory_.has_waited_for(server_.options.request_timeout, now)) {
-    // So that others get what it holds.
+    // Refuses what waits, so that others get the memory that it holds.
     const Status why = waited_too_long();
     if (memory_.waits_for(MemoryWaits::For::kInput)) give_up_request(why.message());
     tasks_.refuse_what_waits(why);

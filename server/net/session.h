@@ -28,16 +28,16 @@ struct ServerState;
 
 // Reads requests, has them carried out, and sends the replies in the order of the requests.
 //
-// A turn is: read what has come, run the requests in it, write all that there is to answer at once. Whatever
-// needs the writer or the disk becomes a task and is answered in a later turn, in the order of the requests
-// (SessionTasks). A turn is bounded, so that one client cannot starve the others of its loop.
+// A turn reads what has come, runs the requests in it, and writes the replies that are known at once. A
+// command that needs the writer or the disk becomes a task, and is answered in a later turn, in the order of
+// the requests (SessionTasks). A turn is bounded, so that one client cannot starve the others of its loop.
 //
-// Not read from is a connection that has too much with the writer, too many replies waiting, a request that
-// has to wait for the ones before it, or one for which there is no memory. Closing never loses a reply that
-// is owed, unless the client has gone.
+// The session does not read while it has too much with the writer, too many replies waiting, a request that
+// has to wait for the ones before it, or a request for which there is no memory. Closing never loses a reply
+// that is owed, unless the client has gone.
 //
-// Thread safety: used on the event loop that owns it only, but for is_gone(). Kept alive by the loop while it
-// is open, by its tasks, and by what runs for it on a worker.
+// Thread safety: used on the event loop that owns it only, but for is_gone(). The loop keeps the session
+// alive while it is open, and so do its tasks and its work on a worker.
 class Session final : public Connection, public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
@@ -54,34 +54,35 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   // Whether no reply can arrive any more. From any thread.
   bool is_gone() const { return client_.figures->is_gone.get(); }
   int socket() const { return transport_.fd(); }
-  // Executes what was read, answers what comes now with SHUTDOWN, closes.
+  // Executes the requests that were read, answers those that have come since with SHUTDOWN, and closes.
   void begin_stop();
-  // An allocation has failed while the session was at something: the connection is closed.
+  // An allocation has failed while the session had its turn: closes the connection.
   void out_of_memory();
-  // Called about once a second. For `not_run` of the time since the last call the loop did not run.
+  // Called about once a second. `not_run`: time since the last call in which the loop did not run.
   void tick(Clock::time_point now, Clock::duration not_run);
-  // At once, whatever is owed. A second call does nothing.
+  // Closes at once, whatever is owed. A second call does nothing.
   void close();
 
   // ---- what the loop has for it; nothing of it matters once the session is closed ----
 
-  // What the kernel has to tell about the socket, once: bits of epoll_event::events.
+  // The kernel reports an event of the socket, once. `events`: bits of epoll_event::events.
   void on_event(std::uint32_t events);
   // The task is back from the writer or a reader. take_turn() has to follow.
   void task_done(TaskInFlight& task) { tasks_.task_done(task); }
   // Whether this is the first call since take_turn().
   bool touch() { return !std::exchange(touched_, true); }
-  // Runs what can be run. What is to be sent leaves when the loop calls end_turn(), or at once if it is much.
-  // The next turn comes by an event, a task, or go_on_now().
+  // Runs what can be run. Replies leave when the loop calls end_turn(), or at once if they are long. An
+  // event, a task, or go_on_now() starts the next turn.
   void take_turn();
-  // Once for each EventLoop::end_turn_later().
+  // Called once for each EventLoop::end_turn_later().
   void end_turn();
-  // The next turn of a session that had more to do than one allows, or that wants input again which has come
-  // meanwhile. Once for each EventLoop::go_on_later().
+  // Starts the next turn of a session that had more to do than one turn allows, or that wants input again
+  // which has come meanwhile. Called once for each EventLoop::go_on_later().
   void go_on_now();
-  // There is room in the store's queue again. Once for each EventLoop::wait_for_room().
+  // There is room in the store's queue again. Called once for each EventLoop::wait_for_room().
   void room_again();
-  // There is memory for clients again, perhaps for this one. Once for each EventLoop::wait_for_memory().
+  // There is memory for clients again, perhaps for this one. Called once for each
+  // EventLoop::wait_for_memory().
   void memory_again();
 
   // ---- Connection ----
@@ -104,12 +105,12 @@ class Session final : public Connection, public std::enable_shared_from_this<Ses
   void close_when_answered() override;
 
  private:
-  // Each leads to later ones only.
+  // A state leads to later ones only.
   enum class State : std::uint8_t {
     kNew,
     kOpen,
     kDraining,  // no further request; closes when all replies are sent
-    // Has said goodbye, and waits for the client to close: closing first could lose the last replies.
+    // has ended its stream, and waits for the client to close: closing first could lose the last replies
     kLingering,
     kClosed,
   };

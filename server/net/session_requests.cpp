@@ -16,7 +16,7 @@ namespace minikv::server {
 
 namespace {
 
-// A turn ends early when it has made so many bytes of replies: they cost time, and others want their turn.
+// A turn ends early when it has made this many bytes of replies, because other sessions want their turns.
 constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
 
 }  // namespace
@@ -24,7 +24,7 @@ constexpr std::size_t kTurnReplyBytes = 1024 * 1024;
 // ---- whether there may be more ----
 
 bool Session::is_held_back() const {
-  return tasks_.hold_back() || worker_.is_running() || memory_.waits_for(MemoryWaits::For::kRequests);
+  return tasks_.holds_back() || worker_.is_running() || memory_.waits_for(MemoryWaits::For::kRequests);
 }
 
 bool Session::may_run() const {
@@ -54,7 +54,7 @@ void Session::on_readable() {
   take_turn();
 }
 
-// Whether there is memory for what comes next. What can never have it is thrown away as it comes.
+// Whether there is memory for the next input. A request that can never have it is dropped as it comes.
 bool Session::has_memory_to_read() {
   const std::size_t bytes = requests_.grows_by();
   if (bytes == 0) return true;
@@ -67,7 +67,7 @@ bool Session::has_memory_to_read() {
   return false;
 }
 
-// The rest of the request that is arriving is thrown away as it comes, and what has come of it is let go of.
+// Drops what has come of the request that is arriving, and its rest as it comes.
 void Session::give_up_request(std::string_view why) {
   server_.client_memory.count_refusal();
   give_up_request(protocol::errors::out_of_memory(why));
@@ -104,7 +104,7 @@ void Session::run_requests() {
   const auto waiting = [this] { return transport_.output().size() + tasks_.tail_bytes(); };
   const std::size_t waiting_before = waiting();
   while (may_run() && waiting() < waiting_before + kTurnReplyBytes) {
-    // What has begun goes on: when it has been carried out, or given up, its memory is free.
+    // A request that has begun goes on: when it has been carried out, or given up, its memory is free.
     if (!requests_.is_busy() && !memory_.may_begin_request()) return;
     if (requests_.is_deferred()) {
       requests_.take_deferred();
@@ -156,14 +156,14 @@ void Session::run(const protocol::Request& request) {
   requests_.finish();
 }
 
-// What is not answered at once is looked at where it is answered.
+// A request that is not answered at once is timed where it is answered.
 void Session::note_slow_request(std::size_t size_before, const protocol::ReplyBuffer& target) {
   const Clock::duration took = loop_.laps().lap();
   if (target.size() <= size_before || !server_.slow_log.is_slow(took)) return;
   server_.slow_log.note(took, requests_.summary(), client_.address, client_.name);
 }
 
-// Whatever the request makes the server do: that there is no memory for it is its own error.
+// An allocation that fails for the request is its own error, and does not close the connection.
 void Session::dispatch_or_refuse(const protocol::Request& request, protocol::ReplyBuffer& target) {
   const std::size_t tasks_before = tasks_.size();
   try {

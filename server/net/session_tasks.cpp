@@ -18,8 +18,8 @@ namespace {
 // The memory for old values of this length is not worth counting.
 constexpr std::size_t kShortValueBytes = 64 * 1024;
 
-// What a task needs of memory on the writer beyond its arguments: the long values that it changes, before and
-// after.
+// The memory that a task needs on the writer beyond its arguments: the long values that it changes, before
+// and after the change.
 std::uint64_t bytes_of_old_values(Task& task, const Store& store) {
   std::uint64_t bytes = 0;
   for (const OldValue& old : task.old_values()) {
@@ -109,7 +109,7 @@ void SessionTasks::execute(std::unique_ptr<BatchTask> batch) {
   build_batch();
 }
 
-// Of a long transaction some commands at a time: other connections have their turns in between.
+// Builds some commands of a long transaction at a time: other connections have their turns in between.
 void SessionTasks::build_batch() {
   if (!batch_->build(session_)) return;
   const bool has_late_parts = batch_->has_late_parts();
@@ -168,7 +168,7 @@ void SessionTasks::take_turn() {
   if (batch_) build_batch();
   answers_.answer();
   if (queue_.empty()) holding_requests_ = false;
-  (void)loop_.laps().lap();  // that was not the next request
+  (void)loop_.laps().lap();  // the next request does not count this time
 }
 
 // ---- memory ----
@@ -179,7 +179,7 @@ void SessionTasks::memory_again() {
   prepare_or_hand_over(queue_.back());
 }
 
-// One that holds nothing, as it only reads, waits on: those before it do not have theirs for ever.
+// A task that holds no memory, as it only reads, waits on: the tasks before it do not hold theirs for ever.
 void SessionTasks::refuse_what_waits(const Status& why) {
   if (!waits_for_memory()) return;
   preparing_ = false;

@@ -21,8 +21,9 @@ namespace minikv::server {
 class EventLoop;
 class Session;
 
-// Takes what the session's requests submit, has it prepared, executed and loaded, and answers in the order of
-// the requests. Whatever is known at once but belongs behind a task waits in that task's tail.
+// Takes the tasks that the session's requests submit, has them prepared, executed and loaded, and answers
+// them in the order of the requests. A reply that is known at once but belongs behind a task waits in that
+// task's tail.
 //
 // A task's stages:
 //
@@ -30,29 +31,30 @@ class Session;
 //   look_up()  [kWaiting, for memory]   kPreparing, by a reader                kDone
 //   load()                                                                     kDone
 //
-// and from kDone, for as often as the reply needs the disk, on to kPostponed, kLoading, kLoaded and back to
-// kDone.
+// From kDone, for as often as its reply needs the disk, a task goes on to kPostponed, kLoading, kLoaded and
+// back to kDone.
 //
 // Thread safety: used on the event loop of the session.
 class SessionTasks {
  public:
-  // `request`: the one that runs, or has run last. `output`: what goes to the client. All must outlive this.
+  // `request`: the request that runs, or has run last. `output`: the replies that go to the client. All must
+  // outlive this object.
   SessionTasks(Session& session, EventLoop& loop, MemoryWaits& memory, const protocol::Request& request,
                protocol::ReplyBuffer& output);
 
   // ---- the request that runs ----
 
-  // Where to write what is answered at once to a request that begins to run. end_reply() has to follow.
+  // Begins a request, and returns where to write what is answered at once. end_reply() has to follow.
   protocol::ReplyBuffer& begin_request(protocol::ReplyFormat format, bool is_silent) {
     reply_.set_request(format, is_silent);
     return begin_reply();
   }
-  // The same for what is no request, or for one that has run elsewhere.
+  // The same for a reply without a request, or to a request that has run on a worker.
   protocol::ReplyBuffer& begin_reply() { return reply_.begin(queue_, output_); }
   void end_reply() {
     if (reply_.end(queue_)) server_.counters.errors.add();
   }
-  // Where what is written began, between the two.
+  // Where the reply begins. To be called between begin_reply() and end_reply().
   const protocol::ReplyBuffer::Mark& before_reply() const { return reply_.before(); }
   // Of the request that runs, or has run last.
   protocol::ReplyFormat format() const { return reply_.format(); }
@@ -60,7 +62,7 @@ class SessionTasks {
 
   // ---- for Connection, whose contracts hold; while a request runs ----
 
-  bool is_quiet() const { return queue_.empty() && !batch_; }
+  bool is_quiet() const { return queue_.empty() && !has_batch(); }
   bool has_batch() const { return batch_ != nullptr; }
   bool has_writes() const { return queue_.writes() > 0; }
   bool takes_replies() const { return answers_.takes_replies(); }
@@ -75,13 +77,13 @@ class SessionTasks {
   // Answers what can be answered, and builds some more of a batch. To be called while !is_quiet() only.
   void take_turn();
   // Whether take_turn() has something to do.
-  bool wants_turn() const { return batch_ != nullptr || answers_.can_answer(); }
+  bool wants_turn() const { return has_batch() || answers_.can_answer(); }
   // Whether no further request may run, or be read, for now.
-  bool hold_back() const {
+  bool holds_back() const {
     return waiting_for_room_ || preparing_ || has_batch() || holding_requests_ || has_all_it_may() ||
            has_too_many_replies();
   }
-  // Whether as much is with the writer as one session may have there.
+  // Whether the session has the maximum with the writer.
   bool has_all_it_may() const {
     return queue_.writes() >= server_.options.max_in_flight_requests ||
            queue_.write_bytes() >= server_.options.max_in_flight_bytes;
@@ -96,7 +98,7 @@ class SessionTasks {
   void memory_again();
   // A task that waits for memory is answered with `why`, as it has waited too long.
   void refuse_what_waits(const Status& why);
-  // The session is closed, and has no more turns. What is with the writer or a reader still comes back.
+  // The session is closed, and has no more turns. Tasks that are with the writer or a reader still come back.
   void close();
 
   // ---- what it comes to ----
@@ -104,11 +106,11 @@ class SessionTasks {
   std::size_t size() const { return queue_.size(); }
   std::size_t bytes() const { return queue_.bytes(); }
   std::size_t tail_bytes() const { return queue_.tail_bytes(); }
-  // Of replies, made or about to be.
+  // The bytes of replies, made or about to be.
   std::size_t replies_waiting_bytes() const { return answers_.waiting_bytes(); }
-  // Has the server count them. To be called at the end of each turn.
+  // Has the server count these bytes. To be called at the end of each turn.
   void account_replies() { answers_.account(); }
-  // What is held of memory, all but the output.
+  // The memory that is held, without the output, in bytes.
   std::uint64_t memory() const {
     return queue_.tail_bytes() + queue_.bytes() + queue_.size() * TaskInFlight::kMemoryBytes +
            queue_.held_bytes() + (batch_ ? batch_->overhead_bytes() : 0);

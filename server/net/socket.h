@@ -7,7 +7,7 @@
 
 namespace minikv::server {
 
-// Owns a descriptor, and closes it at the end of its life. None: -1.
+// Owns a descriptor, and closes it in the destructor. -1: no descriptor.
 // Thread safety: distinct objects may be used by distinct threads at once; a shared one may not.
 class Socket {
  public:

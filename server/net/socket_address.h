@@ -5,7 +5,7 @@
 
 namespace minikv::server {
 
-// The end of a connection that is ours: "127.0.0.1:7379", "[::1]:7379"; empty if the system does not tell.
+// The server's end of a connection: "127.0.0.1:7379", "[::1]:7379"; empty if the system does not tell.
 // Thread safety: may be called by any number of threads at once.
 std::string local_address_of(int socket);
 

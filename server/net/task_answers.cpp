@@ -13,7 +13,7 @@ namespace minikv::server {
 
 namespace {
 
-// A turn ends when it has made so many bytes of answers.
+// A turn ends when it has made this many bytes of answers.
 constexpr std::size_t kTurnAnswerBytes = 1024 * 1024;
 
 using Stage = TaskInFlight::Stage;
@@ -52,8 +52,7 @@ void TaskAnswers::answer() {
   load_ahead();
 }
 
-// False: the first task can't be gone on with before a reader has done something, or others have had their
-// turn.
+// False: the first task can't go on before a reader has worked for it, or other sessions have had their turn.
 bool TaskAnswers::answer_front() {
   TaskInFlight& task = queue_.front();
   const protocol::ReplyBuffer::Mark before = output_.mark();
@@ -96,8 +95,9 @@ void TaskAnswers::finish_front() {
   queue_.pop();
 }
 
-// As many of the tasks that want a reader get one as the client is about to take, but at least the first, if
-// it is the one that all others wait for.
+// Gives a reader to as many postponed tasks as the client is about to take replies of. The first task of the
+// queue, which all others wait for, waits for memory if there is none; the others get a reader only if memory
+// is free.
 void TaskAnswers::load_ahead() {
   using Taken = MemoryWaits::Taken;
   constexpr auto kTask = MemoryWaits::For::kTask;

@@ -1,4 +1,4 @@
-// What happens to a task away from its session: the writer's and the readers' side, and where it lives.
+// What happens to a task away from its session: the writer's and the readers' side, and the pool.
 #include "server/net/task_in_flight.h"
 
 #include <cassert>
@@ -34,7 +34,7 @@ void TaskInFlight::run_on_reader(const Store& store) {
   } catch (const std::bad_alloc&) {
     part.reset();
     const Status why(StatusCode::kOutOfMemory, "the system has no memory left for the values");
-    // What the writer is to have gets there all the same, and has its own status from it.
+    // A task for the writer goes there all the same, and the writer sets its status.
     stage == Stage::kPreparing && !is_write ? task->refuse(why) : task->fail(why);
   }
 }

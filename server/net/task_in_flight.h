@@ -22,12 +22,12 @@ namespace minikv::server {
 class EventLoop;
 class Session;
 
-// From when a session adopts a task until the task has been answered. The session's queue owns it, and
-// through it the task. It is what the task reports to, and what travels back to the loop: the two links make
-// that possible without memory, since what the writer has done must not fail to be answered.
+// Lives from when a session adopts a task until the task has been answered. The session's queue owns this
+// object, and through it the task. The task reports to this object, which then travels back to the loop. Its
+// two links need no allocation, because the answer to a write that the writer has carried out must not fail.
 //
-// Thread safety: used on its event loop; but for task_is_done() and run_on_reader(), from when the task is
-// handed over until it has come back by the loop's mail.
+// Thread safety: used on its event loop, except task_is_done() and run_on_reader(). The writer or a reader
+// calls those, between the hand-over of the task and its return by the loop's mail.
 struct TaskInFlight final : public TaskSink {
   enum class Stage : std::uint8_t {
     kWaiting,     // for memory for the old values
@@ -39,21 +39,23 @@ struct TaskInFlight final : public TaskSink {
     kLoaded,      // what a reader has made waits for its turn
   };
 
-  // With its task and what that has allocated beside its arguments, about; a reply that is still to be made
-  // takes at least as much.
+  // About the memory of this object, its task, and what the task has allocated beside its arguments. A reply
+  // that is still to be made takes at least as much.
   static constexpr std::size_t kMemoryBytes = 640;
 
   explicit TaskInFlight(EventLoop& home) : loop(home) {}
 
-  // By the writer, once, while the stage is kWithWriter: it goes to the loop's mail.
+  // Called by the writer, once, while the stage is kWithWriter: adds this object to the loop's mail.
   void task_is_done(Task& done) noexcept override;
-  // By a reader, once, while the stage is kPreparing or kLoading: what the task is there for.
+  // Called by a reader, once, while the stage is kPreparing or kLoading: does the reader's work for the task.
   void run_on_reader(const Store& store);
-  // For want of memory the task is not carried out: it is answered with `why` when its turn comes.
+  // Refuses the task for lack of memory: it is not carried out, and is answered with `why` when its turn
+  // comes.
   void refuse_for_memory(const Status& why);
-  // Why it may be refused: it can never have what it needs.
+  // The reason for refusing a task that can never have the memory it needs.
   static Status too_large();
-  // When the writer and the readers are done with the task: appends the reply to `out`, or goes on with it.
+  // Appends the reply to `out`, or goes on with it. To be called when the writer and the readers are done
+  // with the task.
   Answered answer(protocol::ReplyBuffer& out);
 
   EventLoop& loop;                   // where the answer is given
@@ -71,12 +73,13 @@ struct TaskInFlight final : public TaskSink {
   std::size_t loading_bytes = 0;  // of these, for what a reader makes
   std::chrono::steady_clock::time_point started;
   RequestSummary summary;  // empty unless there is a slow log
-  // Null, as nearly always: what a reader has made; and the replies to what came after this request and
-  // needed no writer.
+  // `part`: what a reader has made. `tail`: the replies to later requests that needed no writer. Both are
+  // nearly always null.
   std::unique_ptr<protocol::ReplyBuffer> part, tail;
 };
 
-// Those of a loop that are not in use, so that a task in flight costs no allocation but its own.
+// The objects of a loop that are not in use, so that a task in flight costs no allocation but that of the
+// task.
 //
 // Thread safety: used on the loop only.
 class TaskPool {
@@ -97,8 +100,8 @@ class TaskPool {
     one->task = std::move(task);
     return Owner(one);
   }
-  // To be called now and then: those that were not needed since the last call go back to the system, so that
-  // much that was in flight once does not take memory for ever.
+  // To be called now and then. Objects that were not needed since the last call go back to the system, so
+  // that many tasks in flight at one time do not take memory for ever.
   void trim() {
     free(least_spare_);
     least_spare_ = spare_;
@@ -121,8 +124,8 @@ class TaskPool {
   std::size_t least_spare_ = 0;  // since the last trim()
 };
 
-// Tasks on their way back to their loop, in the order in which they are added. Takes no memory: it must not
-// fail.
+// Tasks on their way back to their loop, in the order in which they are added. Allocates nothing, because it
+// must not fail.
 // Thread safety: none.
 class TaskMail {
  public:
@@ -132,7 +135,7 @@ class TaskMail {
     (empty() ? first_ : last_->next_in_mail) = &one;
     last_ = &one;
   }
-  // The first one, which is taken out; null if there is none.
+  // Removes and returns the first task; null if there is none.
   TaskInFlight* take() {
     TaskInFlight* const one = first_;
     if (one != nullptr) first_ = one->next_in_mail;

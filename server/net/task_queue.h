@@ -1,4 +1,4 @@
-// A session's tasks in flight, and what they come to together.
+// A session's tasks in flight, and their sums.
 #pragma once
 
 #include <cassert>
@@ -12,9 +12,9 @@
 
 namespace minikv::server {
 
-// In the order of the requests. Costs nothing while it is empty, as nearly all are.
+// The tasks are in the order of the requests. A queue costs nothing while it is empty, as nearly all are.
 //
-// What is begun for a task has to be ended before the task is taken out: asserted.
+// What is begun for a task has to be ended before the task is taken out, which is asserted.
 //
 // Thread safety: used on the event loop of the session.
 class TaskQueue {
@@ -36,7 +36,7 @@ class TaskQueue {
     assert(!empty());
     return *last_;
   }
-  // Null: it is the last.
+  // The task behind `one`; null if `one` is the last.
   static TaskInFlight* behind(const TaskInFlight& one) { return one.next; }
   // Task::bytes() must not change from here on.
   TaskInFlight& push(TaskPool::Owner&& one) {
@@ -47,7 +47,7 @@ class TaskQueue {
     ++size_;
     return *last_;
   }
-  // The first has been answered.
+  // Removes the first task, which has been answered.
   void pop() {
     assert(!front().is_write && front().held_bytes == 0 && front().loading_bytes == 0 && !front().tail);
     bytes_ -= front().task->bytes();
@@ -56,28 +56,28 @@ class TaskQueue {
                         held_bytes_ == 0 && loading_bytes_ == 0));
   }
 
-  // It is for the writer.
+  // The task is for the writer.
   void begin_write(TaskInFlight& one) {
     assert(!one.is_write);
     one.is_write = true;
     ++writes_;
     write_bytes_ += one.task->bytes();
   }
-  // If it was, the writer is done with it, or will not get it.
+  // The writer is done with the task, or will not get it. Does nothing if the task is not for the writer.
   void end_write(TaskInFlight& one) {
     if (!std::exchange(one.is_write, false)) return;
     --writes_;
     write_bytes_ -= one.task->bytes();
   }
 
-  // Counts memory that has been taken for what it needs beside its arguments.
+  // Counts memory that has been taken for the task beside its arguments.
   void hold(TaskInFlight& one, std::uint64_t bytes) {
     one.held_bytes += bytes;
     held_bytes_ += bytes;
   }
   void release(TaskInFlight& one) { held_bytes_ -= std::exchange(one.held_bytes, 0); }
 
-  // A reader makes so many bytes of its reply, at most.
+  // A reader makes at most `bytes` of the task's reply.
   void begin_loading(TaskInFlight& one, std::size_t bytes) {
     assert(one.loading_bytes == 0);
     one.loading_bytes = bytes;
@@ -85,13 +85,13 @@ class TaskQueue {
   }
   void end_loading(TaskInFlight& one) { loading_bytes_ -= std::exchange(one.loading_bytes, 0); }
 
-  // What is known already and belongs behind its reply; `reply` is empty afterwards.
+  // Appends a reply that is known already and belongs behind the task's; `reply` is empty afterwards.
   void append_to_tail(TaskInFlight& one, protocol::ReplyBuffer& reply) {
     if (!one.tail) one.tail = std::make_unique<protocol::ReplyBuffer>();
     tail_bytes_ += reply.size();
     one.tail->append(std::move(reply));
   }
-  // Moves all of that, if there is any, to `out`.
+  // Moves the tail of the task, if there is one, to `out`.
   void take_tail(TaskInFlight& one, protocol::ReplyBuffer& out) {
     if (!one.tail) return;
     tail_bytes_ -= one.tail->size();

@@ -22,19 +22,19 @@ namespace {
 
 // How much one turn sends before the other connections of the loop get theirs.
 constexpr std::size_t kTurnOutputBytes = 512 * 1024;
-// What is no longer than this is sent however much others have to send.
+// Replies of up to this length are sent however much other connections have to send.
 constexpr std::size_t kShortBytes = 16 * 1024;
 constexpr std::size_t kPiecesAtOnce = 64;
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
-// What can't be set is done without.
+// An option that can't be set is ignored, because the connection works without it.
 void set_option(int socket, int level, int option, int value = 1) {
   ::setsockopt(socket, level, option, &value, sizeof value);
 }
 
-// Finds clients whose machine has gone: after `idle` without a word the kernel asks, and then three times
-// more, as in Redis.
+// Has the kernel find clients with machines that have gone: after `idle` without traffic it asks, and then
+// three times more, as in Redis.
 void set_keepalive(int socket, std::chrono::seconds idle) {
   if (idle.count() == 0) return;
   const auto seconds = static_cast<int>(idle.count());
@@ -60,8 +60,8 @@ void Transport::start(std::chrono::seconds keepalive) {
 
 Transport::Told Transport::on_event(std::uint32_t events) {
   if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) readable_ = true;
-  // Usually the kernel tells again when more comes than what recv() has given. Not so if the end of the
-  // stream, which is told of now, comes behind those bytes; nor if recv() stops at an out-of-band byte.
+  // Usually the kernel reports again when more comes than recv() has given. It does not if the end of the
+  // stream, which this event reports, comes behind those bytes, or if recv() stops at an out-of-band byte.
   if ((events & ~static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT)) != 0) read_to_the_end_ = true;
   Told told;
   told.is_gone = (events & (EPOLLERR | EPOLLHUP)) != 0;

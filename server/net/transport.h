@@ -16,8 +16,8 @@
 
 namespace minikv::server {
 
-// Receives and sends without waiting, and remembers what the kernel has told of the socket: the kernel tells
-// it once (see Poller), and a session that is held back reads much later. Both directions are bounded, for a
+// Receives and sends without waiting. Remembers the events of the socket, because the kernel reports an event
+// once (see Poller), and a session that is held back reads much later. Both directions are bounded, for a
 // turn and for an iteration of the loop.
 //
 // Thread safety: used on the event loop of its session.
@@ -29,14 +29,14 @@ class Transport {
   // never receives more.
   static constexpr std::size_t kTurnInputBytes = 256 * 1024;
 
-  // `budget` and `counters` must outlive it.
+  // `budget` and `counters` must outlive this object.
   Transport(Socket socket, ByteBudget& budget, Counters& counters);
 
   int fd() const { return socket_.fd(); }
   // Empty if the system does not tell.
   std::string local_address() const;
-  // Once, before anything is received. `keepalive`: after so long without a word the kernel asks whether the
-  // client's machine is still there; 0: never.
+  // To be called once, before anything is received. `keepalive`: after so long without traffic, the kernel
+  // asks whether the client's machine is still there; 0: never.
   void start(std::chrono::seconds keepalive);
 
   struct Told {
@@ -52,33 +52,33 @@ class Transport {
   bool is_readable() const { return readable_; }
   // The client will send no more.
   bool has_ended() const { return has_ended_; }
-  // To be called with room for at least one byte. How many bytes came; 0: there are none, and has_ended(),
-  // is_broken() or !is_readable() says why.
+  // Returns how many bytes came; 0: there are none, and has_ended(), is_broken() or !is_readable() says why.
+  // To be called with room for at least one byte.
   std::size_t receive(std::span<char> room);
-  // Throws away what has come. True: there may be more.
+  // Drops what has come. True: there may be more.
   bool discard();
 
   // ---- sending ----
 
   protocol::ReplyBuffer& output() { return output_; }
   const protocol::ReplyBuffer& output() const { return output_; }
-  // There is no room in the kernel for more, until it tells otherwise.
+  // The kernel has no room for more, until an event reports room.
   bool is_send_blocked() const { return send_blocked_; }
   bool can_send() const { return !output_.empty() && !send_blocked_; }
-  // Sends as much as one turn may: others have theirs in between.
+  // Sends as much as one turn may: other connections have their turns in between.
   void flush();
 
   // ---- the end ----
 
   // The system has refused to receive or to send: the connection is of no use any more.
   bool is_broken() const { return is_broken_; }
-  // Tells the client that nothing follows what was sent. Once.
+  // Tells the client that nothing follows what was sent. To be called once.
   void shut_down();
   // Drops what was to be sent.
   void close();
 
-  // When bytes last came, and when some were last sent; the epoch before the first. start() counts as the
-  // first to come.
+  // When bytes were last received, and last sent; the epoch before the first. start() counts as the first
+  // receipt.
   Clock::time_point last_received() const { return last_received_; }
   Clock::time_point last_sent() const { return last_sent_; }
 
@@ -90,7 +90,7 @@ class Transport {
   ByteBudget& budget_;
   Counters& counters_;
   bool readable_ = false;
-  bool read_to_the_end_ = false;  // it is not all there when recv() gives less than there was room for
+  bool read_to_the_end_ = false;  // more may be there although recv() gives less than there was room for
   bool has_ended_ = false;
   bool send_blocked_ = false;
   bool is_broken_ = false;

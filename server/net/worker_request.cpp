@@ -16,7 +16,7 @@ namespace minikv::server {
 
 namespace {
 
-// What must not be given up for lack of memory: tried again and again.
+// Retries what must not be given up for lack of memory.
 template <typename Attempt>
 void insist(Attempt attempt) {
   for (;;) {
@@ -30,7 +30,7 @@ void insist(Attempt attempt) {
 
 }  // namespace
 
-// Of what is here the worker uses only the aside, the slice, the format and the reply.
+// The worker uses only the aside, the slice, the format and the reply.
 struct WorkerRequest::Run {
   Run(WorkerRequest& request, ServerState& server, Connection::HowLong how_long, AsideSlice work,
       Done when_done)
@@ -79,16 +79,16 @@ void WorkerRequest::stand_in_line(const std::shared_ptr<Run>& run) {
   run->run([run] { work_on(run); });
 }
 
-// On a worker's thread.
+// Runs on a worker's thread.
 void WorkerRequest::work_on(const std::shared_ptr<Run>& run) {
   while (!run_slice(*run)) {
     try {
       return stand_in_line(run);
     } catch (const std::bad_alloc&) {
-      // Others have to wait until this is done.
+      // Goes on with the next slice: other work has to wait until this is done.
     }
   }
-  // `done` is taken out on the loop, so that it is never this thread that lets go of the session last.
+  // The loop takes `done` out, so that this thread never destroys the session.
   EventLoop& loop = run->owner.loop_;
   std::function<void()> finish_it;
   insist([&] {

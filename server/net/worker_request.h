@@ -16,16 +16,16 @@ namespace minikv::server {
 
 class EventLoop;
 
-// At most one at a time: the session looks at nothing behind it before. The worker makes the reply, slice by
-// slice, and has it handed over on the loop.
+// A session has at most one at a time: it looks at no request behind it before. The worker makes the reply,
+// slice by slice, and has it handed over on the loop.
 //
-// Thread safety: used on the event loop of its session. What the worker has is its own until it has been
-// handed over.
+// Thread safety: used on the event loop of its session. The reply under way belongs to the worker until it
+// has been handed over.
 class WorkerRequest {
  public:
   using Clock = std::chrono::steady_clock;
-  // Called on the loop with what the worker has made, and how long that took since start(). It is let go of
-  // on the loop, too. It has to keep alive what this belongs to.
+  // Called on the loop with the reply of the worker, and how long that took since start(). The function is
+  // destroyed on the loop, too. It has to keep alive the object that this one belongs to.
   using Done =
       std::function<void(protocol::ReplyBuffer&& reply, Clock::duration took, const RequestSummary& summary)>;
 

@@ -6,7 +6,7 @@
 namespace minikv::server {
 namespace {
 
-// Between two looks at the time. In a longer one the process did not run.
+// The maximum between two looks at the time. In a longer gap the process did not run.
 constexpr std::chrono::seconds kMaxWork{1};
 
 }  // namespace
@@ -26,7 +26,7 @@ bool Aside::may_go_on() {
 
 bool Aside::may_hold(std::uint64_t bytes) {
   if (bytes <= share_.bytes()) return true;
-  // A little more than is needed, so that it is not asked for each key.
+  // Takes more than is needed, so that not every key has to ask the budget.
   constexpr std::uint64_t kStep = std::uint64_t{1} << 20;
   const std::uint64_t more = bytes - share_.bytes() + kStep;
   if (share_.bytes() + more <= memory_.most_for_one() && share_.try_add(more)) return true;

@@ -1,4 +1,4 @@
-// A request that runs on a worker's thread, as walks over all keys do.
+// The work of a request on a worker's thread, such as a walk over all keys.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@ namespace minikv::server {
 // Set once the work is of no use any more.
 using CancelFlag = std::shared_ptr<std::atomic<bool>>;
 
-// What the work has to ask while it goes on.
+// Tells the work whether it may go on and how much it may hold.
 // Thread safety: used by the worker only.
 class Aside {
  public:
@@ -30,13 +30,14 @@ class Aside {
         deadline_(deadline),
         limit_(limit) {}
 
-  // The work goes on on a thread, and is asked about from here on.
+  // To be called when a thread begins a slice of the work: may_go_on() measures gaps from here on.
   void begin_slice() { looked_at_ = Clock::now(); }
-  // To be asked every few milliseconds, before the work goes on: false, if it has to end, since its client
-  // has gone, the server stops, or it has taken too long. error() is then what it is answered with. Time in
-  // which the process did not run (SIGSTOP, a machine that slept) is not counted.
+  // To be asked every few milliseconds, before the work goes on. False if the work has to end: its client has
+  // gone, the server stops, or the time limit is over. error() then has the answer. Time in which the process
+  // did not run (SIGSTOP, a machine that slept) is not counted.
   bool may_go_on();
-  // To be asked before the reply grows: whether it may have so many bytes in all. As above.
+  // To be asked before the reply grows: whether it may have `bytes` in all. If not, the work has to end, and
+  // error() has the answer.
   bool may_hold(std::uint64_t bytes);
   const protocol::ErrorReply& error() const { return error_; }
 
@@ -52,7 +53,8 @@ class Aside {
 
 // Makes the whole reply.
 using AsideWork = std::function<void(protocol::ReplyEncoder& reply, Aside& aside)>;
-// Makes a part of it, and says whether that was the last: between two slices the thread is others'.
+// Makes a part of the reply, and returns whether that was the last. Between two slices, the thread works for
+// other requests.
 using AsideSlice = std::function<bool(protocol::ReplyEncoder& reply, Aside& aside)>;
 
 }  // namespace minikv::server

@@ -1,4 +1,4 @@
-// Walks over keys within a transaction, which the writer does while all others wait for it.
+// Walks over keys within a transaction. The writer does them while all other tasks wait.
 #pragma once
 
 #include <algorithm>
@@ -11,18 +11,18 @@
 
 namespace minikv::server {
 
-// What the walks of one transaction (KEYS, LIST, RANGE, SCAN, RANDOMKEY) find may take so much memory
-// together, until it is answered: which also bounds how long they take.
+// The maximum of memory that the results of all walks of one transaction (KEYS, LIST, RANGE, SCAN, RANDOMKEY)
+// may take until it is answered. The limit also bounds the time that the walks take.
 inline constexpr std::size_t kMaxWalkedBytes = std::size_t{20} << 20;
 
-// Lets the walks of a transaction find so much and no more.
+// Limits what the walks of a transaction find to kMaxWalkedBytes.
 // Thread safety: the writer's.
 class BoundedWalks final : public ForwardingTransaction {
  public:
   explicit BoundedWalks(Transaction& transaction) : ForwardingTransaction(transaction) {}
 
-  // Whether a walk since the last call would have found more than is left; what it has found is not all of
-  // it.
+  // Whether a walk since the last call would have found more than the limit left: its result is then
+  // incomplete.
   bool take_exceeded() { return std::exchange(is_exceeded_, false); }
 
   ScanPage scan(const ScanOptions& options) override {
@@ -47,7 +47,7 @@ class BoundedWalks final : public ForwardingTransaction {
   }
 
  private:
-  static constexpr std::size_t kWalkBytes = 64;  // also one that finds nothing takes a while
+  static constexpr std::size_t kWalkBytes = 64;  // a walk that finds nothing takes time, too
 
   void spend(std::size_t bytes, bool is_cut) {
     is_exceeded_ |= is_cut || bytes > left_;

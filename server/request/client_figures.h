@@ -1,5 +1,5 @@
-// What is known of a connection while it lives: its event loop writes it, CLIENT LIST and long work for its
-// client read it.
+// Figures of a connection while it lives: its event loop writes them, CLIENT LIST and long work for its
+// client read them.
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 
 namespace minikv::server {
 
-// Figures that belong together are not read at one moment; each by itself is right, or was at the end of the
-// last turn.
+// Figures that belong together are not read at one moment. Each figure is right by itself, or was at the end
+// of the last turn.
 // Thread safety: written by one thread, read by any.
 struct ClientFigures {
   using Clock = std::chrono::steady_clock;
@@ -27,13 +27,13 @@ struct ClientFigures {
     std::atomic<T> value_;
   };
 
-  Figure<bool> is_gone{false};          // closed: nobody waits for an answer
+  Figure<bool> is_gone{false};          // closed: no client waits for an answer
   Figure<Clock::rep> last_received{0};  // when something came from it, in the clock's ticks
   Figure<const protocol::CommandSpec*> last_command{nullptr};  // null before the first
   Figure<std::int64_t> queued_requests{-1};                    // by MULTI; -1 outside of it
   Figure<std::uint64_t> queued_bytes{0};                       // what they take
   Figure<bool> spares_eviction{false};                         // CLIENT NO-EVICT ON
-  Figure<bool> is_closing{false};                              // once it has its replies
+  Figure<bool> is_closing{false};                              // it closes once its replies are sent
   Figure<bool> is_read_from{true};                             // not held back
   Figure<bool> is_send_blocked{false};                         // replies wait for the client to read
   Figure<std::uint64_t> input_bytes{0};

@@ -1,4 +1,4 @@
-// Who is connected, for CLIENT LIST and CLIENT KILL.
+// The connected clients, for CLIENT LIST and CLIENT KILL.
 #pragma once
 
 #include <chrono>
@@ -32,11 +32,11 @@ class ClientList {
     std::shared_ptr<const ClientFigures> figures;  // never null
   };
 
-  // `close` must not wait; it is called from any thread as long as the client is in the list. `client.since`
-  // is set here.
+  // `close` must not wait; it is called from any thread as long as the client is in the list. add() sets
+  // `client.since`.
   void add(Client client, std::function<void()> close) MINIKV_EXCLUDES(mutex_);
   void remove(std::uint64_t id) MINIKV_EXCLUDES(mutex_);
-  // What has changed about it.
+  // Updates the names, the library and the protocol of the client with this id, if it is in the list.
   void update(const Client& client) MINIKV_EXCLUDES(mutex_);
 
   std::size_t size() const MINIKV_EXCLUDES(mutex_);

@@ -19,22 +19,22 @@ namespace minikv::server {
 class Multi;
 class Watch;
 
-// What the client has told about itself, and what it was told.
+// What the server keeps of a client: its names, protocol and rights, its open transaction, and its watch.
 struct ClientState {
   ClientState();
   ~ClientState();
 
-  // To be called while none is open.
+  // To be called while no transaction is open.
   void open_transaction(protocol::Dialect dialect);
-  // To be called when something was added to the one that is open.
+  // To be called when a request was added to the open transaction.
   void transaction_has_grown() const;
-  // Takes out what was queued; null if none is open.
+  // Ends the open transaction, and returns its requests; null if none is open.
   std::unique_ptr<Multi> end_transaction();
   void forget_watch();
 
   std::uint64_t id = 0;
   bool resp3 = false;
-  // kNotThis: while the request runs that is not answered.
+  // kNotThis: while the request that is not answered runs.
   enum class Replies : std::uint8_t { kAll, kNone, kNotTheNext, kNotThis };
   Replies replies = Replies::kAll;  // which are sent
   bool authenticated = true;        // or it need not be
@@ -43,26 +43,29 @@ struct ClientState {
   std::string name;
   std::string library_name;
   std::string library_version;
-  std::unique_ptr<Multi> multi;    // the transaction that is open, if one is
-  std::shared_ptr<Watch> watch;    // what its next transaction depends on, if it does
-  bool watch_was_refused = false;  // keys that it should depend on are not watched: it is not to be executed
+  std::unique_ptr<Multi> multi;    // the open transaction; null: none
+  std::shared_ptr<Watch> watch;    // the keys that its next transaction depends on; null: none
+  bool watch_was_refused = false;  // some keys are not watched: its next transaction is not to be executed
   const std::shared_ptr<ClientFigures> figures = std::make_shared<ClientFigures>();  // never null
 };
 
 class Connection;
 
-// A task that is made of many commands, some of them at a time, before it can be submitted: EXEC's.
+// A task that is made of many commands: EXEC's. The connection has some commands at a time built, before it
+// submits the task.
 // Thread safety: as Task.
 class BatchTask : public Task {
  public:
   using Task::Task;
 
-  // Makes some more commands a part of the task. True: those were all, and it is not to be called again.
-  // `connection` must live for as long as the task.
+  // Makes some more commands a part of the task. True: all commands are built, and build() is not to be
+  // called again. `connection` must live for as long as the task.
   virtual bool build(Connection& connection) = 0;
-  // When all have been built: whether some of them change the connection when the task is answered.
+  // To be asked when all commands have been built: whether some of them change the connection when the task
+  // is answered.
   virtual bool has_late_parts() const = 0;
-  // About what it takes of memory beside the arguments, in bytes; the same before and after it is built.
+  // About the memory that the task takes beside the arguments, in bytes; the same before and after it is
+  // built.
   virtual std::size_t overhead_bytes() const = 0;
 };
 
@@ -73,23 +76,22 @@ class Connection {
 
   virtual ClientState& client() = 0;
 
-  // Whether something of this connection is with the writer: a read that ran at once would overtake the
-  // writes before it.
+  // Whether writes of this connection are with the writer: a read that ran at once would overtake them.
   virtual bool has_writes_in_flight() const = 0;
   // Whether all requests before this one have been answered.
   virtual bool is_quiet() const = 0;
-  // Whether the command belongs to a transaction that is being executed: then it may only answer at once, or
-  // submit one task; everything that looks at the store submits one.
+  // Whether the command belongs to a transaction that is being executed. The handler may then only answer at
+  // once, or submit one task; a handler that looks at the store submits one.
   virtual bool in_transaction() const { return false; }
   // Hands a command to the writer; its reply takes its place in the order of the requests.
   virtual void submit(std::unique_ptr<Task> task) = 0;
-  // The blocks that the request has been read into, if it has blocks of its own; none otherwise. At most once
-  // for each request.
+  // Takes the blocks that the request has been read into, if it has blocks of its own; returns none
+  // otherwise. To be called at most once for each request.
   virtual std::vector<Block> take_blocks() = 0;
-  // Carries a transaction out: has it built, some commands a turn, and then hands it to the writer as one
-  // task.
+  // Carries out a transaction: has some commands built each turn, and then hands the batch to the writer as
+  // one task.
   virtual void execute(std::unique_ptr<BatchTask> batch) = 0;
-  // Where the arguments of the request can be kept for its task. At most once for each request.
+  // An argument arena for the arguments of the request. To be called at most once for each request.
   virtual ArgumentArena memory_for(std::span<const protocol::Arg> args) {
     ArgumentArena memory(take_blocks());
     std::size_t bytes = 0;
@@ -97,27 +99,27 @@ class Connection {
     memory.make_room(bytes);
     return memory;
   }
-  // Has a reader find out what the task answers from (Task::look_up()), without the writer: for questions
-  // about so many keys that the event loop must not ask them. Nothing behind the request is looked at before.
-  // To be called while !has_writes_in_flight() only.
+  // Has a reader call Task::look_up(), without the writer: for questions about so many keys that the event
+  // loop must not ask them. The connection looks at no request behind this one before that is done. To be
+  // called while !has_writes_in_flight() only.
   virtual void look_up(std::unique_ptr<Task> task) = 0;
-  // Answers with what the task makes of values whose places are known already, whatever requests behind it
-  // change: at once, or by a reader, which may wait for the disk. Requests behind it go on meanwhile.
+  // Answers by a task that has the handles of its values already, so that requests behind it can't change the
+  // reply. The reply is made at once, or by a reader, which may wait for the disk. Requests behind it go on
+  // meanwhile.
   virtual void load(std::unique_ptr<Task> task) = 0;
-  // Whether the client takes its replies: otherwise what is long is better made when there is room for it
+  // Whether the client takes its replies. If not, a long reply is better made when there is room for it
   // (load()).
   virtual bool takes_replies() const = 0;
   // Takes memory for what the request makes the server hold beyond its arguments, until it has been carried
-  // out; what stays (in a transaction, say) is the connection's to count. False: there is none, and it has to
-  // be refused.
+  // out. The connection counts what stays longer (in a transaction, say). False: there is no memory, and the
+  // request has to be refused.
   virtual bool reserve(std::uint64_t bytes) = 0;
-  // Runs the same request again when the connection is quiet; nothing behind it is looked at before. To be
-  // called while !is_quiet() only, by the dispatcher (kFlagWhenQuiet), or by a handler that does nothing
-  // else.
+  // Runs the same request again when the connection is quiet, before any request behind it. To be called
+  // while !is_quiet() only, by the dispatcher (kFlagWhenQuiet), or by a handler that does nothing else.
   virtual void defer() = 0;
-  // Has the reply made on a worker's thread, slice by slice. Nothing behind the request is looked at before.
-  // To be called while is_quiet() only.
-  // `kLong`: for what may take minutes, so that others do not wait for it; it has no time limit.
+  // Has a worker's thread make the reply, slice by slice. The connection looks at no request behind this one
+  // before that is done. To be called while is_quiet() only.
+  // `kLong`: for work that may take minutes; other work does not wait for it, and it has no time limit.
   enum class HowLong : bool { kShort, kLong };
   virtual void run_in_slices(AsideSlice slice, HowLong how_long) = 0;
   void run_in_slices(AsideSlice slice) { run_in_slices(std::move(slice), HowLong::kShort); }
@@ -130,10 +132,10 @@ class Connection {
         },
         how_long);
   }
-  // Looks at no further request before the task that was submitted last is answered, since that may change
+  // Looks at no further request before the task that was submitted last is answered: its answer may change
   // how they are understood.
   virtual void hold_requests() = 0;
-  // The client has said who it is; or, false, it is to say so again.
+  // Marks the client as authenticated; or, with false, as a client that has to authenticate again.
   virtual void set_authenticated(bool is_authenticated) = 0;
   // Looks at no further request, and closes once all replies are sent.
   virtual void close_when_answered() = 0;

@@ -21,7 +21,7 @@
 
 namespace minikv::server {
 
-// What most commands do with what the writer has made of them.
+// The usual way to encode the result of a command: the writer has made it an Outcome.
 struct EncodeOutcome {
   void operator()(protocol::ReplyEncoder& encoder, Outcome&& outcome) const {
     std::move(outcome).encode(encoder);
@@ -36,8 +36,8 @@ struct Context {
   protocol::ReplyEncoder& reply;  // in its place in the order of replies; unless the command is submitted
   Connection& connection;
   ServerState& server;
-  // Of a command with kFlagBehindWrites: it belongs to a transaction, or writes of its connection are not
-  // carried out yet. Then the handler has the writer look, by a task.
+  // For a command with kFlagBehindWrites: the command belongs to a transaction, or writes of its connection
+  // are not carried out yet. The handler then has the writer look, by a task.
   bool by_writer = false;
 
   bool is_text() const { return reply.is_text(); }
@@ -45,9 +45,9 @@ struct Context {
   Store& store() const { return server.store; }
   void fail(const protocol::ErrorReply& error) const { reply.error(error); }
 
-  // For all arguments. To be called once.
+  // An argument arena for all arguments. To be called once.
   ArgumentArena memory() const { return connection.memory_for(args); }
-  // All arguments, kept.
+  // All arguments, kept in `memory`.
   std::vector<std::string_view> keep_all(ArgumentArena& memory) const {
     std::vector<std::string_view> kept;
     kept.reserve(args.size());
@@ -55,13 +55,14 @@ struct Context {
     return kept;
   }
 
-  // Runs `execute(Transaction&)` on the writer, and `encode(ReplyEncoder&, its result)` back here.
+  // Runs `execute(Transaction&)` on the writer, and `encode(ReplyEncoder&, its result)` back on the event
+  // loop.
   template <typename Execute, typename Encode>
   void submit(ArgumentArena memory, Execute execute, Encode encode) const {
     connection.submit(std::make_unique<FunctionTask<Execute, Encode>>(std::move(memory), std::move(execute),
                                                                       std::move(encode)));
   }
-  // The same for what takes as long as there are keys; `execute` returns an Outcome.
+  // The same for a command that takes the longer, the more keys there are; `execute` returns an Outcome.
   template <typename Execute>
   void submit_long(ArgumentArena memory, Execute execute) const {
     auto task = std::make_unique<FunctionTask<Execute, EncodeOutcome>>(std::move(memory), std::move(execute),
@@ -74,15 +75,15 @@ struct Context {
   void submit(ArgumentArena memory, Execute execute) const {
     submit(std::move(memory), std::move(execute), EncodeOutcome());
   }
-  // Runs `execute` on the writer, with the value under `key` (kept in `memory`) at hand unless it is longer
-  // than `max_bytes`; it returns an Outcome. What it puts may be longer than arguments and value by
-  // `growth_bytes`.
+  // Runs `execute` on the writer, with the old value of `key` at hand unless it is longer than `max_bytes`.
+  // `key` is kept in `memory`; `execute` returns an Outcome. The value that it puts may be longer than the
+  // arguments and the old value together by `growth_bytes`.
   template <typename Execute>
   void submit_reading(std::string_view key, std::size_t max_bytes, ArgumentArena memory, Execute execute,
                       std::uint64_t growth_bytes = 0) const {
     submit_reading(OldValue{key, max_bytes}, std::move(memory), std::move(execute), growth_bytes);
   }
-  // The same where the value has to come with room for a longer one.
+  // The same for an old value that has to come with room for a longer one.
   template <typename Execute>
   void submit_reading(OldValue old, ArgumentArena memory, Execute execute,
                       std::uint64_t growth_bytes = 0) const {

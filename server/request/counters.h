@@ -7,11 +7,11 @@
 
 namespace minikv::server {
 
-// One number that one thread or many add to and any thread reads; nothing is ordered by it.
+// A number that any thread may add to and read; the counter orders no other memory access.
 class Counter {
  public:
   void add(std::uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
-  // Of what was added: it does not go below zero.
+  // At most what was added: a counter does not go below zero.
   void subtract(std::uint64_t n = 1) {
     [[maybe_unused]] const std::uint64_t before = value_.fetch_sub(n, std::memory_order_relaxed);
     assert(before >= n);
@@ -39,7 +39,8 @@ struct Counters {
   Counter misses;           // and did not find
   Counter replies_waiting;  // bytes of replies that clients have not taken yet, at the end of each turn
 
-  // As if the server had just been started; those who are connected still are.
+  // Resets the counters as if the server had just been started; figures of what is still there, such as
+  // clients, stay.
   void reset() {
     for (Counter* counter : {&connections_received, &connections_rejected, &connections_stalled,
                              &connections_idle, &commands, &errors, &bytes_in, &bytes_out, &hits, &misses}) {

@@ -1,4 +1,4 @@
-// The engine's errors, as clients are told them.
+// The engine's errors, as replies to clients.
 #pragma once
 
 #include "minikv/status.h"
@@ -6,8 +6,8 @@
 
 namespace minikv::server {
 
-// A store that takes no writes is MISCONF to RESP clients, as Redis calls a server whose disk is in trouble;
-// in text, a full disk is DISKFULL (it passes) and a failed sync IOERR (it takes a restart).
+// In RESP, a store that takes no writes is MISCONF, as Redis calls a server that can't write to its disk. In
+// text, a full disk is DISKFULL (it passes), and a failed sync is IOERR (it takes a restart).
 protocol::ErrorReply error_from(const Status& status);
 // An allocation for the request has failed.
 protocol::ErrorReply no_memory_for_request();

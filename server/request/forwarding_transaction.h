@@ -10,7 +10,7 @@
 
 namespace minikv::server {
 
-// Hands everything on; a subclass does what it is there for in between.
+// Forwards all calls; a subclass overrides some of them.
 // Thread safety: as the transaction, which must outlive it.
 class ForwardingTransaction : public Transaction {
  public:

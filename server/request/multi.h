@@ -11,31 +11,31 @@
 
 namespace minikv::server {
 
-// The requests of a client between MULTI and EXEC. What they take of memory is in few large pieces, so that
-// it goes back to the system when they go.
+// The requests of a client between MULTI and EXEC. Their memory is in few large pieces, so that it goes back
+// to the system when it is freed.
 // Thread safety: none.
 class Multi {
  public:
-  // All of one transaction are in the dialect that it was opened in.
+  // All requests of one transaction are in the dialect that it was opened in.
   explicit Multi(protocol::Dialect dialect) : dialect_(dialect) {}
 
   protocol::Dialect dialect() const { return dialect_; }
-  // Copies the arguments, but for those that are in `blocks`, which it keeps. `bytes`: what bytes_of() has
-  // said. To be called while !is_spoiled() only: of what EXEC will refuse nothing is kept.
+  // Copies the arguments, except those in `blocks`, and keeps the blocks. `bytes`: the result of bytes_of().
+  // To be called while !is_spoiled() only: a transaction that EXEC will refuse keeps no further requests.
   void add(const protocol::RequestView& request, std::size_t bytes, std::vector<Block> blocks);
-  // A request was refused: EXEC will refuse the whole.
+  // A request was refused: EXEC will refuse the whole transaction.
   void spoil() { spoiled_ = true; }
   bool is_spoiled() const { return spoiled_; }
-  // At most what they add to the log.
+  // An upper bound of the bytes that the requests add to the log.
   std::size_t bytes() const { return bytes_; }
-  // Whether one of them walks over keys.
+  // Whether one of the requests walks over keys.
   bool walks() const { return walks_; }
-  // What they occupy of memory, and how much one more might.
+  // The memory that the requests occupy, and how much a further request might, in bytes.
   std::size_t memory() const { return arena_.memory() + queued_.capacity() * sizeof(Queued) + block_bytes_; }
   static std::size_t bytes_of(const protocol::RequestView& request);
 
   std::size_t size() const { return queued_.size(); }
-  // The `i`-th, from 0 to before size(). Its views hold as long as this lives.
+  // The request number `i`, which is less than size(). Its views hold as long as the Multi lives.
   protocol::RequestView get(std::size_t i) const;
 
  private:

@@ -1,4 +1,4 @@
-// What a command came to, before it is put into a dialect's words.
+// The result of a command, before it is encoded in a dialect.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class Outcome {
   static Outcome error(protocol::ErrorReply error) { return Outcome(std::move(error)); }
   static Outcome error(const Status& status);
 
-  // Gives its value away, if it is one.
+  // Moves the value into the reply, if the outcome is a value.
   void encode(protocol::ReplyEncoder& reply) &&;
 
  private:

@@ -11,7 +11,7 @@
 
 namespace minikv::server {
 
-// Over the last few seconds: what the counters say less what they said then.
+// Covers the last few seconds: the counters, less a sample of their values at that time.
 // Thread safety: all members may be called from any thread.
 class Rates {
  public:

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxWordBytes = 128;
 using WordSize = std::uint32_t;  // no argument is longer
 constexpr std::string_view kRedacted = "(redacted)";
 
-// Which of the arguments are no one's business: of AUTH all, of HELLO the two behind AUTH.
+// Tells which arguments are secret: all of AUTH, and the two behind AUTH in HELLO.
 class Secrets {
  public:
   explicit Secrets(const protocol::Request& request) : id_(request.command->id) {}
@@ -43,7 +43,7 @@ std::size_t kept_bytes(std::string_view word) {
   return sizeof(WordSize) + std::min(word.size(), kMaxWordBytes);
 }
 
-// As kept_bytes(); returns the place behind it.
+// Writes kept_bytes() bytes; returns the place behind them.
 char* write_word(char* to, std::string_view word) {
   const auto size = static_cast<WordSize>(word.size());
   std::memcpy(to, &size, sizeof size);
@@ -52,7 +52,7 @@ char* write_word(char* to, std::string_view word) {
   return to + sizeof size + kept;
 }
 
-// About what an entry takes.
+// About the memory that an entry takes, in bytes.
 std::size_t bytes_of(const SlowLog::Entry& entry) {
   std::size_t bytes = sizeof entry + entry.client_address.capacity() + entry.client_name.capacity();
   for (const std::string& word : entry.words) bytes += sizeof word + word.capacity();
@@ -67,7 +67,7 @@ void RequestSummary::assign(const protocol::Request& request) {
   const std::string_view verb = request.verb.empty() ? request.command->name : request.verb;
   const std::size_t verb_words = request.subcommand.empty() ? 1 : 2;
   const std::size_t all = verb_words + request.args.size();
-  // The last place is for how many were left out.
+  // The last word says how many were left out.
   const std::size_t count = (all > kMaxWords ? kMaxWords - 1 : all) - verb_words;
   const std::span args = std::span(request.args).first(count);
   std::size_t most = kept_bytes(verb) + kept_bytes(request.subcommand);
@@ -76,7 +76,7 @@ void RequestSummary::assign(const protocol::Request& request) {
   if (secrets.are_there()) most += args.size() * kRedacted.size();
   size_ = 0;
   block_.reset();
-  if (most > inline_.size()) block_.reset(new char[most]);  // not filled before, as make_unique() does
+  if (most > inline_.size()) block_.reset(new char[most]);  // make_unique() would fill it first
   char* const begin = block_ ? block_.get() : inline_.data();
   char* to = write_word(begin, verb);
   if (verb_words == 2) to = write_word(to, request.subcommand);

@@ -16,9 +16,9 @@
 
 namespace minikv::server {
 
-// What the slow log shows of a request, from when the request is looked at to when it is known whether it was
-// slow: at most 32 words, and 128 bytes of each, as in Redis. Passwords are not kept. Short requests take no
-// memory of their own.
+// The words of a request that the slow log would show: at most 32 words, and 128 bytes of each, as in Redis.
+// A summary is kept until it is known whether the request was slow. Passwords are not kept. The summary of a
+// short request takes no memory beside the object.
 // Thread safety: as a std::string.
 class RequestSummary {
  public:
@@ -27,14 +27,14 @@ class RequestSummary {
 
   // Throws std::bad_alloc, and is empty then.
   void assign(const protocol::Request& request);
-  // The verb first, as the client wrote it; what was left out is told in the last word, or at a word's end.
+  // The verb first, as the client wrote it; the last word, or the end of a word, says how much was left out.
   std::vector<std::string> words() const;
   bool is_empty() const { return size_ == 0; }
-  // Beside the object itself.
+  // The memory beside the object itself.
   std::size_t bytes() const { return block_ ? size_ : 0; }
 
  private:
-  // Of each word: how long it is, and its beginning.
+  // The length and the first bytes of each word.
   std::string_view kept() const { return {block_ ? block_.get() : inline_.data(), size_}; }
 
   std::size_t size_ = 0;
@@ -43,8 +43,8 @@ class RequestSummary {
   std::array<char, 152> inline_;   // NOLINT(*-member-init): written before it is read
 };
 
-// Keeps the newest of them, up to a number and to kMaxBytes. What a command takes is counted from when it is
-// looked at to when its reply is made, waiting for the disk included.
+// Keeps the newest slow commands, up to a number and to kMaxBytes. The time of a command runs from the look
+// at its request until its reply is made, waiting for the disk included.
 // Thread safety: all members may be called from any thread.
 class SlowLog {
  public:
@@ -65,7 +65,7 @@ class SlowLog {
   bool is_on() const { return most_ != 0; }
   bool is_slow(std::chrono::steady_clock::duration took) const { return took >= slower_than_ && is_on(); }
   void add(Entry entry) MINIKV_EXCLUDES(mutex_);
-  // A command that took `took`, and has just been answered.
+  // Adds a command that took `took`, and has just been answered.
   void note(std::chrono::steady_clock::duration took, const RequestSummary& summary,
             const std::string& client_address, const std::string& client_name) MINIKV_EXCLUDES(mutex_);
   // The newest first; up to `count` of them.

@@ -38,7 +38,7 @@ struct ServerState {
   const std::string run_id = random_run_id();  // of this run, as Redis has one
   std::uint16_t port = 0;
   std::atomic<bool> is_stopping{false};  // long work ends then
-  // Run something on a worker thread; the second, what may take minutes.
+  // Run a function on a worker thread; run_long, one that may take minutes.
   std::function<void(std::function<void()>)> run_on_worker;
   std::function<void(std::function<void()>)> run_long;
 

@@ -1,4 +1,4 @@
-// What the store calls of a task.
+// The calls of the store to a task.
 #include "server/request/task.h"
 
 #include "server/request/watched_keys.h"

@@ -1,4 +1,4 @@
-// What WATCH notes, and what writes do about it.
+// What WATCH notes, and how writes reach it.
 #include "server/request/watched_keys.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace minikv::server {
 
 // ---- Watch ----
 
-// Key by key: the writer, who touches keys, does not wait for a watch of many.
+// Removes key by key: the writer, which touches keys, does not wait for a watch of many.
 Watch::~Watch() {
   for (const auto& [key, sequence] : seen_) {
     if (sequence == 0) keys_.remove(key, touched_);
@@ -18,7 +18,7 @@ Watch::~Watch() {
 }
 
 void Watch::watch(Transaction& transaction, std::string_view key) {
-  if (seen_.contains(key)) return;  // what counts is how it was first seen
+  if (seen_.contains(key)) return;  // the first look at a key counts
   try {
     const auto entry = transaction.find(key);
     seen_.emplace(key, entry ? entry->sequence : 0);
@@ -52,7 +52,7 @@ WatchedMany::~WatchedMany() {
 }
 
 void WatchedMany::note(const KeyLookup& lookup) {
-  // Of no key that anybody could have put: so each that was never there is listed.
+  // No key has this sequence, so the loop lists every key that is not there.
   constexpr std::uint64_t kUnknown = UINT64_MAX;
   sequences_.resize(keys_.size(), kUnknown);
   for (std::size_t key = 0; key < keys_.size(); ++key) {
@@ -62,11 +62,11 @@ void WatchedMany::note(const KeyLookup& lookup) {
       absent_.push_back(static_cast<std::uint32_t>(key));
       watched_.add(keys_[key], touched_);
     }
-    sequences_[key] = sequence;  // what has failed is done again
+    sequences_[key] = sequence;  // set last: what has failed is done again
   }
 }
 
-// Keys are put by the writer only, so what was put so far is what the look-up knows of.
+// Keys are put by the writer only, so the look-up knows of all puts so far.
 void WatchedMany::begin(const KeyLookup& lookup) {
   note(lookup);
   touched_.store(false, std::memory_order_relaxed);
@@ -95,8 +95,8 @@ void WatchCheck::prepare(Preparation& preparation) {
   for (const auto& part : parts_) preparation.look_up(part->lookup);
 }
 
-// Those that are not there yet: what was with the writer when the transaction was prepared has been added
-// since.
+// Adds the parts that are missing: a WATCH that was with the writer when the transaction was prepared has
+// been added since.
 void WatchCheck::add_parts() {
   const std::vector<const WatchedMany*> many = watch_->many();
   for (std::size_t i = parts_.size(); i < many.size(); ++i)

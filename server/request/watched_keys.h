@@ -1,4 +1,4 @@
-// What clients watch, and whether it was written to since.
+// The keys that clients watch, and whether they were written to since.
 #pragma once
 
 #include <array>
@@ -26,26 +26,26 @@ namespace minikv::server {
 class WatchedKeys;
 class WatchedMany;
 
-// So that keys are looked up without a copy.
+// Transparent, so that keys are looked up without a copy.
 struct KeyHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
 };
-// Where there is no memory for one more, it stays as it was: absl's tables do not.
+// A failed insertion leaves this map as it was, which absl's tables do not promise.
 template <typename Value>
 using KeyMap = std::unordered_map<std::string, Value, KeyHash, std::equal_to<>>;
 
-// What one client watches, from its first WATCH until its next EXEC, DISCARD or UNWATCH.
+// The keys that one client watches, from its first WATCH until its next EXEC, DISCARD or UNWATCH.
 //
 // A key that was there is watched by the sequence of its newest write, which is never given twice. A key that
-// was not there has none: it may come and go in between without leaving a trace, so that whoever puts it says
-// so (WatchedKeys::touch).
+// was not there has no sequence: it may be put and removed in between without leaving a trace. So every put
+// of such a key is reported (WatchedKeys::touch).
 //
 // Thread safety: watch() on the writer thread only; memory(), expect_many() and many_keys() by the client's
-// event loop; add(), many() and fail() by any; made and let go of anywhere.
+// event loop; add(), many() and fail() by any; made and destroyed on any.
 class Watch {
  public:
-  // About how much memory it takes to watch a key of so many bytes, which are there twice.
+  // About the memory that watching a key of `key_bytes` takes, in bytes; the key itself is there twice.
   static constexpr std::uint64_t bytes_of_key(std::size_t key_bytes) { return 224 + 2 * key_bytes; }
 
   Watch(WatchedKeys& keys, ClientMemory& memory) : keys_(keys), memory_(memory) {}
@@ -53,17 +53,17 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  // If it throws, the watch has failed.
+  // If watch() throws, the watch has failed.
   void watch(Transaction& transaction, std::string_view key);
-  // A key that was to be watched is not: the transaction is not to be executed.
+  // A key could not be watched: the transaction is not to be executed.
   void fail() { touched_.store(true, std::memory_order_relaxed); }
   MemoryShare& memory() { return memory_; }
 
-  // Very many keys of one command, which have been looked at.
+  // Adds the very many keys of one command, which have been looked up.
   void add(std::unique_ptr<WatchedMany> many) MINIKV_EXCLUDES(mutex_);
-  // Those that have been added. They live as long as the watch.
+  // What was added. The objects live as long as the watch.
   std::vector<const WatchedMany*> many() const MINIKV_EXCLUDES(mutex_);
-  // So many keys will be added so.
+  // `keys` more keys will be added by add().
   void expect_many(std::size_t keys) { many_keys_ += keys; }
   std::size_t many_keys() const { return many_keys_; }
 
@@ -79,8 +79,8 @@ class Watch {
   std::vector<std::unique_ptr<WatchedMany>> many_ MINIKV_GUARDED_BY(mutex_);
 };
 
-// Very many keys that one client watches by one command: a reader looks them up and the writer makes that
-// right, so that no one waits for it.
+// Very many keys that one client watches by one command. A reader looks them up and the writer brings the
+// result up to date, so that no other client waits for the look-up.
 // Thread safety: handed from one thread to the other; const members may be called by several.
 class WatchedMany {
  public:
@@ -91,11 +91,11 @@ class WatchedMany {
   WatchedMany& operator=(const WatchedMany&) = delete;
 
   std::span<const std::string_view> keys() const { return keys_; }
-  // Notes what has been looked up. It may be called on a reader, with what is not right yet; and has to be
-  // called on the writer with what is: the watch begins then.
+  // Notes the result of a look-up. A reader may call note() with a result that is outdated. The writer has to
+  // call begin() with the right one: the watch begins then.
   void note(const KeyLookup& lookup);
   void begin(const KeyLookup& lookup);
-  // On the writer.
+  // To be called on the writer.
   bool has_changed(const KeyLookup& lookup) const;
 
  private:
@@ -103,18 +103,18 @@ class WatchedMany {
   const ArgumentArena memory_;
   const std::vector<std::string_view> keys_;
   std::vector<std::uint64_t> sequences_;  // of the keys; 0: it was not there
-  std::vector<std::uint32_t> absent_;     // of which keys it is listed that they were not there
-  std::atomic<bool> touched_{false};      // one of these was put
+  std::vector<std::uint32_t> absent_;     // the keys that are listed in `watched_`: they were not there
+  std::atomic<bool> touched_{false};      // one of the absent keys was put
 };
 
-// Whether anything has changed that a client watches, found out by the writer for a transaction. Of very many
-// keys a reader finds out most of it before.
+// Finds out for a transaction, on the writer, whether a key that its client watches has changed. For very
+// many keys, a reader does most of the work before.
 // Thread safety: handed from one thread to the other.
 class WatchCheck {
  public:
   explicit WatchCheck(std::shared_ptr<Watch> watch);  // null: nothing is watched
 
-  // At most how much memory prepare() takes. On the event loop.
+  // The maximum of memory that prepare() takes, in bytes. To be called on the event loop.
   std::uint64_t bytes_to_prepare() const;
   void prepare(Preparation& preparation);
   bool has_changed(Transaction& transaction);
@@ -135,7 +135,7 @@ class WatchCheck {
 // Thread safety: all members may be called from any thread.
 class WatchedKeys {
  public:
-  // Costs a look at one number where nobody watches any.
+  // Costs a look at one number while no key is watched.
   bool is_empty() const { return count_.load(std::memory_order_relaxed) == 0; }
   void touch(std::string_view key);
 
@@ -146,12 +146,12 @@ class WatchedKeys {
   void add(std::string_view key, std::atomic<bool>& touched);
   void remove(std::string_view key, std::atomic<bool>& touched);
 
-  // Who watches a key: nearly always one.
+  // The watches of a key: nearly always one.
   struct Watchers {
     std::atomic<bool>* one = nullptr;
     std::unique_ptr<std::unordered_set<std::atomic<bool>*>> others;
   };
-  // So that the writer does not wait for a table of a million keys that grows.
+  // The keys are sharded so that the writer does not wait while a table of a million keys grows.
   struct Shard {
     engine::Mutex mutex;
     KeyMap<Watchers> keys MINIKV_GUARDED_BY(mutex);
@@ -164,7 +164,7 @@ class WatchedKeys {
   std::array<Shard, std::size_t{1} << kShardBits> shards_;
 };
 
-// Tells of every put.
+// Reports every put to WatchedKeys.
 class TouchingTransaction final : public ForwardingTransaction {
  public:
   TouchingTransaction(Transaction& transaction, WatchedKeys& watched)

@@ -45,7 +45,7 @@ Json describe_entry(const engine::ManifestSegment& entry) {
   return object;
 }
 
-// The expiry is engine time, as it stands there; and by the wall clock, where that is another one.
+// The expiry is engine time, as the record has it, and also wall-clock time if the two differ.
 void add_header(Json& object, const engine::RecordHeader& header, std::string_view key,
                 const TimeLead& lead) {
   object["sequence"] = header.sequence;
@@ -59,7 +59,7 @@ void add_header(Json& object, const engine::RecordHeader& header, std::string_vi
   object["value_length"] = header.value_length;
 }
 
-// Of a range delete and of a lost record the value is what they say.
+// The value of a range delete is the end of its range; that of a lost record is the type that was lost.
 void add_value(Json& object, const engine::RecordHeader& header, std::string_view value, bool is_wanted) {
   if (header.type == engine::RecordType::kRangeDelete) {
     add_bytes(object, "to", value);

@@ -12,7 +12,7 @@ namespace minikv::server {
 // Each has the member "kind", which is also the first word in words().
 Json describe_manifest_copy(const engine::ManifestCopy& copy);
 Json describe_segment(const engine::SegmentFile& segment);
-// `lead`: the store's, by which an expiry is told by the wall clock too.
+// `lead`: the store's lead, by which an expiry is also given in the wall clock's time.
 Json describe_hint_entry(const engine::SegmentFile& segment, const engine::HintEntry& entry,
                          const TimeLead& lead);
 Json describe_frame(const engine::SegmentFile& segment, std::uint64_t offset, const engine::FrameAt& frame);

@@ -10,7 +10,6 @@
 namespace minikv::server {
 namespace {
 
-// Prints what an inspection meets.
 class DumpSink final : public engine::InspectionSink {
  public:
   DumpSink(const ToolRequest& request, engine::StoreFiles& files, Output& output)

@@ -14,7 +14,8 @@ namespace {
 using engine::LostValue;
 using engine::Repair;
 
-// Nothing is written to the old store's directory, and so not below it either.
+// Whether `inner` lies within `outer`. repair must not write to the old store's directory, and so not below
+// it.
 bool is_within(const std::string& inner, const std::string& outer) {
   std::error_code ignored;
   const auto child = std::filesystem::weakly_canonical(inner, ignored) / "";

@@ -80,7 +80,7 @@ bool is_tool(std::string_view word) { return std::find(kTools.begin(), kTools.en
 Result<ToolRequest> parse_tool_command_line(std::span<const char* const> arguments) {
   Parser parser;
   try {
-    // CLI11 takes them from the back.
+    // CLI11 takes the arguments from the back.
     parser.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {
     parser.request.help = parser.app.help();

@@ -1,4 +1,4 @@
-// minikvd verify, dump and repair: what was asked for.
+// The command lines of minikvd verify, dump and repair.
 #pragma once
 
 #include <span>
@@ -30,7 +30,7 @@ struct ToolRequest {
   bool drop_damaged = false;
 };
 
-// Whether `word`, the first argument, names one of them.
+// Whether `word`, the first argument, names a tool.
 bool is_tool(std::string_view word);
 
 // `arguments` from the tool's name on. kInvalidArgument has one line for the operator.

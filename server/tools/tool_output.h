@@ -12,15 +12,15 @@ namespace minikv::server {
 class Output {
  public:
   void write(std::string_view text);
-  // Whether everything has arrived.
+  // Flushes, and returns whether all has been written.
   bool finish();
 
  private:
   bool failed_ = false;
 };
 
-// How far it is, on a line of standard error that is overwritten: only for somebody who watches, and only if
-// it takes longer than a moment.
+// Shows progress on a line of standard error that is overwritten. Only if that is a terminal, and only if the
+// work takes longer than a moment.
 class ProgressLine {
  public:
   explicit ProgressLine(const char* what) : what_(what) {}
@@ -28,7 +28,7 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  // Holds as long as this object. Empty if nobody watches.
+  // Valid as long as this object. Empty if standard error is no terminal.
   engine::Progress callback();
 
  private:

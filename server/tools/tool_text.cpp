@@ -25,7 +25,7 @@ bool is_utf8(std::string_view bytes) {
   }
 }
 
-// Half a sentence about where it is.
+// Half a sentence about where the finding is.
 std::string place_of(const engine::Finding& finding) {
   std::string place = finding.file;
   if (finding.has_offset) place += fmt::format(" at offset {}", finding.offset);
@@ -85,7 +85,7 @@ std::string render_finding(const engine::Finding& finding) {
       fmt::format("{}{}: {}\n", finding.is_damage() ? "" : "note: ", place_of(finding), finding.what);
   if (const std::string subject = subject_of(finding); !subject.empty())
     text += fmt::format("    {}\n", subject);
-  // What an unreadable place costs is told by the findings about what stood there.
+  // The findings about what stood at an unreadable place tell what it costs.
   if (finding.is_damage() && finding.kind != engine::FindingKind::kUnreadable) {
     text += fmt::format("    {}\n", engine::meaning_of(finding.effect));
   }

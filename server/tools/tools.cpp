@@ -1,4 +1,4 @@
-// Chooses the tool, and turns what stops it into an exit code.
+// Chooses the tool, and turns its failure into an exit code.
 #include "server/tools/tools.h"
 
 #include <csignal>

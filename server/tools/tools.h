@@ -1,4 +1,4 @@
-// minikvd verify, dump and repair: the offline tools' front end. What they do is the engine's (engine/tools).
+// minikvd verify, dump and repair: the offline tools' front end. The engine does the work (engine/tools).
 #pragma once
 
 #include <span>
@@ -19,7 +19,7 @@ int run_verify(const ToolRequest& request);
 int run_dump(const ToolRequest& request);
 int run_repair(const ToolRequest& request);
 
-// One line on standard error.
+// Prints one line on standard error; returns kToolFailed.
 int tool_failed(const Status& status);
 
 }  // namespace minikv::server
