@@ -49,7 +49,8 @@ class Server:
         with open(os.path.join(self.directory, "log"), "ab") as log:
             begin = time.monotonic()
             self.process = subprocess.Popen(
-                self.command(), executable=self.program(), cwd=self.directory, stdout=log, stderr=log)
+                self.command(), executable=self.program(), cwd=self.directory, stdout=log, stderr=log,
+                start_new_session=True)  # so that pause() reaches its children
         request = resp(b"GET", key.encode()) if key else resp(b"PING")
         while time.monotonic() - begin < 300:
             if self.process.poll() is not None:
@@ -85,10 +86,10 @@ class Server:
         return reply
 
     def pause(self):
-        os.kill(self.process.pid, signal.SIGSTOP)
+        os.killpg(self.process.pid, signal.SIGSTOP)
 
     def resume(self):
-        os.kill(self.process.pid, signal.SIGCONT)
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def fill(self, keys, value_bytes):
         """Keys 0 to keys-1, each with a value of so many bytes."""
@@ -120,7 +121,7 @@ class Server:
     def stop(self, how=signal.SIGTERM):
         if self.process is None:
             return
-        os.kill(self.process.pid, signal.SIGCONT)
+        os.killpg(self.process.pid, signal.SIGCONT)
         os.kill(self.process.pid, how)
         self.process.wait(timeout=300)
         self.process = None
@@ -156,17 +157,27 @@ class Minikv(Server):
 
 class Redis(Server):
     name = "redis"
+    rewrites = False  # its log, of its own accord: without it a measurement is in its favour
 
     def program(self):
         return redis_program()
 
+    @classmethod
+    def version(cls):
+        """As 7.0.15; None if it is not installed."""
+        try:
+            words = subprocess.run(["redis-server", "--version"], executable=redis_program(), check=True,
+                                   capture_output=True, text=True).stdout.split()
+        except (OSError, RuntimeError, subprocess.CalledProcessError):
+            return None
+        return next((word[2:] for word in words if word.startswith("v=")), None)
+
     def command(self):
-        # Redis never rewrites its log during the measurement, which is in its favour.
-        return [
+        words = [
             "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.directory, "--save", "",
             "--appendonly", "yes", "--appendfsync", FSYNC[self.fsync][1], "--aof-use-rdb-preamble", "yes",
-            "--auto-aof-rewrite-percentage", "0",
         ]
+        return words if self.rewrites else [*words, "--auto-aof-rewrite-percentage", "0"]
 
     def settle(self):
         self.ask("BGREWRITEAOF")

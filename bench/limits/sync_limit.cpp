@@ -1,8 +1,10 @@
 // How near the store comes to the limit of the disk. Each round measures synced groups of one write each, and
 // bare appends of as many bytes, each followed by fdatasync, to a file that was written full of zeros before.
 //
-//     sync_limit DIRECTORY [ROUNDS [SECONDS]]        JSON: for each round both rates in syncs per second,
-//                                                    and the median of the ratios
+//     sync_limit DIRECTORY [ROUNDS [SECONDS]]           JSON: for each round both rates in syncs per second,
+//                                                       and the median of the ratios
+//     sync_limit DIRECTORY --files [ROUNDS [SECONDS]]   bare appends alone: to a file that grows, to one full
+//                                                       of zeros, to one whose blocks had other data before
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -45,14 +48,17 @@ double rate(double seconds, Write write) {
   return static_cast<double>(count) / took.count();
 }
 
+enum class Kind : std::uint8_t { kGrowing, kZeroWritten, kRecycled };
+
 // Appends like those of the log, without the rest of the store.
 class BareFile {
  public:
-  explicit BareFile(const std::string& path)
-      : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
-    const std::string zeros(minikv::kMiB, '\0');
+  BareFile(const std::string& path, Kind kind)
+      : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)),
+        is_growing_(kind == Kind::kGrowing) {
     if (fd_ < 0) die("can't create " + path);
-    for (std::uint64_t at = 0; at < kFileBytes; at += zeros.size()) put(zeros, at);
+    const std::string filler(minikv::kMiB, kind == Kind::kRecycled ? 'x' : '\0');
+    for (std::uint64_t at = 0; !is_growing_ && at < kFileBytes; at += filler.size()) put(filler, at);
     if (fsync(fd_) != 0) die("fsync");
   }
   BareFile(const BareFile&) = delete;
@@ -60,19 +66,24 @@ class BareFile {
   ~BareFile() { close(fd_); }
 
   void append(const std::string& bytes) {
-    if (end_ + bytes.size() > kFileBytes) end_ = 0;
+    if (end_ + bytes.size() > kFileBytes) begin_again();
     put(bytes, end_);
     end_ += bytes.size();
     if (fdatasync(fd_) != 0) die("fdatasync");
   }
 
  private:
+  void begin_again() {
+    end_ = 0;
+    if (is_growing_ && ftruncate(fd_, 0) != 0) die("ftruncate");
+  }
   void put(const std::string& bytes, std::uint64_t at) {
     if (pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(at)) != static_cast<ssize_t>(bytes.size()))
       die("write");
   }
 
   const int fd_;
+  const bool is_growing_;
   std::uint64_t end_ = 0;
 };
 
@@ -89,7 +100,7 @@ void compare(const std::string& directory, int rounds, double seconds) {
     options.fsync = minikv::Fsync::kAlways;
     auto store = minikv::Store::open(directory + "/store", options);
     if (!store) die(store.status().message());
-    BareFile bare(directory + "/bare");
+    BareFile bare(directory + "/bare", Kind::kZeroWritten);
     const std::string value(kValueBytes, 'v');
     const std::string record(kRecordBytes, 'r');
     std::vector<double> ours, floor, ratios;
@@ -117,15 +128,37 @@ void compare(const std::string& directory, int rounds, double seconds) {
   std::filesystem::remove_all(directory);
 }
 
+// The kinds take turns in each round.
+void compare_files(const std::string& directory, int rounds, double seconds) {
+  constexpr const char* kNames[] = {"growing", "zero-written", "recycled"};
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  std::vector<std::unique_ptr<BareFile>> files;
+  for (const Kind kind : {Kind::kGrowing, Kind::kZeroWritten, Kind::kRecycled})
+    files.push_back(std::make_unique<BareFile>(directory + "/" + kNames[files.size()], kind));
+  const std::string record(kRecordBytes, 'r');
+  std::vector<std::vector<double>> rates(files.size());
+  for (int round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < files.size(); ++i)
+      rates[i].push_back(rate(seconds, [&] { files[i]->append(record); }));
+  }
+  fmt::print("{{\"{}\": {}, \"{}\": {}, \"{}\": {}}}\n", kNames[0], rates[0], kNames[1], rates[1], kNames[2],
+             rates[2]);
+  std::filesystem::remove_all(directory);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 2) {
-    std::fputs("usage: sync_limit DIRECTORY [ROUNDS [SECONDS]]\n", stderr);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const bool only_files = std::erase(words, "--files") > 0;
+  if (words.empty() || words.size() > 3) {
+    std::fputs("usage: sync_limit DIRECTORY [--files] [ROUNDS [SECONDS]]\n", stderr);
     return 2;
   }
-  compare(std::string(argv[1]) + "/sync-limit", argc > 2 ? std::stoi(argv[2]) : 5,
-          argc > 3 ? std::stod(argv[3]) : 2);
+  const int rounds = words.size() > 1 ? std::stoi(words[1]) : 5;
+  const double seconds = words.size() > 2 ? std::stod(words[2]) : 2;
+  (only_files ? compare_files : compare)(words[0] + "/sync-limit", rounds, seconds);
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "sync_limit: %s\n", error.what());
