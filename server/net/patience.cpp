@@ -43,7 +43,7 @@ std::chrono::milliseconds Patience::for_replies() const {
 
 bool Patience::is_idle(Clock::time_point now) const {
   const auto timeout = options_.idle_timeout;
-  return timeout.count() > 0 && now - std::max(transport_.last_received(), transport_.last_sent()) >= timeout;
+  return timeout.count() > 0 && now - std::max(silent_since(), transport_.last_sent()) >= timeout;
 }
 
 bool Patience::has_paused(bool is_memory_used_up, Clock::time_point now) const {

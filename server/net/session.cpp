@@ -224,7 +224,8 @@ void Session::discard_input() {
 
 // Whether the client neither sends nor takes anything, and nothing is done for it.
 bool Session::is_idle(Clock::time_point now) const {
-  return state_ == State::kOpen && is_quiet() && !worker_.is_running() && patience_.is_idle(now);
+  return state_ == State::kOpen && is_quiet() && !worker_.is_running() && transport_.output().empty() &&
+         patience_.is_idle(now);
 }
 
 // Whether replies wait that the client has to take before its requests go on.

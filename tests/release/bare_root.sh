@@ -24,6 +24,7 @@ outside() {
   mkdir -p /tmp/build-roots "$logs"
   local root
   root=$(mktemp -d "/tmp/build-roots/$1-XXXXXX")
+  chmod 755 "$root"  # as a machine's own root; tests drop their rights
   # shellcheck disable=SC2064  # the directory as it is now
   trap "rm -rf --one-file-system '$root'" EXIT
   MINIKV_BARE_ROOT=$root unshare --mount --pid --fork --kill-child "$0" "$@"

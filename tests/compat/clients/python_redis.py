@@ -204,7 +204,7 @@ def what_kind_of_server_it_is(r):
 
 @check
 def text_instead_of_bytes(r):
-    text = redis.Redis(port=r.connection_pool.connection_kwargs["port"], decode_responses=True)
+    text = redis.Redis(host="127.0.0.1", port=r.connection_pool.connection_kwargs["port"], decode_responses=True)
     text.set("schlüssel", "wert ✓")
     expect(text.get("schlüssel"), "wert ✓")
     expect(text.keys(), ["schlüssel"])
@@ -212,7 +212,7 @@ def text_instead_of_bytes(r):
 
 def main():
     failed = 0
-    r = redis.Redis(port=int(sys.argv[1]))
+    r = redis.Redis(host="127.0.0.1", port=int(sys.argv[1]))
     for one in checks:
         r.flushall()
         try:
