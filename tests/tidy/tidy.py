@@ -31,6 +31,8 @@ MAX_FILES_OF_A_CLASS = 2
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 SUITE = re.compile(r"^(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+)", re.MULTILINE)
 QUOTED = re.compile(r"`([^`\n]+)`")
+CELL_END = re.compile(r"(?<!\\)\|")
+IN_PICTURE = re.compile(r"(?<![\w/-])(?:client|engine|protocol|server)/[\w/]+\w$")
 FILE_NAME = re.compile(r"[\w./-]+\.(?:h|cpp|def)")
 CALL = re.compile(r"(?:\w+::)*\w+\(\)")
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -196,6 +198,7 @@ def members_together(tree):
 def document_names(tree):
     """The files that a document names exist, and the functions that the tour names, too."""
     ends = {part for path in tree.paths for part in tails(path)}
+    stems = {part.rsplit(".", 1)[0] for part in ends}
     words = None
     for path in tree.ending(".md"):
         for number, line in enumerate(tree.lines(path), 1):
@@ -208,6 +211,24 @@ def document_names(tree):
                     missing = [word for word in WORD.findall(name) if word not in words]
                     if missing:
                         yield path, number, f"{name} names nothing that exists; say what it is called now"
+
+
+            for name in IN_PICTURE.findall(line) if line.startswith("    ") else ():
+                if name not in ends and name not in stems:
+                    yield path, number, f"there is no {name}; name the file that has it now"
+
+
+def markdown_tables(tree):
+    for path in tree.ending(".md"):
+        header = None
+        for number, line in enumerate(tree.lines(path), 1):
+            if not line.startswith("|"):
+                header = None
+                continue
+            cells = len(CELL_END.findall(QUOTED.sub("", line)))
+            if header is not None and cells != header:
+                yield path, number, f"{cells - 1} cells in a table of {header - 1}; break the line, or write \\| for a bar"
+            header = header or cells
 
 
 def tails(path):
@@ -224,7 +245,7 @@ def words_of(tree):
 
 RULES = [
     markdown_columns, comment_columns, function_lines, file_lines, include_order, first_line, suite_names, members_together,
-    document_names
+    document_names, markdown_tables
 ]
 
 

@@ -35,7 +35,7 @@ TIDY = {
     "engine/tools/verify.cpp": '// Looks.\n#include "engine/segment/segment.h"\n',
     "server/net/session.cpp": '// A session.\n#include "engine/format/frame.h"\n#include "protocol/parser.h"\n'
                               '#include "server/request/task.h"\n',
-    tidy.TOUR: "`engine/store/store.cpp` `store.cpp` `base/` `engine/store/` `Store::scan()` `x` `gone.txt`\n",
+    tidy.TOUR: "`engine/store/store.cpp` `store.cpp` `base/` `engine/store/` `Store::scan()` `x` `gone.txt`\n\n    a  engine/store/store\n",
     "tests/store_test.cpp": '// Tests.\n#include "server/net/session.h"\n// TEST(Store, Old)\nTEST(StoreTest, Opens) {}\n',
 }
 
@@ -108,6 +108,10 @@ PLANTED = [
     (tidy.document_names, "docs/A.md", "`engine/gone/`\n", "1: there is no engine/gone/; name the file that has it now"),
     (tidy.document_names, tidy.TOUR, "# Tour\n`Store::gone()`\n",
      "2: Store::gone() names nothing that exists; say what it is called now"),
+    (tidy.document_names, "docs/A.md", "text\n\n    loop  step  engine/store/gone\n",
+     "3: there is no engine/store/gone; name the file that has it now"),
+    (tidy.markdown_tables, "docs/A.md", "| a | b |\n|---|---|\n| `x|y` | a \\| b |\n| a | b | | c |\n",
+     "4: 4 cells in a table of 2; break the line, or write \\| for a bar"),
     (tidy.members_together, "engine/store/a.cpp", COMMENT + SPREAD.format("operator()"),
      "3: members of minikv::engine::Store are defined in 3 files (engine/store/a.cpp, engine/store/scan.cpp, "
      "engine/store/store.cpp), 2 at most; make a class of what is a subject of its own"),
