@@ -49,8 +49,8 @@ Status ColdStore::fill_and_close() {
 Status ColdStore::find_records() {
   std::unordered_map<std::string, Record> locations;
   for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
-    const std::uint64_t id = engine::parse_hint_name(entry.path().filename().string());
-    if (id == 0) continue;
+    const engine::SegmentId id = engine::parse_hint_name(entry.path().filename().string());
+    if (id == engine::kNoSegment) continue;
     const Result<engine::Hint> hint = engine::parse_hint(contents_of(entry.path().string()), nullptr);
     if (!hint) return hint.status();
     const std::size_t file = files_.size();

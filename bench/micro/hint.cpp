@@ -29,7 +29,7 @@ std::vector<Key> keys_of_segment() {
 
 engine::HintIdentity identity(const std::vector<Key>& keys) {
   engine::HintIdentity made;
-  made.segment = {1, 2};
+  made.segment = {engine::SegmentId(1), 2};
   made.segment_size = (keys.size() + 2) * engine::record_bytes(kKeyBytes, kValueBytes);
   made.min_seq = 1;
   made.max_seq = keys.size();

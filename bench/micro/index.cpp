@@ -25,7 +25,7 @@ Location place_of(const Key& key) {
   Location location;
   location.sequence = location.version = key.number + std::uint64_t{1};
   location.offset = key.number * std::uint64_t{160};
-  location.segment = 1;
+  location.segment = engine::SegmentId(1);
   location.value_bytes = kValueBytes;
   return location;
 }

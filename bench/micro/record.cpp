@@ -18,7 +18,7 @@ namespace {
 using engine::FrameBuilder;
 using engine::FrameHeader;
 
-constexpr engine::SegmentIdentity kIdentity{7, 0xFEEDFACECAFEF00D};
+constexpr engine::SegmentIdentity kIdentity{engine::SegmentId(7), 0xFEEDFACECAFEF00D};
 constexpr std::uint64_t kOffset = 4096;
 
 // A group of writes as one frame, value checksums included.

@@ -180,7 +180,7 @@ Location Group::append(const NewRecord& record) {
   Location location;
   location.sequence = location.version = record.version;
   location.offset = frame_.add(record);
-  location.segment = static_cast<std::uint32_t>(segment()->id());
+  location.segment = segment()->id();
   location.value_bytes = static_cast<std::uint32_t>(record.value.size());
   location.expiry_ms = record.expiry_ms;
   return location;

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "engine/files/missing_log.h"
-
 namespace minikv::engine {
 namespace {
 
@@ -98,7 +96,7 @@ Status LogRoom::prepare_to_go_on() {
 void LogRoom::go_on_in(std::shared_ptr<Segment> next) {
   {
     ExclusiveGuard guard(lock_);
-    segments_.emplace(static_cast<std::uint32_t>(next->id()), next);
+    segments_.emplace(next->id(), next);
   }
   log_.roll_to(std::move(next));
   reserved_bytes_ = keeper_.disk().reserved_bytes();

@@ -10,7 +10,6 @@
 
 #include "engine/core/context.h"
 #include "engine/files/keeper.h"
-#include "engine/files/missing_log.h"
 #include "engine/format/frame.h"
 #include "engine/segment/segment.h"
 #include "minikv/status.h"

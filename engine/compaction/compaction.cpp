@@ -16,7 +16,7 @@ namespace {
 
 // Whether the index means this record. A wrong hint may have led the index to another key's record, or to an
 // older one.
-bool is_meant(const Location& location, std::uint32_t segment, const RecordView& record) {
+bool is_meant(const Location& location, SegmentId segment, const RecordView& record) {
   if (!location.is_at(segment, record.offset)) return false;
   return location.lost ||
          (location.version == record.header.version && location.value_bytes == record.header.value_length);
@@ -28,8 +28,8 @@ Result<std::uint64_t> Compaction::run(const std::vector<ManifestSegment>& inputs
   assert(inputs_.empty() && !inputs.empty());
   std::uint64_t input_bytes = 0;
   for (const ManifestSegment& input : inputs) {
-    assert(input.state == SegmentState::kSealed && !is_input(input.id));
-    inputs_.push_back(input.id);
+    assert(input.state == SegmentState::kSealed && !is_input(id_of(input)));
+    inputs_.push_back(id_of(input));
     input_bytes += input.size;
   }
   find_others();
@@ -44,8 +44,8 @@ Result<std::uint64_t> Compaction::run(const std::vector<ManifestSegment>& inputs
   return reclaimed;
 }
 
-bool Compaction::is_input(std::uint64_t segment_id) const {
-  return std::find(inputs_.begin(), inputs_.end(), segment_id) != inputs_.end();
+bool Compaction::is_input(SegmentId segment) const {
+  return std::find(inputs_.begin(), inputs_.end(), segment) != inputs_.end();
 }
 
 void Compaction::find_others() {
@@ -54,8 +54,8 @@ void Compaction::find_others() {
   {
     SharedGuard guard(state_.lock);
     for (const ManifestSegment& entry : entries) {
-      if (entry.state != SegmentState::kSealed || entry.min_seq == 0 || is_input(entry.id)) continue;
-      const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
+      if (entry.state != SegmentState::kSealed || entry.min_seq == 0 || is_input(id_of(entry))) continue;
+      const auto found = state_.segments.find(id_of(entry));
       others.push_back({entry, found == state_.segments.end() ? nullptr : found->second});
     }
   }
@@ -67,7 +67,7 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
   {
     SharedGuard guard(state_.lock);
     for (const ManifestSegment& input : inputs) {
-      const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
+      const auto found = state_.segments.find(id_of(input));
       if (found != state_.segments.end()) live += found->second->live();
     }
   }
@@ -89,7 +89,7 @@ Status Compaction::check_space(const std::vector<ManifestSegment>& inputs) {
 
 std::shared_ptr<Segment> Compaction::segment_of(const ManifestSegment& input) {
   SharedGuard guard(state_.lock);
-  const auto found = state_.segments.find(static_cast<std::uint32_t>(input.id));
+  const auto found = state_.segments.find(id_of(input));
   assert(found != state_.segments.end() && "another merge has taken it");
   return found->second;
 }
@@ -114,9 +114,7 @@ Status Compaction::merge(const ManifestSegment& input, const Segment& segment, S
   is_readable = compared.is_ok();
   if (!compared) return compared;
   gives_up_loss_ = salvage.gives_up_loss();
-  const auto take = [&](const RecordView& record) {
-    return take_record(record, static_cast<std::uint32_t>(input.id));
-  };
+  const auto take = [&](const RecordView& record) { return take_record(record, id_of(input)); };
   FrameCursor cursor(reader, segment.identity());
   // The file may be shorter than the manifest says; its hint names the records of the rest.
   while (cursor.offset() < input.size) {
@@ -127,7 +125,7 @@ Status Compaction::merge(const ManifestSegment& input, const Segment& segment, S
     is_readable = frame.is_ok();
     if (!frame) return frame.status();
     if (frame->has_all_names()) {
-      MINIKV_TRY(take_frame(*frame, input.id));
+      MINIKV_TRY(take_frame(*frame, id_of(input)));
       rate_.spend(frame->end - cursor.offset(), cancelled_);
       cursor.move_to(frame->end);
     } else {
@@ -151,11 +149,11 @@ Status Compaction::merge(const ManifestSegment& input, const Segment& segment, S
   return {};
 }
 
-Status Compaction::take_frame(const FrameAt& frame, std::uint64_t segment) {
+Status Compaction::take_frame(const FrameAt& frame, SegmentId segment) {
   const auto& records = frame.body.records;
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (i % Index::kMaxPrefetched == 0 && records.size() - i > 1) prefetch(std::span(records).subspan(i));
-    MINIKV_TRY(take_record(records[i], static_cast<std::uint32_t>(segment)));
+    MINIKV_TRY(take_record(records[i], segment));
   }
   return {};
 }
@@ -177,7 +175,7 @@ void Compaction::prefetch(std::span<const RecordView> records) const {
   state_.index.prefetch(std::span(keys).first(count), [](const Location&) {});
 }
 
-Status Compaction::take_record(const RecordView& record, std::uint32_t segment) {
+Status Compaction::take_record(const RecordView& record, SegmentId segment) {
   const RecordHeader& header = record.header;
   if (header.type == RecordType::kRangeDelete) return take_range_delete(record);
   std::optional<Location> location;
@@ -214,7 +212,7 @@ Status Compaction::take_record(const RecordView& record, std::uint32_t segment) 
   return {StatusCode::kCorruption, fmt::format("a record of unknown type {}", static_cast<int>(header.type))};
 }
 
-Status Compaction::take_put(const RecordView& record, std::uint32_t segment, const Location& location) {
+Status Compaction::take_put(const RecordView& record, SegmentId segment, const Location& location) {
   if (!is_present(location, state_.clock.now_ms())) {
     // The key has expired. Older records of it may be elsewhere, and must not come back.
     MINIKV_TRY(keep_tombstone(record.key, location.sequence));
@@ -256,7 +254,7 @@ Status Compaction::take_range_delete(const RecordView& record) {
   return copy(record);
 }
 
-Status Compaction::keep(const NewRecord& record, std::uint32_t segment, const RecordView& from,
+Status Compaction::keep(const NewRecord& record, SegmentId segment, const RecordView& from,
                         Location location) {
   MINIKV_ASSIGN_OR_RETURN(const auto copied, output_.add(record));
   location.segment = copied.segment;

@@ -75,17 +75,17 @@ class Compaction {
   // Sets `is_readable` to false if the segment could not be read.
   Status merge(const ManifestSegment& input, const Segment& segment, SegmentReader& reader,
                bool& is_readable);
-  Status take_frame(const FrameAt& frame, std::uint64_t segment);
+  Status take_frame(const FrameAt& frame, SegmentId segment);
   void prefetch(std::span<const RecordView> records) const;
 
-  Status take_record(const RecordView& record, std::uint32_t segment);
-  Status take_put(const RecordView& record, std::uint32_t segment, const Location& location);
+  Status take_record(const RecordView& record, SegmentId segment);
+  Status take_put(const RecordView& record, SegmentId segment, const Location& location);
   Status take_dead(const RecordView& record);
   Status take_range_delete(const RecordView& record);
   Status copy(const RecordView& record);
-  Status keep(const NewRecord& record, std::uint32_t segment, const RecordView& from, Location location);
+  Status keep(const NewRecord& record, SegmentId segment, const RecordView& from, Location location);
   Status keep_tombstone(std::string_view key, std::uint64_t sequence);
-  bool is_input(std::uint64_t segment_id) const;
+  bool is_input(SegmentId segment) const;
 
   SharedState& state_;
   Keeper& keeper_;
@@ -95,7 +95,7 @@ class Compaction {
   SpareHold spare_hold_{keeper_};  // outlives output_: failed outputs are gone when the next spare is made
   CompactionOutput output_;
   OtherSegments others_;
-  std::vector<std::uint64_t> inputs_;
+  std::vector<SegmentId> inputs_;
   std::vector<Relocation> relocations_;
   std::uint64_t live_bytes_met_ = 0;  // of records in this input that the index names
   bool gives_up_loss_ = false;        // unreadable parts of this input without keys may go

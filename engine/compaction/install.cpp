@@ -19,20 +19,19 @@ constexpr auto kRetryInstall = std::chrono::milliseconds(100);
 // copied do not count, since another compaction gives them back.
 void note_dead_at_birth(const std::vector<std::shared_ptr<Segment>>& outputs,
                         std::span<const Relocation> relocations) {
-  std::unordered_map<std::uint32_t, std::uint64_t> copied;
+  std::unordered_map<SegmentId, std::uint64_t> copied;
   for (const Relocation& relocation : relocations) {
     if (relocation.erase) continue;
     copied[relocation.to.segment] += record_bytes(relocation.key.size(), relocation.to.value_bytes);
   }
   for (const auto& output : outputs) {
-    output->dead_at_birth_bytes.store(output->used() - copied[static_cast<std::uint32_t>(output->id())],
-                                      std::memory_order_relaxed);
+    output->dead_at_birth_bytes.store(output->used() - copied[output->id()], std::memory_order_relaxed);
   }
 }
 
 }  // namespace
 
-Status Installer::install(CompactionOutput& output, const std::vector<std::uint64_t>& inputs,
+Status Installer::install(CompactionOutput& output, const std::vector<SegmentId>& inputs,
                           std::span<const Relocation> relocations) {
   // The records that made others dead must be durable before the segments of the dead ones may go.
   MINIKV_TRY(keeper_.syncer().make_durable(state_.visible_sequence.load(std::memory_order_acquire)));
@@ -52,8 +51,7 @@ Status Installer::install(CompactionOutput& output, const std::vector<std::uint6
   // From here on the merge is committed.
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
-    for (const auto& segment : segments)
-      state_.segments.emplace(static_cast<std::uint32_t>(segment->id()), segment);
+    for (const auto& segment : segments) state_.segments.emplace(segment->id(), segment);
   }));
   while (!relocations.empty()) {
     const auto some = relocations.first(std::min(relocations.size(), kRelocationsPerCall));
@@ -62,8 +60,8 @@ Status Installer::install(CompactionOutput& output, const std::vector<std::uint6
   }
   MINIKV_TRY(on_writer([&] {
     ExclusiveGuard guard(state_.lock);
-    for (const std::uint64_t input : inputs) {
-      const auto found = state_.segments.find(static_cast<std::uint32_t>(input));
+    for (const SegmentId input : inputs) {
+      const auto found = state_.segments.find(input);
       dropped.push_back(std::move(found->second));
       state_.segments.erase(found);
     }

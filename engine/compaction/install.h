@@ -20,7 +20,7 @@ namespace minikv::engine {
 // A live record and the location of its copy. `erase`: there is no copy, since the key has expired.
 struct Relocation {
   std::string key;
-  std::uint32_t from_segment = 0;
+  SegmentId from_segment;
   std::uint64_t from_offset = 0;
   Location to;
   bool erase = false;
@@ -36,7 +36,7 @@ class Installer {
   // Replaces the segments `inputs` by the finished `output`. kIoError, kDiskFull: the merge is not committed,
   // or the manifest on disk may have it all the same, which the next start finds out. kShutdown: the merge is
   // committed, and the next start does the rest.
-  Status install(CompactionOutput& output, const std::vector<std::uint64_t>& inputs,
+  Status install(CompactionOutput& output, const std::vector<SegmentId>& inputs,
                  std::span<const Relocation> relocations);
 
  private:

@@ -38,7 +38,7 @@ bool OtherSegments::may_drop(const RangeDelete& range) const {
 
 // Reads the hint, which is exact: range deletes are few.
 bool OtherSegments::holds_none_of(const RangeDelete& range, const Other& other) const {
-  const auto hint = read_hint(file_system_, directory_ + "/" + hint_name(other.entry.id),
+  const auto hint = read_hint(file_system_, directory_ + "/" + hint_name(id_of(other.entry)),
                               hint_identity(keeper_.manifest().store_id(), other.entry));
   if (!hint) return false;
   return hint->for_each([&](const HintEntry& entry) {

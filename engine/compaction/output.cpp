@@ -20,7 +20,7 @@ constexpr std::uint64_t kFrameBytes = kMiB;
 CompactionOutput::~CompactionOutput() {
   try {
     for (const std::string& path : paths_) (void)context_.file_system.remove(path);
-    for (const std::uint64_t id : hinted_)
+    for (const SegmentId id : hinted_)
       (void)context_.file_system.remove(context_.directory + "/" + hint_name(id));
   } catch (const std::bad_alloc&) {
     // The next start removes what is left.
@@ -30,8 +30,8 @@ CompactionOutput::~CompactionOutput() {
 void CompactionOutput::remove_kept() {
   assert(is_finished_ && segments_.empty());
   for (const ManifestSegment& entry : entries_) {
-    (void)context_.file_system.remove(context_.directory + "/" + hint_name(entry.id));
-    (void)context_.file_system.remove(context_.path_of(entry.id));
+    (void)context_.file_system.remove(context_.directory + "/" + hint_name(id_of(entry)));
+    (void)context_.file_system.remove(context_.path_of(id_of(entry)));
   }
 }
 
@@ -45,7 +45,7 @@ Status CompactionOutput::begin_segment() {
                                        SegmentKind::kCompacted, log_map_bytes(context_.options)));
   segments_.push_back(std::move(segment));
   ManifestSegment entry{};
-  entry.id = identity.id;
+  entry.id = identity.id.number();
   entry.salt = identity.salt;
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
@@ -80,7 +80,7 @@ Result<CompactionOutput::Position> CompactionOutput::add(const NewRecord& record
   entry.min_seq = entry.min_seq == 0 ? record.sequence : std::min(entry.min_seq, record.sequence);
   entry.max_seq = std::max(entry.max_seq, record.sequence);
   frame_min_seq_ = frame_min_seq_ == 0 ? record.sequence : std::min(frame_min_seq_, record.sequence);
-  const Position position{static_cast<std::uint32_t>(entry.id), frame_.add(record)};
+  const Position position{id_of(entry), frame_.add(record)};
   hint_.add(frame_.last_header(), record.key, record.value, position.offset);
   // The frame only refers to a large value, which need not outlive this call.
   if (record.value.size() >= kFrameBytes / 16) MINIKV_TRY(write_frame());
@@ -116,7 +116,7 @@ Status CompactionOutput::end_segment() {
 void CompactionOutput::write_hint_of_segment() {
   hint_.arrange();
   segments_.back()->set_keys(keys_of(hint_));
-  hinted_.push_back(entries_.back().id);
+  hinted_.push_back(id_of(entries_.back()));
   if (Status written = write_hint(context_.file_system, context_.directory, hint_,
                                   hint_identity(keeper_.manifest().store_id(), entries_.back()), pacing());
       !written) {
@@ -130,7 +130,7 @@ Status CompactionOutput::finish() {
   assert(!is_finished_);
   if (is_open_) MINIKV_TRY(end_segment());
   for (std::size_t i = 0; i < segments_.size(); ++i) {
-    const std::string final_path = context_.path_of(entries_[i].id);
+    const std::string final_path = context_.path_of(id_of(entries_[i]));
     MINIKV_TRY(context_.file_system.rename(paths_[i], final_path));
     paths_[i] = final_path;
   }

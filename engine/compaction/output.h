@@ -28,7 +28,7 @@ class CompactionOutput {
   ~CompactionOutput();  // removes what was not kept
 
   struct Position {
-    std::uint32_t segment = 0;
+    SegmentId segment;
     std::uint64_t offset = 0;
   };
   // The record's bytes need not outlive the call. Not after finish().
@@ -58,7 +58,7 @@ class CompactionOutput {
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<ManifestSegment> entries_;
   std::vector<std::string> paths_;  // the present names
-  std::vector<std::uint64_t> hinted_;
+  std::vector<SegmentId> hinted_;
   std::optional<PacedFile> file_;  // the last segment's
   std::uint64_t used_ = 0;
   std::uint64_t frame_min_seq_ = 0;

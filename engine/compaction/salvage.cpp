@@ -22,7 +22,7 @@ Status Salvage::compare_with_accepted_loss() {
 }
 
 Status Salvage::take(std::uint64_t begin, std::uint64_t end, const Take& take) {
-  const auto hint = read_hint(context_.file_system, context_.directory + "/" + hint_name(input_.id),
+  const auto hint = read_hint(context_.file_system, context_.directory + "/" + hint_name(id_of(input_)),
                               hint_identity(store_id_, input_));
   if (hint) {
     context_.log.error("{}: damaged at offset {}; its hint says of which keys", segment_.path(), begin);

@@ -43,7 +43,7 @@ std::vector<SegmentUse> CompactionScheduler::sealed_segments() const {
   SharedGuard guard(state_.lock);
   for (const ManifestSegment& entry : entries) {
     if (entry.state != SegmentState::kSealed) continue;
-    const auto found = state_.segments.find(static_cast<std::uint32_t>(entry.id));
+    const auto found = state_.segments.find(id_of(entry));
     if (found == state_.segments.end()) continue;
     const Segment& segment = *found->second;
     if (segment.is_left_alone.load(std::memory_order_relaxed) ||
@@ -156,10 +156,10 @@ Result<CompactionResult> CompactionScheduler::compact_all_in_steps() {
   CompactionResult result;
   // Each step gives back room for the next one, and so is planned when its turn comes. Segments that the
   // steps have written are no inputs of later steps.
-  const std::uint64_t first_of_mine = keeper_.manifest().allocate_segment_id();
+  const SegmentId first_of_mine = keeper_.manifest().allocate_segment_id();
   for (int planned_anew = 0;;) {
     std::vector<SegmentUse> sealed = sealed_segments();
-    std::erase_if(sealed, [&](const SegmentUse& segment) { return segment.entry.id >= first_of_mine; });
+    std::erase_if(sealed, [&](const SegmentUse& segment) { return id_of(segment.entry) >= first_of_mine; });
     const auto steps = plan_full(std::move(sealed), policy());
     if (steps.empty()) break;
     auto reclaimed = run_step(steps.front());
@@ -253,7 +253,7 @@ bool CompactionScheduler::run_due_step() {
     if (stopping_ || is_manual_ || state_.health.is_read_only()) return false;
     std::vector<SegmentUse> sealed = sealed_segments();
     std::erase_if(sealed, [this](const SegmentUse& segment)
-                              MINIKV_REQUIRES(mutex_) { return claimed_.contains(segment.entry.id); });
+                              MINIKV_REQUIRES(mutex_) { return claimed_.contains(id_of(segment.entry)); });
     if (sealed.empty()) return false;
     inputs = pick_for_background(sealed, policy());
     if (inputs.empty()) return false;
@@ -270,12 +270,12 @@ bool CompactionScheduler::run_due_step() {
 void CompactionScheduler::claim(const std::vector<ManifestSegment>& inputs) {
   try {
     for (const ManifestSegment& input : inputs) {
-      const bool is_new = claimed_.insert(input.id).second;
+      const bool is_new = claimed_.insert(id_of(input)).second;
       assert(is_new && "two steps over one segment");
       (void)is_new;
     }
   } catch (const std::bad_alloc&) {
-    for (const ManifestSegment& input : inputs) claimed_.erase(input.id);
+    for (const ManifestSegment& input : inputs) claimed_.erase(id_of(input));
     throw;
   }
 }
@@ -283,7 +283,7 @@ void CompactionScheduler::claim(const std::vector<ManifestSegment>& inputs) {
 void CompactionScheduler::release(const std::vector<ManifestSegment>& inputs) {
   MutexLock lock(mutex_);
   for (const ManifestSegment& input : inputs) {
-    [[maybe_unused]] const std::size_t erased = claimed_.erase(input.id);
+    [[maybe_unused]] const std::size_t erased = claimed_.erase(id_of(input));
     assert(erased == 1);
   }
   changed_.notify_all();

@@ -83,7 +83,7 @@ class CompactionScheduler {
   CondVar changed_;
   bool may_be_due_ MINIKV_GUARDED_BY(mutex_) = true;
   bool is_manual_ MINIKV_GUARDED_BY(mutex_) = false;  // a compaction by hand is under way
-  std::set<std::uint64_t> claimed_ MINIKV_GUARDED_BY(mutex_);
+  std::set<SegmentId> claimed_ MINIKV_GUARDED_BY(mutex_);
   Status failure_ MINIKV_GUARDED_BY(mutex_);  // of the last step, which was logged; kOk: it has succeeded
   std::chrono::steady_clock::time_point failed_at_ MINIKV_GUARDED_BY(mutex_);
 };

@@ -104,7 +104,7 @@ struct StoreContext : LogProgress {
   RefusalSpell full_index;      // writes that add keys are refused
   RefusalSpell failing_writes;  // for a reason that has not made the store read-only
 
-  std::string path_of(std::uint64_t segment_id) const { return directory + "/" + segment_name(segment_id); }
+  std::string path_of(SegmentId id) const { return directory + "/" + segment_name(id); }
 };
 
 // How many bytes of a log segment are mapped. A segment grows by a fourth where the spare is not ready, and

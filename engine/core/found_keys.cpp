@@ -122,7 +122,7 @@ void FoundKeys::look(const SharedState& state, std::span<Looked> wanted) {
 }
 
 // The number of the segment in `segments_`, which pins it.
-std::uint32_t FoundKeys::number_of(const SharedState& state, std::uint32_t segment) {
+std::uint32_t FoundKeys::number_of(const SharedState& state, SegmentId segment) {
   const auto [known, is_new] =
       segment_numbers_.try_emplace(segment, static_cast<std::uint32_t>(segments_.size()));
   if (is_new) {

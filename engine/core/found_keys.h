@@ -98,7 +98,7 @@ class FoundKeys {
   template <typename Visitor>
   void for_each_with(std::uint64_t hash, Visitor visit) const;
   void look(const SharedState& state, std::span<Looked> wanted) MINIKV_REQUIRES_SHARED(state.lock);
-  std::uint32_t number_of(const SharedState& state, std::uint32_t segment) MINIKV_REQUIRES_SHARED(state.lock);
+  std::uint32_t number_of(const SharedState& state, SegmentId segment) MINIKV_REQUIRES_SHARED(state.lock);
   void keep(const Looked& looked);
 
   const std::span<const std::string_view> keys_;
@@ -110,9 +110,9 @@ class FoundKeys {
   std::vector<std::uint32_t> found_at_;  // in found_, or kNone
   ChunkedVector<Found> found_;           // an answer counts if found_at_ names it
   std::vector<SegmentPtr> segments_;
-  std::unordered_map<std::uint32_t, std::uint32_t> segment_numbers_;
-  std::vector<RangeDelete> ranges_;  // to be applied
-  std::vector<Looked> changed_;      // of one catch_up()
+  std::unordered_map<SegmentId, std::uint32_t> segment_numbers_;  // in segments_
+  std::vector<RangeDelete> ranges_;                               // to be applied
+  std::vector<Looked> changed_;                                   // of one catch_up()
   std::int64_t first_expiry_ms_ = INT64_MAX;
   ChangeJournal::Follower follower_;
 };

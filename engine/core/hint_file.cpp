@@ -83,7 +83,7 @@ Status try_to_make_hint(const StoreContext& context, const StoreId& store_id, co
 void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegment& entry) {
   const auto find = [&]() -> std::shared_ptr<Segment> {
     SharedGuard guard(state.lock);
-    const auto found = state.segments.find(static_cast<std::uint32_t>(entry.id));
+    const auto found = state.segments.find(id_of(entry));
     return found == state.segments.end() ? nullptr : found->second;
   };
   const auto segment = find();
@@ -94,7 +94,7 @@ void make_hint(SharedState& state, const StoreId& store_id, const ManifestSegmen
                    status.message());
   }
   // A compaction that has dropped the segment meanwhile may have looked for the hint before it was there.
-  if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(entry.id));
+  if (!find()) (void)state.file_system.remove(state.directory + "/" + hint_name(id_of(entry)));
 }
 
 }  // namespace minikv::engine

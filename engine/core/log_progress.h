@@ -18,7 +18,7 @@ struct LogProgress {
   std::atomic<std::uint64_t> durable_sequence{0};
   // When the durable sequence was last raised or confirmed, by the wall clock.
   std::atomic<std::int64_t> durable_wall_ms{0};
-  // The last sequence that readers see.
+  // The last sequence that was published. Look-ups do not use it.
   std::atomic<std::uint64_t> visible_sequence{0};
   const Clock& wall_clock;
 

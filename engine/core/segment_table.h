@@ -19,7 +19,7 @@ namespace minikv::engine {
 // Thread safety: const members may be called by any number of threads at once, the others by one alone.
 class SegmentTable {
  public:
-  using Entry = std::pair<std::uint32_t, std::shared_ptr<Segment>>;
+  using Entry = std::pair<SegmentId, std::shared_ptr<Segment>>;
   using iterator = std::vector<Entry>::iterator;
   using const_iterator = std::vector<Entry>::const_iterator;
 
@@ -29,10 +29,10 @@ class SegmentTable {
   const_iterator end() const { return entries_.end(); }
   std::size_t size() const { return entries_.size(); }
 
-  const_iterator find(std::uint32_t id) const { return entries_.begin() + position_of(id); }
-  iterator find(std::uint32_t id) { return entries_.begin() + position_of(id); }
+  const_iterator find(SegmentId id) const { return entries_.begin() + position_of(id); }
+  iterator find(SegmentId id) { return entries_.begin() + position_of(id); }
   // Does nothing if the segment is there.
-  void emplace(std::uint32_t id, std::shared_ptr<Segment> segment) {
+  void emplace(SegmentId id, std::shared_ptr<Segment> segment) {
     reserve_one();
     if (find(id) != end()) return;
     place(static_cast<std::uint32_t>(entries_.size()), id, slots_);
@@ -58,8 +58,10 @@ class SegmentTable {
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
-  static std::size_t slot_of(std::uint32_t id, std::size_t slots) { return (id * 0x9E3779B1U) & (slots - 1); }
-  std::ptrdiff_t position_of(std::uint32_t id) const {
+  static std::size_t slot_of(SegmentId id, std::size_t slots) {
+    return (id.number() * 0x9E3779B1U) & (slots - 1);
+  }
+  std::ptrdiff_t position_of(SegmentId id) const {
     if (slots_.empty()) return 0;
     std::size_t i = slot_of(id, slots_.size());
     for (; slots_[i] != kNone; i = (i + 1) & (slots_.size() - 1)) {
@@ -67,7 +69,7 @@ class SegmentTable {
     }
     return static_cast<std::ptrdiff_t>(entries_.size());
   }
-  static void place(std::uint32_t position, std::uint32_t id, std::vector<std::uint32_t>& slots) {
+  static void place(std::uint32_t position, SegmentId id, std::vector<std::uint32_t>& slots) {
     std::size_t i = slot_of(id, slots.size());
     while (slots[i] != kNone) i = (i + 1) & (slots.size() - 1);
     slots[i] = position;

@@ -79,7 +79,7 @@ Result<std::shared_ptr<Segment>> Keeper::open_log(std::shared_ptr<Segment> spare
     entry->min_seq = first_sequence;  // what recovery expects the first frame to begin with
   }
   next.clean_sequence = 0;
-  next.seq_limit = std::max(next.seq_limit, first_sequence) + kSequenceBlock;
+  next.seq_limit = std::max(next.seq_limit, first_sequence + kSequenceBlock);
   if (Status committed = manifest_.commit(next); !committed) {
     // Some file systems need room to overwrite. The manifest becomes durable with the first spare, before
     // anything is written.
@@ -147,7 +147,7 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
 Keeper::Job Keeper::next_job() const {
   // A compaction waits for the refusal of its commit.
   if (context_.health.is_read_only() && commits_.empty()) return Job::kNone;
-  if (cut_wanted_.segment_id != 0) return Job::kCut;
+  if (cut_wanted_.segment_id != kNoSegment) return Job::kCut;
   if (!commits_.empty()) return Job::kCommit;
   if (syncer_.is_due()) return Job::kSync;
   if (are_sequences_wanted_) return Job::kSequences;

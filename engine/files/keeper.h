@@ -81,7 +81,7 @@ class Keeper {
   // sequences.
   bool may_hold_up(std::uint64_t next_sequence) const;
   // When it returns ok, the file of this log segment may be cut to `bytes`.
-  Status allow_cut(std::uint64_t segment_id, std::uint64_t bytes);
+  Status allow_cut(SegmentId id, std::uint64_t bytes);
   // Has engine time and its lead over the wall clock recorded in the manifest, which takes no room.
   void note_time();
 
@@ -90,8 +90,7 @@ class Keeper {
   Status wait_until_sealed();
   // Commits one atomic step, after which `outputs` belong to the store and `inputs` do not. `outputs` must be
   // durable and have their final names.
-  Status commit_compaction(const std::vector<ManifestSegment>& outputs,
-                           const std::vector<std::uint64_t>& inputs);
+  Status commit_compaction(const std::vector<ManifestSegment>& outputs, const std::vector<SegmentId>& inputs);
 
  private:
   // Which of the members that are called once each, in this order, was called last.
@@ -114,7 +113,7 @@ class Keeper {
 
   struct CompactionCommit {
     std::vector<ManifestSegment> outputs;
-    std::vector<std::uint64_t> inputs;
+    std::vector<SegmentId> inputs;
     bool done = false;
     Status status;
   };
@@ -155,7 +154,7 @@ class Keeper {
   bool is_without_memory_told_ = false;  // the keeper's thread alone
   OneAtATime writers_calls_;
 
-  // The cut that is to be recorded in the manifest; id 0: none.
+  // The cut that is to be recorded in the manifest; kNoSegment: none.
   Overlong cut_wanted_ MINIKV_GUARDED_BY(keeper_mutex);
   Status cut_failure_ MINIKV_GUARDED_BY(keeper_mutex);  // there was no room to record it
   bool is_time_wanted_ MINIKV_GUARDED_BY(keeper_mutex) = false;

@@ -5,7 +5,6 @@
 
 #include "engine/base/out_of_memory.h"
 #include "engine/files/keeper.h"
-#include "engine/files/missing_log.h"
 
 namespace minikv::engine {
 
@@ -145,15 +144,15 @@ bool Keeper::may_hold_up(std::uint64_t next_sequence) const {
 
 // ---- what the manifest is to say for the writer ----
 
-Status Keeper::allow_cut(std::uint64_t segment_id, std::uint64_t bytes) {
+Status Keeper::allow_cut(SegmentId id, std::uint64_t bytes) {
   const auto is_allowed = [&]() MINIKV_REQUIRES(keeper_mutex) {
-    const ManifestSegment* const entry = manifest_.find(segment_id);
+    const ManifestSegment* const entry = manifest_.find(id);
     return entry == nullptr || entry->size <= bytes;
   };
   {
     MutexLock lock(monitor_.mutex());
     if (is_allowed()) return {};
-    cut_wanted_ = {segment_id, bytes};
+    cut_wanted_ = {id, bytes};
     cut_failure_ = Status();
     monitor_.notify_all();
   }
@@ -199,7 +198,7 @@ Status Keeper::record_time() {
 // ---- compaction ----
 
 Status Keeper::commit_compaction(const std::vector<ManifestSegment>& outputs,
-                                 const std::vector<std::uint64_t>& inputs) {
+                                 const std::vector<SegmentId>& inputs) {
   CompactionCommit request{outputs, inputs, false, {}};
   {
     MutexLock lock(monitor_.mutex());
@@ -227,7 +226,7 @@ Status Keeper::commit_oldest() {
   bool lacked_room = false;
   if (status) {
     Manifest next = manifest_.copy();
-    for (const std::uint64_t id : request->inputs) next.find(id)->state = SegmentState::kDropped;
+    for (const SegmentId id : request->inputs) next.find(id)->state = SegmentState::kDropped;
     next.segments.insert(next.segments.end(), request->outputs.begin(), request->outputs.end());
     status = manifest_.commit(next);
     lacked_room = manifest_.lacked_room();

@@ -10,7 +10,6 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/files/keeper_monitor.h"
-#include "engine/files/missing_log.h"
 #include "engine/segment/segment.h"
 
 namespace minikv::engine {

@@ -60,7 +60,7 @@ Status SegmentRemover::unlink_and_release(std::vector<std::unique_ptr<Segment>>&
     // The file is opened by its name, while it has one. Without a descriptor its space is given back at once.
     if (has_time) (void)segment->file().hold();
     MINIKV_TRY(remove_files(segment->id()));
-    std::erase_if(next.segments, [&](const ManifestSegment& other) { return other.id == segment->id(); });
+    std::erase_if(next.segments, [&](const ManifestSegment& other) { return id_of(other) == segment->id(); });
   }
   if (!has_time) dead.clear();
   if (!any) return {};
@@ -72,16 +72,15 @@ Status SegmentRemover::unlink_and_release(std::vector<std::unique_ptr<Segment>>&
 
 Status SegmentRemover::sweep() {
   for (const ManifestSegment& entry : manifest_.segments()) {
-    if (entry.state == SegmentState::kDropped) MINIKV_TRY(remove_files(entry.id));
+    if (entry.state == SegmentState::kDropped) MINIKV_TRY(remove_files(id_of(entry)));
   }
   MINIKV_TRY(context_.file_system.sync_dir(context_.directory));
   manifest_.forget_dropped();
   return {};
 }
 
-Status SegmentRemover::remove_files(std::uint64_t segment_id) {
-  for (const std::string& path :
-       {context_.directory + "/" + hint_name(segment_id), context_.path_of(segment_id)}) {
+Status SegmentRemover::remove_files(SegmentId id) {
+  for (const std::string& path : {context_.directory + "/" + hint_name(id), context_.path_of(id)}) {
     if (Status removed = context_.file_system.remove(path);
         !removed && removed.code() != StatusCode::kNotFound) {
       return removed;

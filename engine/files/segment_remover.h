@@ -34,7 +34,7 @@ class SegmentRemover {
   // are gone.
   Status sweep();
   // Removes the segment's file and its hint, as far as they are there.
-  Status remove_files(std::uint64_t segment_id);
+  Status remove_files(SegmentId id);
 
  private:
   static constexpr std::size_t kMaxDying = 8;  // that give their space back at the same time

@@ -61,8 +61,8 @@ Result<bool> SpareMaker::drop_largest_hint() {
   std::string largest;
   std::uint64_t most = 0;
   for (const std::string& name : *names) {
-    const std::uint64_t id = parse_hint_name(name);
-    if (id == 0) continue;
+    const SegmentId id = parse_hint_name(name);
+    if (id == kNoSegment) continue;
     if (const ManifestSegment* const entry = manifest.find(id); entry != nullptr && entry->accepted_loss != 0)
       continue;
     auto file = context_.file_system.open(context_.directory + "/" + name, OpenMode::kRead);
@@ -107,7 +107,7 @@ Status SpareMaker::create(std::uint64_t size, std::uint64_t left_over, Status& m
   }
   Manifest next = manifest_.copy();
   ManifestSegment entry{};
-  entry.id = identity.id;
+  entry.id = identity.id.number();
   entry.salt = identity.salt;
   entry.size = size;
   entry.kind = SegmentKind::kLog;

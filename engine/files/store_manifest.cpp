@@ -16,9 +16,9 @@ StoreManifest::StoreManifest(StoreContext& context, KeeperMonitor& monitor, Mani
       manifest_(std::move(manifest)),
       next_segment_id_(manifest_.next_segment_id) {}
 
-std::uint64_t StoreManifest::allocate_segment_id() {
+SegmentId StoreManifest::allocate_segment_id() {
   MutexLock lock(monitor_.mutex());
-  return next_segment_id_++;
+  return std::exchange(next_segment_id_, next_segment_id_.next());
 }
 
 SegmentIdentity StoreManifest::make_segment_identity() {
@@ -55,7 +55,7 @@ Status StoreManifest::commit(Manifest& next) {
   const OneAtATime::Scope alone(commits_);
   {
     MutexLock lock(monitor_.mutex());
-    next.next_segment_id = next_segment_id_;
+    next.next_segment_id = next_segment_id_.number();
   }
   next.engine_time_ms = context_.clock.now_ms();
   next.lead = context_.clock.record(next.lead);

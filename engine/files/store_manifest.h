@@ -23,7 +23,7 @@ class StoreManifest {
 
   const StoreId& store_id() const { return store_id_; }
   // An id that no segment has had.
-  std::uint64_t allocate_segment_id() MINIKV_EXCLUDES(keeper_mutex);
+  SegmentId allocate_segment_id() MINIKV_EXCLUDES(keeper_mutex);
   // The identity of a new segment: such an id, and a random salt.
   SegmentIdentity make_segment_identity() MINIKV_EXCLUDES(keeper_mutex);
 
@@ -33,9 +33,7 @@ class StoreManifest {
   // The bytes that the files of the segments take, at most `most`.
   std::uint64_t segment_bytes(std::uint64_t most) const MINIKV_EXCLUDES(keeper_mutex);
   // Null: there is no such segment. The entry is valid as long as the mutex is held.
-  const ManifestSegment* find(std::uint64_t segment_id) const MINIKV_REQUIRES(keeper_mutex) {
-    return manifest_.find(segment_id);
-  }
+  const ManifestSegment* find(SegmentId id) const MINIKV_REQUIRES(keeper_mutex) { return manifest_.find(id); }
 
   // Makes `next` durable, with the time and the ids that have been given. On an error other threads go on
   // reading the state before.
@@ -55,7 +53,7 @@ class StoreManifest {
   ManifestFile file_;
   OneAtATime commits_;
   Manifest manifest_ MINIKV_GUARDED_BY(keeper_mutex);
-  std::uint64_t next_segment_id_ MINIKV_GUARDED_BY(keeper_mutex);
+  SegmentId next_segment_id_ MINIKV_GUARDED_BY(keeper_mutex);
 };
 
 }  // namespace minikv::engine

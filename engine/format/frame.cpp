@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kExternalValueBytes = 64 * 1024;  // from here on copying costs more than another iovec
 
 std::uint32_t position_seed(const SegmentIdentity& identity, std::uint64_t offset) {
-  const std::uint64_t position[3] = {identity.salt, identity.id, offset};
+  const std::uint64_t position[3] = {identity.salt, identity.id.number(), offset};
   return crc32c(bytes_of(position));
 }
 
@@ -38,7 +38,7 @@ SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind k
   std::memcpy(header.magic, kSegmentMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
   header.kind = kind;
-  header.segment_id = identity.id;
+  header.segment_id = identity.id.number();
   header.salt = identity.salt;
   header.created_ms = created_ms;
   header.store_id = store_id;

@@ -15,7 +15,7 @@ namespace minikv::engine {
 
 // Header checksums are bound to it, and to the offset.
 struct SegmentIdentity {
-  std::uint64_t id = 0;
+  SegmentId id;
   std::uint64_t salt = 0;
 };
 

@@ -62,7 +62,7 @@ bool says_more(const HintEntry& newer, const HintEntry& older) {
 }  // namespace
 
 HintIdentity hint_identity(const StoreId& store_id, const ManifestSegment& segment) {
-  return {store_id, {segment.id, segment.salt}, segment.size, segment.min_seq, segment.max_seq};
+  return {store_id, {id_of(segment), segment.salt}, segment.size, segment.min_seq, segment.max_seq};
 }
 
 void HintBuilder::add(const RecordHeader& header, std::string_view key, std::string_view value,
@@ -164,7 +164,7 @@ Status HintBuilder::write(const HintIdentity& identity, File& file) const {
   HintHeader header{};
   std::memcpy(header.magic, kHintMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
-  header.segment_id = identity.segment.id;
+  header.segment_id = identity.segment.id.number();
   header.salt = identity.segment.salt;
   header.segment_size = identity.segment_size;
   header.min_seq = identity.min_seq;
@@ -222,7 +222,7 @@ Result<Hint> parse_hint(std::string bytes, const HintIdentity* identity) {
   if (header.body_checksum != crc32c(body)) return refuse("it does not check out");
   if (identity != nullptr) {
     if (header.store_id != identity->store_id) return refuse("it belongs to another store");
-    if (header.segment_id != identity->segment.id || header.salt != identity->segment.salt) {
+    if (header.segment_id != identity->segment.id.number() || header.salt != identity->segment.salt) {
       return refuse("it belongs to another segment or another incarnation of this one");
     }
     if (header.segment_size != identity->segment_size || header.min_seq != identity->min_seq ||

@@ -16,6 +16,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "engine/format/segment_id.h"
 #include "engine/format/store_id.h"
 
 namespace minikv::engine {
@@ -151,6 +152,9 @@ struct ManifestSegment {
   std::uint32_t accepted_loss;
 };
 static_assert(sizeof(ManifestSegment) == 48 && std::is_trivially_copyable_v<ManifestSegment>);
+
+// Of an entry whose id was checked, as a manifest is when it is decoded.
+constexpr SegmentId id_of(const ManifestSegment& segment) { return SegmentId(segment.id); }
 
 // Behind the last entry, with kFeatureLead: where engine time's lead over the wall clock began.
 struct ManifestLead {

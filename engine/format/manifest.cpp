@@ -20,9 +20,6 @@ constexpr std::uint64_t kFirstCopyBytes = 16 * kPageBytes;
 // kGrowthTries-th of a copy's room.
 constexpr std::uint64_t kGrowthTries = 64;
 constexpr std::size_t kManifestChecksummedFrom = offsetof(ManifestHeader, format_version);
-// Ids begin with 1 and are never used again. The index has room for 32 bits; the margin below their end is
-// left for the ids that one incarnation of a store uses up.
-constexpr std::uint64_t kMaxSegmentId = (std::uint64_t{1} << 32) - (1 << 20);
 
 // Far beyond what a store can use up, and low enough that no sum overflows.
 constexpr std::uint64_t kMaxSequence = std::uint64_t{1} << 62;
@@ -82,15 +79,13 @@ Result<LeadRecord> decode_lead(std::string_view bytes, std::uint32_t manifest_ch
 
 }  // namespace
 
-ManifestSegment* Manifest::find(std::uint64_t id) {
+ManifestSegment* Manifest::find(SegmentId id) {
   const auto found = std::find_if(segments.begin(), segments.end(),
-                                  [id](const ManifestSegment& segment) { return segment.id == id; });
+                                  [id](const ManifestSegment& segment) { return id_of(segment) == id; });
   return found == segments.end() ? nullptr : &*found;
 }
 
-const ManifestSegment* Manifest::find(std::uint64_t id) const {
-  return const_cast<Manifest*>(this)->find(id);
-}
+const ManifestSegment* Manifest::find(SegmentId id) const { return const_cast<Manifest*>(this)->find(id); }
 
 std::uint64_t manifest_file_bytes(std::uint64_t bytes) {
   std::uint64_t valid = 2 * kFirstCopyBytes;

@@ -20,15 +20,15 @@ struct Manifest {
   std::uint32_t compat_features = 0;
   std::uint32_t incompat_features = 0;
   std::uint64_t generation = 0;
-  std::uint64_t next_segment_id = 1;
+  std::uint64_t next_segment_id = 1;  // a number, as ManifestSegment::id
   std::uint64_t seq_limit = 1;
   std::uint64_t clean_sequence = 0;
   std::int64_t engine_time_ms = 0;
   std::vector<ManifestSegment> segments;
   LeadRecord lead;  // the feature bit is set if there is one
 
-  ManifestSegment* find(std::uint64_t id);
-  const ManifestSegment* find(std::uint64_t id) const;
+  ManifestSegment* find(SegmentId id);
+  const ManifestSegment* find(SegmentId id) const;
   // Whether a file that is shorter than the manifest says was cut from outside minikv (see kFeatureLengths).
   bool knows_lengths() const { return (incompat_features & kFeatureLengths) != 0; }
 };

@@ -30,7 +30,7 @@ void Entry::assign(const Location& location) {
   assert(can_hold(location));
   assert(location.offset % kAlignment == 0 && location.offset / kAlignment <= UINT32_MAX);
   sequence_ = location.sequence;
-  segment_ = location.segment;
+  segment_ = location.segment.number();
   offset_units_ = static_cast<std::uint32_t>(location.offset / kAlignment);
   value_bytes_ = location.value_bytes;
   const auto flags = static_cast<std::uint8_t>(room_flags(location) | (location.lost ? kLost : 0) |
@@ -47,7 +47,7 @@ void Entry::assign(const Location& location) {
 Location Entry::location() const {
   Location location;
   location.sequence = sequence_;
-  location.segment = segment_;
+  location.segment = SegmentId(segment_);
   location.offset = std::uint64_t{offset_units_} * kAlignment;
   location.value_bytes = value_bytes_;
   const std::uint8_t flags = this->flags();

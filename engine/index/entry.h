@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "engine/format/segment_id.h"
 #include "engine/index/entry_pool.h"
 
 namespace minikv::engine {
@@ -15,7 +16,7 @@ struct Location {
   std::uint64_t sequence = 0;  // of the newest record about the key
   std::uint64_t version = 0;   // of the value: the same, unless its expiry was changed since
   std::uint64_t offset = 0;    // of the record that holds the value
-  std::uint32_t segment = 0;   // id of the segment that holds it
+  SegmentId segment;           // that holds it
   std::uint32_t value_bytes = 0;
   std::int64_t expiry_ms = 0;  // or 0
   bool lost = false;           // the value was damaged
@@ -23,9 +24,7 @@ struct Location {
   // that are loaded later.
   bool deleted = false;
 
-  bool is_at(std::uint64_t segment_id, std::uint64_t at) const {
-    return segment == segment_id && offset == at;
-  }
+  bool is_at(SegmentId in, std::uint64_t at) const { return segment == in && offset == at; }
 };
 
 // One key in memory: a single allocation with the key's bytes at its end. Before them lie the expiry, if
@@ -73,7 +72,7 @@ class Entry {
   char* tail() { return reinterpret_cast<char*>(this + 1); }
 
   std::uint64_t sequence_;
-  std::uint32_t segment_;
+  std::uint32_t segment_;       // the number of its id
   std::uint32_t offset_units_;  // of 8 bytes
   std::uint32_t value_bytes_;
   std::uint16_t key_length_;

@@ -66,14 +66,14 @@ Result<std::vector<std::string>> check_files(const StoreContext& context, Manife
   auto names = context.file_system.list(context.directory);
   if (!names) return names.status();
   std::vector<std::string> removable;
-  std::uint64_t highest_id = 0;
+  SegmentId highest_id;
   for (const std::string& name : *names) {
-    const std::uint64_t id = parse_segment_name(name);
+    const SegmentId id = parse_segment_name(name);
     highest_id = std::max(highest_id, id);
-    if (id != 0 && manifest.find(id) != nullptr) continue;
-    if (parse_hint_name(name) != 0) {
+    if (id != kNoSegment && manifest.find(id) != nullptr) continue;
+    if (parse_hint_name(name) != kNoSegment) {
       if (is_hint_of_nothing(name, manifest)) removable.push_back(name);
-    } else if (id != 0) {
+    } else if (id != kNoSegment) {
       MINIKV_TRY(check_unnamed_segment(context, manifest, name));
       removable.push_back(name);
     } else if (is_temporary_name(name)) {
@@ -82,17 +82,17 @@ Result<std::vector<std::string>> check_files(const StoreContext& context, Manife
       return foreign(context.directory, name);
     }
   }
-  manifest.next_segment_id = std::max(manifest.next_segment_id, highest_id + 1);
+  manifest.next_segment_id = std::max<std::uint64_t>(manifest.next_segment_id, highest_id.next().number());
 
   const std::set<std::string> present(names->begin(), names->end());
-  std::vector<std::uint64_t> unfinished;
+  std::vector<SegmentId> unfinished;
   for (const ManifestSegment& entry : manifest.segments) {
-    const std::string name = segment_name(entry.id);
+    const std::string name = segment_name(id_of(entry));
     if (present.contains(name) || entry.state == SegmentState::kDropped) continue;
     if (entry.state == SegmentState::kSpare && present.contains(name + std::string(kTemporarySuffix))) {
       // The manifest names the spare, and its file still has the temporary name: nothing was written to it.
       // The file stays until a manifest without it is durable, and the start after that removes it.
-      unfinished.push_back(entry.id);
+      unfinished.push_back(id_of(entry));
       std::erase(removable, name + std::string(kTemporarySuffix));
       continue;
     }
@@ -103,7 +103,7 @@ Result<std::vector<std::string>> check_files(const StoreContext& context, Manife
                 context.directory, name)};
   }
   std::erase_if(manifest.segments, [&](const ManifestSegment& entry) {
-    return std::find(unfinished.begin(), unfinished.end(), entry.id) != unfinished.end();
+    return std::find(unfinished.begin(), unfinished.end(), id_of(entry)) != unfinished.end();
   });
   return removable;
 }

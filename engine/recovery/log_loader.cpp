@@ -86,7 +86,7 @@ Status LogLoader::check_length(const ManifestSegment& entry, std::uint64_t file_
   if (file_bytes >= entry.size || !manifest_.knows_lengths()) return {};
   if (!state_.options.accept_data_loss) return cut_short(state_, entry, file_bytes);
   tell_accepted_cut(state_, entry, file_bytes);
-  result_.accepted.push_back(state_.path_of(entry.id));
+  result_.accepted.push_back(state_.path_of(id_of(entry)));
   return {};
 }
 
@@ -195,7 +195,7 @@ Status LogLoader::cut_and_seal(Log& log) {
     return {};
   }
   const std::uint64_t size = std::max<std::uint64_t>(log.end, sizeof(SegmentHeader));
-  if (log.file_size > size) result_.overlong.push_back({entry.id, size});
+  if (log.file_size > size) result_.overlong.push_back({id_of(entry), size});
   entry.state = SegmentState::kSealed;
   entry.size = size;
   entry.min_seq = log.min_seq;

@@ -46,7 +46,7 @@ Status RecordLoader::take(const Segment& segment, const RecordHeader& header, st
   location.sequence = header.sequence;
   location.version = header.version;
   location.offset = offset;
-  location.segment = static_cast<std::uint32_t>(segment.id());
+  location.segment = segment.id();
   location.value_bytes = header.value_length;
   location.expiry_ms = header.expiry_ms;
   switch (header.type) {
@@ -151,14 +151,14 @@ std::vector<LostKey> RecordLoader::finish(std::int64_t now_ms) {
   const unsigned threads =
       state_.options.single_threaded ? 1 : std::max(1U, std::thread::hardware_concurrency());
   struct alignas(64) Sums {
-    std::uint64_t& live_bytes_of(std::uint32_t of) {
+    std::uint64_t& live_bytes_of(SegmentId of) {
       // Neighbours in memory are mostly in the same segment, as they were written one after the other.
       if (last == nullptr || segment != of) last = &live_bytes[segment = of];
       return *last;
     }
     std::uint64_t lost = 0;
-    std::unordered_map<std::uint32_t, std::uint64_t> live_bytes;  // by segment
-    std::uint32_t segment = 0;
+    std::unordered_map<SegmentId, std::uint64_t> live_bytes;  // by segment
+    SegmentId segment;
     std::uint64_t* last = nullptr;  // of that segment
   };
   std::array<Sums, Index::kParts> sums;

@@ -56,7 +56,7 @@ Status SealedLoader::load() {
     load_or_say_why(sealed);
   }
   MutexLock lock(mutex_);
-  for (const ManifestSegment& entry : accepted_) *manifest_.find(entry.id) = entry;
+  for (const ManifestSegment& entry : accepted_) *manifest_.find(id_of(entry)) = entry;
   return problem_;
 }
 
@@ -116,7 +116,7 @@ Status SealedLoader::load_segment(ManifestSegment entry, RecordLoader& records, 
   // A crash came between the seal and the cut. The zeros, or the torn tail that was kept aside, mean nothing.
   const bool is_cut_anew = entry.size != before.size;
   if ((entry.kind == SegmentKind::kLog || is_cut_anew) && *size > entry.size)
-    result_.overlong.push_back({entry.id, entry.size});
+    result_.overlong.push_back({id_of(entry), entry.size});
   // A hint made from a damaged segment could not name all of its records.
   if (!has_hint && entry.accepted_loss == 0) result_.without_hint.push_back(entry);
   add_to_store(state_, std::move(*opened));
@@ -125,7 +125,7 @@ Status SealedLoader::load_segment(ManifestSegment entry, RecordLoader& records, 
 
 void SealedLoader::accept_loss(const ManifestSegment& entry) {
   accepted_.push_back(entry);
-  result_.accepted.push_back(state_.path_of(entry.id));
+  result_.accepted.push_back(state_.path_of(id_of(entry)));
 }
 
 // Loads a file that is too short. Its hint, if there is one, names all records behind the end, so that
@@ -173,7 +173,7 @@ Status SealedLoader::give_up_rest(ManifestSegment& entry, std::uint64_t file_byt
 // False: there is no hint, or none that can be used, and the segment has to be scanned.
 bool SealedLoader::load_hint(const ManifestSegment& entry, std::uint64_t file_bytes, Segment& segment,
                              RecordLoader& records, std::string& buffer) {
-  const std::string path = state_.directory + "/" + hint_name(entry.id);
+  const std::string path = state_.directory + "/" + hint_name(id_of(entry));
   auto hint =
       read_hint(state_.file_system, path, hint_identity(manifest_.store_id, entry), std::move(buffer));
   if (hint.code() == StatusCode::kNotFound) {
@@ -204,7 +204,8 @@ bool SealedLoader::load_hint(const ManifestSegment& entry, std::uint64_t file_by
 // The size of the segment's hint, but never more than it can have. 0: there is none that can be read, which
 // is logged when it is loaded.
 std::uint64_t SealedLoader::hint_bytes_of(const ManifestSegment& entry) const {
-  const auto file = state_.file_system.open(state_.directory + "/" + hint_name(entry.id), OpenMode::kRead);
+  const auto file =
+      state_.file_system.open(state_.directory + "/" + hint_name(id_of(entry)), OpenMode::kRead);
   if (!file) return 0;
   const auto size = (*file)->size();
   return size ? std::min(*size, 2 * entry.size) : 0;

@@ -12,8 +12,8 @@ namespace minikv::engine {
 
 Result<std::unique_ptr<Segment>> open_named_segment(StoreContext& context, const Manifest& manifest,
                                                     const ManifestSegment& entry, bool writable) {
-  const std::string path = context.path_of(entry.id);
-  const SegmentIdentity identity{entry.id, entry.salt};
+  const std::string path = context.path_of(id_of(entry));
+  const SegmentIdentity identity{id_of(entry), entry.salt};
   const std::uint64_t length = writable ? log_map_bytes(context.options) : entry.size;
   auto segment = open_segment(*context.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
                               identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
@@ -47,19 +47,19 @@ Status cut_short(const StoreContext& context, const ManifestSegment& entry, std:
       fmt::format("{}: has {} bytes, and the manifest knows of {}: it was cut, or copied in part: copy it "
                   "again, restore the directory from a backup, save what is there with \"minikvd repair\", "
                   "or accept the loss with --accept-data-loss (older values of keys may come back)",
-                  context.path_of(entry.id), file_bytes, entry.size)};
+                  context.path_of(id_of(entry)), file_bytes, entry.size)};
 }
 
 void tell_accepted_cut(const StoreContext& context, const ManifestSegment& entry, std::uint64_t file_bytes) {
   context.log.error(
       "{}: has {} bytes of {}; opened all the same, as was asked for: older values of keys may have come "
       "back",
-      context.path_of(entry.id), file_bytes, entry.size);
+      context.path_of(id_of(entry)), file_bytes, entry.size);
 }
 
 void add_to_store(SharedState& state, std::unique_ptr<Segment> segment) {
   state.lock.assert_alone();
-  const auto id = static_cast<std::uint32_t>(segment->id());
+  const SegmentId id = segment->id();
   segment->file().allow_closing();
   state.segments.emplace(id, share_segment(std::move(segment), state.graveyard));
 }

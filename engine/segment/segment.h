@@ -38,7 +38,7 @@ class Segment {
   ~Segment() { delete keys_.load(std::memory_order_relaxed); }
 
   const SegmentIdentity& identity() const { return identity_; }
-  std::uint64_t id() const { return identity_.id; }
+  SegmentId id() const { return identity_.id; }
   SegmentKind kind() const { return kind_; }
   const std::string& path() const { return path_; }
   // Notes that the file has been renamed, before the segment is shared.
@@ -96,7 +96,7 @@ using SegmentPtr = std::shared_ptr<const Segment>;
 
 // A segment whose file goes on behind the bytes that count.
 struct Overlong {
-  std::uint64_t segment_id = 0;
+  SegmentId segment_id;
   std::uint64_t bytes = 0;  // that count
 };
 

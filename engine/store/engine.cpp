@@ -9,7 +9,6 @@
 
 #include "engine/base/out_of_memory.h"
 #include "engine/core/hint_file.h"
-#include "engine/files/missing_log.h"
 #include "engine/recovery/file_check.h"
 #include "engine/store/blocking_task.h"
 #include "engine/store/open_checks.h"
@@ -166,7 +165,7 @@ Status Engine::make_parts(Recovered& recovered, ManifestFile file) {
   MINIKV_ASSIGN_OR_RETURN(auto active, keeper_->open_log(std::move(recovered.spare), next));
   if (active->id() != kNoSegment) {
     ExclusiveGuard guard(state_->lock);
-    state_->segments.emplace(static_cast<std::uint32_t>(active->id()), active);
+    state_->segments.emplace(active->id(), active);
   }
   const Options& options = state_->options;
   readers_ = std::make_unique<ReaderPool>(options.single_threaded ? 0 : options.reader_threads);

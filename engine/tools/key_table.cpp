@@ -26,7 +26,7 @@ void KeyTable::record(const SegmentFile& segment, const RecordView& record, Reco
   found.sequence = header.sequence;
   found.version = header.version;
   found.expiry_ms = header.expiry_ms;
-  found.segment = segment.entry.id;
+  found.segment = id_of(segment.entry);
   found.offset = record.offset;
   if (state == RecordState::kUnknown) {
     found.what = KeyOutcome::What::kLost;

@@ -25,7 +25,7 @@ struct KeyOutcome {
   std::uint64_t sequence = 0;               // of the newest record
   std::uint64_t version = 0;
   std::int64_t expiry_ms = 0;
-  std::uint64_t segment = 0;  // the value's location: the record's segment and offset
+  SegmentId segment;  // the value's location: the record's segment and offset
   std::uint64_t offset = 0;
   bool is_saved = false;  // for a sink that copies values
   // The newest record that gives the key an expiry and leaves the value where it is.

@@ -29,7 +29,7 @@ class CopySink final : public InspectionSink {
     const bool is_sound = state == RecordState::kGood || state == RecordState::kFromHint;
     if (!status_ || !is_sound || record.header.type != RecordType::kPut) return;
     KeyOutcome* outcome = table_.find(record.key);
-    if (outcome == nullptr || outcome->what != What::kValue || outcome->segment != segment.entry.id ||
+    if (outcome == nullptr || outcome->what != What::kValue || outcome->segment != id_of(segment.entry) ||
         outcome->offset != record.offset || outcome->is_saved) {
       return;
     }

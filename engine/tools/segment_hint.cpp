@@ -41,7 +41,7 @@ Result<std::unique_ptr<SegmentHint>> SegmentHint::load(FileSystem& file_system, 
                                                        std::vector<Finding>& findings) {
   std::unique_ptr<SegmentHint> none;
   if (!segment.is_sealed()) return none;
-  const std::string name = hint_name(segment.entry.id);
+  const std::string name = hint_name(id_of(segment.entry));
   auto opened = file_system.open(directory + "/" + name, OpenMode::kRead);
   if (opened.code() == StatusCode::kNotFound) return none;
   if (!opened) return opened.status();

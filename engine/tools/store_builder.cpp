@@ -61,8 +61,8 @@ Status StoreBuilder::begin_segment() {
   entry.salt = std::uint64_t{random()} << 32 | random();
   entry.kind = SegmentKind::kCompacted;
   entry.state = SegmentState::kSealed;
-  const SegmentIdentity identity{entry.id, entry.salt};
-  paths_.push_back(directory_ + "/" + segment_name(entry.id));
+  const SegmentIdentity identity{id_of(entry), entry.salt};
+  paths_.push_back(directory_ + "/" + segment_name(identity.id));
   MINIKV_ASSIGN_OR_RETURN(file_, file_system_.open(paths_.back(), OpenMode::kCreate));
   const SegmentHeader header =
       make_segment_header(identity, SegmentKind::kCompacted, manifest_.store_id, created_ms_);
@@ -96,7 +96,7 @@ Status StoreBuilder::write_frame() {
   header.engine_time_ms = created_ms_;
   MINIKV_TRY(file_->write(used_, frame_.finish(header)));
   used_ += frame_.bytes();
-  frame_.begin({entries_.back().id, entries_.back().salt}, used_);
+  frame_.begin({id_of(entries_.back()), entries_.back().salt}, used_);
   frame_min_seq_ = 0;
   return {};
 }

@@ -42,8 +42,9 @@ void sort_by_sequence(std::vector<SegmentFile>& segments) {
 Result<StoreFiles> StoreFiles::open(FileSystem& file_system, const std::string& directory) {
   MINIKV_ASSIGN_OR_RETURN(auto names, file_system.list(directory));
   std::sort(names.begin(), names.end());
-  const bool has_segments = std::any_of(
-      names.begin(), names.end(), [](const std::string& name) { return parse_segment_name(name) != 0; });
+  const bool has_segments = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return parse_segment_name(name) != kNoSegment;
+  });
   if (!contains(names, ManifestFile::kName) && !has_segments) {
     return {StatusCode::kNotFound, directory + ": there is no store"};
   }
@@ -112,11 +113,11 @@ Status StoreFiles::read_manifest(const std::vector<std::string>& names) {
 
 Status StoreFiles::check_names(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    const std::uint64_t id = parse_segment_name(name);
+    const SegmentId id = parse_segment_name(name);
     if (name == StoreLock::kFileName || name == ManifestFile::kName || name == "lost+found") continue;
-    if (id != 0) {
+    if (id != kNoSegment) {
       if (manifest_ && manifest_->find(id) == nullptr) MINIKV_TRY(check_unnamed_segment(name));
-    } else if (const std::uint64_t of = parse_hint_name(name); of != 0) {
+    } else if (const SegmentId of = parse_hint_name(name); of != kNoSegment) {
       const ManifestSegment* entry = manifest_ ? manifest_->find(of) : nullptr;
       if (manifest_ && (entry == nullptr || entry->state != SegmentState::kSealed)) {
         report(FindingKind::kLeftover, Effect::kNote, name,
@@ -166,7 +167,7 @@ Status StoreFiles::open_named_segments() {
     if (entry.state == SegmentState::kDropped) continue;
     SegmentFile segment;
     segment.entry = entry;
-    segment.name = segment_name(entry.id);
+    segment.name = segment_name(id_of(entry));
     MINIKV_ASSIGN_OR_RETURN(const auto is_there, open_segment_file(segment));
     if (is_there) {
       check_header(segment);
@@ -214,12 +215,13 @@ Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) 
   std::map<StoreId, std::size_t> stores;
   std::vector<std::pair<SegmentFile, StoreId>> found;
   for (const std::string& name : names) {
-    if (parse_segment_name(name) == 0) continue;
+    const SegmentId id = parse_segment_name(name);
+    if (id == kNoSegment) continue;
     SegmentFile segment;
     segment.name = name;
     MINIKV_ASSIGN_OR_RETURN(const auto is_there, open_segment_file(segment));
     const auto header = is_there ? read_header(*segment.file) : std::nullopt;
-    if (!header || !segment_header_checks_out(*header) || header->segment_id != parse_segment_name(name)) {
+    if (!header || !segment_header_checks_out(*header) || header->segment_id != id.number()) {
       report(FindingKind::kSegmentHeader, Effect::kNameless, name,
              "the segment's header does not check out: without a manifest none of it can be read");
       continue;

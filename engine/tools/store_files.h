@@ -29,7 +29,7 @@ struct SegmentFile {
   // An earlier start has accepted the loss of exactly the bytes that can't be read.
   bool is_loss_accepted = false;
 
-  SegmentIdentity identity() const { return {entry.id, entry.salt}; }
+  SegmentIdentity identity() const { return {id_of(entry), entry.salt}; }
   bool is_sealed() const { return entry.state == SegmentState::kSealed; }
 };
 

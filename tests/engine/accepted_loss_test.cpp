@@ -50,7 +50,7 @@ std::vector<Harm> harms(const MadeStore& made) {
   for (const auto kind : {engine::SegmentKind::kLog, engine::SegmentKind::kCompacted}) {
     const ManifestSegment entry = sealed_of_kind(made.disk, kind);
     EXPECT_NE(entry.id, 0U);
-    const std::string path = segment_path(entry.id);
+    const std::string path = segment_path(id_of(entry));
     const std::string name = fmt::format("segment {}", entry.id);
     std::vector<std::uint64_t> locations = {kFirstFrame};
     for (const SeenRecord& record : records_of(made.disk)) {
@@ -176,7 +176,7 @@ TEST_P(AcceptedLossTest, IsWrittenDownAndGoneForGoodAfterCompaction) {
 
 TEST_P(AcceptedLossTest, WhatIsDamagedLaterIsRefusedAgain) {
   const ManifestSegment entry = sealed_log(made_.disk);
-  const std::string path = segment_path(entry.id);
+  const std::string path = segment_path(id_of(entry));
   SimDisk disk = made_.disk;
   has_hints() ? disk.cut(path, entry.size - 20) : disk.overwrite(path, kFirstFrame, std::string(60, '#'));
   AcceptingMachine machine(disk);

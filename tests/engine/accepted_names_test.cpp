@@ -91,7 +91,7 @@ TEST(AcceptedNamesTest, OfTheLogIsWrittenDownWhereItIsSealed) {
   }
   ASSERT_NE(active.id, 0U);
   SimDisk disk = made.disk;
-  disk.overwrite(segment_path(active.id), kFirstRecord, std::string(40, '#'));
+  disk.overwrite(segment_path(id_of(active)), kFirstRecord, std::string(40, '#'));
   AcceptingMachine machine(disk);
   EXPECT_THAT(machine.open(false).message(), HasSubstr("damaged at offset"));
   ASSERT_EQ(machine.open(true).message(), "");
@@ -115,7 +115,7 @@ TEST(AcceptedNamesTest, ASegmentThatCantBeReadIsLeftAlone) {
   const ManifestSegment bad = sealed_log(made.disk);
   AcceptingMachine machine(made.disk);
   ASSERT_EQ(machine.open(false).message(), "");
-  machine.files().fail_reads_of(segment_path(bad.id), kFirstFrame, 8);
+  machine.files().fail_reads_of(segment_path(id_of(bad)), kFirstFrame, 8);
   EXPECT_FALSE(machine.store->compact().is_ok());
   const auto compacted = machine.store->compact();
   EXPECT_TRUE(compacted.is_ok()) << compacted.status().message();

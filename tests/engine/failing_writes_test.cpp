@@ -65,8 +65,8 @@ class FailingWritesTest : public testing::Test {
     }
     return {};
   }
-  std::uint64_t newest_segment() {
-    std::uint64_t newest = 0;
+  engine::SegmentId newest_segment() {
+    engine::SegmentId newest;
     for (const std::string& path : files_.disk().files())
       newest = std::max(newest, engine::parse_segment_name(path.substr(path.rfind('/') + 1)));
     return newest;
@@ -112,7 +112,7 @@ TEST_F(FailingWritesTest, WithoutAnotherSegmentItIsToldOnceAndDeletesGoOn) {
 
   files_.set_judge(nullptr);
   ASSERT_TRUE(store_->set("again", "x")) << "it is tried with each write";
-  EXPECT_LE(newest_segment(), 4U) << "a write that is refused takes no number";
+  EXPECT_LE(newest_segment().number(), 4U) << "a write that is refused takes no number";
   EXPECT_EQ(count_lines("writes are taken again"), 0);
   clock_.advance_ms(60'000);
   EXPECT_TRUE(wait_until([this] { return !store_->stats().writes_failing; }));

@@ -78,7 +78,7 @@ class ForgedHintTest : public ::testing::Test {
     forged.arrange();
     HintIdentity identity;
     identity.store_id = hint->header().store_id;
-    identity.segment = {hint->header().segment_id, hint->header().salt};
+    identity.segment = {SegmentId(hint->header().segment_id), hint->header().salt};
     identity.segment_size = hint->header().segment_size;
     identity.min_seq = hint->header().min_seq;
     identity.max_seq = hint->header().max_seq;

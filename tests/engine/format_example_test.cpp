@@ -15,7 +15,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr SegmentIdentity kExampleIdentity{1, 0x0123456789ABCDEF};
+constexpr SegmentIdentity kExampleIdentity{SegmentId(1), 0x0123456789ABCDEF};
 constexpr StoreId kStoreId = {0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7,
                               0xA8, 0xA9, 0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF};
 constexpr std::int64_t kCreatedMs = 1'700'000'000'000;

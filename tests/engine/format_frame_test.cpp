@@ -20,7 +20,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr SegmentIdentity kIdentity{7, 0xFEEDFACECAFEF00D};
+constexpr SegmentIdentity kIdentity{SegmentId(7), 0xCAFEF00D};
 constexpr std::uint64_t kOffset = 4096;
 
 struct Row {
@@ -251,9 +251,10 @@ TEST(FrameTest, WhatWasMovedDoesNotCheckOut) {
       {"where it was written", kIdentity, kOffset, true},
       {"eight bytes on", kIdentity, kOffset + 8, false},
       {"at the front of the same segment", kIdentity, sizeof(SegmentHeader), false},
-      {"another segment", {kIdentity.id + 1, kIdentity.salt}, kOffset, false},
+      {"another segment", {kIdentity.id.next(), kIdentity.salt}, kOffset, false},
       {"another incarnation of the segment", {kIdentity.id, kIdentity.salt ^ 1}, kOffset, false},
-      {"id and salt changed places", {kIdentity.salt, kIdentity.id}, kOffset, false},
+      {"another one yet", {kIdentity.id, kIdentity.salt ^ std::uint64_t{1} << 63}, kOffset, false},
+      {"id and salt changed places", {SegmentId(kIdentity.salt), kIdentity.id.number()}, kOffset, false},
   };
   for (const auto& location : locations) {
     SCOPED_TRACE(location.what);

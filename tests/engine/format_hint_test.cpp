@@ -20,7 +20,7 @@ namespace {
 HintIdentity identity() {
   HintIdentity identity;
   for (std::uint8_t i = 0; i < 16; ++i) identity.store_id[i] = i;
-  identity.segment = {7, 0x1234567890ABCDEF};
+  identity.segment = {SegmentId(7), 0x1234567890ABCDEF};
   identity.segment_size = 4096;
   identity.min_seq = 3;
   identity.max_seq = 99;
@@ -180,7 +180,7 @@ TEST_F(HintFileTest, OfAnotherStoreSegmentLifeOrStateIsNotBelieved) {
   };
   EXPECT_FALSE(refused([](HintIdentity&) {}));
   EXPECT_TRUE(refused([](HintIdentity& other) { other.store_id[3] ^= 1; }));
-  EXPECT_TRUE(refused([](HintIdentity& other) { other.segment.id = 8; }));
+  EXPECT_TRUE(refused([](HintIdentity& other) { other.segment.id = SegmentId(8); }));
   EXPECT_TRUE(refused([](HintIdentity& other) { other.segment.salt ^= 1; }));
   EXPECT_TRUE(refused([](HintIdentity& other) { other.segment_size += 8; }));
   EXPECT_TRUE(refused([](HintIdentity& other) { other.min_seq = 4; }));
@@ -224,11 +224,11 @@ TEST_F(HintFileTest, AnEntryThatPointsOutOfItsSegmentIsNoticed) {
 }
 
 TEST(HintNameTest, IsToldFromOthers) {
-  EXPECT_EQ(hint_name(12), "segment-00000012.hint");
-  EXPECT_EQ(parse_hint_name("segment-00000012.hint"), 12u);
-  EXPECT_EQ(parse_hint_name("segment-12.hint"), 0u);
-  EXPECT_EQ(parse_hint_name("segment-00000012.dat"), 0u);
-  EXPECT_EQ(parse_hint_name("segment-00000012.hint.tmp"), 0u);
+  EXPECT_EQ(hint_name(SegmentId(12)), "segment-00000012.hint");
+  EXPECT_EQ(parse_hint_name("segment-00000012.hint").number(), 12u);
+  EXPECT_EQ(parse_hint_name("segment-12.hint").number(), 0u);
+  EXPECT_EQ(parse_hint_name("segment-00000012.dat").number(), 0u);
+  EXPECT_EQ(parse_hint_name("segment-00000012.hint.tmp").number(), 0u);
 }
 
 }  // namespace

@@ -261,7 +261,8 @@ TEST_F(ManifestFileTest, TwoCommitsThatCrashesInterruptLeaveAWholeCopy) {
         auto left = again.load(nullptr);
         ASSERT_TRUE(left) << left.status().message();
         for (std::uint64_t id = 4; id < 13; ++id) {  // of several sectors, so that it can be torn
-          if (left->find(id) == nullptr) left->segments.push_back(segment(id, SegmentState::kSealed));
+          if (left->find(SegmentId(id)) == nullptr)
+            left->segments.push_back(segment(id, SegmentState::kSealed));
         }
         second.record_snapshots();
         ASSERT_TRUE(again.commit(*left));
@@ -358,14 +359,17 @@ TEST_F(ManifestFileTest, OnAFullDiskUsesTheRoomThatItHasAndChangesNothingWhereTh
 }
 
 TEST(SegmentNameTest, OnlyWhatWeWriteIsTakenForOne) {
-  EXPECT_EQ(segment_name(1), "segment-00000001.dat");
-  EXPECT_EQ(segment_name(123'456'789), "segment-123456789.dat");
+  EXPECT_EQ(segment_name(SegmentId(1)), "segment-00000001.dat");
+  EXPECT_EQ(segment_name(SegmentId(123'456'789)), "segment-123456789.dat");
   const struct {
     const char* name;
     std::uint64_t id;
   } table[] = {
       {"segment-00000001.dat", 1},
       {"segment-123456789.dat", 123'456'789},
+      {"segment-4293918720.dat", kMaxSegmentId},
+      {"segment-4293918721.dat", 0},
+      {"segment-4294967297.dat", 0},
       {"segment-1.dat", 0},
       {"segment-000000001.dat", 0},
       {"segment-00000000.dat", 0},
@@ -379,7 +383,7 @@ TEST(SegmentNameTest, OnlyWhatWeWriteIsTakenForOne) {
       {"segment-", 0},
       {"", 0},
   };
-  for (const auto& row : table) EXPECT_EQ(parse_segment_name(row.name), row.id) << row.name;
+  for (const auto& row : table) EXPECT_EQ(parse_segment_name(row.name).number(), row.id) << row.name;
 }
 
 }  // namespace

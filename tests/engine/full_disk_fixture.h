@@ -173,7 +173,7 @@ class FullDiskFixture : public testing::Test {
     ASSERT_TRUE(manifest) << manifest.status().message();
     std::erase_if(manifest->segments, [&](const engine::ManifestSegment& entry) {
       if (entry.state == engine::SegmentState::kSealed) return false;
-      const std::string file = "data/" + engine::segment_name(entry.id);
+      const std::string file = "data/" + engine::segment_name(id_of(entry));
       if (disk.exists(file)) disk.erase(file);
       return true;
     });

@@ -214,15 +214,16 @@ TEST_F(FullDiskStartTest, OpensThoughTheManifestCantGrow) {
     // Nothing is in them, and each has taken an entry.
     while (engine::encode_manifest(*manifest).size() + sizeof(engine::ManifestSegment) <= room) {
       engine::ManifestSegment entry{};
-      entry.id = manifest->next_segment_id++;
+      const engine::SegmentId id(manifest->next_segment_id++);
+      entry.id = id.number();
       entry.salt = entry.id;
       entry.size = sizeof(engine::SegmentHeader);
       entry.min_seq = entry.max_seq = manifest->clean_sequence - 1;
       entry.kind = engine::SegmentKind::kLog;
       entry.state = engine::SegmentState::kSealed;
       const engine::SegmentHeader header = engine::make_segment_header(
-          {entry.id, entry.salt}, entry.kind, manifest->store_id, manifest->engine_time_ms);
-      auto segment = files_.open("data/" + engine::segment_name(entry.id), engine::OpenMode::kCreate);
+          {id, entry.salt}, entry.kind, manifest->store_id, manifest->engine_time_ms);
+      auto segment = files_.open("data/" + engine::segment_name(id), engine::OpenMode::kCreate);
       ASSERT_TRUE(segment);
       ASSERT_TRUE((*segment)->write(0, std::array{engine::bytes_of(header)}));
       ASSERT_TRUE((*segment)->sync());

@@ -146,7 +146,7 @@ TEST(HintsTest, ACleanRestartReadsNoValues) {
   ASSERT_TRUE(manifest.is_ok());
   for (const engine::ManifestSegment& segment : manifest->segments) {
     if (segment.state != engine::SegmentState::kSealed) continue;
-    read[std::string(kStoreDirectory) + "/" + engine::segment_name(segment.id)] = 0;
+    read[std::string(kStoreDirectory) + "/" + engine::segment_name(id_of(segment))] = 0;
   }
   for (const SimCall& call : run.file_system().log()) {
     const bool reads = call.kind == SimCall::Kind::kRead || call.kind == SimCall::Kind::kCopy;

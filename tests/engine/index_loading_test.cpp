@@ -20,7 +20,7 @@ namespace {
 Location numbered_location(std::uint64_t sequence) {
   Location made;
   made.sequence = made.version = sequence;
-  made.segment = 1;
+  made.segment = SegmentId(1);
   made.offset = sequence * 8;
   return made;
 }

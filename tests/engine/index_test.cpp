@@ -15,7 +15,7 @@ namespace {
 Location location(std::uint64_t sequence, std::int64_t expiry_ms = 0) {
   Location made;
   made.sequence = made.version = sequence;
-  made.segment = static_cast<std::uint32_t>(sequence % 7 + 1);
+  made.segment = SegmentId(sequence % 7 + 1);
   made.offset = sequence % 1000 * 8;
   made.value_bytes = static_cast<std::uint32_t>(sequence % 100);
   made.expiry_ms = expiry_ms;

@@ -13,7 +13,7 @@ namespace {
 Location some_location() {
   Location location;
   location.sequence = location.version = 1;
-  location.segment = 1;
+  location.segment = SegmentId(1);
   return location;
 }
 

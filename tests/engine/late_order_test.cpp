@@ -24,7 +24,7 @@ namespace {
 engine::Location placed(std::uint64_t sequence, std::int64_t expiry_ms = 0) {
   engine::Location made;
   made.sequence = made.version = sequence;
-  made.segment = 1;
+  made.segment = engine::SegmentId(1);
   made.offset = sequence * 8;
   made.expiry_ms = expiry_ms;
   return made;

@@ -48,7 +48,7 @@ class LengthsTest : public testing::TestWithParam<bool> {
 
   std::string active() const {
     for (const ManifestSegment& entry : manifest_of(disk_).segments) {
-      if (entry.state == SegmentState::kActive) return segment_path(entry.id);
+      if (entry.state == SegmentState::kActive) return segment_path(id_of(entry));
     }
     return {};
   }
@@ -85,7 +85,7 @@ TEST_P(LengthsTest, AFileThatIsShorterThanItWasMadeIsRefusedWithBothLengths) {
   std::set<std::string> tried;
   for (const ManifestSegment& entry : manifest_of(disk_).segments) {
     if (entry.state == SegmentState::kDropped) continue;
-    const std::string path = segment_path(entry.id);
+    const std::string path = segment_path(id_of(entry));
     tried.insert(fmt::format("{} {}", static_cast<int>(entry.kind), static_cast<int>(entry.state)));
     const std::uint64_t lengths[] = {0, 7, kSegmentHeader, entry.size / 2, entry.size - 1};
     for (const std::uint64_t length : lengths) {
@@ -172,7 +172,7 @@ TEST_P(LengthsTest, WhatWasCutMayBeGivenUpInSoManyWords) {
   options.accept_data_loss = true;
   for (const ManifestSegment& entry : manifest_of(disk_).segments) {
     if (entry.state == SegmentState::kDropped) continue;
-    disk_.cut(segment_path(entry.id), entry.size / 3);
+    disk_.cut(segment_path(id_of(entry)), entry.size / 3);
   }
   SimRun run(options, disk_);
   EXPECT_EQ(run.open().message(), "");
@@ -187,9 +187,9 @@ TEST_P(LengthsTest, AStoreThatAnEarlierVersionLeftInTheMiddleOfASealOpens) {
   for (const ManifestSegment& entry : manifest_of(disk_).segments) {
     const bool is_log = entry.state == SegmentState::kActive || entry.state == SegmentState::kSpare;
     if (!is_log) continue;
-    std::string contents = disk_.contents(segment_path(entry.id));
+    std::string contents = disk_.contents(segment_path(id_of(entry)));
     contents.resize(std::max<std::size_t>((contents.find_last_not_of('\0') / 8 + 1) * 8, kSegmentHeader));
-    earlier.cut(segment_path(entry.id), contents.size());
+    earlier.cut(segment_path(id_of(entry)), contents.size());
   }
   EXPECT_EQ(damage_in(earlier).size(), 0U) << describe(damage_in(earlier));
   Options options = tools_options();
@@ -214,7 +214,7 @@ TEST_P(LengthsTest, AStoreThatAnEarlierVersionLeftInTheMiddleOfASealOpens) {
   run.kill();
   SimDisk cut = run.file_system().disk();
   for (const ManifestSegment& entry : manifest_of(cut).segments) {
-    if (entry.state == SegmentState::kActive) cut.cut(segment_path(entry.id), kSegmentHeader);
+    if (entry.state == SegmentState::kActive) cut.cut(segment_path(id_of(entry)), kSegmentHeader);
   }
   EXPECT_THAT(problem_of_opening(cut), HasSubstr("has 64 bytes"));
 }
@@ -231,7 +231,7 @@ TEST_P(LengthsTest, ARepairedStoreUsesNoFeatureThatAnEarlierVersionDoesNotKnow) 
 
 TEST_P(LengthsTest, ASealedSegmentThatWasNotCutYetIsNoDamageAndIsCutByTheNextStart) {
   const ManifestSegment entry = sealed_log(disk_);
-  const std::string path = segment_path(entry.id);
+  const std::string path = segment_path(id_of(entry));
   for (const std::string& tail : {std::string(600, '\0'), "torn" + std::string(100, 'x')}) {
     SimDisk longer = disk_;
     longer.put(path, disk_.contents(path) + tail);
@@ -254,7 +254,7 @@ TEST(CutFileTest, VerifySaysWhatACutLogCostsAndRepairSavesTheRest) {
   }
   ASSERT_NE(active.id, 0U);
   SimDisk cut = made.disk;
-  cut.cut(segment_path(active.id), kSegmentHeader + 100);
+  cut.cut(segment_path(id_of(active)), kSegmentHeader + 100);
   const auto findings = damage_in(cut);
   const Finding* found = find(findings, FindingKind::kShortFile);
   ASSERT_NE(found, nullptr) << describe(findings);

@@ -120,7 +120,7 @@ TEST_F(LogWriterTest, TheEndOfTheLogSaysThatItIsDurable) {
 TEST_F(LogWriterTest, TheSegmentThatItLeavesIsSealed) {
   ASSERT_TRUE(append_one());
   ASSERT_TRUE(log_->sync());
-  const std::uint64_t full = log_->segment()->id();
+  const SegmentId full = log_->segment()->id();
   auto next = keeper_->spare().wait_and_take();
   ASSERT_TRUE(next) << next.status().message();
   log_->roll_to(*next);

@@ -16,7 +16,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr SegmentIdentity kSegmentIdentity{7, 0xFEEDFACECAFEF00D};
+constexpr SegmentIdentity kSegmentIdentity{SegmentId(7), 0xFEEDFACECAFEF00D};
 constexpr std::uint64_t kWindowBytes = kMiB;
 constexpr std::uint64_t kPadding = 6;  // behind the last record of frame_at()
 

@@ -226,7 +226,7 @@ TEST(ToolsRepairTest, AMissingSegmentTakesItsKeysAndSaysWhatThatMeans) {
   for (const bool with_hints : {true, false}) {
     const MadeStore made = make_store(true, with_hints);
     for (const engine::ManifestSegment& entry : manifest_of(made.disk).segments) {
-      const std::string path = path_of(engine::segment_name(entry.id));
+      const std::string path = path_of(engine::segment_name(id_of(entry)));
       if (!made.disk.exists(path) || entry.state != engine::SegmentState::kSealed) continue;
       SimDisk disk = made.disk;
       disk.erase(path);

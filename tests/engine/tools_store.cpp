@@ -55,8 +55,8 @@ void add_hints(SimDisk& disk) {
   SimFileSystem files(disk);
   for (const engine::ManifestSegment& entry : manifest.segments) {
     if (entry.state != engine::SegmentState::kSealed) continue;
-    const std::string path = fmt::format("{}/{}", kStoreDirectory, engine::segment_name(entry.id));
-    const std::string hint_path = fmt::format("{}/{}", kStoreDirectory, engine::hint_name(entry.id));
+    const std::string path = fmt::format("{}/{}", kStoreDirectory, engine::segment_name(id_of(entry)));
+    const std::string hint_path = fmt::format("{}/{}", kStoreDirectory, engine::hint_name(id_of(entry)));
     if (disk.exists(hint_path)) continue;
     const std::string contents = disk.contents(path);
     engine::HintBuilder builder;
@@ -106,7 +106,7 @@ SimDisk end_run(SimRun& run, bool closed) {
 }  // namespace
 
 std::string path_of(const std::string& name) { return std::string(kStoreDirectory) + "/" + name; }
-std::string segment_path(std::uint64_t id) { return path_of(engine::segment_name(id)); }
+std::string segment_path(engine::SegmentId id) { return path_of(engine::segment_name(id)); }
 
 const engine::Finding* find(const std::vector<engine::Finding>& findings, engine::FindingKind kind) {
   const auto found = std::find_if(findings.begin(), findings.end(),

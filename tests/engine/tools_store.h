@@ -34,7 +34,7 @@ struct MadeStore {
 };
 
 std::string path_of(const std::string& name);
-std::string segment_path(std::uint64_t id);
+std::string segment_path(engine::SegmentId id);
 
 Options tools_options();
 

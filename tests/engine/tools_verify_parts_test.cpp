@@ -22,11 +22,12 @@ using testing::SizeIs;
 TEST(ToolsVerifyHintTest, AHintThatDoesNotFitIsOnlyACache) {
   const MadeStore made = make_store(true, true);
   const engine::ManifestSegment entry = sealed_log(made.disk);
-  const std::string path = path_of(engine::hint_name(entry.id));
+  const std::string path = path_of(engine::hint_name(id_of(entry)));
   SimDisk damaged = made.disk;
   damaged.flip_bit(path, damaged.size(path) - 9, 0);
   SimDisk foreign = made.disk;
-  foreign.put(path, made.disk.contents(path_of(engine::hint_name(manifest_of(made.disk).segments[0].id))));
+  foreign.put(path,
+              made.disk.contents(path_of(engine::hint_name(id_of(manifest_of(made.disk).segments[0])))));
   for (const SimDisk& disk : {damaged, foreign}) {
     const auto findings = damage_in(disk);
     ASSERT_THAT(findings, SizeIs(1)) << describe(findings);
@@ -42,7 +43,7 @@ TEST(ToolsVerifyHintTest, AHintThatContradictsItsSegmentIsFound) {
   const engine::ManifestSegment entry = sealed_log(made.disk);
   const engine::HintIdentity identity = engine::hint_identity(manifest.store_id, entry);
   SimFileSystem files(made.disk);
-  const std::string path = path_of(engine::hint_name(entry.id));
+  const std::string path = path_of(engine::hint_name(id_of(entry)));
   ASSERT_TRUE(files.remove(path).is_ok());
   auto file = files.open(path, engine::OpenMode::kCreate);
   ASSERT_TRUE(file.is_ok());

@@ -146,7 +146,7 @@ TEST_P(ToolsVerifyTest, KnowsThatADamagedFrameHeaderCostsNothing) {
 }
 
 TEST_P(ToolsVerifyTest, ManifestCopiesAndHeadersAreKnownOtherwise) {
-  disk_.flip_bit(segment_path(sealed_log(disk_).id), 9, 2);
+  disk_.flip_bit(segment_path(id_of(sealed_log(disk_))), 9, 2);
   disk_.flip_bit(path_of("MANIFEST"), 40, 2);
   const auto findings = damage_in(disk_);
   ASSERT_THAT(findings, SizeIs(2)) << describe(findings);
@@ -168,7 +168,7 @@ TEST_P(ToolsVerifyTest, ReadsTheSegmentsAllTheSameWithoutAManifest) {
 
 TEST_P(ToolsVerifyTest, AShortOrMissingSegmentIsAPlaceWithoutNamesUnlessItsHintHasThem) {
   const engine::ManifestSegment entry = sealed_log(disk_);
-  const std::string path = segment_path(entry.id);
+  const std::string path = segment_path(id_of(entry));
   SimDisk cut = disk_;
   cut.cut(path, entry.size / 2);
   auto findings = damage_in(cut);
@@ -203,7 +203,7 @@ TEST_P(ToolsVerifyTest, ForeignFilesAreNamedAndLeftoversAreNoDamage) {
 }
 
 TEST_P(ToolsVerifyTest, ASegmentOfAnotherStoreIsNotReadAsOneOfThis) {
-  const std::string path = segment_path(sealed_log(disk_).id);
+  const std::string path = segment_path(id_of(sealed_log(disk_)));
   const MadeStore other = make_store(true, false);
   ASSERT_TRUE(other.disk.exists(path));
   disk_.put(path, other.disk.contents(path));

@@ -34,7 +34,7 @@ void write_at(std::string& bytes, std::size_t at, const T& object) {
 }
 
 std::uint32_t seed_of(const engine::SegmentIdentity& identity, std::uint64_t offset) {
-  const std::uint64_t position[3] = {identity.salt, identity.id, offset};
+  const std::uint64_t position[3] = {identity.salt, identity.id.number(), offset};
   return engine::crc32c({reinterpret_cast<const char*>(position), sizeof(position)});
 }
 

@@ -21,7 +21,7 @@ namespace {
 using engine::FrameAt;
 using engine::SegmentReader;
 
-constexpr engine::SegmentIdentity kIdentity{7, 0x5A17'0000'1234'5678};
+constexpr engine::SegmentIdentity kIdentity{engine::SegmentId(7), 0x5A17'0000'1234'5678};
 // A reader's window: bytes that stand around its end are read in two pieces.
 constexpr std::size_t kWindowBytes = static_cast<std::size_t>(kMiB);
 

@@ -29,7 +29,7 @@ void save(const std::filesystem::path& path, std::string_view bytes) {
 
 std::string frame_of(const std::vector<NewRecord>& records, std::uint64_t first_sequence, bool is_batch) {
   FrameBuilder builder;
-  builder.begin({7, 1}, 64);
+  builder.begin({engine::SegmentId(7), 1}, 64);
   for (NewRecord record : records) {
     record.value_checksum = engine::crc32c(record.value);
     builder.add(record);

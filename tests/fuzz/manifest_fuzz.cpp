@@ -41,8 +41,9 @@ void fill_in_identities(std::string& bytes) {
        at += sizeof(engine::ManifestSegment)) {
     engine::ManifestSegment entry;
     std::memcpy(&entry, bytes.data() + at, sizeof(entry));
-    Manifest right = small_manifest();
-    const engine::ManifestSegment* known = right.find(entry.id);
+    if (entry.id > engine::kMaxSegmentId) continue;
+    const Manifest right = small_manifest();
+    const engine::ManifestSegment* known = right.find(id_of(entry));
     if (known == nullptr) continue;
     if (entry.salt == 0) entry.salt = known->salt;
     if (entry.size == 0) entry.size = known->size;

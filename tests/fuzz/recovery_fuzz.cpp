@@ -37,14 +37,14 @@ sim::SimDisk store_of(const std::vector<Part>& parts, bool fix) {
   manifest.next_segment_id = parts.size() + 1;
   manifest.seq_limit = std::uint64_t{1} << 48;
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const engine::SegmentIdentity identity{i + 1, 0x5A17 + i};
+    const engine::SegmentIdentity identity{engine::SegmentId(i + 1), 0x5A17 + i};
     const auto header = engine::make_segment_header(identity, parts[i].kind, manifest.store_id, 1);
     std::string frames = parts[i].frames;
     if (fix) fix_frames(frames, identity, sizeof(header));
     const std::string bytes = std::string(reinterpret_cast<const char*>(&header), sizeof(header)) + frames;
     disk.put(directory + engine::segment_name(identity.id), bytes);
     ManifestSegment entry{};
-    entry.id = identity.id;
+    entry.id = identity.id.number();
     entry.salt = identity.salt;
     entry.size = bytes.size();
     entry.kind = parts[i].kind;

@@ -111,33 +111,26 @@ void History::acknowledged(const ModelBatch& batch, std::int64_t now_ms) {
   const std::vector<std::uint64_t> was_there = apply(batch, now_ms, *next);
   bool wrote = false;  // a store that takes no more writes still answers those that change nothing
   for (std::size_t i = 0; i < batch.size(); ++i) wrote |= batch[i].value.has_value() || was_there[i];
-  if (wrote) doubtful_.clear();
   past_.push_back(std::move(next));
+  if (wrote) allowed_ = {past_.back()};
 }
 
 void History::in_doubt(const ModelBatch& batch, std::int64_t now_ms) {
   learn_keys(batch);
-  if (!batch.empty()) doubtful_.push_back({batch, now_ms});
+  // Each of those in doubt may have happened or not, in their order. Beyond so many, further ones are not
+  // allowed for.
+  const std::size_t count = allowed_.size();
+  if (batch.empty() || count > 512) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto with = std::make_shared<Contents>(*allowed_[i]);
+    apply(batch, now_ms, *with);
+    allowed_.push_back(std::move(with));
+  }
 }
 
 void History::settle(const Contents& seen) {
-  doubtful_.clear();
   past_ = {std::make_shared<const Contents>(seen)};
-}
-
-History::Possible History::allowed() const {
-  Possible all = {past_.back()};
-  // Each of them by itself may have come to be or not, in their order.
-  for (const auto& [batch, now_ms] : doubtful_) {
-    const std::size_t count = all.size();
-    if (count > 512) break;
-    for (std::size_t i = 0; i < count; ++i) {
-      auto with = std::make_shared<Contents>(*all[i]);
-      apply(batch, now_ms, *with);
-      all.push_back(std::move(with));
-    }
-  }
-  return all;
+  allowed_ = past_;
 }
 
 History::Possible History::allowed_prefixes(std::size_t durable) const {

@@ -61,7 +61,7 @@ class History {
 
   const Contents& contents() const { return *past_.back(); }
   // What a store may hold after a crash that loses nothing acknowledged.
-  Possible allowed() const;
+  const Possible& allowed() const { return allowed_; }
   // And after one that loses any number of the last acknowledged batches, but not the first `durable` ones.
   Possible allowed_prefixes(std::size_t durable) const;
   // Batches acknowledged, since the last settlement.
@@ -70,14 +70,10 @@ class History {
   const std::set<std::string>& keys() const { return *keys_; }
 
  private:
-  struct Doubtful {
-    ModelBatch batch;
-    std::int64_t now_ms = 0;
-  };
   void learn_keys(const ModelBatch& batch);
 
   Possible past_{std::make_shared<const Contents>()};  // after each batch, beginning with none
-  std::vector<Doubtful> doubtful_;
+  Possible allowed_ = past_;  // with and without each batch that is in doubt
   std::shared_ptr<const std::set<std::string>> keys_ = std::make_shared<const std::set<std::string>>();
 };
 
