@@ -7,28 +7,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/sim_clock.h"
-#include "tests/support/sim_file_system.h"
-#include "tests/support/sim_run.h"
+#include "tests/engine/keeper_fixture.h"
 
 namespace minikv::engine {
 namespace {
 
-class KeeperTest : public ::testing::Test {
+class KeeperTest : public KeeperFixture {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(files_.create_dir("data"));
-    Manifest manifest;
-    manifest.clean_sequence = 1;
-    ManifestFile file(files_, "data");
-    ASSERT_TRUE(file.commit(manifest));
-    keeper_ = std::make_unique<Keeper>(context_, manifest, std::move(file));
-    ASSERT_TRUE(keeper_->cut_overlong({}));
-    const auto log = keeper_->open_log(nullptr, 1);
-    ASSERT_TRUE(log) << log.status().message();
-    keeper_->start();
-  }
-
   // What the next start would find if the power failed now.
   std::uint64_t durable_limit() const {
     sim::SimFileSystem files(files_.disk().after_crash(sim::CrashMode::kDropAll));
@@ -36,11 +21,6 @@ class KeeperTest : public ::testing::Test {
     EXPECT_TRUE(manifest) << manifest.status().message();
     return manifest ? manifest->seq_limit : 0;
   }
-
-  sim::SimFileSystem files_;
-  sim::SimClock clock_;
-  StoreContext context_{sim::sim_options(), files_, clock_, "data"};
-  std::unique_ptr<Keeper> keeper_;
 };
 
 // Otherwise a crash would lead to the same versions being given to other values.
@@ -50,6 +30,20 @@ TEST_F(KeeperTest, NoSequenceIsUsedBeforeItIsDurablyReserved) {
     ASSERT_TRUE(keeper_->reserve_sequences(end));
     EXPECT_GE(durable_limit(), end);
   }
+}
+
+// After a crash numbering goes on at the limit, so that restarts in order must not move it on.
+TEST(SequenceLimitTest, RestartsInOrderReserveOneBlock) {
+  sim::SimRun run;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(run.open().message(), "");
+    ASSERT_TRUE(run.write({{"key", "value"}}).is_ok());
+    ASSERT_EQ(run.close().message(), "");
+  }
+  const auto manifest = ManifestFile(run.file_system(), "data").load(nullptr);
+  ASSERT_TRUE(manifest) << manifest.status().message();
+  EXPECT_EQ(manifest->clean_sequence, 6U);
+  EXPECT_LE(manifest->seq_limit, 6U + kSequenceBlock);
 }
 
 TEST_F(KeeperTest, SequencesThatCanNotBeReservedAreNotUsed) {

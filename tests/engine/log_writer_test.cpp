@@ -8,27 +8,16 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/sim_clock.h"
-#include "tests/support/sim_file_system.h"
-#include "tests/support/sim_run.h"
+#include "tests/engine/keeper_fixture.h"
 
 namespace minikv::engine {
 namespace {
 
-class LogWriterTest : public testing::Test {
+class LogWriterTest : public KeeperFixture {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(files_.create_dir("data"));
-    Manifest manifest;
-    manifest.clean_sequence = 1;
-    ManifestFile file(files_, "data");
-    ASSERT_TRUE(file.commit(manifest));
-    keeper_ = std::make_unique<Keeper>(context_, manifest, std::move(file));
-    EXPECT_TRUE(keeper_->cut_overlong({}));
-    const auto log = keeper_->open_log(nullptr, 1);
-    ASSERT_TRUE(log) << log.status().message();
-    keeper_->start();
-    log_.emplace(context_, *keeper_, *log, 1);
+    ASSERT_NO_FATAL_FAILURE(KeeperFixture::SetUp());
+    log_.emplace(context_, *keeper_, first_segment_, 1);
   }
 
   Status append_one() {
@@ -55,10 +44,6 @@ class LogWriterTest : public testing::Test {
   }
 
   static constexpr std::int64_t kNowMs = 1000;
-  sim::SimFileSystem files_;
-  sim::SimClock clock_;
-  StoreContext context_{sim::sim_options(), files_, clock_, "data"};
-  std::unique_ptr<Keeper> keeper_;
   std::optional<LogWriter> log_;
   FrameBuilder frame_;
 };
