@@ -35,8 +35,9 @@ Status Publisher::prepare(GroupChanges& changes) {
         index_->prefetch(std::span(keys).first(count), [](const Location&) {});
       }
       if (changes[i].is_range()) {
-        prepare_range(changes.range_of(changes[i]));
-        if (index_ != &state_.index) first_in_index_ = static_cast<std::uint32_t>(i + 1);
+        GroupRange& range = changes.range_of(changes[i]);
+        prepare_range(range);
+        if (range.range.is_everything()) first_in_index_ = static_cast<std::uint32_t>(i + 1);
       } else {
         prepare_put(changes, changes[i]);
       }

@@ -142,7 +142,7 @@ struct ManifestSegment {
   std::uint64_t salt;
   std::uint64_t
       size;  // sealed: of the frames; active and spare: as prepared, or cut to. The file may be longer
-  std::uint64_t min_seq;  // of its records; sealed without any: 0 and 0
+  std::uint64_t min_seq;  // of its records; sealed without any: 0 and 0, or its position in the log
   std::uint64_t max_seq;
   SegmentKind kind;
   SegmentState state;

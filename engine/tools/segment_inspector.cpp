@@ -241,9 +241,18 @@ void SegmentInspector::report_lack() {
          segment_.end, frame_end_ - segment_.end, "the segment ends within a group of records");
 }
 
+// Whether the manifest's sequences are those of a segment without records. A log segment has its position in
+// the log then: behind the last record of the segment before it, or, without a frame, at that record.
+bool SegmentInspector::stands_for_no_records() const {
+  const ManifestSegment& entry = segment_.entry;
+  if (entry.min_seq == 0 && entry.max_seq == 0) return true;
+  const bool has_frames = segment_.end > sizeof(SegmentHeader);
+  return is_log() && max_seq_ == 0 && entry.min_seq == entry.max_seq + (has_frames ? 1 : 0);
+}
+
 void SegmentInspector::check_range() {
   const ManifestSegment& entry = segment_.entry;
-  if (!segment_.is_sealed() || is_damaged_ || (entry.min_seq == 0 && entry.max_seq == 0)) return;
+  if (!segment_.is_sealed() || is_damaged_ || stands_for_no_records()) return;
   if (entry.min_seq == min_seq_ && entry.max_seq == max_seq_) return;
   report(
       FindingKind::kSequence, Effect::kBlocking, 0, 0,

@@ -39,6 +39,7 @@ class SegmentInspector final : public WalkVisitor {
                   std::uint64_t last_missing);
   void close_gaps(Effect effect, std::uint64_t first_missing, std::uint64_t last_missing);
   void report_lack();
+  bool stands_for_no_records() const;
   void check_range();
 
   Inspection& inspection_;

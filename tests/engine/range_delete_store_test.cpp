@@ -167,6 +167,25 @@ TEST_F(RangeDeleteTest, ClearTakesEverythingAndWhatFollowsStays) {
   expect_keys("after ");
 }
 
+TEST_F(RangeDeleteTest, KeysMayComeAndGoBehindAClearOfTheSameTransaction) {
+  for (const char* key : {"a", "c1", "c2"}) set(key);
+  std::uint64_t gone = 0;
+  ASSERT_TRUE(store().transact([&](Transaction& transaction) {
+    transaction.remove_all();
+    transaction.put("c1", "first");
+    transaction.put("d", "first");
+    gone = transaction.remove_range("c", "");
+    transaction.put("b", "v");
+    transaction.put("c1", "second");
+    transaction.put("c1", "third");
+  }));
+  EXPECT_EQ(gone, 2U);
+  EXPECT_EQ(store().get("c1")->data, "third");
+  expect_keys("b c1 ");
+  ASSERT_TRUE(store().remove("c1"));
+  expect_keys("b ");
+}
+
 TEST_F(RangeDeleteTest, IsForgottenByCompactionOnceNothingOlderIsLeft) {
   for (int round = 0; round < 5; ++round) {
     for (int i = 0; i < 20; ++i) set("k" + std::to_string(i), std::string(300, 'v'));

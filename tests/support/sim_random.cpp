@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/tools/verify.h"
+
 namespace minikv::sim {
 
 RandomHistory::RandomHistory(const Plan& plan)
@@ -145,9 +147,19 @@ std::string RandomHistory::open() {
   return opened ? "" : "open: " + opened.message();
 }
 
+// What no bit was flipped in is no damage, however the store ended.
+std::string RandomHistory::verify() {
+  const auto verified = engine::verify_store(run_.file_system(), kStoreDirectory, {});
+  if (!verified) return "verify: " + verified.status().message();
+  for (const engine::Finding& finding : verified->findings)
+    if (finding.is_damage()) return fmt::format("verify: {}: {}", finding.file, finding.what);
+  return {};
+}
+
 std::string RandomHistory::reopen() {
   what_ = "close and open";
   if (const Status closed = run_.close(); !closed) return "close: " + closed.message();
+  if (std::string problem = verify(); !problem.empty()) return problem;
   if (std::string problem = open(); !problem.empty()) return problem;
   return run_.check();
 }
@@ -155,6 +167,7 @@ std::string RandomHistory::reopen() {
 std::string RandomHistory::kill() {
   what_ = "kill";
   run_.kill();
+  if (std::string problem = verify(); !problem.empty()) return problem;
   if (std::string problem = open(); !problem.empty()) return problem;
   return run_.check();
 }
@@ -164,6 +177,7 @@ std::string RandomHistory::cut_power() {
   const CrashMode mode = modes[below(3)];
   what_ = fmt::format("power cut, mode {}", static_cast<int>(mode));
   run_.cut_power(mode, random_());
+  if (std::string problem = verify(); !problem.empty()) return problem;
   if (std::string problem = open(); !problem.empty()) return problem;
   return run_.settle(options_.fsync == Fsync::kAlways ? run_.history().allowed()
                                                       : run_.history().allowed_prefixes(0));

@@ -48,6 +48,7 @@ class RandomHistory {
   std::string write();
   std::string wait();
   std::string compact();
+  std::string verify();
   std::string reopen();
   std::string kill();
   std::string cut_power();
