@@ -177,7 +177,7 @@ void check_alone(benchmark::State& state) {
 
 void register_reads(const RivalKind& kind) {
   const auto enter = [&](const char* name, void (*body)(benchmark::State&, const RivalKind&)) {
-    return benchmark::RegisterBenchmark(fmt::format("{}/{}", name, kind.name).c_str(),
+    return benchmark::RegisterBenchmark(name_of(fmt::format("{}/{}", name, kind.name)),
                                         [kind, body](benchmark::State& state) { body(state, kind); })
         ->UseRealTime();
   };

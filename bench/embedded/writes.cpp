@@ -97,7 +97,7 @@ void write_synced(benchmark::State& state, const RivalKind& kind) {
 
 void register_writes(const RivalKind& kind) {
   const auto enter_fill = [&](const char* order, const std::vector<Key>& (*keys)()) {
-    benchmark::RegisterBenchmark(fmt::format("fill_{}/{}", order, kind.name).c_str(),
+    benchmark::RegisterBenchmark(name_of(fmt::format("fill_{}/{}", order, kind.name)),
                                  [kind, keys](benchmark::State& state) { fill(state, kind, keys()); })
         ->ArgName("batch")
         ->Arg(1)
@@ -114,7 +114,7 @@ void register_writes(const RivalKind& kind) {
     static const std::vector<Key> keys = keys_shuffled(settings().keys, kKeySeed);
     return keys;
   });
-  benchmark::RegisterBenchmark(("write_synced/" + kind.name).c_str(),
+  benchmark::RegisterBenchmark(name_of("write_synced/" + kind.name),
                                [kind](benchmark::State& state) { write_synced(state, kind); })
       ->Threads(1)
       ->Threads(4)

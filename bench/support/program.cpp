@@ -67,6 +67,16 @@ std::optional<std::vector<std::string>> take_our_flags(int argc, char** argv, co
   return left;
 }
 
+// By the member that Debian 12's library has, or the one that Debian 13's has instead.
+template <typename Run>
+bool has_failed(const Run& run) {
+  if constexpr (requires { run.error_occurred; }) {
+    return run.error_occurred;
+  } else {
+    return run.skipped != decltype(run.skipped)();
+  }
+}
+
 // Google Benchmark's console reporter, which also counts runs that ended with an error; by itself Google
 // Benchmark does not fail on them.
 class CountingReporter final : public benchmark::ConsoleReporter {
@@ -74,7 +84,7 @@ class CountingReporter final : public benchmark::ConsoleReporter {
   CountingReporter() : ConsoleReporter(isatty(STDOUT_FILENO) != 0 ? OO_Color : OO_None) {}
 
   void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) errors_ += run.error_occurred ? 1 : 0;
+    for (const Run& run : runs) errors_ += has_failed(run) ? 1 : 0;
     ConsoleReporter::ReportRuns(runs);
   }
   std::size_t errors() const { return errors_; }
@@ -132,7 +142,7 @@ int run_program(int argc, char** argv, const std::string& program, const std::fu
   }
 }
 
-void fail(benchmark::State& state, const std::string& why) { state.SkipWithError(why.c_str()); }
+void fail(benchmark::State& state, const std::string& why) { state.SkipWithError(name_of(why)); }
 
 bool check(benchmark::State& state, const Status& status, const char* what) {
   if (!status) fail(state, fmt::format("{}: {}", what, status.message()));

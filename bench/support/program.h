@@ -25,6 +25,9 @@ const Settings& settings();
 // `prepare` is called when settings() are known, to register further benchmarks and notes on the run.
 int run_program(int argc, char** argv, const std::string& program, const std::function<void()>& prepare = {});
 
+// For calls that take a C string in Debian 12's library and a std::string in Debian 13's.
+inline const char* name_of(const std::string& text) { return text.c_str(); }
+
 // Ends the benchmark with `why` as its error.
 void fail(benchmark::State& state, const std::string& why);
 // Whether `status` is ok; if not, ends the benchmark.

@@ -71,6 +71,8 @@ class TestClient {
   std::string read(std::size_t bytes);
   // Without its line end.
   std::string read_line();
+  // From now on a reset counts as the end: the server may close while it has not read all.
+  void allow_reset() { may_be_reset_ = true; }
   // To the end of the stream.
   std::string read_all();
   // send() and read_line().
@@ -88,6 +90,7 @@ class TestClient {
   bool fill();  // false: the server has closed
 
   int fd_ = -1;
+  bool may_be_reset_ = false;
   std::string buffer_;
 };
 

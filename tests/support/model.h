@@ -73,7 +73,7 @@ class History {
   void learn_keys(const ModelBatch& batch);
 
   Possible past_{std::make_shared<const Contents>()};  // after each batch, beginning with none
-  Possible allowed_ = past_;  // with and without each batch that is in doubt
+  Possible allowed_ = past_;                           // with and without each batch that is in doubt
   std::shared_ptr<const std::set<std::string>> keys_ = std::make_shared<const std::set<std::string>>();
 };
 

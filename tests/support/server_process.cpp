@@ -85,11 +85,12 @@ int exit_code(int wait_status) {
   return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -WTERMSIG(wait_status);
 }
 
+// Read before a test changes namespaces: within a chroot the link then names the path outside of it.
+const std::filesystem::path kPrograms = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+
 }  // namespace
 
-std::string program_path(const std::string& name) {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
-}
+std::string program_path(const std::string& name) { return kPrograms / name; }
 
 ServerProcess::ServerProcess(std::vector<std::string> flags, std::string data_dir)
     : flags_(std::move(flags)), work_dir_(make_work_dir()), data_dir_(std::move(data_dir)) {
