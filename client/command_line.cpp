@@ -2,11 +2,14 @@
 #include "client/command_line.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -70,6 +73,23 @@ void add_flags(CLI::App& app, Flags& flags, CommandLine& line) {
       ->type_name("SECONDS");
   app.add_flag("--raw", line.raw, "Values as their bytes alone, without a line end; names one a line");
   app.add_flag("--interactive", line.interactive, "With prompts, even if stdin is not a terminal");
+}
+
+// The name of a flag that ends with "=", or nothing: CLI11 would take the next argument for its value. The
+// words of the command, behind the flags, may end as they like.
+std::string flag_without_value(std::span<const char* const> arguments) {
+  constexpr std::array<std::string_view, 6> kWithoutValue = {
+      "--raw", "--interactive", "--help", "--version", "-h", "--"};
+  for (std::size_t i = 0; i < arguments.size() && arguments[i][0] == '-'; ++i) {
+    const std::string_view flag = arguments[i];
+    const std::size_t equals = flag.find('=');
+    if (flag == "--") return {};
+    if (flag.starts_with("--") && equals + 1 == flag.size()) return std::string(flag.substr(0, equals));
+    const bool has_value =
+        equals == std::string_view::npos && std::ranges::find(kWithoutValue, flag) == kWithoutValue.end();
+    if (has_value && (flag.starts_with("--") || flag.size() == 2)) ++i;
+  }
+  return {};
 }
 
 // The name of a flag with an empty value, or nothing. Such a flag comes from a script with an unset variable.
@@ -163,6 +183,9 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   app.set_version_flag("--version", "minikv " MINIKV_VERSION);
   app.prefix_command();
   add_flags(app, flags, line);
+  const std::span<const char* const> arguments(argv + 1, static_cast<std::size_t>(std::max(argc - 1, 0)));
+  if (const std::string empty = flag_without_value(arguments); !empty.empty())
+    return refuse(empty + " is empty");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

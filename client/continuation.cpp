@@ -33,7 +33,8 @@ std::string after_last(const Request& request, const std::string& last) {
   return to_line(request.verb, words);
 }
 
-// range: the near bound moves to the last name. The smallest name behind a name is the name and a zero byte.
+// range: the bound where the walk began moves to the last name. The smallest name behind a name is the name
+// and a zero byte.
 std::string rest_of_range(const Request& request, const std::string& last) {
   std::vector<Word> words = request.words;
   if (words.size() < 2) return {};

@@ -15,6 +15,7 @@ int report(const Presentation& shown, const Output& output) {
   } else if (!output.write(shown.text)) {
     return kExitError;
   }
+  fmt::print(output.err, "{}", shown.note);
   return static_cast<int>(shown.verdict);
 }
 

@@ -129,8 +129,13 @@ bool Pipe::broken(const Error& error) {
 // False if the result can't be written: then no more lines are read, and no more replies are taken.
 bool Pipe::show(std::size_t line, const Presentation& shown) {
   worst_ = std::max(worst_, shown.verdict);
-  if (!shown.is_message || shown.verdict != Verdict::kFailed)
-    return output_.write(shown.text) || output_lost(line);
+  if (!shown.is_message || shown.verdict != Verdict::kFailed) {
+    if (!output_.write(shown.text)) return output_lost(line);
+    if (shown.note.empty()) return true;
+    output_.flush();
+    fmt::print(output_.err, "line {}: {}", line, shown.note);
+    return true;
+  }
   show_error(line, shown.text);
   return true;
 }

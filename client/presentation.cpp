@@ -53,7 +53,7 @@ Presentation present_list(const Request& request, const Reply& reply, Style styl
   if (style == Style::kRaw) {
     std::string names;
     for (const std::string& name : reply.items) names += quoted_if_needed(name) + "\n";
-    return {names};
+    return {.text = names, .note = more_line(request, reply)};
   }
   std::string text = fmt::format("Keys ({}):\n", reply.items.size());
   for (const std::string& name : reply.items) text += fmt::format("  {}\n", quoted_if_needed(name));

@@ -20,6 +20,7 @@ struct Presentation {
   std::string text;  // with its line ends
   Verdict verdict = Verdict::kOk;
   bool is_message = false;  // it says why there is no result, and is none itself
+  std::string note{};       // for stderr, beside a result that goes to a program
 };
 
 enum class Style : std::uint8_t {

@@ -42,7 +42,7 @@ enum class ParseOutcome : std::uint8_t {
 
 struct ParseResult {
   ParseOutcome outcome = ParseOutcome::kNeedMore;
-  std::size_t consumed = 0;          // bytes at the front of the input that have been parsed
+  std::size_t consumed = 0;          // bytes at the front of the input; the next input begins behind them
   Dialect dialect = Dialect::kText;  // of the request that the error answers
   ErrorReply error = {};
   bool is_of_watch = false;  // the error is about a WATCH of some keys: none of them is watched

@@ -226,6 +226,12 @@ Status Compaction::take_put(const RecordView& record, SegmentId segment, const L
   }
   const char type = static_cast<char>(record.header.type);
   const std::string_view value(&type, 1);
+  if (!location.lost) {
+    state_.log.error(
+        "{} at offset {}: a value is damaged and lost: its key answers CORRUPT until it is written or "
+        "deleted",
+        state_.path_of(segment), record.offset);
+  }
   Location lost = location;
   lost.lost = true;
   lost.version = lost.sequence;

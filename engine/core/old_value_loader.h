@@ -21,8 +21,9 @@ namespace minikv::engine {
 class OldValueLoader {
  public:
   // All arguments must outlive it, and `readers` must have been stopped before it is destroyed.
-  OldValueLoader(const KeyFinder& keys, const Options& options, ResidentPages& resident, ReaderPool& readers)
-      : keys_(keys), options_(options), resident_(resident), readers_(readers), values_(resident) {}
+  OldValueLoader(const KeyFinder& keys, const Options& options, ResidentPages& resident, const Log& log,
+                 ReaderPool& readers)
+      : keys_(keys), options_(options), resident_(resident), readers_(readers), values_(resident, log) {}
 
   // Store::try_load() and Store::load().
   bool try_load(std::span<OldValue> values) const;

@@ -230,27 +230,46 @@ bool HandleAccess::is_resident(const ValueHandle& handle, std::string_view key, 
          resident.has(handle.segment_->marks(), handle.offset_, bytes);
 }
 
+template <typename Outcome>
+Outcome ValueReader::told(Outcome outcome) const {
+  const auto tell = [this](const auto& result) {
+    if (result.code() != StatusCode::kCorruption) return;
+    if constexpr (requires { result.status(); }) {
+      log_.error("a value is damaged, and its key answers CORRUPT: {}", result.status().message());
+    } else {
+      log_.error("a value is damaged, and its key answers CORRUPT: {}", result.message());
+    }
+  };
+  if constexpr (requires { outcome.has_value() && outcome->code() == StatusCode::kCorruption; }) {
+    if (outcome) tell(*outcome);
+  } else {
+    tell(outcome);
+  }
+  return outcome;
+}
+
 Result<Value> ValueReader::read(std::string_view key, const ValueHandle& handle,
                                 std::size_t room_bytes) const {
-  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, resident_, room_bytes);
-  return HandleAccess::read(handle, key, resident_, room_bytes);
+  if (reads_from_disk(handle)) return told(HandleAccess::read_from_disk(handle, key, resident_, room_bytes));
+  return told(HandleAccess::read(handle, key, resident_, room_bytes));
 }
 
 Status ValueReader::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                               const std::function<bool()>& should_stop) const {
-  if (reads_from_disk(handle)) return HandleAccess::read_from_disk(handle, key, out, resident_, should_stop);
-  return HandleAccess::read(handle, key, out, resident_);
+  if (reads_from_disk(handle))
+    return told(HandleAccess::read_from_disk(handle, key, out, resident_, should_stop));
+  return told(HandleAccess::read(handle, key, out, resident_));
 }
 
 std::optional<Result<Value>> ValueReader::try_read(std::string_view key, const ValueHandle& handle) const {
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
-  return HandleAccess::try_read(handle, key, resident_);
+  return told(HandleAccess::try_read(handle, key, resident_));
 }
 
 std::optional<Status> ValueReader::try_read_into(std::string_view key, const ValueHandle& handle,
                                                  std::span<char> out) const {
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
-  return HandleAccess::try_read(handle, key, out, resident_);
+  return told(HandleAccess::try_read(handle, key, out, resident_));
 }
 
 }  // namespace minikv::engine

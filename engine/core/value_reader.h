@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "engine/base/log.h"
 #include "engine/index/index.h"
 #include "engine/segment/resident_pages.h"
 #include "engine/segment/segment.h"
@@ -61,8 +62,8 @@ struct HandleAccess {
 // Thread safety: all members may be called from any thread.
 class ValueReader {
  public:
-  // `resident` must outlive it.
-  explicit ValueReader(ResidentPages& resident) : resident_(resident) {}
+  // Both must outlive it. `log` is told of each read that finds damage.
+  ValueReader(ResidentPages& resident, const Log& log) : resident_(resident), log_(log) {}
 
   // `room_bytes` as for HandleAccess::read().
   Result<Value> read(std::string_view key, const ValueHandle& handle, std::size_t room_bytes = 0) const;
@@ -73,7 +74,11 @@ class ValueReader {
                                       std::span<char> out) const;
 
  private:
+  template <typename Outcome>
+  Outcome told(Outcome outcome) const;
+
   ResidentPages& resident_;
+  const Log& log_;
 };
 
 }  // namespace minikv::engine

@@ -214,9 +214,9 @@ Result<Manifest> ManifestFile::load(std::string* note) {
   }
   const ManifestCopy* const newest = read.newest();
   if (newest == nullptr) {
-    return {StatusCode::kRefused,
-            fmt::format("{}: no copy checks out ({}): restore the directory from a backup", path,
-                        read.copies.front().manifest.status().message())};
+    return {StatusCode::kRefused, fmt::format("{}: no copy checks out ({}): restore the directory from a "
+                                              "backup, or save what is there with \"minikvd repair\"",
+                                              path, read.copies.front().manifest.status().message())};
   }
   if (read.is_refused_for_length()) {
     return {StatusCode::kRefused,

@@ -55,9 +55,11 @@ Status check_is_blank(const std::string& directory, const std::vector<std::strin
     if (name == kLockName || name == ManifestFile::kTemporaryName || name == "lost+found") continue;
     return {
         StatusCode::kRefused,
-        fmt::format("{}: is not empty and not a minikv store (it holds {}, and no {}): name an empty or new "
-                    "directory, or the store's own",
-                    directory, name, ManifestFile::kName)};
+        fmt::format(
+            "{}: is not empty and not a minikv store (it holds {}, and no {}): name an empty or new "
+            "directory, or the store's own; if it is a store that has lost its {}, \"minikvd verify\" and "
+            "\"minikvd repair\" work without",
+            directory, name, ManifestFile::kName, ManifestFile::kName)};
   }
   return {};
 }

@@ -57,7 +57,7 @@ Engine::Engine(StoreLock lock, std::unique_ptr<SharedState> state)
     : lock_(std::move(lock)),
       state_(std::move(state)),
       keys_(*state_, closing_),
-      values_(state_->resident_pages),
+      values_(state_->resident_pages, state_->log),
       scanner_(*state_, values_, closing_) {}
 
 // ---- opening ----
@@ -169,7 +169,8 @@ Status Engine::make_parts(Recovered& recovered, ManifestFile file) {
   }
   const Options& options = state_->options;
   readers_ = std::make_unique<ReaderPool>(options.single_threaded ? 0 : options.reader_threads);
-  old_values_ = std::make_unique<OldValueLoader>(keys_, options, state_->resident_pages, *readers_);
+  old_values_ =
+      std::make_unique<OldValueLoader>(keys_, options, state_->resident_pages, state_->log, *readers_);
   writer_ = std::make_unique<Writer>(*state_, *keeper_, *old_values_, std::move(active), next);
   sorted_index_ = std::make_unique<SortedIndexBuilder>(*state_, *writer_);
   compaction_ = std::make_unique<CompactionScheduler>(*state_, *keeper_, *writer_);

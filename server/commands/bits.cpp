@@ -74,8 +74,8 @@ bool read_unit(const protocol::Arg& arg, bool& in_bits) {
   return in_bits || protocol::equals_ignoring_case(arg.bytes, "byte");
 }
 
-// `args` begin with `start`. Returns what is wrong with them, if something is. The order of the checks is
-// Redis': a backwards range is empty whatever its unit.
+// `args` begin with `start`. Returns what is wrong with them, if something is, and checks in Redis' order.
+// The unit of a backwards range is not checked, because such a range is empty whatever its unit.
 std::optional<ErrorReply> read_count_range(const Context& context, std::span<const protocol::Arg> args,
                                            BitRangeArguments& range) {
   if (args.empty()) return std::nullopt;

@@ -1,4 +1,4 @@
-// Obeys the flags of a command, in their order, and queues the commands of a transaction.
+// Obeys the flags of a command, in a fixed order, and queues the commands of a transaction.
 #include "server/commands/dispatcher.h"
 
 #include <cassert>

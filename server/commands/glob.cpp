@@ -203,7 +203,8 @@ class Glob::Compiler {
     different.erase(std::unique(different.begin(), different.end()), different.end());
     std::vector<unsigned> representatives = {0};
     for (const Item item : different) {
-      std::array<int, 256> inside_class;  // for each class: the new class of bytes that the item tells apart
+      // For each class: the new class of those of its bytes that the item tells apart; -1: none so far.
+      std::array<int, 256> inside_class;
       inside_class.fill(-1);
       for (unsigned byte = 0; byte < 256 && representatives.size() < 256; ++byte) {
         const std::uint8_t old = class_of[byte];

@@ -26,8 +26,8 @@ enum class GlobCase : bool { kMatters, kIgnored };
 // Thread safety: any number of threads may call the const members at once.
 class Glob {
  public:
-  // The maximum length of a text: no key and no name of a setting or command is longer. A pattern of more
-  // characters matches nothing.
+  // The maximum length of a text: no key and no name of a setting or command is longer. A pattern that only
+  // longer texts could match matches nothing.
   static constexpr std::size_t kMaxTextBytes = 65'535;
 
   // Takes time and memory linear in the pattern's length. Nothing of `pattern` is kept.

@@ -170,8 +170,6 @@ constexpr Section kSections[] = {
                {"used_memory_rss_human", human_size(memory.resident)},
                {"maxmemory_policy", "noeviction"},
                {"used_memory_index", text(stats.index_bytes)},
-               {"max_index_memory", text(server.store.options().max_index_bytes)},
-               {"index_full", stats.index_full ? "1" : "0"},
                {"mem_clients_normal", text(server.client_memory.used())},
                {"max_client_memory", text(server.client_memory.limit())}};
      }},

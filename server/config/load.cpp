@@ -144,7 +144,7 @@ Status choose_password(Settled& settled) {
 
 Status Settled::apply(const Setting& setting, std::string_view text, Origin origin, std::string_view where) {
   // The configuration file may have all settings, and "" there means none.
-  if (text.empty() && setting.type == SettingType::kText && origin != Origin::kFile) {
+  if (text.empty() && origin != Origin::kFile) {
     return invalid(fmt::format("{} is empty: fill it in, or leave it out", where));
   }
   if (const Status status = setting.set(config, text); !status) {
@@ -156,6 +156,12 @@ Status Settled::apply(const Setting& setting, std::string_view text, Origin orig
 
 Result<CommandLine> parse_command_line(std::span<const char* const> arguments) {
   FlagParser options;
+  // CLI11 would take the next argument for the value. Such a flag comes from a variable that was not filled
+  // in.
+  for (const std::string_view argument : arguments) {
+    if (argument.starts_with("--") && argument.find('=') + 1 == argument.size())
+      return invalid(fmt::format("{} is empty: fill it in, or leave it out", printable(argument)));
+  }
   try {
     // CLI11 takes the arguments from the back.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());

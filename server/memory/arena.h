@@ -13,8 +13,9 @@
 
 namespace minikv::server {
 
-// The arena grows by pieces of increasing size, up to kLargestBytes. The pieces of a large arena are so large
-// that the allocator takes them from the system, and gives them back to it. The arena runs no destructors.
+// The arena grows by pieces, each as large as all before it together, up to kLargestBytes; a longer object
+// gets a piece of its own size. The pieces of a large arena are so large that the allocator takes them from
+// the system, and gives them back to it. The arena runs no destructors.
 // Thread safety: none.
 class Arena {
  public:

@@ -22,7 +22,6 @@ namespace minikv::server {
 //   a sixteenth          connections that hold nothing: they are served even where many hold little, as half
 //                        of a request
 //   three eighths        the request that has waited longest: so a request of maximum size can always finish
-
 //
 // A request that needs more than these three eighths at a time can never be served, and is refused at once.
 //

@@ -168,7 +168,7 @@ void SessionTasks::take_turn() {
   if (batch_) build_batch();
   answers_.answer();
   if (queue_.empty()) holding_requests_ = false;
-  (void)loop_.laps().lap();  // the next request does not count this time
+  (void)loop_.laps().lap();  // this time is not the next request's
 }
 
 // ---- memory ----

@@ -76,7 +76,8 @@ class Connection {
 
   virtual ClientState& client() = 0;
 
-  // Whether writes of this connection are with the writer: a read that ran at once would overtake them.
+  // Whether tasks of this connection, reads among them, are for the writer and not yet back from it: a read
+  // that ran at once would overtake the writes before it.
   virtual bool has_writes_in_flight() const = 0;
   // Whether all requests before this one have been answered.
   virtual bool is_quiet() const = 0;

@@ -39,8 +39,8 @@ struct ServerOptions {
   // A connection is not read from while it has more than this with the writer thread.
   std::size_t max_in_flight_bytes = 16U << 20;
   std::size_t max_in_flight_requests = 100'000;
-  // A connection is closed if its client has sent nothing for so long, and nothing is done for it; 0: none
-  // is.
+  // A connection is closed if nothing has been received or sent for so long, and nothing is done for it; 0:
+  // none is.
   std::chrono::seconds idle_timeout{0};
   // After so long without traffic, the kernel asks whether the client's machine is still there; 0: never.
   std::chrono::seconds tcp_keepalive{300};

@@ -71,7 +71,12 @@ TEST_F(CommandLineTest, AFlagThatIsEmptyIsAVariableThatAScriptForgot) {
   for (const char* flag : {"--host", "--port", "-p", "-u", "--user", "--password-file", "--timeout"}) {
     EXPECT_EQ(exit_code({flag, "", "ping"}), 2) << flag;
   }
+  for (const char* flag : {"--host=", "--port=", "--user=", "--password-file=", "--timeout="}) {
+    EXPECT_EQ(exit_code({flag, "ping"}), 2) << flag << " takes the verb for its value";
+    EXPECT_EQ(exit_code({"--raw", "-p", "1", flag, "ping"}), 2) << flag;
+  }
   EXPECT_EQ(parsed({"set", "k", ""}).words.back(), "") << "but an argument may be";
+  EXPECT_EQ(parsed({"--raw", "set", "k", "--v="}).words.back(), "--v=");
 }
 
 TEST_F(CommandLineTest, AnEmptyVariableCountsAsUnset) {

@@ -80,6 +80,10 @@ TEST(PresentationTest, RawIsTheBytesAndNothingElse) {
   EXPECT_EQ(shown("get k", "+VALUE 3 1\r\na\nb\r\n", Style::kRaw).text, "a\nb");
   EXPECT_EQ(shown("list", "+LIST 2\r\nage\r\n\"a b\"\r\n", Style::kRaw).text, "age\n\"a b\"\n");
   EXPECT_EQ(shown("stats", "+TEXT 1\r\nkeys: 12\r\n", Style::kRaw).text, "keys: 12\n");
+  // For a person, beside what a program reads.
+  const Presentation part = shown("list", "+LIST 1 more\r\nage\r\n", Style::kRaw);
+  EXPECT_EQ(part.text, "age\n");
+  EXPECT_EQ(part.note, "There are more: list after age\n");
 }
 
 TEST(ContinuationTest, GoesOnAfterTheLastName) {

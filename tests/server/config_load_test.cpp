@@ -180,7 +180,7 @@ TEST(ConfigLoadTest, OfAFlagGivenTwiceTheLastCounts) {
 
 TEST(ConfigLoadTest, FlagsWithoutTheirValueAreRefused) {
   EXPECT_EQ(error({"--port"}), "--port: 1 required value missing");
-  EXPECT_EQ(error({"--port="}), "--port: 1 required value missing");
+  EXPECT_EQ(error({"--port="}), "--port= is empty: fill it in, or leave it out");
   EXPECT_EQ(error({"--config", ""}), "--config is empty");
 }
 
@@ -273,6 +273,11 @@ TEST(ConfigLoadTest, ATextThatIsEmptyIsAVariableThatIsNotFilledIn) {
             "MINIKV_PASSWORD_FILE= is empty: fill it in, or leave it out");
   EXPECT_EQ(error({}, {"MINIKV_PORT_FILE="}), "MINIKV_PORT_FILE= is empty: fill it in, or leave it out");
   EXPECT_EQ(error({}, {"MINIKV_PASSWORD="}), "MINIKV_PASSWORD is empty: fill it in, or unset it");
+  EXPECT_EQ(error({"--port", ""}), "--port= is empty: fill it in, or leave it out");
+  EXPECT_EQ(error({}, {"MINIKV_PORT="}), "MINIKV_PORT= is empty: fill it in, or leave it out");
+  // And takes nothing that follows for its value.
+  EXPECT_EQ(error({"--data-dir=", "--check-config"}), "--data-dir= is empty: fill it in, or leave it out");
+  EXPECT_EQ(error({"--port=", "--check-config"}), "--port= is empty: fill it in, or leave it out");
   EXPECT_EQ(file_error(R"({"password_file": ""})"), "no error") << "which is how the sample says none";
 }
 
