@@ -25,8 +25,6 @@ if(MINIKV_SANITIZE)
   target_compile_options(minikv_compiler INTERFACE -fsanitize=${MINIKV_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
   target_link_options(minikv_compiler INTERFACE -fsanitize=${MINIKV_SANITIZE})
-  # Otherwise Abseil's tables have other members here than in Debian's library, which is not built with a sanitizer.
-  target_compile_definitions(minikv_compiler INTERFACE NDEBUG_SANITIZER)
   if(MINIKV_SANITIZE MATCHES undefined)
     # This check opens a pipe to look at memory, and takes a process without descriptors for a wrong object.
     target_compile_options(minikv_compiler INTERFACE -fno-sanitize=vptr)

@@ -7,8 +7,8 @@ namespace minikv::engine {
 namespace {
 
 constexpr std::size_t kKeysPerSlice = 64;
-// The pause while keys expire one by one. The maximum wait for the next expiry is bounded, since the wall
-// clock may be set forward.
+// kPauseMs: the pause while keys expire one by one. kMaxPauseMs: the maximum wait for the next expiry, since
+// the wall clock may be set forward.
 constexpr std::int64_t kPauseMs = 100, kMaxPauseMs = 1000;
 
 }  // namespace

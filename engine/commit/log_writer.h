@@ -50,8 +50,8 @@ class LogWriter {
   // ---- append, sync ----
 
   // Writes a frame that was begun at the end of segment(). `end_sequence` is one behind the last sequence of
-  // its records. On any error the frame is not part of the log, and append() undoes the failed write before
-  // it writes anything else.
+  // its records. On any error the frame is not part of the log, and what the write has left in the file is
+  // undone before anything else is written.
   Status append(FrameBuilder& frame, std::uint64_t end_sequence, std::int64_t now_ms);
   // Makes all appended frames as durable as the mode promises. In `always` the writer syncs the file; in
   // `interval` the keeper does, and the writer waits only where a sync is late. A failed sync is final: the

@@ -45,7 +45,7 @@ class Publisher {
   SharedState& state_;
   // While a group is prepared, and not published yet.
   Index* index_ = nullptr;            // for the next changes; null: no group is prepared
-  std::uint32_t first_in_index_ = 0;  // change that goes to index_
+  std::uint32_t first_in_index_ = 0;  // number of the first change that goes to index_
   const RangeDeletes* covered_ = nullptr;
   std::size_t fresh_ = 0, expiring_ = 0, gone_ = 0;
 };

@@ -20,12 +20,12 @@ std::size_t RangeSweep::slice_keys() const {
 
 std::optional<std::int64_t> RangeSweep::due_in_ms() {
   state_.lock.assert_writer_thread();
-  if (state_.ranges.is_empty() || pacer_ || !state_.index.is_in_order()) return std::nullopt;
+  if (state_.ranges.is_empty() || rests_ || !state_.index.is_in_order()) return std::nullopt;
   return 0;
 }
 
 void RangeSweep::run_slice() {
-  pacer_ = state_.options.single_threaded;
+  rests_ = state_.options.single_threaded;
   const bool is_over = find_some();
   ExclusiveGuard guard(state_.lock);
   for (const std::string& key : found_) {

@@ -25,14 +25,14 @@ class RangeSweep final : public MaintenanceTask {
   void run_slice() override;
   // A group has been committed. In single-threaded mode there is one slice for each group, so that simulated
   // histories go on while a sweep is half done.
-  void note_group() { pacer_ = false; }
+  void note_group() { rests_ = false; }
 
  private:
   std::size_t slice_keys() const;
   bool find_some();
 
   SharedState& state_;
-  bool pacer_ = false;
+  bool rests_ = false;
   std::uint64_t sweeping_ = 0;  // sequence of the range
   std::string reached_;         // the sweep has come to this key, included
   std::vector<std::string> found_;

@@ -37,7 +37,8 @@ class CompactionOutput {
   Status finish();
   // After finish(), and before the manifest names the segments: keeps them from being removed. Once.
   std::vector<std::shared_ptr<Segment>> keep();
-  // After keep(): removes the kept segments. The manifest must not name them, and never will.
+  // After keep(): removes the kept segments. Only if it is certain that the manifest does not name them, and
+  // never will.
   void remove_kept();
   const std::vector<ManifestSegment>& entries() const { return entries_; }
   std::uint64_t bytes() const;

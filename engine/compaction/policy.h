@@ -44,7 +44,7 @@ std::vector<ManifestSegment> pick_for_background(const std::vector<SegmentUse>& 
 
 // The plan of a compaction by hand: all segments, in bounded steps to be taken in this order, oldest records
 // first. So a tombstone comes after all older records of its key, and goes. The plan leaves out steps that
-// would only copy nearly live compacted segments, and segments for which there is no room.
+// would only copy compacted segments that are nearly all alive, and segments for which there is no room.
 std::vector<std::vector<ManifestSegment>> plan_full(std::vector<SegmentUse> sealed,
                                                     const CompactionPolicy& policy);
 

@@ -8,7 +8,7 @@
 namespace minikv::engine {
 namespace {
 
-constexpr std::int64_t kSliceUs = 20'000;  // a cancellation is noticed after this time
+constexpr std::int64_t kSliceUs = 20'000;  // a cancellation is noticed within this time
 
 std::int64_t now_us() {
   using std::chrono::duration_cast, std::chrono::microseconds, std::chrono::steady_clock;

@@ -73,7 +73,7 @@ class Keeper {
   RefusalWatch& refusal_watch() { return refusal_watch_; }
 
   // ---- for the writer ----
-  // Has `full` synced and sealed; the log goes on in `next`.
+  // Hands `full` over, to be synced and sealed later; the log goes on in `next`.
   void retire(const RetiredSegment& full, std::shared_ptr<Segment> next);
   // When it returns ok, every sequence below `end` may be used.
   Status reserve_sequences(std::uint64_t end);
@@ -82,7 +82,7 @@ class Keeper {
   bool may_hold_up(std::uint64_t next_sequence) const;
   // When it returns ok, the file of this log segment may be cut to `bytes`.
   Status allow_cut(SegmentId id, std::uint64_t bytes);
-  // Has engine time and its lead over the wall clock recorded in the manifest, which takes no room.
+  // Requests that engine time and its lead over the wall clock go into the manifest, which takes no room.
   void note_time();
 
   // ---- for compaction ----

@@ -22,7 +22,7 @@ class SpareMaker {
              std::function<bool()> is_urgent);
 
   // Makes a file full of zeros, durable and named in the manifest. Sets `made` to kOk, or to the reason why
-  // there is no file. After a returned error the store may take no writes.
+  // there is no file. After a returned error the store must take no writes.
   //
   // `left_over` bytes of room must remain; 0: the free room is not compared before the file is tried.
   Status create(std::uint64_t size, std::uint64_t left_over, Status& made);

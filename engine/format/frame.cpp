@@ -76,9 +76,9 @@ char* FrameBuilder::take(std::size_t bytes) {
     ++chunk_;
   }
   if (chunk_ == chunks_.size()) chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkBytes));
-  char* const location = chunks_[chunk_].get() + used_;
+  char* const place = chunks_[chunk_].get() + used_;
   used_ += bytes;
-  return location;
+  return place;
 }
 
 void FrameBuilder::end_piece() {
@@ -101,9 +101,9 @@ std::uint64_t FrameBuilder::add(const NewRecord& record) {
   const auto padding = static_cast<std::size_t>(align_up(unpadded) - unpadded);
   const bool is_external = record.value.size() >= kExternalValueBytes;
   const std::size_t copied = is_external ? 0 : record.value.size() + padding;
-  char* const location = take(sizeof(header) + record.key.size() + copied);
-  std::memcpy(location, &header, sizeof(header));
-  char* end = std::copy(record.key.begin(), record.key.end(), location + sizeof(header));
+  char* const place = take(sizeof(header) + record.key.size() + copied);
+  std::memcpy(place, &header, sizeof(header));
+  char* end = std::copy(record.key.begin(), record.key.end(), place + sizeof(header));
   if (is_external) {
     end_piece();
     pieces_.push_back(record.value);
@@ -113,7 +113,7 @@ std::uint64_t FrameBuilder::add(const NewRecord& record) {
   }
   std::fill_n(end, padding, '\0');
   const std::uint64_t offset = offset_ + bytes_;
-  records_.push_back({location, offset, header.key_length});
+  records_.push_back({place, offset, header.key_length});
   bytes_ += align_up(unpadded);
   return offset;
 }

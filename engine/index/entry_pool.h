@@ -70,7 +70,7 @@ class EntryBlocks {
 // share their blocks.
 class EntryPool {
  public:
-  // `blocks` must outlive every use of the pool, but not the pool itself.
+  // `blocks` must outlive every use of the pool; the pool's destructor does not need them.
   explicit EntryPool(EntryBlocks& blocks) : blocks_(&blocks) {}
   EntryPool(const EntryPool&) = delete;
   EntryPool& operator=(const EntryPool&) = delete;

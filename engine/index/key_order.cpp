@@ -38,9 +38,9 @@ bool KeyOrder::replace(Entry* old, Entry* now) {
     making_->changes.push_back({now, true});
     return false;
   }
-  const auto location = tree_.find(old);
-  assert(location != tree_.end() && *location == old && old->key() == now->key());
-  tree_.insert(tree_.erase(location), now);
+  const auto found = tree_.find(old);
+  assert(found != tree_.end() && *found == old && old->key() == now->key());
+  tree_.insert(tree_.erase(found), now);
   return true;
 }
 

@@ -111,6 +111,7 @@ Result<std::unique_ptr<Segment>> open_segment(OpenFiles& files, const std::strin
 
 // Segments that their last reader has released. The keeper closes and unlinks them, because the last reader
 // may be an event loop. They are linked to each other, so that a reader needs no memory for the release.
+// Thread safety: all members may be called from any thread.
 class Graveyard {
  public:
   void add(std::unique_ptr<Segment> segment) noexcept;

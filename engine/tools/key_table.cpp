@@ -91,25 +91,20 @@ void KeyTable::apply_ranges() {
   if (ranges_.empty()) return;
   std::sort(ranges_.begin(), ranges_.end(),
             [](const DeletedRange& a, const DeletedRange& b) { return a.from < b.from; });
-  std::vector<std::pair<const std::string*, KeyOutcome*>> sorted;
-  sorted.reserve(keys_.size());
-  for (auto& [key, known] : keys_) sorted.emplace_back(&key, &known);
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return *a.first < *b.first; });
-
   const auto is_older = [](const DeletedRange* a, const DeletedRange* b) {
     return a->sequence < b->sequence;
   };
   std::priority_queue<const DeletedRange*, std::vector<const DeletedRange*>, decltype(is_older)> open(
       is_older);
   std::size_t next = 0;
-  for (const auto& [key, known] : sorted) {
-    while (next < ranges_.size() && ranges_[next].from <= *key) open.push(&ranges_[next++]);
-    while (!open.empty() && !open.top()->to.empty() && open.top()->to <= *key) open.pop();
+  for (auto& [key, known] : keys_) {
+    while (next < ranges_.size() && ranges_[next].from <= key) open.push(&ranges_[next++]);
+    while (!open.empty() && !open.top()->to.empty() && open.top()->to <= key) open.pop();
     if (open.empty()) continue;
     const std::uint64_t deleted_at = open.top()->sequence;
-    if (known->sequence < deleted_at) {
-      known->what = KeyOutcome::What::kAbsent;
-      known->sequence = known->version = deleted_at;
+    if (known.sequence < deleted_at) {
+      known.what = KeyOutcome::What::kAbsent;
+      known.sequence = known.version = deleted_at;
     }
   }
 }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/btree_map.h>
 
 #include "engine/tools/inspection.h"
 
@@ -22,7 +22,7 @@ struct KeyOutcome {
   };
   What what = What::kAbsent;
   RecordType lost_type = RecordType::kPut;  // of what was lost
-  std::uint64_t sequence = 0;               // of the newest record
+  std::uint64_t sequence = 0;               // rank_of() the newest record
   std::uint64_t version = 0;
   std::int64_t expiry_ms = 0;
   SegmentId segment;  // the value's location: the record's segment and offset
@@ -40,6 +40,10 @@ struct KeyOutcome {
 // Thread safety: not thread-safe.
 class KeyTable final : public InspectionSink {
  public:
+  // In order. A hash table of Abseil's can't be used under AddressSanitizer: Debian's library, which has a part
+  // of it, is built without.
+  using Keys = absl::btree_map<std::string, KeyOutcome>;
+
   KeyTable() = default;
   // Takes records of these keys alone.
   explicit KeyTable(std::set<std::string, std::less<>> wanted)
@@ -52,7 +56,7 @@ class KeyTable final : public InspectionSink {
   // The outcome after decide(). Null: there was no record of the key.
   const KeyOutcome* find(std::string_view key) const;
   KeyOutcome* find(std::string_view key);
-  const absl::flat_hash_map<std::string, KeyOutcome>& keys() const { return keys_; }
+  const Keys& keys() const { return keys_; }
   // The keys with a missing value that no damaged record tells of: an expiry was set for a value that is not
   // there.
   const std::vector<std::string>& missing() const { return missing_; }
@@ -67,7 +71,7 @@ class KeyTable final : public InspectionSink {
   void take(KeyOutcome& known, KeyOutcome found);
   void apply_ranges();
 
-  absl::flat_hash_map<std::string, KeyOutcome> keys_;
+  Keys keys_;
   std::vector<DeletedRange> ranges_;
   std::vector<std::string> missing_;
   std::set<std::string, std::less<>> wanted_;

@@ -169,7 +169,8 @@ class Store {
   ScanPage scan(const ScanOptions& options) const;
   // False for a moment after open() of a store with many keys: the store builds the sorted index then. Only
   // calls that go through the keys in order wait for it: scan(), remove_range(), remove_prefix(), clear(),
-  // and those of Transaction likewise. Transaction's calls run on the writer, so that other writes wait too.
+  // and those of Transaction likewise. clear() and Transaction's calls wait on the writer, so that other
+  // writes wait too.
   bool is_in_order() const;
   // Returns about `count` keys from `position` on (0: from the beginning; or UnorderedPage::next), so that a
   // walk needs only a number to go on. A walk shows each key that is there throughout at least once. For any
@@ -239,7 +240,7 @@ class Store {
   // ---- for servers: writes that do not wait ----
   // Hands tasks to the writer, in order. After close() has begun they are answered with kShutdown.
   void submit(std::span<WriteTask* const> tasks);
-  // Commits the tasks on this thread if the writer is idle and the commit needs not wait for a sync, for
+  // Commits the tasks on this thread if the writer is idle and the commit need not wait for a sync, for
   // room, or for a task that takes long. Otherwise submits them. A commit on this thread spares two threads
   // waking each other. True: all are done.
   bool commit_or_submit(std::span<WriteTask* const> tasks);

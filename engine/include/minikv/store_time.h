@@ -15,7 +15,7 @@ namespace minikv {
 
 // Engine time's lead over the wall clock: when the wall clock said `wall_ms`, engine time was `engine_ms`.
 // Distinct wall times may be the same engine time, which is the slower one. So the wall time that to_wall()
-// returns for it may be off by a millisecond, but never for whole seconds.
+// returns for it may be off by a millisecond, but never for whole seconds. Thread safety: a value.
 struct TimeLead {
   std::int64_t wall_ms = 0;
   std::int64_t engine_ms = 0;
