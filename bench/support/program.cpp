@@ -84,7 +84,7 @@ class CountingReporter final : public benchmark::ConsoleReporter {
   CountingReporter() : ConsoleReporter(isatty(STDOUT_FILENO) != 0 ? OO_Color : OO_None) {}
 
   void ReportRuns(const std::vector<Run>& runs) override {
-    for (const Run& run : runs) errors_ += has_failed(run) ? 1 : 0;
+    for (const Run& run : runs) errors_ += has_failed(run) ? 1U : 0U;
     ConsoleReporter::ReportRuns(runs);
   }
   std::size_t errors() const { return errors_; }

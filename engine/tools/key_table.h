@@ -40,8 +40,8 @@ struct KeyOutcome {
 // Thread safety: not thread-safe.
 class KeyTable final : public InspectionSink {
  public:
-  // In order. Abseil's hash tables can't be used under AddressSanitizer, because a part of them is in Debian's
-  // library, which is built without.
+  // In order. Abseil's hash tables can't be used under AddressSanitizer, because a part of them is in
+  // Debian's library, which is built without.
   using Keys = absl::btree_map<std::string, KeyOutcome>;
 
   KeyTable() = default;
