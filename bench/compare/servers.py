@@ -204,7 +204,8 @@ class Constant(Server):
 
     def start(self, key=None):
         port_file = os.path.join(self.directory, "port")
-        self.process = subprocess.Popen([os.path.join(self.binaries, "constant_server"), port_file])
+        self.process = subprocess.Popen(
+            [os.path.join(self.binaries, "constant_server"), port_file], start_new_session=True)
         for _ in range(1000):
             time.sleep(0.01)
             if os.path.exists(port_file):

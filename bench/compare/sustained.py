@@ -117,10 +117,10 @@ class Servers:
             compare.say(f"filling {server.name}: {self.keys} keys, values of {value_bytes} bytes, fsync {fsync}")
             server.start()
             server.fill(self.keys, value_bytes)
-            cell = Cell("", fsync, {}, pipeline=64, sets=1, value_bytes=value_bytes)
+            flags = Cell("", fsync, {}, pipeline=64, sets=1, value_bytes=value_bytes).flags(self.keys, options.threads)
             overwritten = 0
             while overwritten < 2 * self.keys:
-                overwritten += load(options, server, cell.flags(self.keys, options.threads), 1)["answered"]
+                overwritten += load(options, server, flags, min(1, options.seconds))["answered"]
             server.pause()
 
     def by_turns(self, number):
