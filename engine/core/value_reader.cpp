@@ -230,46 +230,41 @@ bool HandleAccess::is_resident(const ValueHandle& handle, std::string_view key, 
          resident.has(handle.segment_->marks(), handle.offset_, bytes);
 }
 
-template <typename Outcome>
-Outcome ValueReader::told(Outcome outcome) const {
-  const auto tell = [this](const auto& result) {
-    if (result.code() != StatusCode::kCorruption) return;
-    if constexpr (requires { result.status(); }) {
-      log_.error("a value is damaged, and its key answers CORRUPT: {}", result.status().message());
-    } else {
-      log_.error("a value is damaged, and its key answers CORRUPT: {}", result.message());
-    }
-  };
-  if constexpr (requires { outcome.has_value() && outcome->code() == StatusCode::kCorruption; }) {
-    if (outcome) tell(*outcome);
-  } else {
-    tell(outcome);
-  }
-  return outcome;
+void ValueReader::tell(const Status& damage) const {
+  log_.error("a value is damaged, and its key answers CORRUPT: {}", damage.message());
 }
 
 Result<Value> ValueReader::read(std::string_view key, const ValueHandle& handle,
                                 std::size_t room_bytes) const {
-  if (reads_from_disk(handle)) return told(HandleAccess::read_from_disk(handle, key, resident_, room_bytes));
-  return told(HandleAccess::read(handle, key, resident_, room_bytes));
+  Result<Value> value = reads_from_disk(handle)
+                            ? HandleAccess::read_from_disk(handle, key, resident_, room_bytes)
+                            : HandleAccess::read(handle, key, resident_, room_bytes);
+  if (value.code() == StatusCode::kCorruption) tell(value.status());
+  return value;
 }
 
 Status ValueReader::read_into(std::string_view key, const ValueHandle& handle, std::span<char> out,
                               const std::function<bool()>& should_stop) const {
-  if (reads_from_disk(handle))
-    return told(HandleAccess::read_from_disk(handle, key, out, resident_, should_stop));
-  return told(HandleAccess::read(handle, key, out, resident_));
+  Status done = reads_from_disk(handle)
+                    ? HandleAccess::read_from_disk(handle, key, out, resident_, should_stop)
+                    : HandleAccess::read(handle, key, out, resident_);
+  if (done.code() == StatusCode::kCorruption) tell(done);
+  return done;
 }
 
 std::optional<Result<Value>> ValueReader::try_read(std::string_view key, const ValueHandle& handle) const {
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
-  return told(HandleAccess::try_read(handle, key, resident_));
+  std::optional<Result<Value>> value = HandleAccess::try_read(handle, key, resident_);
+  if (value && value->code() == StatusCode::kCorruption) tell(value->status());
+  return value;
 }
 
 std::optional<Status> ValueReader::try_read_into(std::string_view key, const ValueHandle& handle,
                                                  std::span<char> out) const {
   if (handle.value_bytes() > Store::kMaxValueAtOnceBytes) return std::nullopt;
-  return told(HandleAccess::try_read(handle, key, out, resident_));
+  std::optional<Status> done = HandleAccess::try_read(handle, key, out, resident_);
+  if (done && done->code() == StatusCode::kCorruption) tell(*done);
+  return done;
 }
 
 }  // namespace minikv::engine

@@ -74,8 +74,7 @@ class ValueReader {
                                       std::span<char> out) const;
 
  private:
-  template <typename Outcome>
-  Outcome told(Outcome outcome) const;
+  void tell(const Status& damage) const;
 
   ResidentPages& resident_;
   const Log& log_;
