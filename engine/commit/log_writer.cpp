@@ -30,12 +30,14 @@ Status zero_out(File& file, std::uint64_t begin, std::uint64_t end) {
 LogWriter::LogWriter(StoreContext& context, Keeper& keeper, std::shared_ptr<Segment> active,
                      std::uint64_t next_sequence)
     : context_(context), keeper_(keeper), active_(std::move(active)), next_sequence_(next_sequence) {
-  note_own_bytes();
+  note_segment();
 }
 
-void LogWriter::note_own_bytes() {
+// The log goes on in another segment.
+void LogWriter::note_segment() {
   const auto size = active_->file().size();
   own_bytes_ = size ? *size : 0;
+  zeros_end_ = kPageBytes;
 }
 
 void LogWriter::fail(const Status& status) {
@@ -76,10 +78,30 @@ Status LogWriter::append_mark(std::int64_t now_ms) {
 
 Status LogWriter::write(std::span<const std::string_view> pieces, std::uint64_t bytes) {
   const std::uint64_t offset = used_bytes();
-  failed_end_ = offset + bytes;  // until it has succeeded
-  MINIKV_TRY(active_->file().write(offset, pieces));
+  const std::uint64_t end = offset + bytes;
+  failed_end_ = end;  // until it has succeeded
+  if (!active_->is_recycled() || end <= zeros_end_) {
+    MINIKV_TRY(active_->file().write(offset, pieces));
+  } else {
+    const auto padded = with_rest_of_page(pieces, end);
+    failed_end_ = end + padded.back().size();
+    MINIKV_TRY(active_->file().write(offset, padded));
+    zeros_end_ = failed_end_;
+  }
   failed_end_ = 0;
   return {};
+}
+
+// With zeros up to the end of the page. So the kernel need not read the page of a recycled file before it can
+// change a part of it; and recovery sees that nothing was written there.
+std::span<const std::string_view> LogWriter::with_rest_of_page(std::span<const std::string_view> pieces,
+                                                               std::uint64_t end) {
+  static constexpr char kZeros[kPageBytes] = {};
+  const std::uint64_t rest = end < own_bytes_ ? (kPageBytes - end % kPageBytes) % kPageBytes : 0;
+  padded_.assign(pieces.begin(), pieces.end());
+  padded_.emplace_back(kZeros,
+                       static_cast<std::size_t>(std::min(rest, own_bytes_ - std::min(end, own_bytes_))));
+  return padded_;
 }
 
 Status LogWriter::refuse(const Status& why, std::size_t records) {
@@ -155,7 +177,7 @@ void LogWriter::roll_to(std::shared_ptr<Segment> next) {
   if (full.max_seq == 0) full.min_seq = full.max_seq = next_sequence_ - 1;
   keeper_.retire(full, next);
   active_ = std::move(next);
-  note_own_bytes();
+  note_segment();
   active_min_seq_ = active_max_seq_ = 0;
 }
 

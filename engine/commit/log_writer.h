@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/core/context.h"
 #include "engine/files/keeper.h"
@@ -89,7 +90,9 @@ class LogWriter {
   Status overwrite_failed();
   Status overwrite(std::uint64_t offset, std::uint64_t end);
   void put_off_watermark();
-  void note_own_bytes();
+  std::span<const std::string_view> with_rest_of_page(std::span<const std::string_view> pieces,
+                                                      std::uint64_t end);
+  void note_segment();
   void fail(const Status& status);
 
   StoreContext& context_;
@@ -97,6 +100,9 @@ class LogWriter {
 
   std::shared_ptr<Segment> active_;
   std::uint64_t own_bytes_ = 0;
+  // In a recycled file: where the zeros behind the last frame end, which is the end of a page.
+  std::uint64_t zeros_end_ = 0;
+  std::vector<std::string_view> padded_;                   // the pieces of the write that is being made
   std::uint64_t active_min_seq_ = 0, active_max_seq_ = 0;  // of its frames; 0 and 0 without any
   std::uint64_t next_sequence_;
   std::uint64_t failed_end_ = 0;      // of a write that failed and is not undone yet; 0: there is none

@@ -51,7 +51,7 @@ class Health {
 // Numbers for Store::stats(). Each is written by one thread or added to atomically.
 struct Counters {
   std::atomic<std::uint64_t> groups{0}, writes{0}, syncs{0}, compactions{0}, reclaimed_bytes{0}, cut_bytes{0},
-      lost_keys{0}, expired_keys{0}, recovery_ms{0};
+      lost_keys{0}, expired_keys{0}, recovery_ms{0}, recycled{0};
   // Requests that were not carried out, by reason.
   std::atomic<std::uint64_t> refused_disk_full{0}, refused_io_error{0}, refused_read_only{0},
       refused_memory{0}, refused_index_full{0};

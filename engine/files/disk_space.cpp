@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::uint64_t kMuchToRelease = 8;  // segments
 constexpr std::uint64_t kReservedPart = 4;
+constexpr std::uint64_t kRoomBesideKept = 8;  // segments
+constexpr std::size_t kMaxDying = 8;          // segments that give their space back at the same time
 
 }  // namespace
 
@@ -19,7 +21,8 @@ Result<std::uint64_t> DiskSpace::free_bytes() const {
 
 bool DiskSpace::may_grow_log(std::uint64_t bytes) const {
   const auto free = free_bytes();
-  return !free || *free >= context_.options.segment_size + kMiB + bytes;
+  // A file that can be recycled is as good as room for a segment.
+  return !free || *free + dropped_.recyclable_bytes() >= context_.options.segment_size + kMiB + bytes;
 }
 
 std::uint64_t DiskSpace::reserved_bytes() const {
@@ -32,13 +35,28 @@ std::uint64_t DiskSpace::reserved_bytes() const {
   return std::min(room, size) / kReservedPart;
 }
 
+bool DiskSpace::is_keeping_over() const {
+  if (monitor_.is_stopping() || context_.clock.steady_ms() >= dropped_.kept_until_ms()) return true;
+  const auto free = context_.file_system.free_space(context_.directory);
+  return free && *free < kRoomBesideKept * context_.options.segment_size + kMiB;
+}
+
+bool DiskSpace::is_unlinking_due() const {
+  if (dropped_.is_empty() || room_to_give_back() == 0) return false;
+  return dropped_.has_surplus() || is_keeping_over();
+}
+
+std::size_t DiskSpace::room_to_give_back() const {
+  return release_.count() < kMaxDying ? kMaxDying - release_.count() : 0;
+}
+
 bool DiskSpace::is_release_due() const {
   return is_giving_back() && !monitor_.is_stopping() &&
          (is_release_late() || std::chrono::steady_clock::now() >= release_.next_at());
 }
 
 bool DiskSpace::is_release_late() const {
-  const std::uint64_t bytes = release_.bytes();
+  const std::uint64_t bytes = release_.bytes() + dropped_.surplus_bytes();
   if (bytes == 0) return false;
   if (bytes > kMuchToRelease * context_.options.segment_size) return true;
   const auto free = context_.file_system.free_space(context_.directory);

@@ -1,4 +1,4 @@
-// The room on the disk: what is free, and what is being given back.
+// The room on the disk: what is free, what dropped segments take, and what is being given back.
 #pragma once
 
 #include <chrono>
@@ -10,6 +10,7 @@
 
 #include "engine/base/thread_annotations.h"
 #include "engine/core/context.h"
+#include "engine/files/dropped_files.h"
 #include "engine/files/keeper_monitor.h"
 #include "engine/files/paced_release.h"
 #include "engine/files/store_manifest.h"
@@ -23,9 +24,9 @@ class DiskSpace {
   using Time = std::chrono::steady_clock::time_point;
 
   DiskSpace(StoreContext& context, KeeperMonitor& monitor, const StoreManifest& manifest)
-      : context_(context), monitor_(monitor), manifest_(manifest), release_(context) {}
+      : context_(context), monitor_(monitor), manifest_(manifest), dropped_(context), release_(context) {}
 
-  // Bytes that may still be written, with those that are about to be given back.
+  // Bytes that may still be written, with those that are being given back.
   Result<std::uint64_t> free_bytes() const;
   // Whether there is no room for another segment.
   bool is_tight() const { return !may_grow_log(0); }
@@ -41,13 +42,23 @@ class DiskSpace {
     if (tight_) tight_();
   }
 
+  // ---- what dropped segments take ----
+  DroppedFiles& dropped() { return dropped_; }
+  bool has_recyclable() const { return dropped_.has_recyclable(); }
+  // Whether there is so little room, or the store has been written to so little, that no file is worth
+  // keeping.
+  bool is_keeping_over() const MINIKV_REQUIRES(keeper_mutex);
+  // Whether a file of a dropped segment should be unlinked now.
+  bool is_unlinking_due() const MINIKV_REQUIRES(keeper_mutex);
+
   // ---- what is being given back ----
   // Takes segments with unlinked files, to give their space back.
   void give_back(std::vector<std::unique_ptr<Segment>> segments) { release_.add(std::move(segments)); }
   bool is_giving_back() const { return !release_.is_empty(); }
-  std::size_t segments_to_give_back() const { return release_.count(); }
   // Whether a piece should be given back now.
   bool is_release_due() const MINIKV_REQUIRES(keeper_mutex);
+  // How many more segments may give their space back at the same time, each of which has a descriptor.
+  std::size_t room_to_give_back() const;
   // Whether so much has gathered, or there is so little other room, that the release goes before the next
   // spare and without rests.
   bool is_release_late() const;
@@ -60,6 +71,7 @@ class DiskSpace {
   StoreContext& context_;
   KeeperMonitor& monitor_;
   const StoreManifest& manifest_;
+  DroppedFiles dropped_;
   PacedRelease release_;
   std::function<void()> tight_;
 };

@@ -137,6 +137,7 @@ Status Keeper::finish(const RetiredSegment& last, std::uint64_t next_sequence) {
     return log_.has_retired();
   };
   while (has_retired()) MINIKV_TRY(seal_oldest());
+  MINIKV_TRY(remover_.unlink_all_dropped());
   return seal_last(last, next_sequence);
 }
 
@@ -154,10 +155,12 @@ Keeper::Job Keeper::next_job() const {
   if (log_.has_retired()) return Job::kSeal;
   if (is_time_wanted_) return Job::kTime;
   if (refusal_watch_.is_look_due()) return Job::kLook;
-  if (remover_.may_bury()) return Job::kBury;
+  if (!context_.graveyard->is_empty()) return Job::kBury;
   if (spare_.is_unwanted()) return Job::kDropSpare;
   const bool is_spare_due = spare_.is_due();
-  if (is_spare_due && !disk_.is_release_late()) return Job::kSpare;
+  const bool takes_room = !disk_.has_recyclable();
+  if (is_spare_due && !(takes_room && disk_.is_release_late())) return Job::kSpare;
+  if (disk_.is_unlinking_due()) return Job::kUnlink;
   return is_spare_due || disk_.is_release_due() ? Job::kRelease : Job::kNone;
 }
 
@@ -171,7 +174,8 @@ Status Keeper::carry_out(Job job) {
     case Job::kSeal: return seal_oldest();
     case Job::kTime: return record_time();
     case Job::kLook: refusal_watch_.look(); break;
-    case Job::kBury: return remover_.bury_some();
+    case Job::kBury: return remover_.bury();
+    case Job::kUnlink: return unlink_dropped();
     case Job::kDropSpare: return spare_.drop();
     case Job::kSpare: return spare_.prepare();
     case Job::kRelease: disk_.release_piece(); break;
@@ -230,6 +234,7 @@ void Keeper::wait_for_job() {
       if (at_ms) not_after(in_ms(*at_ms - now_ms));
     }
     if (disk_.is_giving_back()) not_after(disk_.next_release_at());
+    if (disk_.has_recyclable()) not_after(in_ms(disk_.dropped().kept_until_ms() - now_ms));
   }
   if (until) {
     monitor_.wait_until(*until);

@@ -106,6 +106,7 @@ class Keeper {
     kTime,
     kLook,
     kBury,
+    kUnlink,
     kDropSpare,
     kSpare,
     kRelease
@@ -138,6 +139,7 @@ class Keeper {
   Status seal_last(const RetiredSegment& last, std::uint64_t next_sequence);
   Status cut(File& file, const std::string& path, std::uint64_t bytes);
   Status record_time();
+  Status unlink_dropped();
 
   StoreContext& context_;
   KeeperMonitor monitor_;

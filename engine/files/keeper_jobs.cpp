@@ -195,6 +195,17 @@ Status Keeper::record_time() {
   return committed.code() == StatusCode::kDiskFull ? Status() : committed;
 }
 
+// ---- dropped segments ----
+
+Status Keeper::unlink_dropped() {
+  bool is_keeping_over = false;
+  {
+    MutexLock lock(monitor_.mutex());
+    is_keeping_over = disk_.is_keeping_over();
+  }
+  return remover_.unlink_dropped(is_keeping_over, disk_.room_to_give_back());
+}
+
 // ---- compaction ----
 
 Status Keeper::commit_compaction(const std::vector<ManifestSegment>& outputs,

@@ -1,7 +1,8 @@
-// From the graveyard to a file that is gone.
+// From the graveyard to a file that is gone or recycled.
 #include "engine/files/segment_remover.h"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -10,35 +11,11 @@
 
 namespace minikv::engine {
 
-// While the store is being closed, the remover waits for nothing.
-bool SegmentRemover::may_bury() const {
-  return !context_.graveyard->is_empty() &&
-         (disk_.segments_to_give_back() < kMaxDying || monitor_.is_stopping());
-}
-
-Status SegmentRemover::bury() { return bury(context_.graveyard->take()); }
-
-// Each segment that gives back its space has a descriptor, so that the others wait for their turn.
-Status SegmentRemover::bury_some() {
-  bool is_stopping = false;
-  {
-    MutexLock lock(monitor_.mutex());
-    is_stopping = monitor_.is_stopping();
-  }
-  if (is_stopping) return bury();
-  auto dead = context_.graveyard->take();
-  const std::size_t room = kMaxDying - std::min(disk_.segments_to_give_back(), kMaxDying);
-  while (dead.size() > room) {
-    context_.graveyard->add(std::move(dead.back()));
-    dead.pop_back();
-  }
-  return bury(std::move(dead));
-}
-
-Status SegmentRemover::bury(std::vector<std::unique_ptr<Segment>> dead) {
+Status SegmentRemover::bury() {
   const OneAtATime::Scope alone(calls_);
+  auto dead = context_.graveyard->take();
   try {
-    return unlink_and_release(dead);
+    close(dead);
   } catch (const std::bad_alloc&) {
     // The segments that are not closed yet go back to the graveyard.
     for (auto& segment : dead) {
@@ -46,28 +23,58 @@ Status SegmentRemover::bury(std::vector<std::unique_ptr<Segment>> dead) {
     }
     throw;
   }
+  return {};
 }
 
-Status SegmentRemover::unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead) {
-  // Closing a file that has no name any more gives its space back, all at once.
-  const bool has_time = !context_.options.single_threaded && !disk_.is_tight();
-  Manifest next = manifest_.copy();
-  bool any = false;
-  for (const auto& segment : dead) {
-    const ManifestSegment* entry = next.find(segment->id());
-    if (entry == nullptr || entry->state != SegmentState::kDropped) continue;
-    any = true;
-    // The file is opened by its name, while it has one. Without a descriptor its space is given back at once.
-    if (has_time) (void)segment->file().hold();
-    MINIKV_TRY(remove_files(segment->id()));
-    std::erase_if(next.segments, [&](const ManifestSegment& other) { return id_of(other) == segment->id(); });
+void SegmentRemover::close(std::vector<std::unique_ptr<Segment>>& dead) {
+  const Manifest manifest = manifest_.copy();
+  const std::uint64_t store_bytes = manifest_.segment_bytes(std::numeric_limits<std::uint64_t>::max());
+  for (auto& segment : dead) {
+    const ManifestSegment* const entry = manifest.find(segment->id());
+    if (entry != nullptr && entry->state == SegmentState::kDropped) {
+      const auto size = segment->file().size();
+      disk_.dropped().add(*entry, size ? *size : 0, store_bytes);
+    }
+    segment.reset();
   }
-  if (!has_time) dead.clear();
-  if (!any) return {};
+}
+
+Status SegmentRemover::unlink_dropped(bool all, std::size_t most) {
+  const OneAtATime::Scope alone(calls_);
+  std::vector<std::unique_ptr<Segment>> unlinked;
+  std::vector<SegmentId> gone;
+  while (gone.size() < most) {
+    const auto entry = disk_.dropped().take(all);
+    if (!entry) break;
+    Status done;
+    auto segment = unlink(*entry, done);
+    MINIKV_TRY(std::move(done));
+    if (segment) unlinked.push_back(std::move(segment));
+    gone.push_back(id_of(*entry));
+  }
+  if (gone.empty()) return {};
   MINIKV_TRY(context_.file_system.sync_dir(context_.directory));
+  Manifest next = manifest_.copy();
+  std::erase_if(next.segments, [&](const ManifestSegment& entry) {
+    return std::find(gone.begin(), gone.end(), id_of(entry)) != gone.end();
+  });
   MINIKV_TRY(manifest_.commit(next));
-  disk_.give_back(std::move(dead));
+  disk_.give_back(std::move(unlinked));
   return {};
+}
+
+// Returns the open file, whose space can be given back slowly. Null: the space is given back at once, because
+// there is no time, or the file can't be opened. `done` may become an error.
+std::unique_ptr<Segment> SegmentRemover::unlink(const ManifestSegment& entry, Status& done) {
+  std::unique_ptr<Segment> open;
+  const bool has_time = !context_.options.single_threaded && !disk_.is_tight();
+  if (has_time) {
+    auto opened = open_segment(*context_.open_files, context_.path_of(id_of(entry)), OpenMode::kReadWrite,
+                               {id_of(entry), entry.salt}, entry.kind, sizeof(SegmentHeader));
+    if (opened) open = std::move(*opened);
+  }
+  done = remove_files(id_of(entry));
+  return open;
 }
 
 Status SegmentRemover::sweep() {
@@ -80,13 +87,13 @@ Status SegmentRemover::sweep() {
 }
 
 Status SegmentRemover::remove_files(SegmentId id) {
-  for (const std::string& path : {context_.directory + "/" + hint_name(id), context_.path_of(id)}) {
-    if (Status removed = context_.file_system.remove(path);
-        !removed && removed.code() != StatusCode::kNotFound) {
-      return removed;
-    }
-  }
-  return {};
+  MINIKV_TRY(remove_file(context_.directory + "/" + hint_name(id)));
+  return remove_file(context_.path_of(id));
+}
+
+Status SegmentRemover::remove_file(const std::string& path) {
+  Status removed = context_.file_system.remove(path);
+  return removed.code() == StatusCode::kNotFound ? Status() : removed;
 }
 
 }  // namespace minikv::engine

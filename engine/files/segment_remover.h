@@ -1,7 +1,9 @@
-// Unlinks the segments that the manifest has dropped.
+// Closes the segments that the manifest has dropped, and unlinks their files.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -14,9 +16,9 @@
 
 namespace minikv::engine {
 
-// A segment comes into the graveyard when its last reader has let go of it, and then is unlinked. Its space
-// is given back slowly afterwards. That takes a descriptor, so that only a few segments are unlinked at a
-// time.
+// A segment comes into the graveyard when its last reader has let go of it, and then is closed. Its file is
+// recycled (see DroppedFiles), or it is unlinked and its space is given back slowly. That takes a descriptor,
+// so that only a few files are unlinked at a time.
 //
 // Thread safety: the keeper's thread alone.
 class SegmentRemover {
@@ -24,12 +26,12 @@ class SegmentRemover {
   SegmentRemover(StoreContext& context, KeeperMonitor& monitor, StoreManifest& manifest, DiskSpace& disk)
       : context_(context), monitor_(monitor), manifest_(manifest), disk_(disk) {}
 
-  // Whether bury_some() would bury any.
-  bool may_bury() const MINIKV_REQUIRES(keeper_mutex);
-  // Unlinks the segments in the graveyard and has their space given back. bury() takes all of them.
-  // bury_some() takes as many as may be given back at the same time, and all once the store is being closed.
+  // Closes the segments in the graveyard.
   Status bury();
-  Status bury_some() MINIKV_EXCLUDES(keeper_mutex);
+  // Unlinks up to `most` files of dropped segments, and has their space given back: those that are not worth
+  // keeping or, if `all`, any.
+  Status unlink_dropped(bool all, std::size_t most);
+  Status unlink_all_dropped() { return unlink_dropped(true, std::numeric_limits<std::size_t>::max()); }
   // At the start: unlinks the files that the durable manifest has dropped. The next commit records that they
   // are gone.
   Status sweep();
@@ -37,10 +39,9 @@ class SegmentRemover {
   Status remove_files(SegmentId id);
 
  private:
-  static constexpr std::size_t kMaxDying = 8;  // that give their space back at the same time
-
-  Status bury(std::vector<std::unique_ptr<Segment>> dead);
-  Status unlink_and_release(std::vector<std::unique_ptr<Segment>>& dead);
+  void close(std::vector<std::unique_ptr<Segment>>& dead);
+  std::unique_ptr<Segment> unlink(const ManifestSegment& entry, Status& done);
+  Status remove_file(const std::string& path);
 
   StoreContext& context_;
   KeeperMonitor& monitor_;

@@ -14,6 +14,9 @@
 
 namespace minikv::engine {
 
+// The first identity from `draw` under which nothing checks out that was written as `before`.
+SegmentIdentity draw_distinct(const SegmentIdentity& before, const std::function<SegmentIdentity()>& draw);
+
 // Thread safety: the keeper's thread alone.
 class SpareMaker {
  public:
@@ -21,8 +24,9 @@ class SpareMaker {
   SpareMaker(StoreContext& context, StoreManifest& manifest, DiskSpace& disk, LogSyncer& syncer,
              std::function<bool()> is_urgent);
 
-  // Makes a file full of zeros, durable and named in the manifest. Sets `made` to kOk, or to the reason why
-  // there is no file. After a returned error the store must take no writes.
+  // Makes a file that is durable and named in the manifest: of one that is kept to be recycled, or a new one.
+  // Sets `made` to kOk, or to the reason why there is no file. After a returned error the store must take no
+  // writes.
   //
   // `left_over` bytes of room must remain; 0: the free room is not compared before the file is tried.
   Status create(std::uint64_t size, std::uint64_t left_over, Status& made);
@@ -36,8 +40,20 @@ class SpareMaker {
   Result<std::shared_ptr<Segment>> open();
 
  private:
+  // A segment that is being made.
+  struct Unopened {
+    SegmentIdentity identity;
+    bool is_recycled = false;
+  };
+
+  Status create_new(std::uint64_t size, std::uint64_t left_over, Status& made);
   Status write_blank(const SegmentIdentity& identity, std::uint64_t size, const std::string& path);
-  Status fill(File& file, std::uint64_t size);
+  Result<bool> recycle(const ManifestSegment& old, std::uint64_t size, Status& made);
+  bool overwrite(const std::string& path, const ManifestSegment& old, std::uint64_t size);
+  Status name(const Unopened& segment, std::uint64_t size, Status& made);
+  Status fill(File& file, std::uint64_t begin, std::uint64_t end);
+  const SegmentIdentity& next_identity();
+  std::string temporary_path() const;
   Result<bool> drop_largest_hint();
 
   StoreContext& context_;
@@ -46,7 +62,7 @@ class SpareMaker {
   LogSyncer& syncer_;
   const std::function<bool()> is_urgent_;
   std::optional<SegmentIdentity> unused_;  // of one that could not be made
-  std::optional<SegmentIdentity> unopened_;
+  std::optional<Unopened> unopened_;
 };
 
 }  // namespace minikv::engine

@@ -136,9 +136,10 @@ Status SpareSegment::drop() {
     next.find(spare->id())->state = SegmentState::kDropped;
     MINIKV_TRY(manifest_.commit(next));
     spare.reset();
-    MINIKV_TRY(remover_.bury());
-    disk_.release_all();
   }
+  MINIKV_TRY(remover_.bury());
+  MINIKV_TRY(remover_.unlink_all_dropped());
+  disk_.release_all();
   MutexLock lock(monitor_.mutex());
   is_unwanted_ = false;
   is_wanted_ = true;

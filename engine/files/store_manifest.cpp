@@ -61,12 +61,23 @@ Status StoreManifest::commit(Manifest& next) {
   next.lead = context_.clock.record(next.lead);
   const bool is_new_feature = !next.knows_lengths();
   next.incompat_features |= kFeatureLengths;
+  // A sealed segment is cut to its frames: nothing of an earlier one counts as its part.
+  for (ManifestSegment& entry : next.segments) {
+    if (entry.state != SegmentState::kActive && entry.state != SegmentState::kSpare) entry.flags = 0;
+  }
   Manifest kept = next;  // nothing may fail once it is on disk
   MINIKV_TRY(file_.commit(next));
   if (is_new_feature) {
     context_.log.info(
         "{}: the manifest knows the lengths of files from now on; versions of minikv from before that refuse "
         "the store (\"minikvd repair\" writes one that they open)",
+        context_.directory);
+  }
+  if (kept.has_recycled() && !std::exchange(is_recycling_told_, true)) {
+    context_.log.info(
+        "{}: files of compacted segments are recycled from now on; versions of minikv from before that "
+        "refuse "
+        "the store until it was closed in order (\"minikvd repair\" writes one that they open)",
         context_.directory);
   }
   MutexLock lock(monitor_.mutex());
@@ -86,6 +97,14 @@ void StoreManifest::forget_dropped() {
   MutexLock lock(monitor_.mutex());
   std::erase_if(manifest_.segments,
                 [](const ManifestSegment& entry) { return entry.state == SegmentState::kDropped; });
+}
+
+void StoreManifest::forget_dropped(SegmentId id) {
+  const OneAtATime::Scope alone(commits_);
+  MutexLock lock(monitor_.mutex());
+  std::erase_if(manifest_.segments, [id](const ManifestSegment& entry) {
+    return id_of(entry) == id && entry.state == SegmentState::kDropped;
+  });
 }
 
 }  // namespace minikv::engine

@@ -43,8 +43,10 @@ class StoreManifest {
   bool lacked_room() const { return file_.lacked_room(); }
   // For where there was no room to commit `next`: it counts, and becomes durable with the next commit.
   void assume(Manifest next) MINIKV_EXCLUDES(keeper_mutex);
-  // Takes out the segments that have been dropped and are unlinked. The next commit makes that durable.
+  // Takes out the segments that have been dropped and are unlinked: all, or one. The next commit makes that
+  // durable.
   void forget_dropped() MINIKV_EXCLUDES(keeper_mutex);
+  void forget_dropped(SegmentId id) MINIKV_EXCLUDES(keeper_mutex);
 
  private:
   StoreContext& context_;
@@ -52,6 +54,7 @@ class StoreManifest {
   const StoreId store_id_;
   ManifestFile file_;
   OneAtATime commits_;
+  bool is_recycling_told_ = false;
   Manifest manifest_ MINIKV_GUARDED_BY(keeper_mutex);
   SegmentId next_segment_id_ MINIKV_GUARDED_BY(keeper_mutex);
 };

@@ -32,12 +32,17 @@ std::uint32_t record_checksum(std::string_view header_and_key, const SegmentIden
 
 }  // namespace
 
+bool are_distinct(const SegmentIdentity& before, const SegmentIdentity& after) {
+  return position_seed(before, 0) != position_seed(after, 0);
+}
+
 SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind, const StoreId& store_id,
-                                  std::int64_t created_ms) {
+                                  std::int64_t created_ms, bool is_recycled) {
   SegmentHeader header{};
   std::memcpy(header.magic, kSegmentMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
   header.kind = kind;
+  if (is_recycled) header.compat_features = kCompatRecycled;
   header.segment_id = identity.id.number();
   header.salt = identity.salt;
   header.created_ms = created_ms;

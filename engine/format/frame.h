@@ -19,8 +19,13 @@ struct SegmentIdentity {
   std::uint64_t salt = 0;
 };
 
+// Whether no header of frame or record that was written as `before` checks out as `after`. The checksum of a
+// header begins with salt, id and offset. CRCs are linear: two identities have the same beginning at every
+// offset, or at none.
+bool are_distinct(const SegmentIdentity& before, const SegmentIdentity& after);
+
 SegmentHeader make_segment_header(const SegmentIdentity& identity, SegmentKind kind, const StoreId& store_id,
-                                  std::int64_t created_ms);
+                                  std::int64_t created_ms, bool is_recycled = false);
 bool segment_header_checks_out(const SegmentHeader& header);
 
 // A record on its way to disk. Key and value are not owned.

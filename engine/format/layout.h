@@ -1,6 +1,7 @@
 // What lies on disk, byte for byte. docs/FORMAT.md tells it in full, with an example in hex.
 //
-//   segment := SegmentHeader frame*           frames are 8-byte aligned; behind the last one: zeros, or end
+//   segment := SegmentHeader frame*           frames are 8-byte aligned; behind the last one: zeros, or end,
+//                                             or in a recycled file what an earlier segment has left
 //   frame   := FrameHeader record*            valid as a whole or not there
 //   record  := RecordHeader key value pad     padded with zeros to 8 bytes
 //
@@ -33,7 +34,12 @@ inline constexpr std::uint32_t kFeatureLengths = 1U << 0;
 // bit would take the expiries that clients name for engine time. The bit goes when the wall clock has caught
 // up.
 inline constexpr std::uint32_t kFeatureLead = 1U << 1;
-inline constexpr std::uint32_t kKnownIncompatFeatures = kFeatureLengths | kFeatureLead;
+// An active segment or a spare is in a recycled file (kSegmentRecycled). Versions that don't know the bit
+// would take the bytes behind the log's end for a torn write. The bit goes with the last such segment.
+inline constexpr std::uint32_t kFeatureRecycled = 1U << 2;
+inline constexpr std::uint32_t kKnownIncompatFeatures = kFeatureLengths | kFeatureLead | kFeatureRecycled;
+// Compatible feature bit of a segment's header: as kSegmentRecycled, for tools that have no manifest.
+inline constexpr std::uint32_t kCompatRecycled = 1U << 0;
 inline constexpr std::uint64_t kAlignment = 8;
 
 enum class SegmentKind : std::uint8_t { kLog = 1, kCompacted = 2 };
@@ -110,11 +116,18 @@ inline constexpr std::uint64_t kMaxSegmentBytes =
 inline constexpr std::uint64_t kSequenceBlock = std::uint64_t{1}
                                                 << 24;  // by which the manifest's seq_limit is raised
 
+// Bits of ManifestSegment::flags.
+//
+// Of an active segment or a spare: the file was a segment that compaction has dropped. Behind the frames are
+// bytes of that earlier segment, which don't check out under the identity of this one. The rest of the page
+// in which the last frame ends is zeros.
+inline constexpr std::uint8_t kSegmentRecycled = 0x01;
+
 enum class SegmentState : std::uint8_t {
   kSealed = 1,
   kActive = 2,
   kSpare = 3,
-  kDropped = 4,  // compacted away; the file is being unlinked
+  kDropped = 4,  // compacted away; the file is to be unlinked or recycled, and may be gone
 };
 
 struct ManifestHeader {
@@ -146,7 +159,8 @@ struct ManifestSegment {
   std::uint64_t max_seq;
   SegmentKind kind;
   SegmentState state;
-  std::uint8_t reserved[2];
+  std::uint8_t flags;
+  std::uint8_t reserved;
   // Sealed: stands for what can't be read of it and was accepted to be lost (engine/segment/survey.h); 0:
   // nothing. Versions that don't know it keep it, and refuse the segment.
   std::uint32_t accepted_loss;

@@ -87,6 +87,11 @@ ManifestSegment* Manifest::find(SegmentId id) {
 
 const ManifestSegment* Manifest::find(SegmentId id) const { return const_cast<Manifest*>(this)->find(id); }
 
+bool Manifest::has_recycled() const {
+  return std::any_of(segments.begin(), segments.end(),
+                     [](const ManifestSegment& segment) { return (segment.flags & kSegmentRecycled) != 0; });
+}
+
 std::uint64_t manifest_file_bytes(std::uint64_t bytes) {
   std::uint64_t valid = 2 * kFirstCopyBytes;
   while (valid < bytes) valid *= 2;
@@ -98,8 +103,9 @@ std::string encode_manifest(const Manifest& manifest) {
   std::memcpy(header.magic, kManifestMagic, sizeof(header.magic));
   header.format_version = kFormatVersion;
   header.compat_features = manifest.compat_features;
-  header.incompat_features = manifest.incompat_features & ~kFeatureLead;
+  header.incompat_features = manifest.incompat_features & ~(kFeatureLead | kFeatureRecycled);
   if (manifest.lead.lead.exists()) header.incompat_features |= kFeatureLead;
+  if (manifest.has_recycled()) header.incompat_features |= kFeatureRecycled;
   header.generation = manifest.generation;
   header.store_id = manifest.store_id;
   header.next_segment_id = manifest.next_segment_id;

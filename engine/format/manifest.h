@@ -29,6 +29,8 @@ struct Manifest {
 
   ManifestSegment* find(SegmentId id);
   const ManifestSegment* find(SegmentId id) const;
+  // Whether a segment is in a recycled file; the feature bit is set then.
+  bool has_recycled() const;
   // Whether a file that is shorter than the manifest says was cut from outside minikv (see kFeatureLengths).
   bool knows_lengths() const { return (incompat_features & kFeatureLengths) != 0; }
 };

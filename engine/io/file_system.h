@@ -64,6 +64,13 @@ class File {
   virtual Status sync() = 0;
   // Sets the size; not durable before the next sync().
   virtual Status truncate(std::uint64_t size) = 0;
+  // Takes room on the disk for all bytes up to `size`, which becomes the file's size if it was less; bytes
+  // that were not written read as zeros. Not durable before the next sync(). kDiskFull: there is no such
+  // room. False: the file system can't do that, and nothing has changed.
+  virtual Result<bool> allocate(std::uint64_t /*size*/) { return false; }
+  // Whether the file can be reached by another name, or by another descriptor of any process. True where that
+  // can't be told.
+  virtual bool is_shared() const { return true; }
   // Whether all names of the file have been removed: only processes that have it open can still reach it.
   virtual bool has_no_name() const { return false; }
   // Forgets cached pages, so that the next read shows what the disk holds. Advice; failures do not matter.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -165,6 +166,22 @@ class PosixFile final : public File {
       return error_of(errno, [&] { return fmt::format("truncate {} to {}", path_, size); });
     }
     return Status::ok();
+  }
+
+  Result<bool> allocate(std::uint64_t size) override {
+    MINIKV_ASSIGN_OR_RETURN(const auto length, checked_offset(size, "allocate", path_));
+    if (without_interruption([&] { return fallocate(fd(), 0, 0, length); }) == 0) return true;
+    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EPERM) return false;
+    return error_of(errno, [&] { return fmt::format("allocate {} bytes of {}", size, path_); });
+  }
+
+  // The kernel grants a lease for writing to the only descriptor of a file. If another process opened the
+  // file meanwhile, the kernel would send a signal, which is one that does nothing.
+  bool is_shared() const override {
+    struct stat info{};
+    if (fstat(fd(), &info) != 0 || info.st_nlink != 1) return true;
+    if (fcntl(fd(), F_SETSIG, SIGURG) != 0 || fcntl(fd(), F_SETLEASE, F_WRLCK) != 0) return true;
+    return fcntl(fd(), F_SETLEASE, F_UNLCK) != 0;
   }
 
   bool has_no_name() const override {

@@ -65,7 +65,7 @@ Status LogLoader::load() {
     // Of a spare in use the manifest knows only that it comes behind the segment before it.
     if (log.entry->state == SegmentState::kActive) expected = log.entry->min_seq;
     if (log.entry->state == SegmentState::kSpare && manifest_.clean_sequence != 0) {
-      // After a close in order nothing was ever written to a spare, so that its zeros need not be read.
+      // After a close in order nothing was ever written to a spare, so that it need not be read.
       log.end = log.data_end = sizeof(SegmentHeader);
     } else if (predecessor_is_whole) {
       MINIKV_TRY(scan(log, expected, later));
@@ -91,7 +91,7 @@ Status LogLoader::check_length(const ManifestSegment& entry, std::uint64_t file_
 }
 
 Status LogLoader::find_data_end(Log& log, SegmentReader& reader) {
-  auto data_end = end_of_data(reader, log.end);
+  auto data_end = end_of_writes(reader, log.segment->identity(), log.segment->is_recycled(), log.end);
   if (!data_end) return data_end.status();
   log.data_end = *data_end;
   return {};
@@ -181,7 +181,10 @@ Status LogLoader::cut_and_seal(Log& log) {
   ManifestSegment& entry = *log.entry;
   const bool is_torn = log.data_end > log.end;
   const bool has_frames = log.end > sizeof(SegmentHeader);
-  if (!is_torn && !has_frames && log.file_size >= state_.options.segment_size && !result_.spare) {
+  // After a crash a write may have left parts of a frame in a recycled file, which don't show.
+  const bool is_blank =
+      !is_torn && !has_frames && (!log.segment->is_recycled() || manifest_.clean_sequence != 0);
+  if (is_blank && log.file_size >= state_.options.segment_size && !result_.spare) {
     log.segment->used_bytes.store(sizeof(SegmentHeader), std::memory_order_relaxed);
     entry.state = SegmentState::kSpare;
     entry.min_seq = 0;

@@ -37,7 +37,7 @@ class LogLoader {
     std::unique_ptr<Segment> segment;
     std::uint64_t file_size = 0;
     std::uint64_t end = 0;       // of the frames that count
-    std::uint64_t data_end = 0;  // of what is not zero behind them
+    std::uint64_t data_end = 0;  // of what was written behind them
     std::uint64_t min_seq = 0, max_seq = 0;
     bool is_complete = false;  // the next log segment goes on where this one ends
     bool has_loss = false;     // something of it can't be read and has no name, which was accepted

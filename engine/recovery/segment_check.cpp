@@ -18,6 +18,7 @@ Result<std::unique_ptr<Segment>> open_named_segment(StoreContext& context, const
   auto segment = open_segment(*context.open_files, path, writable ? OpenMode::kReadWrite : OpenMode::kRead,
                               identity, entry.kind, std::max<std::uint64_t>(length, sizeof(SegmentHeader)));
   if (!segment) return segment.status();
+  if ((entry.flags & kSegmentRecycled) != 0) (*segment)->note_recycled();
   // The manifest knows all that the header says, so that a damaged header costs nothing. A sound header of
   // another segment is of another store, or of another incarnation of this one.
   SegmentHeader header{};

@@ -47,6 +47,10 @@ class Segment {
     path_ = std::move(path);
   }
   DataFile& file() const { return *file_; }
+  // Whether the file has bytes of an earlier segment (kSegmentRecycled). To be noted before the segment is
+  // shared.
+  bool is_recycled() const { return is_recycled_; }
+  void note_recycled() { is_recycled_ = true; }
 
   const Mapping& mapping() const { return *mapping_; }
   // Whether the mapping covers these bytes: it may end before the file does.
@@ -84,6 +88,7 @@ class Segment {
   const SegmentIdentity identity_;
   const SegmentKind kind_;
   std::string path_;
+  bool is_recycled_ = false;
   const std::unique_ptr<DataFile> file_;
   const std::unique_ptr<Mapping> mapping_;
   const std::uint64_t mapped_bytes_;

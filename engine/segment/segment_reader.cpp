@@ -95,4 +95,24 @@ Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from) {
   return end;
 }
 
+Result<std::uint64_t> end_of_writes(SegmentReader& reader, const SegmentIdentity& identity, bool is_recycled,
+                                    std::uint64_t from) {
+  if (!is_recycled) return end_of_data(reader, from);
+  const std::uint64_t page_end = (from + kPageBytes - 1) / kPageBytes * kPageBytes;
+  MINIKV_ASSIGN_OR_RETURN(const auto rest, reader.bytes(from, page_end - from));
+  const auto last = rest.find_last_not_of('\0');
+  std::uint64_t end = last == std::string_view::npos ? from : from + last + 1;
+  std::uint64_t frame_end = 0;
+  const auto note_end = [&](const FrameHeader& header) {
+    frame_end = sizeof(FrameHeader) + header.body_length;
+    return true;
+  };
+  for (std::uint64_t at = from;;) {
+    MINIKV_ASSIGN_OR_RETURN(const auto found, find_frame(reader, identity, at, note_end));
+    if (!found) return end;
+    end = std::max(end, std::min(*found + frame_end, reader.size()));
+    at = *found + sizeof(FrameHeader);
+  }
+}
+
 }  // namespace minikv::engine

@@ -94,6 +94,14 @@ class FrameCursor {
   std::uint64_t offset_;
 };
 
+// Where the bytes end that the writer of this segment has written behind `from`, the end of its good frames:
+// one past the last byte that is not zero; `from` if there is none behind it.
+//
+// `is_recycled`: an earlier segment has left the bytes behind the page of `from`. There the written bytes end
+// with the last frame whose header checks out.
+Result<std::uint64_t> end_of_writes(SegmentReader& reader, const SegmentIdentity& identity, bool is_recycled,
+                                    std::uint64_t from);
+
 // One past the last byte that is not zero; `from` if there is none behind it.
 Result<std::uint64_t> end_of_data(SegmentReader& reader, std::uint64_t from);
 

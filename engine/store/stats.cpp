@@ -19,6 +19,7 @@ void add_counters(const Counters& counters, Stats& stats) {
   stats.reclaimed_bytes = value_of(counters.reclaimed_bytes);
   stats.lost_keys = value_of(counters.lost_keys);
   stats.expired_keys = value_of(counters.expired_keys);
+  stats.recycled_segments = value_of(counters.recycled);
   stats.cut_bytes = value_of(counters.cut_bytes);
   stats.recovery_ms = value_of(counters.recovery_ms);
   stats.refused_disk_full = value_of(counters.refused_disk_full);

@@ -48,23 +48,33 @@ class LogEnd {
  public:
   explicit LogEnd(std::vector<OpenLog> logs) : logs_(std::move(logs)) {}
 
-  void find() {
+  Status find() {
     std::uint64_t expected = 0;
     bool counts = true;
     for (std::size_t i = 0; i < logs_.size(); ++i) {
       SegmentFile& segment = *logs_[i].segment;
       segment.end = std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size);
+      MINIKV_TRY(find_data_end(segment));
       if (!counts) continue;
       // The manifest does not know the first sequence of a spare in use, only that it follows the segment
       // before it.
       if (segment.entry.state == SegmentState::kActive) expected = segment.entry.min_seq;
-      counts = walk(i, expected) || segment.data_end <= segment.end;
+      MINIKV_ASSIGN_OR_RETURN(counts, walk(i, expected));
+      counts = counts || segment.data_end <= segment.end;
     }
+    return {};
   }
 
  private:
+  static Status find_data_end(SegmentFile& segment) {
+    SegmentReader reader(*segment.file, segment.file_size);
+    MINIKV_ASSIGN_OR_RETURN(segment.data_end,
+                            end_of_writes(reader, segment.identity(), segment.is_recycled(), segment.end));
+    return {};
+  }
+
   // Moves the segment's end behind the frames that count. False: the log ends there, before a torn write.
-  bool walk(std::size_t index, std::uint64_t& expected) {
+  Result<bool> walk(std::size_t index, std::uint64_t& expected) {
     const std::vector<SeenFrame>& frames = logs_[index].frames;
     SegmentFile& segment = *logs_[index].segment;
     std::size_t next = 0;
@@ -77,6 +87,8 @@ class LogEnd {
         segment.end = frames[next].end;
         continue;
       }
+      // Where the written bytes of a recycled file end depends on where the frames end.
+      if (segment.is_recycled()) MINIKV_TRY(find_data_end(segment));
       if (segment.end >= segment.data_end || goes_on_behind(index, expected)) return true;
       if (!is_covered(index, expected)) return false;
       // The bytes at the segment's end had been synced: they are damaged, not torn.
@@ -121,17 +133,14 @@ Status find_log_end(std::vector<SegmentFile>& segments) {
     if (!segment.file) continue;
     SegmentReader reader(*segment.file, segment.file_size);
     segment.end = std::min(segment.file_size, segment.entry.size);
-    MINIKV_ASSIGN_OR_RETURN(
-        segment.data_end,
-        end_of_data(reader, segment.is_sealed()
-                                ? segment.end
-                                : std::min<std::uint64_t>(sizeof(SegmentHeader), segment.file_size)));
-    if (segment.is_sealed()) continue;
+    if (segment.is_sealed()) {
+      MINIKV_ASSIGN_OR_RETURN(segment.data_end, end_of_data(reader, segment.end));
+      continue;
+    }
     MINIKV_ASSIGN_OR_RETURN(auto frames, frames_of(segment));
     logs.push_back({&segment, std::move(frames)});
   }
-  LogEnd(std::move(logs)).find();
-  return {};
+  return LogEnd(std::move(logs)).find();
 }
 
 }  // namespace minikv::engine

@@ -229,6 +229,7 @@ Status StoreFiles::open_unnamed_segments(const std::vector<std::string>& names) 
     segment.entry.id = header->segment_id;
     segment.entry.salt = header->salt;
     segment.entry.kind = header->kind;
+    if ((header->compat_features & kCompatRecycled) != 0) segment.entry.flags = kSegmentRecycled;
     segment.entry.size = segment.file_size;
     const bool is_log = header->kind == SegmentKind::kLog;
     segment.entry.state = is_log ? SegmentState::kActive : SegmentState::kSealed;

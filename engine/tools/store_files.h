@@ -22,8 +22,8 @@ struct SegmentFile {
   std::string name;
   std::unique_ptr<TolerantFile> file;  // null: missing
   std::uint64_t file_size = 0;
-  // The end of the frames that count, and the end of the bytes behind them that are not zeros. A segment that
-  // was never sealed has zeros behind its last frame.
+  // The end of the frames that count, and the end of what was written behind them. A segment that was never
+  // sealed has zeros behind its last frame, or what an earlier segment has left in its file.
   std::uint64_t end = 0;
   std::uint64_t data_end = 0;
   // An earlier start has accepted the loss of exactly the bytes that can't be read.
@@ -31,6 +31,7 @@ struct SegmentFile {
 
   SegmentIdentity identity() const { return {id_of(entry), entry.salt}; }
   bool is_sealed() const { return entry.state == SegmentState::kSealed; }
+  bool is_recycled() const { return (entry.flags & kSegmentRecycled) != 0; }
 };
 
 // Thread safety: not thread-safe.

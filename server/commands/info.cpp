@@ -77,6 +77,7 @@ Fields store_fields(const ServerState& server, const Stats& stats) {
           {"disk_bytes", text(stats.disk_bytes)},
           {"index_bytes", text(stats.index_bytes)},
           {"segments", text(stats.segments)},
+          {"recycled_segments", text(stats.recycled_segments)},
           {"open_files", text(stats.open_files)},
           {"max_open_files", text(stats.max_open_files)},
           {"last_sequence", text(stats.last_sequence)},

@@ -185,7 +185,7 @@ TEST_F(CompactionStoreTest, SeveralCompactorsLeaveAloneWhatIsBeingInstalled) {
   options_.compaction_threshold = 1;
   options_.compaction_threads = 2;
   options_.compaction_dead_ratio = 0.1;
-  options_.compaction_rate_limit = 2'000'000;  // it takes longer than beginning to hold
+  options_.compaction_rate_limit = 1'000'000;  // it takes longer than beginning to hold
   open();
   Holding holding(*store_, std::chrono::milliseconds(2'500));
   ASSERT_TRUE(holding.wait()) << "no compaction came to its end";

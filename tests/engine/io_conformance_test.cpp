@@ -222,6 +222,21 @@ TEST_P(FileSystemTest, ARemovedFileCanBeReadUntilItIsClosed) {
   EXPECT_EQ(fs_->remove(path("a")).code(), StatusCode::kNotFound);
 }
 
+TEST_P(FileSystemTest, AllocatedBytesAreZerosAndTheOthersStay) {
+  auto file = create("a", "text");
+  if (const auto can = file->allocate(10'000); !*can) GTEST_SKIP() << "this file system can't allocate";
+  EXPECT_EQ(*file->size(), 10'000U);
+  EXPECT_EQ(contents_of(*file), "text" + std::string(9'996, '\0'));
+  EXPECT_TRUE(*file->allocate(100) && *file->size() == 10'000U) << "never less than it was";
+}
+
+TEST_P(FileSystemTest, AFileWithOneNameIsNotShared) {
+  auto file = create("a", "text");
+  EXPECT_FALSE(file->is_shared());
+  ASSERT_TRUE(fs_->remove(path("a")).is_ok());
+  EXPECT_TRUE(file->is_shared()) << "no name at all is not one";
+}
+
 TEST_P(FileSystemTest, MappingsSeeWhatIsWrittenLater) {
   auto file = create("a");
   auto mapping = file->map(100'000);

@@ -57,6 +57,25 @@ TEST_F(PosixTest, AFileCutShorterThanItsMappingIsAnErrorAndNotADeath) {
   }
 }
 
+TEST_F(PosixTest, AFileIsSharedIfItHasAnotherNameOrIsOpenElsewhere) {
+  auto file = create("a", "text");
+  ASSERT_EQ(::link(path("a").c_str(), path("b").c_str()), 0);
+  EXPECT_TRUE(file->is_shared()) << "another name";
+  ASSERT_EQ(::unlink(path("b").c_str()), 0);
+  ASSERT_FALSE(file->is_shared());
+  for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadWrite}) {
+    auto other = FileSystem::posix().open(path("a"), mode);
+    ASSERT_TRUE(other.is_ok());
+    EXPECT_TRUE(file->is_shared()) << "another descriptor";
+    auto mapping = (*other)->map(4);
+    ASSERT_TRUE(mapping.is_ok());
+    other->reset();
+    EXPECT_TRUE(file->is_shared()) << "a mapping";
+    mapping->reset();
+    EXPECT_FALSE(file->is_shared());
+  }
+}
+
 TEST_F(PosixTest, ThreadsFaultEachForItself) {
   auto file = create("short", std::string(4096, 'x'));
   auto mapping = *file->map(1 << 20);

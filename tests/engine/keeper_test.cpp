@@ -63,6 +63,7 @@ TEST(KeeperIntervalTest, SyncsTheLogInTheMidstOfFillingASpare) {
   options.fsync_interval_ms = 1000;
   options.segment_size = 4 * kMiB;
   sim::SimFileSystem files;
+  files.set_can_allocate(false);
   sim::SimClock clock;
   StoreContext context(options, files, clock, "data");
   ASSERT_TRUE(files.create_dir("data"));

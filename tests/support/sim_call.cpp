@@ -16,6 +16,7 @@ const char* name_of(SimCall::Kind kind) {
     case SimCall::Kind::kWrite: return "write";
     case SimCall::Kind::kSync: return "sync";
     case SimCall::Kind::kTruncate: return "truncate";
+    case SimCall::Kind::kAllocate: return "allocate";
     case SimCall::Kind::kDropCache: return "drop_cache";
     case SimCall::Kind::kMap: return "map";
     case SimCall::Kind::kCopy: return "copy";
@@ -38,6 +39,7 @@ bool SimCall::changes_disk() const {
     case Kind::kWrite:
     case Kind::kSync:
     case Kind::kTruncate:
+    case Kind::kAllocate:
     case Kind::kRename:
     case Kind::kRemove:
     case Kind::kCreateDir:
@@ -55,6 +57,7 @@ std::string SimCall::describe() const {
     case Kind::kWrite:
     case Kind::kCopy: return text + fmt::format(" {}+{}", offset, length);
     case Kind::kTruncate:
+    case Kind::kAllocate:
     case Kind::kMap: return text + fmt::format(" {}", length);
     case Kind::kRename: return text + " to " + to;
     default: return text;

@@ -16,6 +16,7 @@ struct SimCall {
     kWrite,
     kSync,
     kTruncate,
+    kAllocate,
     kDropCache,
     kMap,
     kCopy,
@@ -32,7 +33,7 @@ struct SimCall {
   Kind kind = Kind::kOpen;
   std::string path{};
   std::uint64_t offset = 0;  // of kRead, kReadCached, kWrite, kCopy
-  std::uint64_t length = 0;  // of these, and the size of kTruncate and kMap
+  std::uint64_t length = 0;  // of these, and the size of kTruncate, kAllocate and kMap
   std::string to{};          // of kRename
 
   // Whether the disk may be another one afterwards.

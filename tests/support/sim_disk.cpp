@@ -111,13 +111,12 @@ SimDisk::InodeId SimDisk::find(const std::string& path) const {
   return entry == where->second.live.end() ? 0 : entry->second;
 }
 
-bool SimDisk::has_name(InodeId id) const {
+std::size_t SimDisk::names_of(InodeId id) const {
+  std::size_t names = 0;
   for (const auto& [path, directory] : directories_) {
-    for (const auto& [name, inode] : directory.live) {
-      if (inode == id) return true;
-    }
+    for (const auto& [name, inode] : directory.live) names += inode == id ? 1 : 0;
   }
-  return false;
+  return names;
 }
 
 SimInode& SimDisk::own_inode(InodeId id) {
@@ -151,6 +150,13 @@ std::string SimDisk::contents(const std::string& path) const {
 }
 
 std::uint64_t SimDisk::size(const std::string& path) const { return inode(find(path)).live().size(); }
+
+void SimDisk::link(const std::string& path, const std::string& other) {
+  const auto [directory, name] = split_path(other);
+  Directory& where = directories_[directory];
+  where.is_durable = true;
+  where.live[name] = where.durable[name] = find(path);
+}
 
 void SimDisk::put(const std::string& path, std::string_view contents) {
   const auto [directory, name] = split_path(path);

@@ -40,6 +40,7 @@ class SimDisk {
   void overwrite(const std::string& path, std::uint64_t offset, std::string_view bytes);
   void cut(const std::string& path, std::uint64_t size);
   void erase(const std::string& path);
+  void link(const std::string& path, const std::string& other);  // a second name, durably
 
  private:
   friend class SimFileSystem;
@@ -70,7 +71,7 @@ class SimDisk {
   // Nothing if there is none.
   Directory* find_directory(const std::string& path);
   InodeId find(const std::string& path) const;
-  bool has_name(InodeId id) const;
+  std::size_t names_of(InodeId id) const;
   const SimInode& inode(InodeId id) const { return *inodes_.at(id); }
   SimInode& own_inode(InodeId id);  // for changing it: not shared with any other disk
   std::uint64_t live_bytes() const;

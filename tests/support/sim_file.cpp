@@ -108,9 +108,36 @@ Status SimFile::truncate(std::uint64_t size) {
   return fs_.answer(verdict.error);
 }
 
+// Where there is room for a part only, the file keeps that part.
+Result<bool> SimFile::allocate(std::uint64_t size) {
+  MutexLock lock(fs_.mutex_);
+  auto verdict = fs_.begin({.kind = Kind::kAllocate, .path = path_, .length = size});
+  if (!writable_) return fs_.answer(EBADF);
+  if (!verdict.done) return fs_.answer(verdict.error);
+  if (!fs_.can_allocate_) return false;
+  const std::uint64_t before = fs_.disk_.inode(inode_).live().size();
+  std::uint64_t end = std::max(size, before);
+  if (verdict.half) end = before + (end - before) / 2;
+  if (fs_.capacity_) {
+    const std::uint64_t used = fs_.disk_.live_bytes();
+    const std::uint64_t most = before + (*fs_.capacity_ > used ? *fs_.capacity_ - used : 0);
+    if (end > most && verdict.error == 0) verdict.error = ENOSPC;
+    end = std::min(end, std::max(most, before));
+  }
+  fs_.disk_.own_inode(inode_).truncate(end, ++fs_.disk_.last_change_);
+  fs_.leave_snapshot();
+  if (verdict.error != 0) return fs_.answer(verdict.error);
+  return true;
+}
+
+bool SimFile::is_shared() const {
+  MutexLock lock(fs_.mutex_);
+  return fs_.disk_.names_of(inode_) != 1;
+}
+
 bool SimFile::has_no_name() const {
   MutexLock lock(fs_.mutex_);
-  return !fs_.disk_.has_name(inode_);
+  return fs_.disk_.names_of(inode_) == 0;
 }
 
 void SimFile::drop_cache() {

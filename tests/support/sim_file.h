@@ -23,6 +23,9 @@ class SimFile final : public engine::File {
   Status write(std::uint64_t offset, std::span<const std::string_view> pieces) override;
   Status sync() override;
   Status truncate(std::uint64_t size) override;
+  Result<bool> allocate(std::uint64_t size) override;
+  // By another name alone: descriptors are not counted.
+  bool is_shared() const override;
   bool has_no_name() const override;
   void drop_cache() override;
   Result<std::unique_ptr<engine::Mapping>> map(std::uint64_t length) const override;

@@ -50,6 +50,11 @@ void SimFileSystem::set_capacity(std::optional<std::uint64_t> bytes) {
   capacity_ = bytes;
 }
 
+void SimFileSystem::set_can_allocate(bool can) {
+  MutexLock lock(mutex_);
+  can_allocate_ = can;
+}
+
 void SimFileSystem::set_most_mapped(std::uint64_t bytes) {
   MutexLock lock(mutex_);
   most_mapped_ = bytes;

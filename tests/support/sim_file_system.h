@@ -47,6 +47,8 @@ class SimFileSystem final : public engine::FileSystem {
   void fail_syncs_from(std::uint64_t number);
   // Writes that would need more fail with ENOSPC, once what there is room for has been written.
   void set_capacity(std::optional<std::uint64_t> bytes);
+  // Whether files can be allocated; else as on file systems that can't.
+  void set_can_allocate(bool can);
   // Mappings made from now on cover no more than that.
   void set_most_mapped(std::uint64_t bytes);
   // Reads and copies that touch a byte of this range fail, but for those of what is in memory only.
@@ -136,6 +138,7 @@ class SimFileSystem final : public engine::FileSystem {
   std::map<std::uint64_t, SimFault> faults_ MINIKV_GUARDED_BY(mutex_);
   std::uint64_t crash_at_ MINIKV_GUARDED_BY(mutex_);
   std::uint64_t syncs_fail_from_ MINIKV_GUARDED_BY(mutex_);
+  bool can_allocate_ MINIKV_GUARDED_BY(mutex_) = true;
   std::uint64_t most_mapped_ MINIKV_GUARDED_BY(mutex_) = UINT64_MAX;
   std::optional<std::uint64_t> capacity_ MINIKV_GUARDED_BY(mutex_);
   std::vector<BadRange> bad_ranges_ MINIKV_GUARDED_BY(mutex_);

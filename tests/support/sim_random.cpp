@@ -17,8 +17,10 @@ Options RandomHistory::random_options() {
   Options options = sim_options();
   options.segment_size = std::uint64_t{1024} << below(plan_.small ? 2 : 4);
   const Fsync modes[] = {Fsync::kAlways, Fsync::kAlways, Fsync::kInterval, Fsync::kNever};
-  options.fsync = plan_.all_modes ? modes[below(4)] : Fsync::kAlways;
+  if (plan_.recycles) options.segment_size = 16 * 1024;
+  options.fsync = plan_.all_modes && !plan_.recycles ? modes[below(4)] : Fsync::kAlways;
   options.accept_data_loss = chance(4);  // nothing is damaged: it must make no difference
+  if (plan_.recycles) return options;
   options.compaction_threshold = static_cast<std::uint32_t>(1 + below(4));
   return options;
 }
@@ -42,6 +44,7 @@ std::string RandomHistory::random_key() {
 
 std::string RandomHistory::random_value() {
   const std::size_t sizes[] = {0, 5, 40, 300, 511, 1200, 6000};
+  if (plan_.recycles) return std::string(sizes[3 + below(4)], static_cast<char>('A' + below(26)));
   const std::size_t choices = plan_.small ? 4 : chance(4) ? 7 : 4;
   return std::string(sizes[below(choices)], static_cast<char>('A' + below(26)));
 }

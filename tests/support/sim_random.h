@@ -23,6 +23,8 @@ class RandomHistory {
     bool crashes = true;    // kills and power cuts are among the steps
     bool small = false;     // few keys and small values, so that a disk is cheap to explore
     bool all_modes = true;  // of fsync; else always
+    // Segments of several pages and large values, always synced: files of compacted segments are recycled.
+    bool recycles = false;
   };
   explicit RandomHistory(const Plan& plan);
 

@@ -93,12 +93,13 @@ struct CompactionResult {
 
 struct Stats {
   std::uint64_t keys = 0;
-  std::uint64_t live_bytes = 0;     // records that the index points to
-  std::uint64_t dead_bytes = 0;     // what compaction could give back
-  std::uint64_t disk_bytes = 0;     // all segment files, the spare included
-  std::uint64_t segments = 0;       // sealed ones and the active one
-  std::uint64_t index_bytes = 0;    // about what the index takes in memory, keys included
-  std::uint64_t last_sequence = 0;  // of the newest write that readers see
+  std::uint64_t live_bytes = 0;         // records that the index points to
+  std::uint64_t dead_bytes = 0;         // what compaction could give back
+  std::uint64_t disk_bytes = 0;         // all segment files, the spare included
+  std::uint64_t segments = 0;           // sealed ones and the active one
+  std::uint64_t recycled_segments = 0;  // made of files of compacted ones, since the store was opened
+  std::uint64_t index_bytes = 0;        // about what the index takes in memory, keys included
+  std::uint64_t last_sequence = 0;      // of the newest write that readers see
   std::uint64_t durable_sequence = 0;
   std::int64_t durable_unix_ms =
       0;  // when a sync last covered what was written until then, by the wall clock; or open()
