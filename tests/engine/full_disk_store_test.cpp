@@ -39,6 +39,7 @@ TEST_F(FullDiskStoreTest, PutsLeaveTheReserveToDeletes) {
   leave_room_for(kMiB / 2);
   ASSERT_EQ(write_until_refused().code(), StatusCode::kDiskFull);
   ASSERT_EQ(write_until_refused(10).code(), StatusCode::kDiskFull) << "the last segment still has room";
+  EXPECT_GT(store_->stats().disk_reserve_bytes, kSegmentBytes - 100) << "the whole spare";
   for (int i = 0; i < 35; i += 10) {
     const auto removed = store_->remove(key(i));
     EXPECT_TRUE(removed && *removed) << removed.status().message();
