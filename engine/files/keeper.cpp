@@ -234,7 +234,9 @@ void Keeper::wait_for_job() {
       if (at_ms) not_after(in_ms(*at_ms - now_ms));
     }
     if (disk_.is_giving_back()) not_after(disk_.next_release_at());
-    if (disk_.has_recyclable()) not_after(in_ms(disk_.dropped().kept_until_ms() - now_ms));
+    // Where no more files may give their space back, a release comes first.
+    if (disk_.has_recyclable() && disk_.room_to_give_back() > 0)
+      not_after(in_ms(disk_.dropped().kept_until_ms() - now_ms));
   }
   if (until) {
     monitor_.wait_until(*until);

@@ -92,16 +92,6 @@ void OpenFiles::allow_closing(DataFile& file) {
   if (count_ > most_) closed = take_oldest();
 }
 
-bool OpenFiles::hold(DataFile& file, std::shared_ptr<File> open) {
-  std::shared_ptr<File> closed;
-  MutexLock lock(mutex_);
-  if (!file.may_be_closed_) return false;
-  if (file.file_) unlink(file);
-  file.may_be_closed_ = false;
-  closed = std::exchange(file.file_, std::move(open));
-  return true;
-}
-
 void OpenFiles::forget(DataFile& file) {
   MutexLock lock(mutex_);
   if (file.may_be_closed_ && file.file_) unlink(file);
@@ -140,12 +130,6 @@ auto DataFile::with_file(Call call) const -> decltype(call(std::declval<File&>()
   });
   if (!file) return failed;
   return call(*file);
-}
-
-Status DataFile::hold() {
-  MINIKV_ASSIGN_OR_RETURN(auto opened, pool_->files_->open(path_, OpenMode::kReadWrite));
-  pool_->hold(*this, std::shared_ptr<File>(std::move(opened)));
-  return {};
 }
 
 Result<std::uint64_t> DataFile::size() const {

@@ -56,7 +56,6 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
   Result<std::shared_ptr<File>> borrow(DataFile& file) MINIKV_EXCLUDES(mutex_);
   std::shared_ptr<File> borrow_if_open(DataFile& file) MINIKV_EXCLUDES(mutex_);
   void allow_closing(DataFile& file) MINIKV_EXCLUDES(mutex_);
-  bool hold(DataFile& file, std::shared_ptr<File> open) MINIKV_EXCLUDES(mutex_);
   void forget(DataFile& file) MINIKV_EXCLUDES(mutex_);
   // Opens a file; if that fails, once more with a descriptor that was taken from another file.
   Result<std::shared_ptr<File>> open_file(const std::string& path, OpenMode mode) MINIKV_EXCLUDES(mutex_);
@@ -79,7 +78,7 @@ class OpenFiles : public std::enable_shared_from_this<OpenFiles> {
 // A file of OpenFiles. It is open, and can be written, until allow_closing(). From then on it is only read,
 // and a read opens it if need be: if that fails, the read returns the error.
 //
-// Thread safety: as File's; allow_closing() and hold() at any time.
+// Thread safety: as File's; allow_closing() at any time.
 class DataFile final : public File {
  public:
   DataFile(std::shared_ptr<OpenFiles> pool, std::string path, std::shared_ptr<File> file)
@@ -90,8 +89,6 @@ class DataFile final : public File {
 
   // The pool may close the file from now on: it is written no more.
   void allow_closing() { pool_->allow_closing(*this); }
-  // Opens the file for writing, and keeps it open. On an error nothing has changed.
-  Status hold();
   // Notes that the file has been renamed. Not while other threads read.
   void rename(std::string path) { path_ = std::move(path); }
 

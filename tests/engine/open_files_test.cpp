@@ -160,19 +160,6 @@ TEST_F(OpenFilesTest, AReadThatMustNotWaitOpensNothing) {
   EXPECT_EQ(*got, 2U);
 }
 
-TEST_F(OpenFilesTest, WhatIsHeldStaysOpenThoughItHasNoNameAnyMore) {
-  const auto a = settled('a');
-  const auto b = settled('b');
-  const auto c = settled('c');
-  ASSERT_TRUE(a->hold());
-  ASSERT_TRUE(disk_.remove(path('a')));
-  const auto d = settled('d');
-  const auto e = settled('e');
-  EXPECT_EQ(read(*a), "aa");
-  EXPECT_TRUE(a->has_no_name());
-  EXPECT_TRUE(a->truncate(1));
-}
-
 TEST(FileBudgetTest, EveryPartGetsWhatItNeedsAndNoMoreThanThereIs) {
   const Options options;
   const std::uint64_t least = least_open_files(options);
